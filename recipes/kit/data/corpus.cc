@@ -1,0 +1,59 @@
+#include "recipes/kit/data/corpus.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "recipes/kit/data/runfiles.h"
+#include "recipes/kit/data/text_file.h"
+#include "tensor/error.h"
+
+namespace roux::kit {
+
+const std::vector<std::string>& excerpt_names() {
+  static const std::vector<std::string>* const names =
+      new std::vector<std::string>{"austen_emma", "goethe_werther", "web_luke_john"};
+  return *names;
+}
+
+absl::StatusOr<std::string> read_excerpt(const std::string& name) {
+  const std::vector<std::string>& names = excerpt_names();
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    return absl::NotFoundError(
+        absl::StrCat("excerpt '", name, "' does not exist; there are ", absl::StrJoin(names, ", ")));
+  }
+  ROUX_ASSIGN_OR_RETURN(const std::string path,
+                        find_runfile(absl::StrCat("recipes/data/excerpts/", name, ".txt")));
+  return read_text(path);
+}
+
+absl::StatusOr<Corpus> load_corpus(const CorpusOptions& options) {
+  if (options.path.empty() && options.excerpts.empty()) {
+    return absl::InvalidArgumentError("corpus: neither a path nor an excerpt is given");
+  }
+  std::vector<std::string> sources = options.excerpts;
+  if (!options.path.empty()) sources = {options.path};
+  std::string train, validation;
+  std::vector<std::string> descriptions;
+  for (const std::string& source : sources) {
+    ROUX_ASSIGN_OR_RETURN(const std::string text,
+                          options.path.empty() ? read_excerpt(source) : read_text(source));
+    ROUX_ASSIGN_OR_RETURN(const TextSplit split, split_text(text, options.validation_share, source));
+    train += split.train;
+    validation += split.validation;
+    descriptions.push_back(absl::StrCat(source, " (", text.size(), " bytes)"));
+  }
+  ByteTokenizer tokenizer;
+  const std::string name = absl::StrJoin(sources, " + ");
+  ROUX_ASSIGN_OR_RETURN(WindowSet train_windows, WindowSet::stream(tokenizer.encode(train), options.length,
+                                                                   name + " (training part)"));
+  ROUX_ASSIGN_OR_RETURN(
+      WindowSet validation_windows,
+      WindowSet::stream(tokenizer.encode(validation), options.length, name + " (validation part)"));
+  return Corpus{absl::StrJoin(descriptions, " + "), tokenizer, std::move(train_windows),
+                std::move(validation_windows)};
+}
+
+}  // namespace roux::kit

@@ -1,0 +1,44 @@
+// A text as training and validation windows: what a language-model recipe starts from.
+//
+//   ROUX_ASSIGN_OR_RETURN(Corpus corpus, load_corpus({.path = data_flag, .excerpts = {"austen_emma"}, .length
+//   = 64}));
+//
+#ifndef ROUX_RECIPES_KIT_DATA_CORPUS_H_
+#define ROUX_RECIPES_KIT_DATA_CORPUS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "recipes/kit/data/byte_tokenizer.h"
+#include "recipes/kit/data/windows.h"
+
+namespace roux::kit {
+
+struct CorpusOptions {
+  std::string path;                   // a text file of the user's; empty: the excerpts
+  std::vector<std::string> excerpts;  // names in recipes/data/excerpts without ".txt", each split on its own
+  int64_t length = 64;                // T
+  double validation_share = 0.03;     // the last part of each text
+};
+
+struct Corpus {
+  std::string description;  // path or names and sizes, for the run's log
+  ByteTokenizer tokenizer;
+  WindowSet train;
+  WindowSet validation;
+};
+
+// Errors name the file: missing, empty, or too short for one window in either part.
+absl::StatusOr<Corpus> load_corpus(const CorpusOptions& options);
+
+// The text of one embedded excerpt, e.g. "goethe_werther". NotFound says which names exist.
+absl::StatusOr<std::string> read_excerpt(const std::string& name);
+
+// Names of the embedded excerpts, sorted.
+const std::vector<std::string>& excerpt_names();
+
+}  // namespace roux::kit
+
+#endif  // ROUX_RECIPES_KIT_DATA_CORPUS_H_

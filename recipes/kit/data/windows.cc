@@ -1,0 +1,175 @@
+#include "recipes/kit/data/windows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "tensor/error.h"
+
+namespace roux::kit {
+namespace {
+
+constexpr int64_t kOpenRows =
+    64;  // first fit looks no further back: linear time, and little is gained beyond
+
+absl::Status check_length(int64_t length, const std::string& source) {
+  if (length >= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(source, ": window length is ", length, ", must be at least 1"));
+}
+
+uint64_t mix(uint64_t hash, uint64_t value) {  // the finaliser of splitmix64 over a running sum
+  uint64_t z = hash * 0x9E3779B97F4A7C15u + value + 0x632BE59BD9B4E019u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+}  // namespace
+
+absl::StatusOr<WindowSet> WindowSet::stream(std::vector<int32_t> tokens, int64_t length,
+                                            const std::string& source) {
+  ROUX_RETURN_IF_ERROR(check_length(length, source));
+  const int64_t count = static_cast<int64_t>(tokens.size());
+  if (count == 0) return absl::InvalidArgumentError(absl::StrCat(source, ": holds no tokens"));
+  if (count - 1 < length) {
+    return absl::InvalidArgumentError(absl::StrCat(source, ": holds ", count, " tokens, one window of ",
+                                                   length, " needs ", length + 1,
+                                                   "; take a shorter window or more text"));
+  }
+  WindowSet set;
+  set.source_ = source;
+  set.length_ = length;
+  set.tokens_ = std::move(tokens);
+  const int64_t rows = (count - 1) / length;
+  set.pieces_.reserve(rows);
+  for (int64_t i = 0; i < rows; ++i) set.pieces_.push_back({i * length, length});
+  set.row_begin_.resize(rows + 1);
+  for (int64_t i = 0; i <= rows; ++i) set.row_begin_[i] = i;
+  set.target_count_ = rows * length;
+  return set;
+}
+
+absl::StatusOr<WindowSet> WindowSet::cut(const std::vector<std::vector<int32_t>>& documents, int64_t length,
+                                         const std::string& source, int32_t pad_token) {
+  ROUX_RETURN_IF_ERROR(check_length(length, source));
+  WindowSet set;
+  set.source_ = source;
+  set.length_ = length;
+  set.pad_token_ = pad_token;
+  for (const std::vector<int32_t>& document : documents) {
+    const int64_t targets = static_cast<int64_t>(document.size()) - 1;
+    if (targets < 1) continue;
+    const int64_t begin = static_cast<int64_t>(set.tokens_.size());
+    set.tokens_.insert(set.tokens_.end(), document.begin(), document.end());
+    for (int64_t at = 0; at < targets; at += length) {
+      set.pieces_.push_back({begin + at, std::min(length, targets - at)});
+    }
+    set.target_count_ += targets;
+  }
+  if (set.pieces_.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(source, ": none of ", documents.size(), " documents has two tokens or more"));
+  }
+  return set;
+}
+
+absl::StatusOr<WindowSet> WindowSet::padded(const std::vector<std::vector<int32_t>>& documents,
+                                            int64_t length, const std::string& source, int32_t pad_token) {
+  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
+  set.row_begin_.resize(set.pieces_.size() + 1);
+  for (size_t i = 0; i < set.row_begin_.size(); ++i) set.row_begin_[i] = static_cast<int64_t>(i);
+  return set;
+}
+
+absl::StatusOr<WindowSet> WindowSet::packed(const std::vector<std::vector<int32_t>>& documents,
+                                            int64_t length, const std::string& source, int32_t pad_token) {
+  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
+  std::vector<std::vector<Piece>> rows;
+  std::vector<int64_t> room;
+  for (const Piece& piece : set.pieces_) {
+    const int64_t end = static_cast<int64_t>(rows.size());
+    int64_t row = std::max<int64_t>(0, end - kOpenRows);
+    while (row < end && room[row] < piece.targets) ++row;
+    if (row == end) {
+      rows.emplace_back();
+      room.push_back(length);
+    }
+    rows[row].push_back(piece);
+    room[row] -= piece.targets;
+  }
+  set.pieces_.clear();
+  set.row_begin_.push_back(0);
+  for (const std::vector<Piece>& row : rows) {
+    set.pieces_.insert(set.pieces_.end(), row.begin(), row.end());
+    set.row_begin_.push_back(static_cast<int64_t>(set.pieces_.size()));
+  }
+  return set;
+}
+
+absl::Span<const WindowSet::Piece> WindowSet::pieces_of(int64_t row) const {
+  ROUX_CHECK(row >= 0 && row < size())
+      << "window_set: row out of range: row is " << row << ", " << source_ << " has " << size() << " rows";
+  return absl::MakeConstSpan(pieces_).subspan(row_begin_[row], row_begin_[row + 1] - row_begin_[row]);
+}
+
+void WindowSet::write_row(int64_t row, int64_t slot, TokenBatch& batch) const {
+  int64_t at = slot * length_;
+  int32_t document = 0;
+  for (const Piece& piece : pieces_of(row)) {
+    for (int64_t i = 0; i < piece.targets; ++i, ++at) {
+      batch.input[at] = tokens_[piece.begin + i];
+      batch.target[at] = tokens_[piece.begin + i + 1];
+      batch.document[at] = document;
+      batch.position[at] = static_cast<int32_t>(i);
+    }
+    batch.target_count += piece.targets;
+    ++document;
+  }
+}
+
+TokenBatch WindowSet::batch(absl::Span<const int64_t> rows) const {
+  TokenBatch batch;
+  batch.rows = static_cast<int64_t>(rows.size());
+  batch.length = length_;
+  const size_t cells = rows.size() * static_cast<size_t>(length_);
+  batch.input.assign(cells, pad_token_);
+  batch.target.assign(cells, kIgnoreTarget);
+  batch.document.assign(cells, kPaddingDocument);
+  batch.position.assign(cells, 0);
+  for (size_t slot = 0; slot < rows.size(); ++slot) write_row(rows[slot], static_cast<int64_t>(slot), batch);
+  return batch;
+}
+
+std::vector<int32_t> WindowSet::window(int64_t row) const {
+  const absl::Span<const Piece> pieces = pieces_of(row);
+  ROUX_CHECK(pieces.size() == 1) << "window_set: row " << row << " of " << source_ << " packs "
+                                 << pieces.size() << " pieces, a window needs a stream or padded rows";
+  const auto begin = tokens_.begin() + pieces[0].begin;
+  return std::vector<int32_t>(begin, begin + pieces[0].targets + 1);
+}
+
+absl::StatusOr<std::vector<int64_t>> WindowSet::fixed_rows(int64_t count) const {
+  if (count < 1 || count > size()) {
+    return absl::InvalidArgumentError(absl::StrCat(source_, ": ", count, " fixed windows of ", length_,
+                                                   " tokens are asked for, the text holds ", size()));
+  }
+  std::vector<int64_t> rows(count);
+  for (int64_t i = 0; i < count; ++i) {
+    rows[i] = static_cast<int64_t>(static_cast<__int128>(i) * size() / count);
+  }
+  return rows;
+}
+
+uint64_t WindowSet::fingerprint() const {
+  uint64_t hash = mix(0, static_cast<uint64_t>(length_));
+  for (int32_t token : tokens_) hash = mix(hash, static_cast<uint32_t>(token));
+  for (int64_t begin : row_begin_) hash = mix(hash, static_cast<uint64_t>(begin));
+  for (const Piece& piece : pieces_) {
+    hash = mix(mix(hash, static_cast<uint64_t>(piece.begin)), static_cast<uint64_t>(piece.targets));
+  }
+  return hash;
+}
+
+}  // namespace roux::kit
