@@ -5,8 +5,8 @@
 //   emulated   the CUDA kernels' own source, run on the host by cuda/emulator
 //   meta       shapes without data: allocations are counted, kernels are not called, reading a value throws
 //
-// Upper layers use only DeviceRuntime and never a CUDA name. Runtimes are registered before main() runs and read-only
-// afterwards; their methods are thread-safe.
+// Upper layers use only DeviceRuntime and never a CUDA name. Runtimes are registered before main() runs and
+// read-only afterwards; their methods are thread-safe.
 #ifndef ROUX_TENSOR_DEVICE_H_
 #define ROUX_TENSOR_DEVICE_H_
 
@@ -38,8 +38,8 @@ std::ostream& operator<<(std::ostream& out, Device device);
 // Parses what to_string prints ("cuda" means "cuda:0"). Says which names exist otherwise.
 absl::StatusOr<Device> parse_device(const std::string& text);
 
-// Bytes handed out by a device's allocator. `current` counts live tensors, `peak` its maximum since reset_peak(),
-// `reserved` what the allocator holds from the system (live plus cached).
+// Bytes handed out by a device's allocator. `current` counts live tensors, `peak` its maximum since
+// reset_peak(), `reserved` what the allocator holds from the system (live plus cached).
 struct MemoryStats {
   int64_t current = 0;
   int64_t peak = 0;
@@ -66,13 +66,15 @@ class DeviceRuntime {
  public:
   virtual ~DeviceRuntime() = default;
 
-  // 64-byte aligned (256 on cuda) memory, contents undefined. Throws Error when there is none left. bytes > 0.
+  // 64-byte aligned (256 on cuda) memory, contents undefined. Throws Error when there is none left. bytes >
+  // 0.
   virtual void* allocate(size_t bytes, int index) = 0;
   virtual void deallocate(void* data, size_t bytes, int index) = 0;
   virtual MemoryStats memory_stats(int index) const = 0;
   virtual void reset_peak(int index) = 0;
 
-  // Copies in stream order. Host pointers are pageable host memory; copy_to_host returns after the copy is done.
+  // Copies in stream order. Host pointers are pageable host memory; copy_to_host returns after the copy is
+  // done.
   virtual void copy(void* dst, const void* src, size_t bytes, int index) = 0;
   virtual void copy_from_host(void* dst, const void* src, size_t bytes, int index) = 0;
   virtual void copy_to_host(void* dst, const void* src, size_t bytes, int index) = 0;
@@ -81,8 +83,8 @@ class DeviceRuntime {
   // Waits for everything launched so far; asynchronous kernel errors are thrown here.
   virtual void synchronize(int index) = 0;
   virtual std::unique_ptr<Event> make_event(int index) = 0;
-  // Between the two calls launches are recorded, not run. A device without graphs returns nullptr from end_capture,
-  // and the launches ran as usual.
+  // Between the two calls launches are recorded, not run. A device without graphs returns nullptr from
+  // end_capture, and the launches ran as usual.
   virtual void begin_capture(int index) = 0;
   virtual std::unique_ptr<CapturedGraph> end_capture(int index) = 0;
 };

@@ -5,7 +5,8 @@
 namespace roux {
 
 const char* name(DType dtype) {
-  static constexpr const char* kNames[kDTypeCount] = {"f32", "f64", "bf16", "f16", "i32", "i64", "u8", "bool"};
+  static constexpr const char* kNames[kDTypeCount] = {"f32", "f64", "bf16", "f16",
+                                                      "i32", "i64", "u8",   "bool"};
   return kNames[static_cast<int>(dtype)];
 }
 

@@ -42,31 +42,72 @@ inline constexpr DTypeSet kIntegers = kI32 | kI64 | kU8;
 inline constexpr DTypeSet kNumeric = kFloating | kIntegers;
 inline constexpr DTypeSet kAllDTypes = kNumeric | kBool;
 
-// The promotion rule of every op with several tensor arguments. Classes are ordered bool < integer < floating and the
-// higher class wins; inside a class the wider type wins (f64 > f32 > bf16, f16; i64 > i32 > u8); bf16 with f16 gives
-// f32. Plain numbers never promote a floating tensor; a fractional number makes an integer or bool tensor f32.
+// The promotion rule of every op with several tensor arguments. Classes are ordered bool < integer < floating
+// and the higher class wins; inside a class the wider type wins (f64 > f32 > bf16, f16; i64 > i32 > u8); bf16
+// with f16 gives f32. Plain numbers never promote a floating tensor; a fractional number makes an integer or
+// bool tensor f32.
 DType promote(DType a, DType b);
 
 // The C++ type of a DType, and back.
 template <class T>
 struct DTypeOf;
-template <> struct DTypeOf<float> { static constexpr DType value = kF32; };
-template <> struct DTypeOf<double> { static constexpr DType value = kF64; };
-template <> struct DTypeOf<bfloat16> { static constexpr DType value = kBF16; };
-template <> struct DTypeOf<float16> { static constexpr DType value = kF16; };
-template <> struct DTypeOf<int32_t> { static constexpr DType value = kI32; };
-template <> struct DTypeOf<int64_t> { static constexpr DType value = kI64; };
-template <> struct DTypeOf<uint8_t> { static constexpr DType value = kU8; };
-template <> struct DTypeOf<bool> { static constexpr DType value = kBool; };
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = kF32;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = kF64;
+};
+template <>
+struct DTypeOf<bfloat16> {
+  static constexpr DType value = kBF16;
+};
+template <>
+struct DTypeOf<float16> {
+  static constexpr DType value = kF16;
+};
+template <>
+struct DTypeOf<int32_t> {
+  static constexpr DType value = kI32;
+};
+template <>
+struct DTypeOf<int64_t> {
+  static constexpr DType value = kI64;
+};
+template <>
+struct DTypeOf<uint8_t> {
+  static constexpr DType value = kU8;
+};
+template <>
+struct DTypeOf<bool> {
+  static constexpr DType value = kBool;
+};
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;
 
-// The type that kernels accumulate in: f32 for the floating types up to f32, f64 for f64, i64 for integers and bool.
-template <class T> struct AccumulateOf { using type = int64_t; };
-template <> struct AccumulateOf<float> { using type = float; };
-template <> struct AccumulateOf<bfloat16> { using type = float; };
-template <> struct AccumulateOf<float16> { using type = float; };
-template <> struct AccumulateOf<double> { using type = double; };
+// The type that kernels accumulate in: f32 for the floating types up to f32, f64 for f64, i64 for integers
+// and bool.
+template <class T>
+struct AccumulateOf {
+  using type = int64_t;
+};
+template <>
+struct AccumulateOf<float> {
+  using type = float;
+};
+template <>
+struct AccumulateOf<bfloat16> {
+  using type = float;
+};
+template <>
+struct AccumulateOf<float16> {
+  using type = float;
+};
+template <>
+struct AccumulateOf<double> {
+  using type = double;
+};
 template <class T>
 using accumulate_t = typename AccumulateOf<T>::type;
 
@@ -74,10 +115,14 @@ using accumulate_t = typename AccumulateOf<T>::type;
 template <class Fn>
 decltype(auto) dispatch_floating(DType dtype, Fn&& fn) {
   switch (dtype) {
-    case kF64: return fn(double{});
-    case kBF16: return fn(bfloat16{});
-    case kF16: return fn(float16{});
-    default: return fn(float{});
+    case kF64:
+      return fn(double{});
+    case kBF16:
+      return fn(bfloat16{});
+    case kF16:
+      return fn(float16{});
+    default:
+      return fn(float{});
   }
 }
 template <class Fn>
@@ -87,20 +132,29 @@ decltype(auto) dispatch_index(DType dtype, Fn&& fn) {
 template <class Fn>
 decltype(auto) dispatch_all(DType dtype, Fn&& fn) {
   switch (dtype) {
-    case kI32: return fn(int32_t{});
-    case kI64: return fn(int64_t{});
-    case kU8: return fn(uint8_t{});
-    case kBool: return fn(bool{});
-    default: return dispatch_floating(dtype, static_cast<Fn&&>(fn));
+    case kI32:
+      return fn(int32_t{});
+    case kI64:
+      return fn(int64_t{});
+    case kU8:
+      return fn(uint8_t{});
+    case kBool:
+      return fn(bool{});
+    default:
+      return dispatch_floating(dtype, static_cast<Fn&&>(fn));
   }
 }
 template <class Fn>
 decltype(auto) dispatch_numeric(DType dtype, Fn&& fn) {
   switch (dtype) {
-    case kI32: return fn(int32_t{});
-    case kI64: return fn(int64_t{});
-    case kU8: return fn(uint8_t{});
-    default: return dispatch_floating(dtype, static_cast<Fn&&>(fn));
+    case kI32:
+      return fn(int32_t{});
+    case kI64:
+      return fn(int64_t{});
+    case kU8:
+      return fn(uint8_t{});
+    default:
+      return dispatch_floating(dtype, static_cast<Fn&&>(fn));
   }
 }
 

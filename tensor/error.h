@@ -6,8 +6,8 @@
 //
 //   ROUX_CHECK(x.dim() >= 1) << "softmax: x needs at least one axis: x is " << x.spec();
 //
-// Message form: `op: what is wrong: argument is dtype[shape], ..., what was needed`. Module levels are appended by
-// Module as one line each. All functions here are thread-safe.
+// Message form: `op: what is wrong: argument is dtype[shape], ..., what was needed`. Module levels are
+// appended by Module as one line each. All functions here are thread-safe.
 #ifndef ROUX_TENSOR_ERROR_H_
 #define ROUX_TENSOR_ERROR_H_
 
@@ -66,7 +66,8 @@ struct Voidify {
 }  // namespace internal
 }  // namespace roux
 
-// A condition that the caller must meet; the streamed text is the whole message (the condition is never printed).
+// A condition that the caller must meet; the streamed text is the whole message (the condition is never
+// printed).
 #define ROUX_CHECK(cond) \
   (cond) ? (void)0 : ::roux::internal::Voidify() & ::roux::internal::ErrorThrower().stream()
 

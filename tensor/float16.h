@@ -1,5 +1,6 @@
-// bfloat16 and float16: two-byte storage types with explicit rounding to nearest even. Arithmetic is done in f32:
-// both convert implicitly to float and explicitly from it. Usable in CUDA kernels (plain bits, no library types).
+// bfloat16 and float16: two-byte storage types with explicit rounding to nearest even. Arithmetic is done in
+// f32: both convert implicitly to float and explicitly from it. Usable in CUDA kernels (plain bits, no
+// library types).
 #ifndef ROUX_TENSOR_FLOAT16_H_
 #define ROUX_TENSOR_FLOAT16_H_
 
@@ -28,7 +29,9 @@ struct bfloat16 {
     bits = static_cast<uint16_t>(nan ? ((u >> 16) | 0x40u) : rounded);  // keep a NaN a (quiet) NaN
   }
   ROUX_HOST_DEVICE explicit bfloat16(double value) : bfloat16(static_cast<float>(value)) {}
-  ROUX_HOST_DEVICE operator float() const { return internal::bits_as<float>(static_cast<uint32_t>(bits) << 16); }
+  ROUX_HOST_DEVICE operator float() const {
+    return internal::bits_as<float>(static_cast<uint32_t>(bits) << 16);
+  }
 };
 
 struct float16 {
@@ -54,7 +57,8 @@ struct float16 {
     const uint32_t exponent = (bits >> 10) & 0x1fu, mantissa = bits & 0x3ffu;
     if (exponent == 0x1fu) return internal::bits_as<float>(sign | 0x7f800000u | (mantissa << 13));
     if (exponent == 0) {  // subnormal: mantissa * 2^-24 is exact in f32
-      return internal::bits_as<float>(internal::bits_as<uint32_t>(static_cast<float>(mantissa) * 0x1p-24f) | sign);
+      return internal::bits_as<float>(internal::bits_as<uint32_t>(static_cast<float>(mantissa) * 0x1p-24f) |
+                                      sign);
     }
     return internal::bits_as<float>(sign | ((exponent + 112u) << 23) | (mantissa << 13));
   }

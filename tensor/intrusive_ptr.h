@@ -1,5 +1,6 @@
-// A counted pointer whose count lives in the object: one allocation per object, one word per handle. The count is
-// atomic, so handles may be copied and dropped on any thread; the object itself has its own contract.
+// A counted pointer whose count lives in the object: one allocation per object, one word per handle. The
+// count is atomic, so handles may be copied and dropped on any thread; the object itself has its own
+// contract.
 #ifndef ROUX_TENSOR_INTRUSIVE_PTR_H_
 #define ROUX_TENSOR_INTRUSIVE_PTR_H_
 

@@ -1,5 +1,5 @@
-// Philox 4x32-10, the counter-based generator of Salmon et al. (2011, "Parallel random numbers: as easy as 1, 2, 3").
-// The same words on CPU, emulator and GPU: word i of a stream depends on (seed, offset, i) alone.
+// Philox 4x32-10, the counter-based generator of Salmon et al. (2011, "Parallel random numbers: as easy as 1,
+// 2, 3"). The same words on CPU, emulator and GPU: word i of a stream depends on (seed, offset, i) alone.
 #ifndef ROUX_TENSOR_PHILOX_H_
 #define ROUX_TENSOR_PHILOX_H_
 
@@ -14,15 +14,16 @@ struct PhiloxWords {
   uint32_t word[4];
 };
 
-// Ten rounds on a 128-bit counter (block, offset) with the 64-bit seed as key. block: position inside one op's output
-// (element index / 4); offset: the generator's state, different for each op.
+// Ten rounds on a 128-bit counter (block, offset) with the 64-bit seed as key. block: position inside one
+// op's output (element index / 4); offset: the generator's state, different for each op.
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE PhiloxWords philox(uint64_t seed, uint64_t offset, uint64_t block) {
   uint32_t c0 = static_cast<uint32_t>(block), c1 = static_cast<uint32_t>(block >> 32);
   uint32_t c2 = static_cast<uint32_t>(offset), c3 = static_cast<uint32_t>(offset >> 32);
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < 10; ++round) {
     const uint64_t p0 = uint64_t{0xD2511F53u} * c0, p1 = uint64_t{0xCD9E8D57u} * c2;
-    const uint32_t n0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0, n2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
+    const uint32_t n0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0,
+                   n2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
     c1 = static_cast<uint32_t>(p1);
     c3 = static_cast<uint32_t>(p0);
     c0 = n0;
@@ -38,7 +39,8 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float philox_uniform(uint32_t word) {
   return static_cast<float>(word >> 8) * 0x1p-24f;
 }
 
-// Two standard normals from two words (Box and Muller). The first uniform is in (0, 1], so the logarithm is finite.
+// Two standard normals from two words (Box and Muller). The first uniform is in (0, 1], so the logarithm is
+// finite.
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE void philox_normal(uint32_t word0, uint32_t word1, float* n0, float* n1) {
   const float u = static_cast<float>((word0 >> 8) + 1) * 0x1p-24f;
   const float radius = __builtin_sqrtf(-2.0f * vmath::log(u));

@@ -21,7 +21,8 @@ std::vector<std::shared_ptr<ThreadBuffer>>& buffers() {
 int64_t origin_ns = 0;
 
 int64_t steady_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 

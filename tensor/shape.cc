@@ -9,7 +9,8 @@
 namespace roux {
 
 Dims::Dims(absl::Span<const int64_t> values) {
-  ROUX_CHECK(values.size() <= kMaxRank) << "shape: " << values.size() << " axes, at most " << kMaxRank << " are supported";
+  ROUX_CHECK(values.size() <= kMaxRank)
+      << "shape: " << values.size() << " axes, at most " << kMaxRank << " are supported";
   for (int64_t value : values) values_[rank_++] = value;
 }
 
@@ -36,7 +37,9 @@ void Dims::erase(int axis) {
 std::string to_string(const Dims& dims) { return absl::StrCat("[", absl::StrJoin(dims, ","), "]"); }
 std::ostream& operator<<(std::ostream& out, const Dims& dims) { return out << to_string(dims); }
 
-std::string to_string(const TensorSpec& spec) { return absl::StrCat(name(spec.dtype), to_string(spec.shape)); }
+std::string to_string(const TensorSpec& spec) {
+  return absl::StrCat(name(spec.dtype), to_string(spec.shape));
+}
 std::ostream& operator<<(std::ostream& out, const TensorSpec& spec) { return out << to_string(spec); }
 
 int64_t numel(const Shape& shape) {
@@ -81,7 +84,8 @@ absl::StatusOr<Shape> broadcast_shapes(const Shape& a, const Shape& b) {
   for (int i = 0; i < shorter.rank(); ++i) {
     const int64_t l = longer[offset + i], s = shorter[i];
     if (l != s && l != 1 && s != 1) {
-      return absl::InvalidArgumentError(absl::StrCat("shapes ", to_string(a), " and ", to_string(b), " do not broadcast"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("shapes ", to_string(a), " and ", to_string(b), " do not broadcast"));
     }
     out[offset + i] = l == 1 ? s : l;
   }

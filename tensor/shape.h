@@ -1,5 +1,5 @@
-// Shape and strides: up to eight int64 axes held in place (no allocation, trivially copyable). Sizes, strides and
-// offsets count elements, not bytes.
+// Shape and strides: up to eight int64 axes held in place (no allocation, trivially copyable). Sizes, strides
+// and offsets count elements, not bytes.
 #ifndef ROUX_TENSOR_SHAPE_H_
 #define ROUX_TENSOR_SHAPE_H_
 
@@ -18,7 +18,8 @@ inline constexpr int kMaxRank = 8;
 class Dims {
  public:
   Dims() = default;
-  Dims(std::initializer_list<int64_t> values) : Dims(absl::Span<const int64_t>(values.begin(), values.size())) {}
+  Dims(std::initializer_list<int64_t> values)
+      : Dims(absl::Span<const int64_t>(values.begin(), values.size())) {}
   explicit Dims(absl::Span<const int64_t> values);  // throws Error above kMaxRank axes
   static Dims filled(int rank, int64_t value);
 
@@ -55,16 +56,16 @@ int64_t numel(const Shape& shape);               // product; 1 for rank 0
 Strides contiguous_strides(const Shape& shape);  // row-major
 bool is_contiguous(const Shape& shape, const Strides& strides);
 
-// Maps axis in [-rank, rank) to [0, rank); for `insert` positions pass rank + 1. Error text: "axis 3 is out of range
-// for rank 2".
+// Maps axis in [-rank, rank) to [0, rank); for `insert` positions pass rank + 1. Error text: "axis 3 is out
+// of range for rank 2".
 absl::StatusOr<int> normalize_axis(int64_t axis, int rank);
 
-// The broadcast of two shapes (right-aligned; equal, or one of them 1, or missing). Error: "shapes [4,3] and [5] do
-// not broadcast".
+// The broadcast of two shapes (right-aligned; equal, or one of them 1, or missing). Error: "shapes [4,3] and
+// [5] do not broadcast".
 absl::StatusOr<Shape> broadcast_shapes(const Shape& a, const Shape& b);
 
-// Strides that read a tensor of shape `from` (strides `strides`) as if it had the broadcast shape `to`: 0 on broadcast
-// axes. `to` must be a broadcast of `from`.
+// Strides that read a tensor of shape `from` (strides `strides`) as if it had the broadcast shape `to`: 0 on
+// broadcast axes. `to` must be a broadcast of `from`.
 Strides broadcast_strides(const Shape& from, const Strides& strides, const Shape& to);
 
 // Everything about a tensor except device and data: what pure shape rules map to.
@@ -72,7 +73,9 @@ struct TensorSpec {
   DType dtype = kF32;
   Shape shape;
 };
-inline bool operator==(const TensorSpec& a, const TensorSpec& b) { return a.dtype == b.dtype && a.shape == b.shape; }
+inline bool operator==(const TensorSpec& a, const TensorSpec& b) {
+  return a.dtype == b.dtype && a.shape == b.shape;
+}
 std::string to_string(const TensorSpec& spec);  // "f32[4,3]"
 std::ostream& operator<<(std::ostream& out, const TensorSpec& spec);
 

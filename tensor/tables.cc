@@ -12,14 +12,16 @@ void missing_kernel(const char* op, Device device, DType dtype, absl::Span<void 
   for (int d = 0; d < kDeviceTypeCount; ++d) {
     std::string dtypes;
     for (int t = 0; t < kDTypeCount; ++t) {
-      if (entries[d * kDTypeCount + t]) absl::StrAppend(&dtypes, dtypes.empty() ? "" : " ", name(static_cast<DType>(t)));
+      if (entries[d * kDTypeCount + t])
+        absl::StrAppend(&dtypes, dtypes.empty() ? "" : " ", name(static_cast<DType>(t)));
     }
     if (!dtypes.empty()) {
-      absl::StrAppend(&registered, registered.empty() ? "" : ", ", name(static_cast<DeviceType>(d)), " (", dtypes, ")");
+      absl::StrAppend(&registered, registered.empty() ? "" : ", ", name(static_cast<DeviceType>(d)), " (",
+                      dtypes, ")");
     }
   }
-  throw Error(absl::StrCat(op, ": no kernel for ", name(dtype), " on ", to_string(device), "; registered: ",
-                           registered.empty() ? "none (link //tensor/cpu)" : registered));
+  throw Error(absl::StrCat(op, ": no kernel for ", name(dtype), " on ", to_string(device),
+                           "; registered: ", registered.empty() ? "none (link //tensor/cpu)" : registered));
 }
 
 void missing_rule(const char* op, const char* library) {
@@ -34,7 +36,8 @@ thread_local GraphNode* backward_node = nullptr;
 GraphNode* current_backward_node() { return backward_node; }
 GraphNode* exchange_current_backward_node(GraphNode* node) { return std::exchange(backward_node, node); }
 
-SavedTensor::SavedTensor(const Tensor& input) : tensor_(input), version_(input.defined() ? input.version() : 0) {}
+SavedTensor::SavedTensor(const Tensor& input)
+    : tensor_(input), version_(input.defined() ? input.version() : 0) {}
 
 SavedTensor SavedTensor::output(const Tensor& y, uint32_t index) {
   SavedTensor saved(y.detach());
@@ -47,8 +50,9 @@ Tensor SavedTensor::get() const {
   if (tensor_.version() != version_) {
     const char* op = backward_node ? backward_node->op() : "backward";
     throw Error(absl::StrCat(op, ": a tensor saved for backward was overwritten: ", to_string(tensor_.spec()),
-                             " was at version ", version_, " when saved and is at version ", tensor_.version(),
-                             " now, last written by ", tensor_.impl()->storage->last_write()));
+                             " was at version ", version_, " when saved and is at version ",
+                             tensor_.version(), " now, last written by ",
+                             tensor_.impl()->storage->last_write()));
   }
   if (output_index_ < 0 || !grad_mode_enabled() || !backward_node) return tensor_;
   Tensor connected = tensor_.detach();
@@ -64,8 +68,8 @@ Device common_device(const char* op, std::initializer_list<TensorRef> inputs) {
     if (!x->defined()) continue;
     if (first == nullptr) first = &*x;
     ROUX_CHECK(x->device() == first->device())
-        << op << ": tensors are on different devices: " << first->spec() << " is on " << first->device() << ", "
-        << x->spec() << " is on " << x->device() << "; move one with .to(device)";
+        << op << ": tensors are on different devices: " << first->spec() << " is on " << first->device()
+        << ", " << x->spec() << " is on " << x->device() << "; move one with .to(device)";
   }
   ROUX_CHECK(first != nullptr) << op << ": needs a tensor, got an undefined one";
   return first->device();

@@ -1,6 +1,7 @@
-// Kernel tables and gradient slots: what an op family declares (constinit, in tensor/ops/<family>_tables.h) and what
-// tensor/cpu, cuda and autograd/rules fill from alwayslink libraries. A table is a plain array of function pointers that
-// exists before any constructor runs, so link order can't matter; after start it is read-only.
+// Kernel tables and gradient slots: what an op family declares (constinit, in tensor/ops/<family>_tables.h)
+// and what tensor/cpu, cuda and autograd/rules fill from alwayslink libraries. A table is a plain array of
+// function pointers that exists before any constructor runs, so link order can't matter; after start it is
+// read-only.
 #ifndef ROUX_TENSOR_TABLES_H_
 #define ROUX_TENSOR_TABLES_H_
 
@@ -16,7 +17,8 @@
 namespace roux {
 
 namespace internal {
-[[noreturn]] void missing_kernel(const char* op, Device device, DType dtype, absl::Span<void (*const)()> entries);
+[[noreturn]] void missing_kernel(const char* op, Device device, DType dtype,
+                                 absl::Span<void (*const)()> entries);
 [[noreturn]] void missing_rule(const char* op, const char* library);
 }  // namespace internal
 
@@ -30,8 +32,8 @@ class KernelTable<void(Args...)> {
   constexpr explicit KernelTable(const char* op) : op_(op) {}
   KernelTable(const KernelTable&) = delete;
 
-  // Runs the kernel registered for key's device and dtype (key: the first floating argument, else the first argument).
-  // On meta nothing runs. Throws Error listing what is registered when there is no kernel.
+  // Runs the kernel registered for key's device and dtype (key: the first floating argument, else the first
+  // argument). On meta nothing runs. Throws Error listing what is registered when there is no kernel.
   template <class... Actual>
   void run(const Tensor& key, Actual&&... args) const {
     const Device device = key.device();
@@ -69,12 +71,14 @@ struct RegisterKernel {
   }
 };
 
-// A tensor that backward will read. get() throws Error naming op and write when the data were overwritten since.
+// A tensor that backward will read. get() throws Error naming op and write when the data were overwritten
+// since.
 class SavedTensor {
  public:
   SavedTensor() = default;
   SavedTensor(const Tensor& input);  // NOLINT: implicit; undefined stays undefined
-  // For an output of the op being recorded: holds the data without the graph (no reference cycle); get() reconnects it.
+  // For an output of the op being recorded: holds the data without the graph (no reference cycle); get()
+  // reconnects it.
   static SavedTensor output(const Tensor& y, uint32_t index = 0);
 
   bool defined() const { return tensor_.defined(); }
@@ -108,7 +112,8 @@ inline bool any_requires_grad(std::initializer_list<TensorRef> inputs) {
   return false;
 }
 
-// Where autograd/rules plugs in the gradient of one op. Saved is what the rule reads: SavedTensors and plain values.
+// Where autograd/rules plugs in the gradient of one op. Saved is what the rule reads: SavedTensors and plain
+// values.
 template <class Saved>
 class GradSlot {
  public:
@@ -118,7 +123,8 @@ class GradSlot {
   constexpr GradSlot(const char* op, const char* library) : op_(op), library_(library) {}
   GradSlot(const GradSlot&) = delete;
 
-  // Returns y; when grad mode is on and an input requires grad, y joins the graph and make_saved() is kept for backward.
+  // Returns y; when grad mode is on and an input requires grad, y joins the graph and make_saved() is kept
+  // for backward.
   template <class MakeSaved>
   Tensor record(std::initializer_list<TensorRef> inputs, Tensor y, MakeSaved&& make_saved) const {
     if (wants(inputs)) {
@@ -146,7 +152,9 @@ class GradSlot {
     return y;
   }
   // True when record() would record: lets an op skip statistics that only backward needs.
-  bool wants(std::initializer_list<TensorRef> inputs) const { return grad_mode_enabled() && any_requires_grad(inputs); }
+  bool wants(std::initializer_list<TensorRef> inputs) const {
+    return grad_mode_enabled() && any_requires_grad(inputs);
+  }
 
   void set(RecordFn* record, const void* rule) {
     record_ = record;

@@ -8,8 +8,8 @@ namespace roux {
 namespace {
 thread_local bool grad_mode = true;
 
-IntrusivePtr<TensorImpl> make_impl(IntrusivePtr<Storage> storage, const TensorSpec& spec, const Strides& strides,
-                                   int64_t offset) {
+IntrusivePtr<TensorImpl> make_impl(IntrusivePtr<Storage> storage, const TensorSpec& spec,
+                                   const Strides& strides, int64_t offset) {
   auto impl = make_intrusive<TensorImpl>();
   impl->storage = std::move(storage);
   impl->offset = offset;
@@ -63,16 +63,20 @@ const Tensor& Tensor::grad() const {
 }
 
 void Tensor::set_grad(const Tensor& grad) {
-  ROUX_CHECK(is_leaf()) << "set_grad: " << spec() << " is the result of " << impl_->node->op() << ", not a leaf";
-  if (impl_->node) impl_->node->set_accumulated_grad(grad);
-  else ROUX_CHECK(!grad.defined()) << "set_grad: " << spec() << " has not taken part in a graph yet";
+  ROUX_CHECK(is_leaf()) << "set_grad: " << spec() << " is the result of " << impl_->node->op()
+                        << ", not a leaf";
+  if (impl_->node)
+    impl_->node->set_accumulated_grad(grad);
+  else
+    ROUX_CHECK(!grad.defined()) << "set_grad: " << spec() << " has not taken part in a graph yet";
 }
 
 Tensor Tensor::detach() const { return alias(*this, shape(), strides(), impl_->offset); }
 
 void note_write(const Tensor& x, const char* op) {
   ROUX_CHECK(!(grad_mode_enabled() && x.requires_grad()))
-      << op << ": " << x.spec() << " requires grad and recording is on; write under NoGradGuard or to a detached copy";
+      << op << ": " << x.spec()
+      << " requires grad and recording is on; write under NoGradGuard or to a detached copy";
   x.impl()->storage->bump_version();
   x.impl()->storage->set_last_write(op);
 }
@@ -82,13 +86,15 @@ namespace {
 // Element values of a host copy of x, in row-major order, through the widest type of its class.
 template <class Out>
 void copy_values(const Tensor& x, Out* out) {
-  ROUX_CHECK(x.device().type != DeviceType::kMeta) << "to_vector: " << x.spec() << " is on meta and has no values";
+  ROUX_CHECK(x.device().type != DeviceType::kMeta)
+      << "to_vector: " << x.spec() << " is on meta and has no values";
   const Storage& storage = *x.impl()->storage;
   std::vector<char> host;
   const char* base = static_cast<const char*>(storage.data());
   if (storage.device().type != DeviceType::kCpu && storage.bytes() > 0) {
     host.resize(storage.bytes());
-    runtime(storage.device().type).copy_to_host(host.data(), storage.data(), storage.bytes(), storage.device().index);
+    runtime(storage.device().type)
+        .copy_to_host(host.data(), storage.data(), storage.bytes(), storage.device().index);
     base = host.data();
   }
   dispatch_all(x.dtype(), [&](auto tag) {

@@ -1,11 +1,12 @@
-// roux::Tensor: a cheap handle (one pointer) on storage, shape, strides, dtype and device, with an opaque slot for
-// autograd state. Copying a Tensor shares the data. Ops are the functions of tensor/ops/*.h; the members below that
-// compute something call them.
+// roux::Tensor: a cheap handle (one pointer) on storage, shape, strides, dtype and device, with an opaque
+// slot for autograd state. Copying a Tensor shares the data. Ops are the functions of tensor/ops/*.h; the
+// members below that compute something call them.
 //
 //   Tensor x = uniform({4, 3}, -1, 1, generator);
 //   Tensor y = matmul(x, x.transpose(0, 1)) + 1.0;
 //
-// Threads: handles may be copied and read on any thread; a tensor being written, and an autograd graph, belong to one.
+// Threads: handles may be copied and read on any thread; a tensor being written, and an autograd graph,
+// belong to one.
 #ifndef ROUX_TENSOR_TENSOR_H_
 #define ROUX_TENSOR_TENSOR_H_
 
@@ -23,8 +24,8 @@ namespace roux {
 
 class Tensor;
 
-// The opaque autograd state of a tensor: the graph node that produced it, or for a leaf the node that accumulates its
-// gradient. Implemented by autograd/.
+// The opaque autograd state of a tensor: the graph node that produced it, or for a leaf the node that
+// accumulates its gradient. Implemented by autograd/.
 class GraphNode : public RefCounted {
  public:
   virtual const Tensor& accumulated_grad() const = 0;  // undefined unless a leaf with a gradient
@@ -64,7 +65,8 @@ class Tensor {
 
   // Pointer to the first element. data<T>() throws Error unless T is the dtype, and on meta.
   void* raw_data() const {
-    return static_cast<char*>(impl_->storage->data()) + impl_->offset * static_cast<int64_t>(size_of(dtype()));
+    return static_cast<char*>(impl_->storage->data()) +
+           impl_->offset * static_cast<int64_t>(size_of(dtype()));
   }
   template <class T>
   T* data() const {
@@ -81,23 +83,23 @@ class Tensor {
   bool requires_grad() const { return impl_->requires_grad; }
   Tensor& set_requires_grad(bool requires_grad);
   bool is_leaf() const { return !impl_->node || impl_->node->is_leaf_node(); }
-  const Tensor& grad() const;          // undefined when nothing was accumulated
-  void set_grad(const Tensor& grad);   // of a leaf that requires grad; undefined clears it
-  Tensor detach() const;               // same data, no graph
+  const Tensor& grad() const;         // undefined when nothing was accumulated
+  void set_grad(const Tensor& grad);  // of a leaf that requires grad; undefined clears it
+  Tensor detach() const;              // same data, no graph
   uint32_t version() const { return impl_->storage->version(); }
 
   // Ops as members; documented where the function is declared.
-  Tensor to(DType dtype) const;                               // tensor/ops/elementwise.h: cast
-  Tensor to(Device device) const;                             // tensor/ops/creation.h: to_device
-  Tensor contiguous() const;                                  // tensor/ops/view.h
-  Tensor view(const Shape& shape) const;                      // tensor/ops/view.h
-  Tensor reshape(const Shape& shape) const;                   // tensor/ops/view.h
-  Tensor transpose(int64_t axis0, int64_t axis1) const;       // tensor/ops/view.h
-  Tensor permute(absl::Span<const int64_t> axes) const;       // tensor/ops/view.h
+  Tensor to(DType dtype) const;                          // tensor/ops/elementwise.h: cast
+  Tensor to(Device device) const;                        // tensor/ops/creation.h: to_device
+  Tensor contiguous() const;                             // tensor/ops/view.h
+  Tensor view(const Shape& shape) const;                 // tensor/ops/view.h
+  Tensor reshape(const Shape& shape) const;              // tensor/ops/view.h
+  Tensor transpose(int64_t axis0, int64_t axis1) const;  // tensor/ops/view.h
+  Tensor permute(absl::Span<const int64_t> axes) const;  // tensor/ops/view.h
   Tensor slice(int64_t axis, int64_t begin, int64_t end, int64_t step = 1) const;  // tensor/ops/view.h
-  Tensor squeeze(int64_t axis) const;                         // tensor/ops/view.h
-  Tensor unsqueeze(int64_t axis) const;                       // tensor/ops/view.h
-  Tensor expand(const Shape& shape) const;                    // tensor/ops/view.h
+  Tensor squeeze(int64_t axis) const;                                              // tensor/ops/view.h
+  Tensor unsqueeze(int64_t axis) const;                                            // tensor/ops/view.h
+  Tensor expand(const Shape& shape) const;                                         // tensor/ops/view.h
 
   TensorImpl* impl() const { return impl_.get(); }  // for tables and autograd
 
@@ -113,11 +115,12 @@ Tensor alias(const Tensor& base, const Shape& shape, const Strides& strides, int
 // A tensor over memory owned by someone else (a mapped file), contiguous, on the CPU.
 Tensor from_memory(void* data, const TensorSpec& spec, std::shared_ptr<void> owner);
 
-// Marks a write to x by `op` (bumps the version that all views share). Throws Error when x or a view of it takes part
-// in a recorded graph: requires grad while recording is on.
+// Marks a write to x by `op` (bumps the version that all views share). Throws Error when x or a view of it
+// takes part in a recorded graph: requires grad while recording is on.
 void note_write(const Tensor& x, const char* op);
 
-// Like NumPy: nested brackets, aligned columns, "..." above 1000 elements, then dtype and device when not f32 on cpu.
+// Like NumPy: nested brackets, aligned columns, "..." above 1000 elements, then dtype and device when not f32
+// on cpu.
 std::string to_string(const Tensor& x);
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
 

@@ -1,7 +1,8 @@
 // Transcendental functions in f32 as branch-free polynomials: selects instead of branches and explicit fused
-// multiply-adds, so that compilers vectorise loops over them and CPU, emulator and GPU get the same bits. Coefficients
-// are the classic minimax sets for these ranges (Moshier, Cephes; erf: a rational fit on [-4, 4]). Largest errors
-// measured over the whole range by vector_math_test. f64 overloads call libm: the reference path.
+// multiply-adds, so that compilers vectorise loops over them and CPU, emulator and GPU get the same bits.
+// Coefficients are the classic minimax sets for these ranges (Moshier, Cephes; erf: a rational fit on [-4,
+// 4]). Largest errors measured over the whole range by vector_math_test. f64 overloads call libm: the
+// reference path.
 #ifndef ROUX_TENSOR_VECTOR_MATH_H_
 #define ROUX_TENSOR_VECTOR_MATH_H_
 

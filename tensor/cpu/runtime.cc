@@ -1,8 +1,9 @@
 // The CPU's DeviceRuntime with a caching allocator, and meta's, which only counts.
 //
-// Blocks are cached by size class (64-byte steps to 1 kB, then eight classes per power of two, so at most 12.5 % is
-// wasted). Small classes are cached per thread without a lock, the rest in one list under a mutex. A freed block may be
-// reused by any thread. Nothing is given back to the system until an allocation fails.
+// Blocks are cached by size class (64-byte steps to 1 kB, then eight classes per power of two, so at
+// most 12.5 % is wasted). Small classes are cached per thread without a lock, the rest in one list under a
+// mutex. A freed block may be reused by any thread. Nothing is given back to the system until an allocation
+// fails.
 #include <sys/mman.h>
 
 #include <array>
@@ -104,7 +105,9 @@ class CpuRuntime final : public DeviceRuntime {
   MemoryStats memory_stats(int) const override { return counter_.stats(reserved_); }
   void reset_peak(int) override { counter_.reset_peak(); }
   void copy(void* dst, const void* src, size_t bytes, int) override { std::memcpy(dst, src, bytes); }
-  void copy_from_host(void* dst, const void* src, size_t bytes, int) override { std::memcpy(dst, src, bytes); }
+  void copy_from_host(void* dst, const void* src, size_t bytes, int) override {
+    std::memcpy(dst, src, bytes);
+  }
   void copy_to_host(void* dst, const void* src, size_t bytes, int) override { std::memcpy(dst, src, bytes); }
   void fill_bytes(void* dst, int value, size_t bytes, int) override { std::memset(dst, value, bytes); }
   void synchronize(int) override {}

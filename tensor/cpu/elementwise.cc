@@ -1,0 +1,204 @@
+// CPU kernels of the binary elementwise ops, where, clamp, cast and the in-place writes.
+#include <cmath>
+#include <type_traits>
+
+#include "tensor/cpu/elementwise_loops.h"
+#include "tensor/ops/elementwise_tables.h"
+
+namespace roux::cpu {
+namespace {
+
+template <class Op>
+void binary_numeric(const Tensor& a, const Tensor& b, Tensor& y) {
+  dispatch_numeric(a.dtype(), [&](auto tag) { binary_loop<decltype(tag), decltype(tag)>(a, b, y, Op{}); });
+}
+template <class Op>
+void binary_floating(const Tensor& a, const Tensor& b, Tensor& y) {
+  dispatch_floating(a.dtype(), [&](auto tag) { binary_loop<decltype(tag), decltype(tag)>(a, b, y, Op{}); });
+}
+template <class Op>
+void compare(const Tensor& a, const Tensor& b, Tensor& y) {
+  dispatch_all(a.dtype(), [&](auto tag) { binary_loop<decltype(tag), bool>(a, b, y, Op{}); });
+}
+
+struct Add {
+  template <class T>
+  T operator()(T a, T b) const {
+    return static_cast<T>(a + b);
+  }
+};
+struct Sub {
+  template <class T>
+  T operator()(T a, T b) const {
+    return static_cast<T>(a - b);
+  }
+};
+struct Mul {
+  template <class T>
+  T operator()(T a, T b) const {
+    return static_cast<T>(a * b);
+  }
+};
+struct Div {
+  template <class T>
+  T operator()(T a, T b) const {
+    return a / b;
+  }
+};
+struct Pow {
+  template <class T>
+  T operator()(T a, T b) const {
+    return b == T(2) ? a * a : std::pow(a, b);
+  }
+};
+struct Maximum {
+  template <class T>
+  T operator()(T a, T b) const {
+    return a > b || a != a ? a : b;
+  }
+};
+struct Minimum {
+  template <class T>
+  T operator()(T a, T b) const {
+    return a < b || a != a ? a : b;
+  }
+};
+struct Eq {
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a == b;
+  }
+};
+struct Ne {
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a != b;
+  }
+};
+struct Lt {
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a < b;
+  }
+};
+struct Le {
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a <= b;
+  }
+};
+
+void where_cpu(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y) {
+  dispatch_all(a.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    const bool* pc = condition.data<const bool>();
+    const T* pa = a.data<const T>();
+    const T* pb = b.data<const T>();
+    T* py = y.data<T>();
+    StridedLoop<4>(y.shape(),
+                   {strides_over(condition, y), strides_over(a, y), strides_over(b, y), y.strides()})
+        .run([=](const std::array<int64_t, 4>& at, const std::array<int64_t, 4>& step, int64_t n) {
+          for (int64_t i = 0; i < n; ++i) {
+            py[at[3] + i * step[3]] =
+                pc[at[0] + i * step[0]] ? pa[at[1] + i * step[1]] : pb[at[2] + i * step[2]];
+          }
+        });
+  });
+}
+
+void clamp_cpu(const Tensor& x, double low, double high, Tensor& y) {
+  dispatch_numeric(x.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    using C = compute_t<T>;
+    // Limits beyond an integer type's range do not clamp; the largest double below 2^63 converts exactly.
+    auto limit = [](double value) {
+      if constexpr (std::is_integral_v<C>) {
+        constexpr double kLowest = static_cast<double>(std::numeric_limits<C>::lowest());
+        constexpr double kHighest = static_cast<double>(std::numeric_limits<C>::max());
+        if (value <= kLowest) return std::numeric_limits<C>::lowest();
+        if (value >= kHighest) return std::numeric_limits<C>::max();
+      }
+      return static_cast<C>(value);
+    };
+    const C lo = limit(std::is_integral_v<C> ? std::ceil(low) : low);
+    const C hi = limit(std::is_integral_v<C> ? std::floor(high) : high);
+    unary_loop<T, T>(x, y, [lo, hi](C v) { return v < lo ? lo : (v > hi ? hi : v); });
+  });
+}
+
+void cast_cpu(const Tensor& x, Tensor& y) {
+  dispatch_all(x.dtype(), [&](auto from) {
+    using From = decltype(from);
+    dispatch_all(y.dtype(), [&](auto to) {
+      using To = decltype(to);
+      if constexpr (std::is_same_v<To, bool>) {
+        unary_loop<From, To>(x, y, [](compute_t<From> v) { return v != compute_t<From>(0); });
+      } else {
+        unary_loop<From, To>(x, y, [](compute_t<From> v) { return static_cast<compute_t<To>>(v); });
+      }
+    });
+  });
+}
+
+void fill_cpu(Tensor& x, double value) {
+  dispatch_all(x.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    const T v = static_cast<T>(value);
+    T* px = x.data<T>();
+    if (x.numel() == 1) {
+      *px = v;
+      return;
+    }
+    StridedLoop<1>(x.shape(), {x.strides()})
+        .run([=](const std::array<int64_t, 1>& at, const std::array<int64_t, 1>& step, int64_t n) {
+          if (step[0] == 1)
+            std::fill_n(px + at[0], n, v);
+          else
+            for (int64_t i = 0; i < n; ++i) px[at[0] + i * step[0]] = v;
+        });
+  });
+}
+
+void add_in_place_cpu(Tensor& x, const Tensor& other, double scale) {
+  dispatch_numeric(x.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    using C = compute_t<T>;
+    const C factor = static_cast<C>(scale);
+    T* px = x.data<T>();
+    const T* po = other.data<const T>();
+    StridedLoop<2>(x.shape(), {x.strides(), other.strides()})
+        .run([=](const std::array<int64_t, 2>& at, const std::array<int64_t, 2>& step, int64_t n) {
+          T* out = px + at[0];
+          const T* in = po + at[1];
+          if (step[0] == 1 && step[1] == 1) {
+            for (int64_t i = 0; i < n; ++i)
+              out[i] = static_cast<T>(static_cast<C>(out[i]) + factor * static_cast<C>(in[i]));
+          } else {
+            for (int64_t i = 0; i < n; ++i) {
+              T& o = out[i * step[0]];
+              o = static_cast<T>(static_cast<C>(o) + factor * static_cast<C>(in[i * step[1]]));
+            }
+          }
+        });
+  });
+}
+
+const RegisterKernel kAdd(add_kernels, DeviceType::kCpu, kNumeric, binary_numeric<Add>);
+const RegisterKernel kSub(sub_kernels, DeviceType::kCpu, kNumeric, binary_numeric<Sub>);
+const RegisterKernel kMul(mul_kernels, DeviceType::kCpu, kNumeric, binary_numeric<Mul>);
+const RegisterKernel kDiv(div_kernels, DeviceType::kCpu, kFloating, binary_floating<Div>);
+const RegisterKernel kPow(pow_kernels, DeviceType::kCpu, kFloating, binary_floating<Pow>);
+const RegisterKernel kMaximum(maximum_kernels, DeviceType::kCpu, kNumeric, binary_numeric<Maximum>);
+const RegisterKernel kMinimum(minimum_kernels, DeviceType::kCpu, kNumeric, binary_numeric<Minimum>);
+const RegisterKernel kEq(eq_kernels, DeviceType::kCpu, kAllDTypes, compare<Eq>);
+const RegisterKernel kNe(ne_kernels, DeviceType::kCpu, kAllDTypes, compare<Ne>);
+const RegisterKernel kLt(lt_kernels, DeviceType::kCpu, kAllDTypes, compare<Lt>);
+const RegisterKernel kLe(le_kernels, DeviceType::kCpu, kAllDTypes, compare<Le>);
+const RegisterKernel kWhere(where_kernels, DeviceType::kCpu, kAllDTypes, where_cpu);
+const RegisterKernel kClamp(clamp_kernels, DeviceType::kCpu, kNumeric, clamp_cpu);
+const RegisterKernel kCast(cast_kernels, DeviceType::kCpu, kAllDTypes, cast_cpu);
+const RegisterKernel kFill(fill_kernels, DeviceType::kCpu, kAllDTypes, fill_cpu);
+const RegisterKernel kAddInPlace(add_in_place_kernels, DeviceType::kCpu, kNumeric, add_in_place_cpu);
+
+}  // namespace
+}  // namespace roux::cpu

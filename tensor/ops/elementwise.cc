@@ -1,0 +1,228 @@
+#include "tensor/ops/elementwise.h"
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise_tables.h"
+
+namespace roux {
+
+constinit KernelTable<BinaryKernel> add_kernels("add"), sub_kernels("sub"), mul_kernels("mul"),
+    div_kernels("div"), pow_kernels("pow"), maximum_kernels("maximum"), minimum_kernels("minimum"),
+    eq_kernels("eq"), ne_kernels("ne"), lt_kernels("lt"), le_kernels("le");
+constinit KernelTable<UnaryKernel> neg_kernels("neg"), abs_kernels("abs"), exp_kernels("exp"),
+    log_kernels("log"), sqrt_kernels("sqrt"), rsqrt_kernels("rsqrt"), tanh_kernels("tanh"),
+    sigmoid_kernels("sigmoid"), erf_kernels("erf"), relu_kernels("relu"), silu_kernels("silu"),
+    gelu_erf_kernels("gelu"), gelu_tanh_kernels("gelu"), cast_kernels("cast");
+constinit KernelTable<WhereKernel> where_kernels("where");
+constinit KernelTable<ClampKernel> clamp_kernels("clamp");
+constinit KernelTable<FillKernel> fill_kernels("fill_");
+constinit KernelTable<AddInPlaceKernel> add_in_place_kernels("add_");
+
+namespace {
+constexpr const char* kRules = "//autograd/rules:elementwise";
+}
+constinit GradSlot<NothingSaved> add_grad("add", kRules), sub_grad("sub", kRules), neg_grad("neg", kRules);
+constinit GradSlot<PairSaved> mul_grad("mul", kRules), div_grad("div", kRules),
+    maximum_grad("maximum", kRules), minimum_grad("minimum", kRules);
+constinit GradSlot<PowSaved> pow_grad("pow", kRules);
+constinit GradSlot<InputSaved> abs_grad("abs", kRules), log_grad("log", kRules), erf_grad("erf", kRules),
+    silu_grad("silu", kRules);
+constinit GradSlot<OutputSaved> exp_grad("exp", kRules), sqrt_grad("sqrt", kRules),
+    rsqrt_grad("rsqrt", kRules), tanh_grad("tanh", kRules), sigmoid_grad("sigmoid", kRules),
+    relu_grad("relu", kRules);
+constinit GradSlot<GeluSaved> gelu_grad("gelu", kRules);
+constinit GradSlot<WhereSaved> where_grad("where", kRules);
+constinit GradSlot<ClampSaved> clamp_grad("clamp", kRules);
+constinit GradSlot<CastSaved> cast_grad("cast", kRules);
+
+namespace {
+
+absl::StatusOr<TensorSpec> binary_spec(const TensorSpec& a, const TensorSpec& b, DTypeSet allowed) {
+  TensorSpec spec;
+  spec.dtype = promote(a.dtype, b.dtype);
+  if (!allowed.contains(spec.dtype)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dtype is not supported: a is ", to_string(a), ", b is ", to_string(b), ", needed ",
+                     is_floating(spec.dtype) ? "another" : "a numeric", " dtype; cast first"));
+  }
+  absl::StatusOr<Shape> shape = broadcast_shapes(a.shape, b.shape);
+  if (!shape.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("shapes do not broadcast: a is ", to_string(a), ", b is ", to_string(b)));
+  }
+  spec.shape = *shape;
+  return spec;
+}
+
+absl::StatusOr<TensorSpec> unary_spec(const TensorSpec& x, DTypeSet allowed) {
+  if (!allowed.contains(x.dtype)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dtype is not supported: x is ", to_string(x), ", needed a ",
+                     allowed.contains(kI32) ? "numeric" : "floating", " dtype"));
+  }
+  return x;
+}
+
+// Shape rule, promotion, allocation and kernel of a binary op; `make_saved` sees the promoted inputs.
+template <class Table, class Slot, class MakeSaved>
+Tensor binary(const Tensor& a, const Tensor& b, DTypeSet allowed, const Table& table, const Slot& slot,
+              MakeSaved make_saved) {
+  const Device device = common_device(table.op(), {a, b});
+  const TensorSpec spec = or_throw(binary_spec(a.spec(), b.spec(), allowed), table.op());
+  if (a.dtype() != b.dtype()) {
+    return binary(cast(a, spec.dtype), cast(b, spec.dtype), allowed, table, slot, make_saved);
+  }
+  Tensor y = empty(spec, device);
+  table.run(a, a, b, y);
+  return slot.record({a, b}, y, [&] { return make_saved(a, b, y); });
+}
+
+Tensor compare(const Tensor& a, const Tensor& b, const char* op, const KernelTable<BinaryKernel>& table) {
+  const Device device = common_device(op, {a, b});
+  TensorSpec spec = or_throw(binary_spec(a.spec(), b.spec(), kAllDTypes), op);
+  if (a.dtype() != b.dtype()) return compare(cast(a, spec.dtype), cast(b, spec.dtype), op, table);
+  spec.dtype = kBool;
+  Tensor y = empty(spec, device);
+  table.run(a, a, b, y);
+  return y;
+}
+
+template <class Slot, class MakeSaved>
+Tensor unary(const Tensor& x, DTypeSet allowed, const KernelTable<UnaryKernel>& table, const Slot& slot,
+             MakeSaved make_saved) {
+  common_device(table.op(), {x});
+  Tensor y = empty(or_throw(unary_spec(x.spec(), allowed), table.op()), x.device());
+  table.run(x, x, y);
+  return slot.record({x}, y, [&] { return make_saved(x, y); });
+}
+
+const auto nothing = [](const auto&...) { return NothingSaved{}; };
+const auto inputs = [](const Tensor& a, const Tensor& b, const Tensor&) { return PairSaved{a, b}; };
+const auto input = [](const Tensor& x, const Tensor&) { return InputSaved{x}; };
+const auto output = [](const Tensor&, const Tensor& y) { return OutputSaved{SavedTensor::output(y)}; };
+
+// A number as a zero-dimensional tensor that leaves x's dtype alone.
+Tensor number_like(const Tensor& x, double value) {
+  common_device("number", {x});
+  const bool fraction = value != std::floor(value);
+  return full({}, value, !is_floating(x.dtype()) && (fraction || x.dtype() == kBool) ? kF32 : x.dtype(),
+              x.device());
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  return binary(a, b, kNumeric, add_kernels, add_grad, nothing);
+}
+Tensor sub(const Tensor& a, const Tensor& b) {
+  return binary(a, b, kNumeric, sub_kernels, sub_grad, nothing);
+}
+Tensor mul(const Tensor& a, const Tensor& b) { return binary(a, b, kNumeric, mul_kernels, mul_grad, inputs); }
+Tensor div(const Tensor& a, const Tensor& b) {
+  common_device("div", {a, b});
+  if (!is_floating(a.dtype()) && !is_floating(b.dtype())) return div(cast(a, kF32), cast(b, kF32));
+  return binary(a, b, kFloating, div_kernels, div_grad, inputs);
+}
+Tensor pow(const Tensor& a, const Tensor& b) {
+  return binary(a, b, kFloating, pow_kernels, pow_grad,
+                [](const Tensor& a, const Tensor& b, const Tensor& y) {
+                  return PowSaved{a, b, SavedTensor::output(y)};
+                });
+}
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  return binary(a, b, kNumeric, maximum_kernels, maximum_grad, inputs);
+}
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  return binary(a, b, kNumeric, minimum_kernels, minimum_grad, inputs);
+}
+
+Tensor eq(const Tensor& a, const Tensor& b) { return compare(a, b, "eq", eq_kernels); }
+Tensor ne(const Tensor& a, const Tensor& b) { return compare(a, b, "ne", ne_kernels); }
+Tensor lt(const Tensor& a, const Tensor& b) { return compare(a, b, "lt", lt_kernels); }
+Tensor le(const Tensor& a, const Tensor& b) { return compare(a, b, "le", le_kernels); }
+Tensor gt(const Tensor& a, const Tensor& b) { return compare(b, a, "gt", lt_kernels); }
+Tensor ge(const Tensor& a, const Tensor& b) { return compare(b, a, "ge", le_kernels); }
+
+Tensor neg(const Tensor& x) { return unary(x, kNumeric, neg_kernels, neg_grad, nothing); }
+Tensor abs(const Tensor& x) { return unary(x, kNumeric, abs_kernels, abs_grad, input); }
+Tensor exp(const Tensor& x) { return unary(x, kFloating, exp_kernels, exp_grad, output); }
+Tensor log(const Tensor& x) { return unary(x, kFloating, log_kernels, log_grad, input); }
+Tensor sqrt(const Tensor& x) { return unary(x, kFloating, sqrt_kernels, sqrt_grad, output); }
+Tensor rsqrt(const Tensor& x) { return unary(x, kFloating, rsqrt_kernels, rsqrt_grad, output); }
+Tensor tanh(const Tensor& x) { return unary(x, kFloating, tanh_kernels, tanh_grad, output); }
+Tensor sigmoid(const Tensor& x) { return unary(x, kFloating, sigmoid_kernels, sigmoid_grad, output); }
+Tensor erf(const Tensor& x) { return unary(x, kFloating, erf_kernels, erf_grad, input); }
+Tensor relu(const Tensor& x) { return unary(x, kFloating, relu_kernels, relu_grad, output); }
+Tensor silu(const Tensor& x) { return unary(x, kFloating, silu_kernels, silu_grad, input); }
+Tensor gelu(const Tensor& x, GeluKind kind) {
+  return unary(x, kFloating, kind == GeluKind::kErf ? gelu_erf_kernels : gelu_tanh_kernels, gelu_grad,
+               [kind](const Tensor& x, const Tensor&) {
+                 return GeluSaved{x, kind};
+               });
+}
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  const Device device = common_device("where", {condition, a, b});
+  ROUX_CHECK(condition.dtype() == kBool)
+      << "where: condition must be bool: condition is " << condition.spec();
+  TensorSpec spec = or_throw(binary_spec(a.spec(), b.spec(), kAllDTypes), "where");
+  spec.shape = or_throw(broadcast_shapes(condition.shape(), spec.shape), "where");
+  if (a.dtype() != b.dtype()) return where(condition, cast(a, spec.dtype), cast(b, spec.dtype));
+  Tensor y = empty(spec, device);
+  where_kernels.run(a, condition, a, b, y);
+  return where_grad.record({condition, a, b}, y, [&] { return WhereSaved{condition}; });
+}
+
+Tensor clamp(const Tensor& x, double low, double high) {
+  common_device("clamp", {x});
+  ROUX_CHECK(low <= high) << "clamp: low is " << low << ", high is " << high << ", needed low <= high";
+  Tensor y = empty(or_throw(unary_spec(x.spec(), kNumeric), "clamp"), x.device());
+  clamp_kernels.run(x, x, low, high, y);
+  return clamp_grad.record({x}, y, [&] { return ClampSaved{x, low, high}; });
+}
+
+Tensor cast(const Tensor& x, DType dtype) {
+  common_device("cast", {x});
+  if (x.dtype() == dtype) return x;
+  Tensor y = empty({dtype, x.shape()}, x.device());
+  cast_kernels.run(x, x, y);
+  if (!is_floating(dtype)) return y;
+  return cast_grad.record({x}, y, [&] { return CastSaved{x.dtype()}; });
+}
+Tensor Tensor::to(DType dtype) const { return cast(*this, dtype); }
+
+void copy_(Tensor x, const Tensor& source) {
+  common_device("copy_", {x, source});
+  const Shape shape = or_throw(broadcast_shapes(x.shape(), source.shape()), "copy_");
+  ROUX_CHECK(shape == x.shape()) << "copy_: source does not broadcast to x: x is " << x.spec()
+                                 << ", source is " << source.spec();
+  note_write(x, "copy_");
+  cast_kernels.run(source, source, x);
+}
+void fill_(Tensor x, double value) {
+  common_device("fill_", {x});
+  note_write(x, "fill_");
+  fill_kernels.run(x, x, value);
+}
+void add_(Tensor x, const Tensor& other, double scale) {
+  common_device("add_", {x, other});
+  ROUX_CHECK(x.spec() == other.spec())
+      << "add_: x is " << x.spec() << ", other is " << other.spec() << ", needed the same dtype and shape";
+  note_write(x, "add_");
+  add_in_place_kernels.run(x, x, other, scale);
+}
+
+Tensor add(const Tensor& a, double b) { return add(a, number_like(a, b)); }
+Tensor sub(const Tensor& a, double b) { return sub(a, number_like(a, b)); }
+Tensor sub(double a, const Tensor& b) { return sub(number_like(b, a), b); }
+Tensor mul(const Tensor& a, double b) { return mul(a, number_like(a, b)); }
+Tensor div(const Tensor& a, double b) { return div(a, number_like(a, b)); }
+Tensor div(double a, const Tensor& b) { return div(number_like(b, a), b); }
+Tensor pow(const Tensor& a, double exponent) { return pow(a, number_like(a, exponent)); }
+Tensor eq(const Tensor& a, double b) { return eq(a, number_like(a, b)); }
+Tensor lt(const Tensor& a, double b) { return lt(a, number_like(a, b)); }
+Tensor gt(const Tensor& a, double b) { return gt(a, number_like(a, b)); }
+
+}  // namespace roux

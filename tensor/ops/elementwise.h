@@ -1,0 +1,89 @@
+// Elementwise ops. All broadcast (trailing axes aligned; 1 stretches) and promote by the rule in
+// tensor/dtype.h; outputs are contiguous. bf16 and f16 are computed in f32 and rounded once. All throw Error
+// when shapes do not broadcast or a dtype is not supported, and are differentiable to any order unless a
+// comment says otherwise.
+#ifndef ROUX_TENSOR_OPS_ELEMENTWISE_H_
+#define ROUX_TENSOR_OPS_ELEMENTWISE_H_
+
+#include "tensor/tensor.h"
+
+namespace roux {
+
+// Binary, on numeric dtypes.
+Tensor add(const Tensor& a, const Tensor& b);      // a + b
+Tensor sub(const Tensor& a, const Tensor& b);      // a - b
+Tensor mul(const Tensor& a, const Tensor& b);      // a * b
+Tensor div(const Tensor& a, const Tensor& b);      // a / b; integers are cast to f32 first
+Tensor pow(const Tensor& a, const Tensor& b);      // a^b, floating; the gradient to b needs a > 0
+Tensor maximum(const Tensor& a, const Tensor& b);  // NaN wins; at ties half of the gradient goes to each
+Tensor minimum(const Tensor& a, const Tensor& b);
+
+// Comparisons: bool output, no gradient. NaN compares unequal to everything.
+Tensor eq(const Tensor& a, const Tensor& b);
+Tensor ne(const Tensor& a, const Tensor& b);
+Tensor lt(const Tensor& a, const Tensor& b);
+Tensor le(const Tensor& a, const Tensor& b);
+Tensor gt(const Tensor& a, const Tensor& b);
+Tensor ge(const Tensor& a, const Tensor& b);
+
+// Unary. neg and abs take numeric dtypes, the others floating ones (integers are an error: cast first).
+Tensor neg(const Tensor& x);
+Tensor abs(const Tensor& x);  // gradient 0 at 0
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor sqrt(const Tensor& x);
+Tensor rsqrt(const Tensor& x);  // 1 / sqrt(x)
+Tensor tanh(const Tensor& x);
+Tensor sigmoid(const Tensor& x);  // 1 / (1 + e^-x)
+Tensor erf(const Tensor& x);
+Tensor relu(const Tensor& x);  // max(x, 0); gradient 0 at 0
+Tensor silu(const Tensor& x);  // x * sigmoid(x)
+enum class GeluKind { kErf, kTanh };
+// kErf: x/2 (1 + erf(x / sqrt 2)). kTanh: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))  [Hendrycks & Gimpel
+// 2016]
+Tensor gelu(const Tensor& x, GeluKind kind = GeluKind::kErf);
+
+// condition ? a : b. condition: bool; a and b promote; all three broadcast.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+// min(max(x, low), high), numeric; needs low <= high. The gradient passes where low <= x <= high.
+Tensor clamp(const Tensor& x, double low, double high);
+// x converted to dtype: floating to integer truncates toward zero, to bool tests for non-zero. Returns x
+// itself when it has that dtype. The gradient is cast back.
+Tensor cast(const Tensor& x, DType dtype);
+
+// Writes; not differentiable. Throw Error on a tensor that requires grad while recording is on (NoGradGuard
+// lifts that).
+void copy_(Tensor x, const Tensor& source);  // source broadcasts to x and is cast
+void fill_(Tensor x, double value);
+void add_(Tensor x, const Tensor& other,
+          double scale = 1.0);  // x += scale * other; other has x's shape and dtype
+
+// A plain number beside a tensor takes its dtype (fraction beside integers: f32).
+Tensor add(const Tensor& a, double b);
+Tensor sub(const Tensor& a, double b);
+Tensor sub(double a, const Tensor& b);
+Tensor mul(const Tensor& a, double b);
+Tensor div(const Tensor& a, double b);
+Tensor div(double a, const Tensor& b);
+Tensor pow(const Tensor& a, double exponent);
+Tensor eq(const Tensor& a, double b);
+Tensor lt(const Tensor& a, double b);
+Tensor gt(const Tensor& a, double b);
+
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+inline Tensor operator-(const Tensor& x) { return neg(x); }
+inline Tensor operator+(const Tensor& a, double b) { return add(a, b); }
+inline Tensor operator+(double a, const Tensor& b) { return add(b, a); }
+inline Tensor operator-(const Tensor& a, double b) { return sub(a, b); }
+inline Tensor operator-(double a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, double b) { return mul(a, b); }
+inline Tensor operator*(double a, const Tensor& b) { return mul(b, a); }
+inline Tensor operator/(const Tensor& a, double b) { return div(a, b); }
+inline Tensor operator/(double a, const Tensor& b) { return div(a, b); }
+
+}  // namespace roux
+
+#endif  // ROUX_TENSOR_OPS_ELEMENTWISE_H_

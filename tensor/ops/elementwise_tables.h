@@ -1,0 +1,68 @@
+// What tensor/cpu, cuda and autograd fill for the elementwise family. Inputs arrive with the same dtype
+// (where: a and b) and broadcast to y's shape by strides; y is contiguous.
+#ifndef ROUX_TENSOR_OPS_ELEMENTWISE_TABLES_H_
+#define ROUX_TENSOR_OPS_ELEMENTWISE_TABLES_H_
+
+#include "tensor/ops/elementwise.h"
+#include "tensor/tables.h"
+
+namespace roux {
+
+using UnaryKernel = void(const Tensor& x, Tensor& y);
+using BinaryKernel = void(const Tensor& a, const Tensor& b, Tensor& y);
+using WhereKernel = void(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y);
+using ClampKernel = void(const Tensor& x, double low, double high, Tensor& y);
+using FillKernel = void(Tensor& x, double value);
+using AddInPlaceKernel = void(Tensor& x, const Tensor& other, double scale);
+
+extern constinit KernelTable<BinaryKernel> add_kernels, sub_kernels, mul_kernels, div_kernels, pow_kernels,
+    maximum_kernels, minimum_kernels, eq_kernels, ne_kernels, lt_kernels, le_kernels;
+extern constinit KernelTable<UnaryKernel> neg_kernels, abs_kernels, exp_kernels, log_kernels, sqrt_kernels,
+    rsqrt_kernels, tanh_kernels, sigmoid_kernels, erf_kernels, relu_kernels, silu_kernels, gelu_erf_kernels,
+    gelu_tanh_kernels;
+extern constinit KernelTable<UnaryKernel> cast_kernels;  // keyed by x; y has the target dtype; also copy_
+extern constinit KernelTable<WhereKernel> where_kernels;
+extern constinit KernelTable<ClampKernel> clamp_kernels;
+extern constinit KernelTable<FillKernel> fill_kernels;
+extern constinit KernelTable<AddInPlaceKernel> add_in_place_kernels;
+
+struct NothingSaved {};
+struct InputSaved {
+  SavedTensor x;
+};
+struct OutputSaved {
+  SavedTensor y;
+};
+struct PairSaved {
+  SavedTensor a, b;
+};
+struct GeluSaved {
+  SavedTensor x;
+  GeluKind kind;
+};
+struct PowSaved {
+  SavedTensor a, b, y;
+};
+struct WhereSaved {
+  SavedTensor condition;
+};
+struct ClampSaved {
+  SavedTensor x;
+  double low, high;
+};
+struct CastSaved {
+  DType from;
+};
+extern constinit GradSlot<NothingSaved> add_grad, sub_grad, neg_grad;
+extern constinit GradSlot<PairSaved> mul_grad, div_grad, maximum_grad, minimum_grad;
+extern constinit GradSlot<PowSaved> pow_grad;
+extern constinit GradSlot<InputSaved> abs_grad, log_grad, erf_grad, silu_grad;
+extern constinit GradSlot<OutputSaved> exp_grad, sqrt_grad, rsqrt_grad, tanh_grad, sigmoid_grad, relu_grad;
+extern constinit GradSlot<GeluSaved> gelu_grad;
+extern constinit GradSlot<WhereSaved> where_grad;
+extern constinit GradSlot<ClampSaved> clamp_grad;
+extern constinit GradSlot<CastSaved> cast_grad;
+
+}  // namespace roux
+
+#endif  // ROUX_TENSOR_OPS_ELEMENTWISE_TABLES_H_

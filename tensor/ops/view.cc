@@ -1,0 +1,235 @@
+#include "tensor/ops/view.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise_tables.h"
+#include "tensor/ops/view_tables.h"
+
+namespace roux {
+
+namespace {
+constexpr const char* kRules = "//autograd/rules:view";
+}
+constinit GradSlot<ShapeSaved> view_grad("view", kRules), expand_grad("expand", kRules);
+constinit GradSlot<PermuteSaved> permute_grad("permute", kRules);
+constinit GradSlot<SliceSaved> slice_grad("slice", kRules), slice_backward_grad("slice_backward", kRules);
+constinit GradSlot<ContiguousSaved> contiguous_grad("contiguous", kRules);
+
+namespace {
+
+absl::StatusOr<Shape> infer_shape(const TensorSpec& x, Shape shape) {
+  int64_t known = 1;
+  int unknown = -1;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (shape[i] == -1 && unknown < 0)
+      unknown = i;
+    else if (shape[i] < 0)
+      return absl::InvalidArgumentError(absl::StrCat("bad shape ", to_string(shape)));
+    else
+      known *= shape[i];
+  }
+  const int64_t count = numel(x.shape);
+  if (unknown >= 0 && known > 0 && count % known == 0) {
+    shape[unknown] = count / known;
+    known = count;
+  }
+  if (known != count || (unknown >= 0 && shape[unknown] == -1)) {
+    return absl::InvalidArgumentError(absl::StrCat("shape does not fit: x is ", to_string(x), " with ", count,
+                                                   " elements, asked for ", to_string(shape)));
+  }
+  return shape;
+}
+
+// Strides that show x under `shape` without a copy; false when there are none.
+bool view_strides(const Tensor& x, const Shape& shape, Strides* strides) {
+  if (x.is_contiguous()) {
+    *strides = contiguous_strides(shape);
+    return true;
+  }
+  *strides = Strides::filled(shape.rank(), 0);
+  int axis = x.dim() - 1, out = shape.rank() - 1;
+  while (axis >= 0) {  // one run of axes of x that lie contiguously behind each other
+    int64_t run = x.shape()[axis];
+    const int64_t inner = x.strides()[axis];
+    while (axis > 0 &&
+           (x.shape()[axis - 1] == 1 || x.strides()[axis - 1] == x.shape()[axis] * x.strides()[axis])) {
+      run *= x.shape()[--axis];
+    }
+    int64_t filled = 1;
+    while (out >= 0 && filled * shape[out] <= run && (filled < run || shape[out] == 1)) {
+      (*strides)[out] = inner * filled;
+      filled *= shape[out--];
+    }
+    if (filled != run) return false;
+    --axis;
+  }
+  return out < 0 || numel(shape) == numel(x.shape());
+}
+
+Tensor permuted(const Tensor& x, const Dims& axes) {
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  for (int i = 0; i < axes.rank(); ++i) {
+    shape[i] = x.shape()[static_cast<int>(axes[i])];
+    strides[i] = x.strides()[static_cast<int>(axes[i])];
+  }
+  return permute_grad.record({x}, alias(x, shape, strides, x.impl()->offset),
+                             [&] { return PermuteSaved{axes}; });
+}
+
+Tensor reshaped(const Tensor& x, const Shape& shape, const Strides& strides) {
+  return view_grad.record({x}, alias(x, shape, strides, x.impl()->offset),
+                          [&] { return ShapeSaved{x.shape()}; });
+}
+
+}  // namespace
+
+Tensor view(const Tensor& x, const Shape& shape) {
+  common_device("view", {x});
+  const Shape inferred = or_throw(infer_shape(x.spec(), shape), "view");
+  Strides strides;
+  ROUX_CHECK(view_strides(x, inferred, &strides))
+      << "view: x is not contiguous enough: x is " << x.spec() << " with strides " << x.strides()
+      << ", asked for " << shape << "; use reshape";
+  return reshaped(x, inferred, strides);
+}
+
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  common_device("reshape", {x});
+  const Shape inferred = or_throw(infer_shape(x.spec(), shape), "reshape");
+  if (inferred == x.shape()) return x;
+  Strides strides;
+  if (view_strides(x, inferred, &strides)) return reshaped(x, inferred, strides);
+  return reshaped(contiguous(x), inferred, contiguous_strides(inferred));
+}
+
+Tensor contiguous(const Tensor& x) {
+  common_device("contiguous", {x});
+  if (x.is_contiguous()) return x;
+  Tensor y = empty(x.spec(), x.device());
+  cast_kernels.run(x, x, y);
+  return contiguous_grad.record({x}, y, [] { return ContiguousSaved{}; });
+}
+
+Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) {
+  common_device("transpose", {x});
+  const int a = or_throw(normalize_axis(axis0, x.dim()), "transpose");
+  const int b = or_throw(normalize_axis(axis1, x.dim()), "transpose");
+  Dims axes = Dims::filled(x.dim(), 0);
+  for (int i = 0; i < x.dim(); ++i) axes[i] = i == a ? b : (i == b ? a : i);
+  return permuted(x, axes);
+}
+
+Tensor permute(const Tensor& x, absl::Span<const int64_t> axes) {
+  common_device("permute", {x});
+  Dims normalized;
+  uint32_t seen = 0;
+  for (int64_t axis : axes) {
+    normalized.push_back(or_throw(normalize_axis(axis, x.dim()), "permute"));
+    seen |= 1u << normalized.back();
+  }
+  ROUX_CHECK(normalized.rank() == x.dim() && seen == (1u << x.dim()) - 1)
+      << "permute: axes " << Dims(axes) << " are not a permutation of the axes of x, which is " << x.spec();
+  return permuted(x, normalized);
+}
+
+Tensor squeeze(const Tensor& x, int64_t axis) {
+  common_device("squeeze", {x});
+  const int at = or_throw(normalize_axis(axis, x.dim()), "squeeze");
+  ROUX_CHECK(x.shape()[at] == 1) << "squeeze: axis " << axis << " of x has not size 1: x is " << x.spec();
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  shape.erase(at);
+  strides.erase(at);
+  return reshaped(x, shape, strides);
+}
+
+Tensor unsqueeze(const Tensor& x, int64_t axis) {
+  common_device("unsqueeze", {x});
+  const int at = or_throw(normalize_axis(axis, x.dim() + 1), "unsqueeze");
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  strides.insert(at, at < x.dim() ? shape[at] * strides[at] : 1);
+  shape.insert(at, 1);
+  return reshaped(x, shape, strides);
+}
+
+Tensor expand(const Tensor& x, const Shape& shape) {
+  common_device("expand", {x});
+  absl::StatusOr<Shape> broadcast = broadcast_shapes(x.shape(), shape);
+  ROUX_CHECK(broadcast.ok() && *broadcast == shape)
+      << "expand: x does not broadcast to the shape: x is " << x.spec() << ", asked for " << shape;
+  if (shape == x.shape()) return x;
+  return expand_grad.record(
+      {x}, alias(x, shape, broadcast_strides(x.shape(), x.strides(), shape), x.impl()->offset),
+      [&] { return ShapeSaved{x.shape()}; });
+}
+
+Tensor slice(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t step) {
+  common_device("slice", {x});
+  const int at = or_throw(normalize_axis(axis, x.dim()), "slice");
+  ROUX_CHECK(step >= 1) << "slice: step is " << step << ", at least 1 is needed";
+  const int64_t size = x.shape()[at];
+  begin = std::clamp<int64_t>(begin < 0 ? begin + size : begin, 0, size);
+  end = std::clamp<int64_t>(end < 0 ? end + size : end, begin, size);
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  shape[at] = (end - begin + step - 1) / step;
+  strides[at] *= step;
+  const int64_t offset = x.impl()->offset + begin * x.strides()[at];
+  return slice_grad.record({x}, alias(x, shape, strides, offset), [&] {
+    return SliceSaved{x.shape(), at, begin, step};
+  });
+}
+
+Tensor slice_backward(const Tensor& x, const SliceSaved& saved) {
+  Tensor y = zeros(saved.shape, x.dtype(), x.device());
+  Shape shape = x.shape();
+  Strides strides = y.strides();
+  strides[saved.axis] *= saved.step;
+  Tensor target = alias(y, shape, strides, saved.begin * y.strides()[saved.axis]);
+  cast_kernels.run(x, x, target);
+  return slice_backward_grad.record({x}, y, [&] {
+    SliceSaved inner = saved;
+    inner.shape = x.shape();
+    return inner;
+  });
+}
+
+Tensor select(const Tensor& x, int64_t axis, int64_t index) {
+  const int64_t size = x.size(axis);
+  ROUX_CHECK(index >= -size && index < size) << "select: index " << index << " is out of range: axis " << axis
+                                             << " of x is " << size << ", x is " << x.spec();
+  if (index < 0) index += size;
+  return squeeze(slice(x, axis, index, index + 1), axis);
+}
+
+std::vector<Tensor> split(const Tensor& x, absl::Span<const int64_t> sizes, int64_t axis) {
+  int64_t total = 0;
+  for (int64_t size : sizes) total += size;
+  ROUX_CHECK(total == x.size(axis)) << "split: sizes add up to " << total << ", axis " << axis << " of x is "
+                                    << x.size(axis) << ", x is " << x.spec();
+  std::vector<Tensor> pieces;
+  int64_t begin = 0;
+  for (int64_t size : sizes) {
+    pieces.push_back(slice(x, axis, begin, begin + size));
+    begin += size;
+  }
+  return pieces;
+}
+
+Tensor Tensor::contiguous() const { return roux::contiguous(*this); }
+Tensor Tensor::view(const Shape& shape) const { return roux::view(*this, shape); }
+Tensor Tensor::reshape(const Shape& shape) const { return roux::reshape(*this, shape); }
+Tensor Tensor::transpose(int64_t axis0, int64_t axis1) const { return roux::transpose(*this, axis0, axis1); }
+Tensor Tensor::permute(absl::Span<const int64_t> axes) const { return roux::permute(*this, axes); }
+Tensor Tensor::slice(int64_t axis, int64_t begin, int64_t end, int64_t step) const {
+  return roux::slice(*this, axis, begin, end, step);
+}
+Tensor Tensor::squeeze(int64_t axis) const { return roux::squeeze(*this, axis); }
+Tensor Tensor::unsqueeze(int64_t axis) const { return roux::unsqueeze(*this, axis); }
+Tensor Tensor::expand(const Shape& shape) const { return roux::expand(*this, shape); }
+
+}  // namespace roux

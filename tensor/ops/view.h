@@ -1,0 +1,30 @@
+// Views: the same storage under another shape, no copy (contiguous and reshape copy when they must). All
+// dtypes; all differentiable to any order. axis arguments may be negative. A view shares the version of its
+// base.
+#ifndef ROUX_TENSOR_OPS_VIEW_H_
+#define ROUX_TENSOR_OPS_VIEW_H_
+
+#include "tensor/tensor.h"
+
+namespace roux {
+
+// The same elements in row-major order under `shape`; one size may be -1 (inferred). view throws Error when
+// x's strides do not allow it without a copy; reshape then copies.
+Tensor view(const Tensor& x, const Shape& shape);
+Tensor reshape(const Tensor& x, const Shape& shape);
+Tensor contiguous(const Tensor& x);  // x itself when it is contiguous
+Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1);
+Tensor permute(const Tensor& x, absl::Span<const int64_t> axes);  // axis i of the result is axis axes[i] of x
+Tensor squeeze(const Tensor& x, int64_t axis);                    // that axis must have size 1
+Tensor unsqueeze(const Tensor& x, int64_t axis);                  // a new axis of size 1 at position axis
+Tensor expand(const Tensor& x, const Shape& shape);               // broadcast by stride 0
+// Elements begin, begin + step, ... below end along axis. Negative begin and end count from the end, both are
+// clamped as in Python; step >= 1.
+Tensor slice(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t step = 1);
+Tensor select(const Tensor& x, int64_t axis, int64_t index);  // one element of an axis, which is removed
+// Consecutive pieces of the given sizes, which must add up to the axis.
+std::vector<Tensor> split(const Tensor& x, absl::Span<const int64_t> sizes, int64_t axis);
+
+}  // namespace roux
+
+#endif  // ROUX_TENSOR_OPS_VIEW_H_
