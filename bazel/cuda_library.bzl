@@ -58,6 +58,7 @@ def _cuda_object_impl(ctx):
         args.add_joined(NVCC_HOST_OPTIONS, join_with = ",", format_joined = "-Xcompiler=%s")
         args.add_all(ctx.attr.copts)
         args.add_all(context.defines, format_each = "-D%s")
+        args.add_all([".", ctx.bin_dir.path], format_each = "-I%s")
         args.add_all(context.quote_includes, format_each = "-I%s")
         args.add_all(context.includes, format_each = "-I%s")
         args.add_all(context.system_includes, before_each = "-isystem")
