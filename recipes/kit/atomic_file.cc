@@ -42,7 +42,8 @@ absl::Status write_fully(int fd, absl::string_view bytes, const std::string& pat
 absl::Status sync_directory(const std::string& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return errno_status("cannot open directory", directory, errno);
-  // Some network file systems refuse to sync a directory; the rename itself has happened, so that is no failure.
+  // Some network file systems refuse to sync a directory; the rename itself has happened, so that is no
+  // failure.
   const int error = ::fsync(fd) == 0 ? 0 : errno;
   ::close(fd);
   if (error != 0 && error != EINVAL && error != ENOTSUP) {

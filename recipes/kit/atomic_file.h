@@ -1,11 +1,11 @@
 // Files that are whole or absent. Everything a recipe leaves behind is written under a temporary name
-// (`<path>.partial`), synced to the disk and renamed, so that a reader, a kill -9 or a full disk never meets half a
-// file: `path` holds either what it held before or all of the new bytes.
+// (`<path>.partial`), synced to the disk and renamed, so that a reader, a kill -9 or a full disk never meets
+// half a file: `path` holds either what it held before or all of the new bytes.
 //
 //   ROUX_RETURN_IF_ERROR(write_file_atomically(out + "/claims.json", text));
 //
-// All errors name the path and the system's reason: `cannot write /a/claims.json.partial: No space left on device`.
-// An AtomicFile belongs to one thread; two writers of the same path are the caller's mistake.
+// All errors name the path and the system's reason: `cannot write /a/claims.json.partial: No space left on
+// device`. An AtomicFile belongs to one thread; two writers of the same path are the caller's mistake.
 #ifndef ROUX_RECIPES_KIT_ATOMIC_FILE_H_
 #define ROUX_RECIPES_KIT_ATOMIC_FILE_H_
 
@@ -42,13 +42,15 @@ absl::Status write_file_atomically(const std::string& path, absl::string_view co
 // The whole file. NotFound when it does not exist.
 absl::StatusOr<std::string> read_file(const std::string& path);
 
-// Writes all bytes to an open descriptor, going on after partial writes and signals. `path` is for the message.
+// Writes all bytes to an open descriptor, going on after partial writes and signals. `path` is for the
+// message.
 absl::Status write_fully(int fd, absl::string_view bytes, const std::string& path);
 
 // mkdir -p.
 absl::Status make_directories(const std::string& path);
 
-// Finds out before any work whether files can be created and filled in `directory` (read-only, full disk, quota).
+// Finds out before any work whether files can be created and filled in `directory` (read-only, full disk,
+// quota).
 absl::Status probe_writable(const std::string& directory);
 
 // Makes a rename or a new file in `directory` survive a power cut.

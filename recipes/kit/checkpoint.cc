@@ -134,7 +134,8 @@ absl::StatusOr<Checkpoint> Checkpoint::parse(std::string bytes, const std::strin
     return absl::UnimplementedError(absl::StrCat(path, ": checkpoint of format version ", version,
                                                  ", this program reads up to ", kCheckpointVersion));
   }
-  if (!head.ok || all.size() < head.position + kTrailerBytes) return damaged(path, all.size(), "it was cut off");
+  if (!head.ok || all.size() < head.position + kTrailerBytes)
+    return damaged(path, all.size(), "it was cut off");
   Cursor trailer{all, all.size() - kTrailerBytes};
   if (trailer.get<uint64_t>() != all.size()) return damaged(path, all.size(), "it was cut off or grew");
   const uint32_t total = crc32c(all.substr(0, trailer.position));
@@ -179,7 +180,8 @@ absl::StatusOr<absl::string_view> Checkpoint::section(absl::string_view name) co
 absl::StatusOr<std::vector<double>> Checkpoint::numbers(absl::string_view name) const {
   ROUX_ASSIGN_OR_RETURN(const absl::string_view raw, section(name));
   if (raw.size() % sizeof(double) != 0) {
-    return absl::DataLossError(absl::StrCat(path_, ": section '", name, "' has ", raw.size(), " bytes, not doubles"));
+    return absl::DataLossError(
+        absl::StrCat(path_, ": section '", name, "' has ", raw.size(), " bytes, not doubles"));
   }
   std::vector<double> values(raw.size() / sizeof(double));
   std::memcpy(values.data(), raw.data(), raw.size());
@@ -187,7 +189,8 @@ absl::StatusOr<std::vector<double>> Checkpoint::numbers(absl::string_view name) 
 }
 
 std::string CheckpointStore::path_of(int64_t step) const {
-  return absl::StrCat(directory_, "/", kPrefix, absl::StrFormat("%0*d", static_cast<int>(kStepDigits), step), kSuffix);
+  return absl::StrCat(directory_, "/", kPrefix, absl::StrFormat("%0*d", static_cast<int>(kStepDigits), step),
+                      kSuffix);
 }
 
 std::vector<int64_t> CheckpointStore::steps() const {

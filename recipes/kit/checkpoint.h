@@ -6,10 +6,10 @@
 //   ROUX_ASSIGN_OR_RETURN(auto newest, store.load_newest());
 //   if (newest) newest->checkpoint.section("model");
 //
-// Layout, little endian: "ROUXCKPT", u32 version, u32 sections; for each section u32 name length, name, u64 offset,
-// u64 size, u32 CRC-32C; the sections' bytes, each aligned to 64 with zeros; u64 file size, u32 CRC-32C of all before.
-// Any cut and any flipped bit is detected. Saving goes through AtomicFile, so neither kill -9 nor a full disk can harm
-// the checkpoints that exist. Not thread-safe.
+// Layout, little endian: "ROUXCKPT", u32 version, u32 sections; for each section u32 name length, name, u64
+// offset, u64 size, u32 CRC-32C; the sections' bytes, each aligned to 64 with zeros; u64 file size, u32
+// CRC-32C of all before. Any cut and any flipped bit is detected. Saving goes through AtomicFile, so neither
+// kill -9 nor a full disk can harm the checkpoints that exist. Not thread-safe.
 #ifndef ROUX_RECIPES_KIT_CHECKPOINT_H_
 #define ROUX_RECIPES_KIT_CHECKPOINT_H_
 
@@ -51,7 +51,8 @@ class CheckpointWriter {
 
 class Checkpoint {
  public:
-  // DataLoss, with path and offset, for anything but a whole checkpoint; Unimplemented for a newer format version.
+  // DataLoss, with path and offset, for anything but a whole checkpoint; Unimplemented for a newer format
+  // version.
   static absl::StatusOr<Checkpoint> open(const std::string& path);
   static absl::StatusOr<Checkpoint> parse(std::string bytes, const std::string& path);
 
@@ -87,7 +88,8 @@ class CheckpointStore {
 
   // Writes the checkpoint of `step`, then removes all but this one and the newest earlier one.
   absl::Status save(int64_t step, const CheckpointWriter& writer) const;
-  // The newest checkpoint that is whole; nothing if the directory holds no checkpoint; DataLoss if all are damaged.
+  // The newest checkpoint that is whole; nothing if the directory holds no checkpoint; DataLoss if all are
+  // damaged.
   absl::StatusOr<std::optional<Loaded>> load_newest() const;
   // Removes all checkpoints.
   absl::Status clear() const;

@@ -28,10 +28,14 @@ std::string interval_text(const Interval& interval) {
 
 const char* colour_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kHolds: return "\x1b[32m";
-    case Verdict::kFails: return "\x1b[31m";
-    case Verdict::kNotSeparated: return "\x1b[33m";
-    case Verdict::kNotTestable: return "\x1b[90m";
+    case Verdict::kHolds:
+      return "\x1b[32m";
+    case Verdict::kFails:
+      return "\x1b[31m";
+    case Verdict::kNotSeparated:
+      return "\x1b[33m";
+    case Verdict::kNotTestable:
+      return "\x1b[90m";
   }
   return "";
 }
@@ -56,31 +60,44 @@ Relation near(double value, double relative) {
 
 const char* verdict_name(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kHolds: return "holds";
-    case Verdict::kFails: return "fails";
-    case Verdict::kNotSeparated: return "not separated";
-    case Verdict::kNotTestable: return "not testable";
+    case Verdict::kHolds:
+      return "holds";
+    case Verdict::kFails:
+      return "fails";
+    case Verdict::kNotSeparated:
+      return "not separated";
+    case Verdict::kNotTestable:
+      return "not testable";
   }
   return "";
 }
 
 const char* evidence_name(Evidence evidence) {
   switch (evidence) {
-    case Evidence::kExact: return "exact";
-    case Evidence::kPublishedData: return "published-data";
-    case Evidence::kSmallScale: return "small-scale";
-    case Evidence::kPaperScale: return "paper-scale";
+    case Evidence::kExact:
+      return "exact";
+    case Evidence::kPublishedData:
+      return "published-data";
+    case Evidence::kSmallScale:
+      return "small-scale";
+    case Evidence::kPaperScale:
+      return "paper-scale";
   }
   return "";
 }
 
 std::string relation_text(const Relation& relation) {
   switch (relation.kind) {
-    case Relation::kAbove: return absl::StrCat("> ", format_number(relation.low));
-    case Relation::kAtLeast: return absl::StrCat(">= ", format_number(relation.low));
-    case Relation::kBelow: return absl::StrCat("< ", format_number(relation.high));
-    case Relation::kAtMost: return absl::StrCat("<= ", format_number(relation.high));
-    case Relation::kWithin: return absl::StrCat("within ", interval_text({relation.low, relation.high}));
+    case Relation::kAbove:
+      return absl::StrCat("> ", format_number(relation.low));
+    case Relation::kAtLeast:
+      return absl::StrCat(">= ", format_number(relation.low));
+    case Relation::kBelow:
+      return absl::StrCat("< ", format_number(relation.high));
+    case Relation::kAtMost:
+      return absl::StrCat("<= ", format_number(relation.high));
+    case Relation::kWithin:
+      return absl::StrCat("within ", interval_text({relation.low, relation.high}));
   }
   return "";
 }
@@ -98,7 +115,8 @@ absl::Status check_claim(const Claim& claim) {
   const Interval interval = interval_of(*claim.measured);
   const double value = claim.measured->value;
   if (!(interval.low <= value && value <= interval.high)) {
-    return refuse(absl::StrCat("the interval ", interval_text(interval), " does not hold the measured ", value));
+    return refuse(
+        absl::StrCat("the interval ", interval_text(interval), " does not hold the measured ", value));
   }
   if (needs_seeds(claim) && claim.not_testable.empty() && claim.measured->seeds.size() >= kSeedsNeeded &&
       !claim.measured->interval) {
@@ -121,10 +139,18 @@ Verdict verdict(const Claim& claim) {
   bool inside = false;
   bool outside = false;
   switch (want.kind) {
-    case Relation::kAbove: inside = got.low > want.low, outside = got.high <= want.low; break;
-    case Relation::kAtLeast: inside = got.low >= want.low, outside = got.high < want.low; break;
-    case Relation::kBelow: inside = got.high < want.high, outside = got.low >= want.high; break;
-    case Relation::kAtMost: inside = got.high <= want.high, outside = got.low > want.high; break;
+    case Relation::kAbove:
+      inside = got.low > want.low, outside = got.high <= want.low;
+      break;
+    case Relation::kAtLeast:
+      inside = got.low >= want.low, outside = got.high < want.low;
+      break;
+    case Relation::kBelow:
+      inside = got.high < want.high, outside = got.low >= want.high;
+      break;
+    case Relation::kAtMost:
+      inside = got.high <= want.high, outside = got.low > want.high;
+      break;
     case Relation::kWithin:
       inside = got.low >= want.low && got.high <= want.high;
       outside = got.high < want.low || got.low > want.high;
@@ -171,8 +197,8 @@ std::string claims_table(const std::vector<Claim>& claims, bool colour) {
     const std::string reason = untestable_reason(claim);
     std::vector<std::string> left = wrap_text(claim.text, kClaimWidth);
     const std::string notes =
-        absl::StrCat(evidence_name(claim.evidence), seeds_text(claim), claim.scale.empty() ? "" : ", ", claim.scale,
-                     claim.asserted ? " (asserted)" : " (reported)",
+        absl::StrCat(evidence_name(claim.evidence), seeds_text(claim), claim.scale.empty() ? "" : ", ",
+                     claim.scale, claim.asserted ? " (asserted)" : " (reported)",
                      reason.empty() ? "" : absl::StrCat("; not testable: ", reason));
     std::vector<std::string> right;
     if (claim.measured && claim.measured->interval) right.push_back(interval_text(*claim.measured->interval));
@@ -180,17 +206,23 @@ std::string claims_table(const std::vector<Claim>& claims, bool colour) {
     for (size_t line = 0; line < std::max(left.size(), right.size()); ++line) {
       const std::string text = line < left.size() ? left[line] : "";
       const std::string padding(static_cast<size_t>(kClaimWidth) - utf8_width(text), ' ');
-      std::string row = absl::StrFormat(
-          "%-13s  %s%s  %8s  %9s  %s", line == 0 ? verdict_name(judged) : "", text, padding,
-          line == 0 && claim.paper ? format_number(*claim.paper) : line == 0 ? "-" : "",
-          line == 0 && claim.measured ? format_number(claim.measured->value) : line == 0 ? "-" : "",
-          line < right.size() ? right[line] : "");
+      std::string row =
+          absl::StrFormat("%-13s  %s%s  %8s  %9s  %s", line == 0 ? verdict_name(judged) : "", text, padding,
+                          line == 0 && claim.paper ? format_number(*claim.paper)
+                          : line == 0              ? "-"
+                                                   : "",
+                          line == 0 && claim.measured ? format_number(claim.measured->value)
+                          : line == 0                 ? "-"
+                                                      : "",
+                          line < right.size() ? right[line] : "");
       row.erase(row.find_last_not_of(' ') + 1);
-      if (line == 0 && colour) row = absl::StrCat(colour_of(judged), row.substr(0, 13), "\x1b[0m", row.substr(13));
+      if (line == 0 && colour)
+        row = absl::StrCat(colour_of(judged), row.substr(0, 13), "\x1b[0m", row.substr(13));
       absl::StrAppend(&out, row, "\n");
     }
     for (const std::string& line : wrap_text(notes, kTextColumns - 17)) {
-      absl::StrAppend(&out, std::string(17, ' '), colour ? "\x1b[2m" : "", line, colour ? "\x1b[0m" : "", "\n");
+      absl::StrAppend(&out, std::string(17, ' '), colour ? "\x1b[2m" : "", line, colour ? "\x1b[0m" : "",
+                      "\n");
     }
   }
   return out;

@@ -1,12 +1,14 @@
 // Claims: what a paper says, what was measured, and whether the whole interval lies on the claimed side.
 //
-//   Claim claim{.text = "mean held-out error of the law", .paper = 0.002, .measured = over_seeds(seeds, errors),
-//               .relation = below(0.01), .scale = "0.08M parameters, 0.3M tokens", .evidence = Evidence::kSmallScale,
-//               .asserted = true};
+//   Claim claim{.text = "mean held-out error of the law", .paper = 0.002, .measured = over_seeds(seeds,
+//   errors),
+//               .relation = below(0.01), .scale = "0.08M parameters, 0.3M tokens", .evidence =
+//               Evidence::kSmallScale, .asserted = true};
 //   verdict(claim)   // kHolds when the whole interval is below 0.01
 //
-// A claim is never judged by its mean alone. Small-scale and paper-scale claims need an interval over three seeds;
-// exact and published-data claims are single numbers. An asserted claim that fails makes the recipe exit with 3.
+// A claim is never judged by its mean alone. Small-scale and paper-scale claims need an interval over three
+// seeds; exact and published-data claims are single numbers. An asserted claim that fails makes the recipe
+// exit with 3.
 #ifndef ROUX_RECIPES_KIT_CLAIMS_H_
 #define ROUX_RECIPES_KIT_CLAIMS_H_
 
@@ -35,11 +37,11 @@ struct Relation {
   double low = 0;   // the bound of kAbove, kAtLeast and kWithin
   double high = 0;  // the bound of kBelow, kAtMost and kWithin
 };
-Relation above(double bound);                 // > bound
-Relation at_least(double bound);              // >= bound
-Relation below(double bound);                 // < bound
-Relation at_most(double bound);               // <= bound
-Relation within(double low, double high);     // low <= x <= high
+Relation above(double bound);                  // > bound
+Relation at_least(double bound);               // >= bound
+Relation below(double bound);                  // < bound
+Relation at_most(double bound);                // <= bound
+Relation within(double low, double high);      // low <= x <= high
 Relation near(double value, double relative);  // within relative * |value| of value
 
 struct Claim {
@@ -50,24 +52,26 @@ struct Claim {
   std::string scale;  // parameters, tokens, or which data
   Evidence evidence = Evidence::kSmallScale;
   bool asserted = false;  // false: reported only
-  // Not empty: why the claim was not tested (a precondition was not met, data are missing) and the command that helps.
+  // Not empty: why the claim was not tested (a precondition was not met, data are missing) and the command
+  // that helps.
   std::string not_testable;
 };
 
-// InvalidArgument for a claim that cannot be judged honestly: no text, a NaN, an inverted interval, no measurement and
-// no reason, or an interval missing where seeds matter.
+// InvalidArgument for a claim that cannot be judged honestly: no text, a NaN, an inverted interval, no
+// measurement and no reason, or an interval missing where seeds matter.
 absl::Status check_claim(const Claim& claim);
 
 // Why the claim cannot be tested: `not_testable`, or too few seeds; empty if it can be.
 std::string untestable_reason(const Claim& claim);
 Verdict verdict(const Claim& claim);
 
-const char* verdict_name(Verdict verdict);     // "holds" "fails" "not separated" "not testable"
-const char* evidence_name(Evidence evidence);  // "exact" "published-data" "small-scale" "paper-scale"
+const char* verdict_name(Verdict verdict);            // "holds" "fails" "not separated" "not testable"
+const char* evidence_name(Evidence evidence);         // "exact" "published-data" "small-scale" "paper-scale"
 std::string relation_text(const Relation& relation);  // "> 0.98", "within [2.6, 2.65]"
 
-// A list of {"claim","paper","measured","interval","relation","seeds","scale","evidence","asserted","verdict"}.
-// The reason why a claim was not testable is appended to its "scale".
+// A list of
+// {"claim","paper","measured","interval","relation","seeds","scale","evidence","asserted","verdict"}. The
+// reason why a claim was not testable is appended to its "scale".
 std::string claims_json(const std::vector<Claim>& claims);
 
 // The table printed at the end of a run; fits 100 columns. `colour`: ANSI colours for the verdicts.

@@ -65,18 +65,21 @@ absl::Status bad_value(absl::string_view flag, absl::string_view value, absl::st
 absl::Status check_device(const std::string& device) {
   if (device == "cpu" || device == "emulated" || device == "cuda") return absl::OkStatus();
   uint32_t index = 0;
-  if (absl::StartsWith(device, "cuda:") && absl::SimpleAtoi(device.substr(5), &index)) return absl::OkStatus();
+  if (absl::StartsWith(device, "cuda:") && absl::SimpleAtoi(device.substr(5), &index))
+    return absl::OkStatus();
   return bad_value("device", device,
                    absl::StrCat("the devices are cpu, emulated and cuda:N",
                                 did_you_mean(device, {"cpu", "emulated", "cuda:0"}, "--device=")));
 }
 
-absl::Status set_value(const std::string& name, const std::string& value, const RecipeInfo& info, Options& options) {
+absl::Status set_value(const std::string& name, const std::string& value, const RecipeInfo& info,
+                       Options& options) {
   if (name == "preset") {
     options.preset = value;
     options.preset_given = true;
   } else if (name == "seed") {
-    if (!absl::SimpleAtoi(value, &options.seed)) return bad_value(name, value, "a whole number >= 0 is needed");
+    if (!absl::SimpleAtoi(value, &options.seed))
+      return bad_value(name, value, "a whole number >= 0 is needed");
     options.seed_given = true;
   } else if (name == "threads") {
     if (!absl::SimpleAtoi(value, &options.threads) || options.threads < 1) {
@@ -106,7 +109,8 @@ absl::Status set_flag(const Flag& flag, const std::string* value, const RecipeIn
     (name == "plan" ? options.plan : options.help) = true;
     return absl::OkStatus();
   }
-  if (value != nullptr && value->empty()) return bad_value(name, "", absl::StrCat("a value is needed (", flag.value, ")"));
+  if (value != nullptr && value->empty())
+    return bad_value(name, "", absl::StrCat("a value is needed (", flag.value, ")"));
   if (name == "resume") {
     options.resume = true;
     if (value != nullptr) options.out = *value;
@@ -133,9 +137,9 @@ absl::StatusOr<int> find_preset(const std::string& name, const std::vector<Prese
     if (preset.name == name) return static_cast<int>(names.size());
     names.push_back(preset.name);
   }
-  return bad_value("preset", name,
-                   absl::StrCat("the presets are ", absl::StrJoin(names, ", "),
-                                did_you_mean(name, names, "--preset=")));
+  return bad_value(
+      "preset", name,
+      absl::StrCat("the presets are ", absl::StrJoin(names, ", "), did_you_mean(name, names, "--preset=")));
 }
 
 absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, const RecipeInfo& info,
@@ -150,7 +154,8 @@ absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, c
       continue;
     }
     if (!absl::StartsWith(argument, "--")) {
-      return absl::InvalidArgumentError(absl::StrCat("unexpected argument '", argument, "'; flags look like --preset=smoke"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("unexpected argument '", argument, "'; flags look like --preset=smoke"));
     }
     const size_t equals = argument.find('=');
     const std::string name = argument.substr(2, equals == std::string::npos ? std::string::npos : equals - 2);
@@ -167,7 +172,8 @@ absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, c
       given = &value;
     } else if (flag.argument == Argument::kRequired) {
       if (i + 1 == arguments.size()) {
-        return absl::InvalidArgumentError(absl::StrCat("--", name, ": a value is needed (--", name, "=", flag.value, ")"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("--", name, ": a value is needed (--", name, "=", flag.value, ")"));
       }
       given = &arguments[++i];
     }
@@ -178,8 +184,9 @@ absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, c
 }
 
 std::string help_text(const RecipeInfo& info, const std::vector<PresetInfo>& presets) {
-  std::string out = absl::StrCat(info.title, info.arxiv.empty() ? "" : absl::StrCat(" (arXiv ", info.arxiv, ")"),
-                                 "\n\nbazel run //recipes/", info.slug, " -- [flags]\n\n");
+  std::string out =
+      absl::StrCat(info.title, info.arxiv.empty() ? "" : absl::StrCat(" (arXiv ", info.arxiv, ")"),
+                   "\n\nbazel run //recipes/", info.slug, " -- [flags]\n\n");
   for (const Flag& flag : kFlags) {
     std::string help = flag.help;
     if (std::string(flag.name) == "model") help = info.model_help;
@@ -194,10 +201,11 @@ std::string help_text(const RecipeInfo& info, const std::vector<PresetInfo>& pre
   for (const PresetInfo& preset : presets) {
     const std::string time = preset.minutes < 1 ? absl::StrFormat("%.0f s", preset.minutes * 60)
                                                 : absl::StrFormat("%.3g min", preset.minutes);
-    absl::StrAppend(&out, absl::StrFormat("  %-10s %7s  %d seed%s  %s\n", preset.name, "~" + time, preset.seeds,
-                                          preset.seeds == 1 ? " " : "s", preset.what));
+    absl::StrAppend(&out, absl::StrFormat("  %-10s %7s  %d seed%s  %s\n", preset.name, "~" + time,
+                                          preset.seeds, preset.seeds == 1 ? " " : "s", preset.what));
   }
-  absl::StrAppend(&out, "\nExit code: 0 done, 1 error, 3 an asserted claim fails, 130 interrupted (resumable).\n");
+  absl::StrAppend(&out,
+                  "\nExit code: 0 done, 1 error, 3 an asserted claim fails, 130 interrupted (resumable).\n");
   return out;
 }
 
@@ -212,7 +220,8 @@ std::string flags_text(const Options& options) {
 
 std::string shell_quote(absl::string_view argument) {
   const bool plain = !argument.empty() && std::all_of(argument.begin(), argument.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("_-./:=,+@%", absl::string_view(&c, 1));
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+           absl::StrContains("_-./:=,+@%", absl::string_view(&c, 1));
   });
   if (plain) return std::string(argument);
   std::string out = "'";

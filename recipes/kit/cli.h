@@ -3,7 +3,8 @@
 //   --preset=NAME --seed=N --device=D --out=DIR --resume[=DIR] --plan --trace=FILE --model=PATH --data=PATH
 //   --threads=N --help
 //
-// `--name=value` and `--name value` are the same. Anything unknown is one line that names the nearest known word.
+// `--name=value` and `--name value` are the same. Anything unknown is one line that names the nearest known
+// word.
 #ifndef ROUX_RECIPES_KIT_CLI_H_
 #define ROUX_RECIPES_KIT_CLI_H_
 

@@ -10,7 +10,8 @@ constexpr uint32_t kPolynomial = 0x82F63B78;  // 0x1EDC6F41 with its bits revers
 
 using Tables = std::array<std::array<uint32_t, 256>, 8>;
 
-// Table k advances a byte past k further zero bytes, so that eight bytes are folded per step ("slicing by 8").
+// Table k advances a byte past k further zero bytes, so that eight bytes are folded per step ("slicing by
+// 8").
 constexpr Tables make_tables() {
   Tables tables{};
   for (uint32_t i = 0; i < 256; ++i) {

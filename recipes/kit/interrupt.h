@@ -4,7 +4,8 @@
 
 namespace roux::kit {
 
-// Installs the handlers for the whole process; also makes a write beyond a file size limit an error, not a death.
+// Installs the handlers for the whole process; also makes a write beyond a file size limit an error, not a
+// death.
 void install_interrupt_handlers();
 
 // True after the first Ctrl-C or SIGTERM. Cheap enough for every step; safe from any thread.

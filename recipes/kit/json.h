@@ -1,5 +1,6 @@
-// Writing JSON without a library in headers: a value is its text. Numbers print in the shortest form that reads back
-// to the same bits, so that files of equal runs are equal byte for byte; NaN and infinities, which JSON lacks, are null.
+// Writing JSON without a library in headers: a value is its text. Numbers print in the shortest form that
+// reads back to the same bits, so that files of equal runs are equal byte for byte; NaN and infinities, which
+// JSON lacks, are null.
 //
 //   JsonObject o;
 //   o.add("step", 10).add("loss", 2.5).add("seeds", std::vector<int>{1, 2});

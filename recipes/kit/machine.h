@@ -18,7 +18,8 @@ Machine this_machine();
 // UTC, ISO 8601: 2026-11-23T01:30:00Z.
 std::string utc_date();
 
-// Commit that HEAD of the git checkout at `directory` points to, read without running git; empty if there is none.
+// Commit that HEAD of the git checkout at `directory` points to, read without running git; empty if there is
+// none.
 std::string head_commit(const std::string& directory);
 
 // Largest resident memory of this process so far, in MiB.

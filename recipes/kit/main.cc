@@ -29,7 +29,8 @@ void adopt_earlier_choices(Options& options) {
   const auto config = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!config.is_object()) return;
   const auto preset = config.find("preset");
-  if (!options.preset_given && preset != config.end() && preset->is_string()) options.preset = preset->get<std::string>();
+  if (!options.preset_given && preset != config.end() && preset->is_string())
+    options.preset = preset->get<std::string>();
   const auto seeds = config.find("seeds");
   if (!options.seed_given && seeds != config.end() && seeds->is_array() && !seeds->empty() &&
       seeds->front().is_number_unsigned()) {
@@ -39,16 +40,18 @@ void adopt_earlier_choices(Options& options) {
 
 std::string command_line(const char* program, const RecipeInfo& info, const Options& options) {
   const bool bazel = std::getenv("BUILD_WORKSPACE_DIRECTORY") != nullptr;
-  return absl::StrCat(bazel ? absl::StrCat("bazel run //recipes/", info.slug, " --") : shell_quote(program), " ",
-                      flags_text(options), options.out.empty() ? "" : absl::StrCat(" --out=", shell_quote(options.out)),
+  return absl::StrCat(bazel ? absl::StrCat("bazel run //recipes/", info.slug, " --") : shell_quote(program),
+                      " ", flags_text(options),
+                      options.out.empty() ? "" : absl::StrCat(" --out=", shell_quote(options.out)),
                       " --resume");
 }
 
 std::string heading(const ErasedRecipe& recipe, const Run& run) {
   const Options& options = run.options();
-  return absl::StrCat(recipe.info.title, recipe.info.arxiv.empty() ? "" : absl::StrCat(" (arXiv ", recipe.info.arxiv, ")"),
-                      "\npreset ", options.preset, ": ", run.preset().what, "\nseeds ",
-                      absl::StrJoin(run.seeds(), " "), ", device ", options.device, ", output ", run.out(), "\n\n");
+  return absl::StrCat(
+      recipe.info.title, recipe.info.arxiv.empty() ? "" : absl::StrCat(" (arXiv ", recipe.info.arxiv, ")"),
+      "\npreset ", options.preset, ": ", run.preset().what, "\nseeds ", absl::StrJoin(run.seeds(), " "),
+      ", device ", options.device, ", output ", run.out(), "\n\n");
 }
 
 int run_recipe(const char* program, const ErasedRecipe& recipe, Options options) {
@@ -75,7 +78,8 @@ int run_recipe(const char* program, const ErasedRecipe& recipe, Options options)
   if (status.ok()) status = (*run)->finish();
   if (absl::IsCancelled(status) && interrupt_requested()) {
     (*run)->print("");
-    std::fprintf(stderr, "interrupted; to go on:\n  %s\n", command_line(program, recipe.info, options).c_str());
+    std::fprintf(stderr, "interrupted; to go on:\n  %s\n",
+                 command_line(program, recipe.info, options).c_str());
     return kInterrupted;
   }
   if (!status.ok()) {

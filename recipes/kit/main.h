@@ -2,7 +2,8 @@
 //
 //   struct Config {
 //     int64_t steps = 600;
-//     template <class Visit> void visit(Visit&& visit) const { visit("steps", steps); }     // goes to config.json
+//     template <class Visit> void visit(Visit&& visit) const { visit("steps", steps); }     // goes to
+//     config.json
 //   };
 //   absl::Status reproduce(const Config& config, Run& run);
 //   int main(int argc, char** argv) {

@@ -1,9 +1,9 @@
 // metrics.jsonl: one JSON object a line, in an order that does not depend on threads or interruptions.
 //
-// The log is cut into segments (one for each part of a run, one for what is recorded between parts). A segment's lines
-// appear in the file as soon as all segments before it are closed; later segments wait in memory. So the file is always
-// a prefix of what an undisturbed run writes, and a resumed run, which puts the lines of its checkpoints back, ends with
-// the same bytes. Thread-safe.
+// The log is cut into segments (one for each part of a run, one for what is recorded between parts). A
+// segment's lines appear in the file as soon as all segments before it are closed; later segments wait in
+// memory. So the file is always a prefix of what an undisturbed run writes, and a resumed run, which puts the
+// lines of its checkpoints back, ends with the same bytes. Thread-safe.
 #ifndef ROUX_RECIPES_KIT_METRICS_LOG_H_
 #define ROUX_RECIPES_KIT_METRICS_LOG_H_
 

@@ -69,7 +69,8 @@ absl::Status OutputDirectory::lock() {
   lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (lock_ < 0) return errno_status("cannot open directory", path_, errno);
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return absl::FailedPreconditionError(absl::StrCat(path_, " is in use by another run; choose another --out"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path_, " is in use by another run; choose another --out"));
   }
   return absl::OkStatus();  // file systems without locks: two runs at a time are then the user's to avoid
 }

@@ -1,7 +1,9 @@
 // The folder that a run writes: where it is, and what happens to an earlier run in it.
 //
-// Default: outputs/<slug>/<preset>-seed<N>, below the workspace under `bazel run`, else below the current folder. Rules:
-//   - The newest run always has the same path. What was there, finished or not, is moved as a whole to `<path>.previous`
+// Default: outputs/<slug>/<preset>-seed<N>, below the workspace under `bazel run`, else below the current
+// folder. Rules:
+//   - The newest run always has the same path. What was there, finished or not, is moved as a whole to
+//   `<path>.previous`
 //     (of which one is kept) and said aloud.
 //   - A folder that is not empty and was not made by a recipe is never touched: an error.
 //   - With resume the folder is used as it is.
@@ -25,7 +27,8 @@ std::string output_path(const RecipeInfo& info, const Options& options);
 
 class OutputDirectory {
  public:
-  // Creates or takes over `path` and proves that files can be written there. NotFound if there is nothing to resume.
+  // Creates or takes over `path` and proves that files can be written there. NotFound if there is nothing to
+  // resume.
   static absl::StatusOr<OutputDirectory> open(const std::string& path, bool resume);
   OutputDirectory(OutputDirectory&& other) noexcept;
   OutputDirectory& operator=(OutputDirectory&&) = delete;

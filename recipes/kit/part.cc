@@ -76,11 +76,12 @@ absl::Status Part::check_finite(const StepInfo& info) const {
   const bool bad_loss = !std::isfinite(info.loss);
   if (!bad_loss && (!info.grad_norm || std::isfinite(*info.grad_norm))) return absl::OkStatus();
   const std::vector<int64_t> saved = store_.steps();
-  return absl::AbortedError(absl::StrCat(
-      name_, ": step ", info.step, ": ", bad_loss ? "the loss" : "the gradient norm", " is ",
-      bad_loss ? info.loss : *info.grad_norm,
-      info.nonfinite.empty() ? "" : absl::StrCat(", first made by ", info.nonfinite), "; ",
-      saved.empty() ? "no checkpoint was saved yet" : "last good checkpoint: " + store_.path_of(saved.back())));
+  return absl::AbortedError(
+      absl::StrCat(name_, ": step ", info.step, ": ", bad_loss ? "the loss" : "the gradient norm", " is ",
+                   bad_loss ? info.loss : *info.grad_norm,
+                   info.nonfinite.empty() ? "" : absl::StrCat(", first made by ", info.nonfinite), "; ",
+                   saved.empty() ? "no checkpoint was saved yet"
+                                 : "last good checkpoint: " + store_.path_of(saved.back())));
 }
 
 std::string Part::step_line(const StepInfo& info, double seconds) const {
@@ -91,7 +92,8 @@ std::string Part::step_line(const StepInfo& info, double seconds) const {
   if (info.tokens > 0) absl::StrAppend(&line, "  ", per_second(info.tokens / seconds), " tok/s");
   if (info.flops > 0) {
     absl::StrAppendFormat(&line, "  %.1f GFLOP/s", info.flops / seconds / 1e9);
-    if (run_.peak_flops_ > 0) absl::StrAppendFormat(&line, " (%.0f%%)", 100 * info.flops / seconds / run_.peak_flops_);
+    if (run_.peak_flops_ > 0)
+      absl::StrAppendFormat(&line, " (%.0f%%)", 100 * info.flops / seconds / run_.peak_flops_);
   }
   absl::StrAppendFormat(&line, "  %.0f MiB", info.memory_mib > 0 ? info.memory_mib : peak_memory_mib());
   return line;

@@ -1,12 +1,15 @@
-// A part of a run: one training (or one costly evaluation) that is checkpointed, resumed and recorded on its own.
+// A part of a run: one training (or one costly evaluation) that is checkpointed, resumed and recorded on its
+// own.
 //
 //   int64_t step = part.start_step();                               // 0, or where the checkpoint stands
 //   if (const Checkpoint* saved = part.restored()) { ...load state from saved->section("model")... }
 //   for (; step < config.steps;) {
 //     ...one step...; ++step;
 //     if (step % 10 == 0) part.metric("validation_loss", step, evaluate());
-//     ROUX_RETURN_IF_ERROR(part.step({.step = step, .steps = config.steps, .loss = loss, .grad_norm = norm, .lr = lr,
-//                                     .tokens = 512}, [&](CheckpointWriter& w) { w.add("model", model_bytes()); }));
+//     ROUX_RETURN_IF_ERROR(part.step({.step = step, .steps = config.steps, .loss = loss, .grad_norm = norm,
+//     .lr = lr,
+//                                     .tokens = 512}, [&](CheckpointWriter& w) { w.add("model",
+//                                     model_bytes()); }));
 //   }
 #ifndef ROUX_RECIPES_KIT_PART_H_
 #define ROUX_RECIPES_KIT_PART_H_
@@ -37,10 +40,10 @@ struct StepInfo {
   double loss = 0;
   std::optional<double> grad_norm;
   std::optional<double> lr;
-  int64_t tokens = 0;      // processed in this step; 0: not shown
-  double flops = 0;        // done in this step; 0: not shown
-  double memory_mib = 0;   // peak of the device; 0: the peak of the process is shown
-  std::string nonfinite;   // the op that made the first NaN, if anomaly mode found it
+  int64_t tokens = 0;     // processed in this step; 0: not shown
+  double flops = 0;       // done in this step; 0: not shown
+  double memory_mib = 0;  // peak of the device; 0: the peak of the process is shown
+  std::string nonfinite;  // the op that made the first NaN, if anomaly mode found it
 };
 
 class Part {
@@ -56,10 +59,10 @@ class Part {
   // A line of metrics.jsonl: {"part": name, "step": step, <metric>: value}.
   void metric(const std::string& metric, int64_t step, double value);
 
-  // Once after every step: records loss, grad norm and lr in metrics.jsonl and the time in timings.jsonl, draws the
-  // step line, saves a checkpoint when one is due. Errors: a loss or gradient norm that is not finite (Aborted, with the
-  // step, the op if known and the last good checkpoint); Ctrl-C (Cancelled, after saving); a file that cannot be written.
-  // Without `save` the part is not resumable: it starts over.
+  // Once after every step: records loss, grad norm and lr in metrics.jsonl and the time in timings.jsonl,
+  // draws the step line, saves a checkpoint when one is due. Errors: a loss or gradient norm that is not
+  // finite (Aborted, with the step, the op if known and the last good checkpoint); Ctrl-C (Cancelled, after
+  // saving); a file that cannot be written. Without `save` the part is not resumable: it starts over.
   absl::Status step(const StepInfo& info, const SaveFunction& save = nullptr);
 
  private:

@@ -16,7 +16,8 @@ namespace {
 
 constexpr int kBarWidth = 20;
 constexpr double kRedrawSeconds = 0.1;
-// Away from a terminal: a line at each tenth, but not more often than this, and in any case after the longer time.
+// Away from a terminal: a line at each tenth, but not more often than this, and in any case after the longer
+// time.
 constexpr double kSparseSeconds = 2;
 constexpr double kLongestSilence = 15;
 
@@ -49,8 +50,9 @@ void Progress::update(double done, double total, const std::string& text, double
   const double silent = std::chrono::duration<double>(now - last_).count();
   const double fraction = total > 0 ? std::min(1.0, done / total) : 0;
   const int tenth = static_cast<int>(fraction * 10);
-  const bool due = terminal_ ? silent >= kRedrawSeconds || fraction >= 1
-                             : silent >= kLongestSilence || (tenth != last_tenth_ && silent >= kSparseSeconds);
+  const bool due = terminal_
+                       ? silent >= kRedrawSeconds || fraction >= 1
+                       : silent >= kLongestSilence || (tenth != last_tenth_ && silent >= kSparseSeconds);
   if (!due) return;
   last_ = now;
   last_tenth_ = tenth;

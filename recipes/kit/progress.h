@@ -1,5 +1,5 @@
-// Progress on stderr: on a terminal one line that is redrawn (bar, share, ETA, text), elsewhere a plain line now and
-// then. Thread-safe.
+// Progress on stderr: on a terminal one line that is redrawn (bar, share, ETA, text), elsewhere a plain line
+// now and then. Thread-safe.
 //
 //   Progress progress;
 //   progress.update(120, 600, "cosine/seed1 step 120/600  loss 2.83");
@@ -17,8 +17,8 @@ class Progress {
   explicit Progress(int fd = 2);
   ~Progress() { clear(); }
 
-  // `done` of `total` units are finished (total <= 0: unknown, no bar). `already_done` of them came from an earlier
-  // session and say nothing about speed, so the ETA leaves them out.
+  // `done` of `total` units are finished (total <= 0: unknown, no bar). `already_done` of them came from an
+  // earlier session and say nothing about speed, so the ETA leaves them out.
   void update(double done, double total, const std::string& text, double already_done = 0);
   // A line that stays, above the bar.
   void line(const std::string& text);

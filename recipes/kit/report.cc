@@ -53,10 +53,14 @@ dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere;font-variant-numeric:ta
 
 const char* css_class(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kHolds: return "holds";
-    case Verdict::kFails: return "fails";
-    case Verdict::kNotSeparated: return "unsure";
-    case Verdict::kNotTestable: return "idle";
+    case Verdict::kHolds:
+      return "holds";
+    case Verdict::kFails:
+      return "fails";
+    case Verdict::kNotSeparated:
+      return "unsure";
+    case Verdict::kNotTestable:
+      return "idle";
   }
   return "";
 }
@@ -73,16 +77,18 @@ std::string header(const Json& config) {
                                  html_escape(text_field(config, "recipe")));
   if (!arxiv.empty()) absl::StrAppend(&out, " &middot; arXiv ", html_escape(arxiv));
   return absl::StrCat(out, " &middot; preset ", html_escape(text_field(config, "preset")), " &middot; seeds ",
-                      html_escape(text_field(config, "seeds")), " &middot; ", html_escape(text_field(config, "date")),
-                      "</p>\n");
+                      html_escape(text_field(config, "seeds")), " &middot; ",
+                      html_escape(text_field(config, "date")), "</p>\n");
 }
 
 std::string tiles(const std::vector<Claim>& claims) {
   std::string out = "<div class=\"tiles\">\n";
-  for (const Verdict kind : {Verdict::kHolds, Verdict::kFails, Verdict::kNotSeparated, Verdict::kNotTestable}) {
+  for (const Verdict kind :
+       {Verdict::kHolds, Verdict::kFails, Verdict::kNotSeparated, Verdict::kNotTestable}) {
     int count = 0;
     for (const Claim& claim : claims) count += verdict(claim) == kind ? 1 : 0;
-    absl::StrAppend(&out, "<div class=\"tile\"><b>", count, "</b><span>", verdict_name(kind), "</span></div>\n");
+    absl::StrAppend(&out, "<div class=\"tile\"><b>", count, "</b><span>", verdict_name(kind),
+                    "</span></div>\n");
   }
   return out + "</div>\n";
 }
@@ -91,7 +97,8 @@ std::string claim_row(const Claim& claim) {
   const Verdict judged = verdict(claim);
   const std::string reason = untestable_reason(claim);
   const size_t seeds = claim.measured ? claim.measured->seeds.size() : 0;
-  std::string notes = absl::StrCat(evidence_name(claim.evidence), claim.scale.empty() ? "" : ", ", claim.scale);
+  std::string notes =
+      absl::StrCat(evidence_name(claim.evidence), claim.scale.empty() ? "" : ", ", claim.scale);
   if (seeds > 0) absl::StrAppend(&notes, ", ", seeds, seeds == 1 ? " seed" : " seeds");
   absl::StrAppend(&notes, claim.asserted ? ", asserted" : ", reported");
   if (!reason.empty()) absl::StrAppend(&notes, "; not testable: ", reason);
@@ -113,15 +120,17 @@ std::string claim_row(const Claim& claim) {
 std::string claims_section(const std::vector<Claim>& claims) {
   if (claims.empty()) return "<p class=\"sub\">This run made no claims.</p>\n";
   std::string out = tiles(claims);
-  absl::StrAppend(&out, "<h2>Claims</h2>\n<div class=\"scroll\"><table><thead><tr><th>verdict</th><th>claim</th>",
-                  "<th class=\"n\">claimed</th><th class=\"n\">measured (95% interval)</th><th class=\"n\">paper</th>",
-                  "</tr></thead><tbody>\n");
+  absl::StrAppend(
+      &out, "<h2>Claims</h2>\n<div class=\"scroll\"><table><thead><tr><th>verdict</th><th>claim</th>",
+      "<th class=\"n\">claimed</th><th class=\"n\">measured (95% interval)</th><th class=\"n\">paper</th>",
+      "</tr></thead><tbody>\n");
   for (const Claim& claim : claims) absl::StrAppend(&out, claim_row(claim));
   return out + "</tbody></table></div>\n";
 }
 
 std::string table_section(const Table& table) {
-  std::string out = absl::StrCat("<h2>", html_escape(table.title), "</h2>\n<div class=\"scroll\"><table><thead><tr>");
+  std::string out =
+      absl::StrCat("<h2>", html_escape(table.title), "</h2>\n<div class=\"scroll\"><table><thead><tr>");
   for (size_t c = 0; c < table.columns.size(); ++c) {
     absl::StrAppend(&out, c == 0 ? "<th>" : "<th class=\"n\">", html_escape(table.columns[c]), "</th>");
   }
@@ -147,7 +156,8 @@ std::string config_section(const Json& config) {
   }
   for (const auto& item : config.items()) {
     if (!item.value().is_object()) continue;
-    for (const auto& inner : item.value().items()) add(absl::StrCat(item.key(), ".", inner.key()), inner.value());
+    for (const auto& inner : item.value().items())
+      add(absl::StrCat(item.key(), ".", inner.key()), inner.value());
   }
   return out + "</dl></div>\n";
 }
@@ -205,7 +215,8 @@ std::string report_html(const Report& report) {
   std::string out = absl::StrCat(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>",
-      html_escape(text_field(config, "recipe")), "</title>\n<style>", kStyle, "</style></head>\n<body><main>\n");
+      html_escape(text_field(config, "recipe")), "</title>\n<style>", kStyle,
+      "</style></head>\n<body><main>\n");
   absl::StrAppend(&out, header(config), claims_section(report.claims));
   for (const Table& table : report.tables) absl::StrAppend(&out, table_section(table));
   std::vector<Chart> charts = report.charts;

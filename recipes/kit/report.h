@@ -1,4 +1,5 @@
-// report.html: one self-contained page (no script, no network) with verdicts, claims, tables, charts and configuration.
+// report.html: one self-contained page (no script, no network) with verdicts, claims, tables, charts and
+// configuration.
 #ifndef ROUX_RECIPES_KIT_REPORT_H_
 #define ROUX_RECIPES_KIT_REPORT_H_
 
@@ -21,8 +22,9 @@ struct Report {
 
 std::string report_html(const Report& report);
 
-// One chart a numeric field of metrics.jsonl, over "step". A line's label is its "part" without a trailing /seed<N> (so
-// that the seeds of an arm share a colour), else its text fields. Lines that are not JSON objects are skipped.
+// One chart a numeric field of metrics.jsonl, over "step". A line's label is its "part" without a trailing
+// /seed<N> (so that the seeds of an arm share a colour), else its text fields. Lines that are not JSON
+// objects are skipped.
 std::vector<Chart> metric_charts(const std::string& metrics);
 
 }  // namespace roux::kit

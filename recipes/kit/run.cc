@@ -23,12 +23,11 @@ namespace {
 
 bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
 
-void silence(int& fd) { fd = -1; }
-
 }  // namespace
 
 Run::Run(RunSetup setup) : setup_(std::move(setup)), progress_(setup_.quiet ? -1 : STDERR_FILENO) {
-  for (int i = 0; i < setup_.preset.seeds; ++i) seeds_.push_back(setup_.options.seed + static_cast<uint64_t>(i));
+  for (int i = 0; i < setup_.preset.seeds; ++i)
+    seeds_.push_back(setup_.options.seed + static_cast<uint64_t>(i));
   root_segment_ = metrics_.add_segment();
   timings_.add_segment();
 }
@@ -74,14 +73,15 @@ absl::Status Run::write_config() const {
 
 absl::Status Run::check_same_settings(const std::string& text) const {
   const auto earlier = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!earlier.is_object()) return absl::DataLossError(absl::StrCat(path("config.json"), ": not a JSON object"));
+  if (!earlier.is_object())
+    return absl::DataLossError(absl::StrCat(path("config.json"), ": not a JSON object"));
   const auto now = nlohmann::json::parse(setup_.settings.empty() ? "{}" : setup_.settings, nullptr, false);
   const auto differs = [&](const std::string& name, const nlohmann::json& was, const nlohmann::json& is) {
     return absl::FailedPreconditionError(absl::StrCat("cannot resume ", out_, ": it was run with ", name, "=",
                                                       was.dump(), ", now ", name, "=", is.dump()));
   };
   const std::pair<const char*, nlohmann::json> fields[] = {
-      {"recipe", setup_.info.slug},  {"preset", setup_.options.preset}, {"seeds", seeds_},
+      {"recipe", setup_.info.slug},      {"preset", setup_.options.preset}, {"seeds", seeds_},
       {"device", setup_.options.device}, {"model", setup_.options.model},   {"data", setup_.options.data}};
   for (const auto& field : fields) {
     const nlohmann::json was = earlier.value(field.first, nlohmann::json());
@@ -102,8 +102,8 @@ absl::Status Run::check_interrupt() const {
 }
 
 absl::Status Run::check_part_name(const std::string& name) {
-  const bool plain = !name.empty() && name.front() != '/' && name.back() != '/' && !absl::StrContains(name, "..") &&
-                     std::all_of(name.begin(), name.end(), [](char c) {
+  const bool plain = !name.empty() && name.front() != '/' && name.back() != '/' &&
+                     !absl::StrContains(name, "..") && std::all_of(name.begin(), name.end(), [](char c) {
                        return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
                               absl::StrContains("_-./=+", absl::string_view(&c, 1));
                      });
@@ -120,7 +120,8 @@ absl::StatusOr<std::vector<double>> Run::part(const std::string& name, const Par
 }
 
 absl::StatusOr<std::vector<std::vector<double>>> Run::side_by_side(const std::vector<std::string>& names,
-                                                                   const PartFunction& function, int threads) {
+                                                                   const PartFunction& function,
+                                                                   int threads) {
   ROUX_CHECK(!setup_.options.plan) << "run.part: a plan does not train; use Recipe::plan";
   std::vector<size_t> segments;
   metrics_.close(root_segment_);
@@ -243,7 +244,7 @@ absl::Status Run::finish() {
   metrics_.close(root_segment_);
   ROUX_RETURN_IF_ERROR(metrics_.flush());
   ROUX_RETURN_IF_ERROR(write_file_atomically(path("claims.json"), claims_json(claims_)));
-  Report report{.claims = claims_, .charts = charts_, .tables = tables_};
+  Report report{claims_, charts_, tables_, "", ""};
   ROUX_ASSIGN_OR_RETURN(report.config, read_file(path("config.json")));
   ROUX_ASSIGN_OR_RETURN(report.metrics, read_file(path("metrics.jsonl")));
   ROUX_RETURN_IF_ERROR(write_file_atomically(path("report.html"), report_html(report)));

@@ -4,20 +4,25 @@
 //     run.expect_steps(config.steps * run.seeds().size());
 //     std::vector<double> losses;
 //     for (uint64_t seed : run.seeds()) {
-//       ROUX_ASSIGN_OR_RETURN(std::vector<double> result, run.part(absl::StrCat("adam/seed", seed), [&](Part& part) {
-//         return train(config, seed, part);                  // calls part.step() after every step, see part.h
+//       ROUX_ASSIGN_OR_RETURN(std::vector<double> result, run.part(absl::StrCat("adam/seed", seed), [&](Part&
+//       part) {
+//         return train(config, seed, part);                  // calls part.step() after every step, see
+//         part.h
 //       }));
 //       losses.push_back(result[0]);
 //     }
-//     return run.claim({.text = "loss is low", .measured = over_seeds(run.seeds(), losses), .relation = below(2.0),
+//     return run.claim({.text = "loss is low", .measured = over_seeds(run.seeds(), losses), .relation =
+//     below(2.0),
 //                       .scale = "0.1M parameters", .asserted = true});
 //   }
 //
-// What is worth not losing happens inside parts. A part is named, returns a few numbers, and runs once: after an
-// interruption finished parts return their stored numbers and the one that was cut goes on from its checkpoint, so a
-// resumed run writes the same metrics.jsonl and claims.json as an undisturbed one, byte for byte.
+// What is worth not losing happens inside parts. A part is named, returns a few numbers, and runs once: after
+// an interruption finished parts return their stored numbers and the one that was cut goes on from its
+// checkpoint, so a resumed run writes the same metrics.jsonl and claims.json as an undisturbed one, byte for
+// byte.
 //
-// Thread contract: parts may record and step concurrently (side_by_side); the rest belongs to the thread that made Run.
+// Thread contract: parts may record and step concurrently (side_by_side); the rest belongs to the thread that
+// made Run.
 #ifndef ROUX_RECIPES_KIT_RUN_H_
 #define ROUX_RECIPES_KIT_RUN_H_
 
@@ -49,7 +54,7 @@ struct RunSetup {
   RecipeInfo info;
   Options options;
   PresetInfo preset;
-  std::string settings;     // the recipe's Config as a JSON object
+  std::string settings;  // the recipe's Config as a JSON object
   std::string resume_command;
   double checkpoint_seconds = 60;  // between two checkpoints of a part
   bool quiet = false;              // no progress on stderr, nothing on stdout (tests)
@@ -59,8 +64,8 @@ class Run {
  public:
   using Tags = std::vector<std::pair<std::string, std::string>>;
 
-  // Opens the output folder, writes config.json and, when resuming, checks that the settings are those of the run that
-  // is resumed. With options.plan nothing is opened or written.
+  // Opens the output folder, writes config.json and, when resuming, checks that the settings are those of the
+  // run that is resumed. With options.plan nothing is opened or written.
   static absl::StatusOr<std::unique_ptr<Run>> open(RunSetup setup);
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -79,12 +84,14 @@ class Run {
   void set_peak_flops(double flops) { peak_flops_ = flops; }
 
   absl::StatusOr<std::vector<double>> part(const std::string& name, const PartFunction& function);
-  // Runs independent parts on up to `threads` threads (0: --threads, else one a core); results in the order of `names`.
-  // Files do not depend on the threads. `function` must only touch its own part's data.
+  // Runs independent parts on up to `threads` threads (0: --threads, else one a core); results in the order
+  // of `names`. Files do not depend on the threads. `function` must only touch its own part's data.
   absl::StatusOr<std::vector<std::vector<double>>> side_by_side(const std::vector<std::string>& names,
-                                                                const PartFunction& function, int threads = 0);
+                                                                const PartFunction& function,
+                                                                int threads = 0);
 
-  // One line of metrics.jsonl outside parts: {<tags>, "step": step, <name>: value}. Recomputed by a resumed run.
+  // One line of metrics.jsonl outside parts: {<tags>, "step": step, <name>: value}. Recomputed by a resumed
+  // run.
   void metric(const std::string& name, int64_t step, double value, const Tags& tags = {});
   // Progress of work that has no steps (a fit, an evaluation).
   void progress(double done, double total, const std::string& text);
@@ -113,7 +120,8 @@ class Run {
   absl::Status open_files();
   absl::Status write_config() const;
   absl::Status check_same_settings(const std::string& text) const;
-  absl::StatusOr<std::vector<double>> run_part(const std::string& name, size_t segment, const PartFunction& function);
+  absl::StatusOr<std::vector<double>> run_part(const std::string& name, size_t segment,
+                                               const PartFunction& function);
   absl::Status check_part_name(const std::string& name);
   // Called by parts, from any thread.
   void step_done(const std::string& line);

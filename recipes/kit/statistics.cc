@@ -28,20 +28,23 @@ Measurement single(double value) { return {value, std::nullopt, {}}; }
 
 Measurement over_seeds(const std::vector<uint64_t>& seeds, const std::vector<double>& values) {
   ROUX_CHECK(seeds.size() == values.size() && !values.empty())
-      << "over_seeds: one value a seed is needed: " << seeds.size() << " seeds, " << values.size() << " values";
+      << "over_seeds: one value a seed is needed: " << seeds.size() << " seeds, " << values.size()
+      << " values";
   for (size_t i = 0; i < values.size(); ++i) {
-    ROUX_CHECK(std::isfinite(values[i])) << "over_seeds: the value of seed " << seeds[i] << " is " << values[i];
+    ROUX_CHECK(std::isfinite(values[i]))
+        << "over_seeds: the value of seed " << seeds[i] << " is " << values[i];
   }
   Measurement result{mean(values), std::nullopt, seeds};
   if (values.size() < 2) return result;
   const int degrees = static_cast<int>(values.size()) - 1;
-  const double half = student_quantile(0.95, degrees) * sample_stddev(values) /
-                      std::sqrt(static_cast<double>(values.size()));
+  const double half =
+      student_quantile(0.95, degrees) * sample_stddev(values) / std::sqrt(static_cast<double>(values.size()));
   result.interval = Interval{result.value - half, result.value + half};
   return result;
 }
 
-Measurement paired(const std::vector<uint64_t>& seeds, const std::vector<double>& a, const std::vector<double>& b) {
+Measurement paired(const std::vector<uint64_t>& seeds, const std::vector<double>& a,
+                   const std::vector<double>& b) {
   ROUX_CHECK(a.size() == b.size()) << "paired: sizes differ: " << a.size() << " and " << b.size();
   std::vector<double> differences;
   for (size_t i = 0; i < a.size(); ++i) differences.push_back(a[i] - b[i]);

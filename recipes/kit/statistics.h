@@ -16,7 +16,8 @@ struct Interval {
   double high = 0;
 };
 
-// A measured number. `interval` is absent when the number is not a sample (recomputed from published data, or exact).
+// A measured number. `interval` is absent when the number is not a sample (recomputed from published data, or
+// exact).
 struct Measurement {
   double value = 0;
   std::optional<Interval> interval;
@@ -27,11 +28,13 @@ struct Measurement {
 Measurement single(double value);
 
 // Mean over seeds with the two-sided 95 % interval mean +- t(0.975, n-1) * s / sqrt(n), s the sample standard
-// deviation. With one seed the interval is absent. Throws Error if the sizes differ, are 0 or a value is not finite.
+// deviation. With one seed the interval is absent. Throws Error if the sizes differ, are 0 or a value is not
+// finite.
 Measurement over_seeds(const std::vector<uint64_t>& seeds, const std::vector<double>& values);
 
 // over_seeds of a[i] - b[i]: what seeds have in common (initial weights, data order) cancels.
-Measurement paired(const std::vector<uint64_t>& seeds, const std::vector<double>& a, const std::vector<double>& b);
+Measurement paired(const std::vector<uint64_t>& seeds, const std::vector<double>& a,
+                   const std::vector<double>& b);
 
 double mean(const std::vector<double>& values);
 double sample_stddev(const std::vector<double>& values);  // divisor n - 1; 0 for one value

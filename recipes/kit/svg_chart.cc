@@ -95,15 +95,16 @@ std::string plot(const Frame& frame, const Series& series, size_t colour, const 
   for (size_t i = 0; i < series.x.size(); ++i) {
     const double x = frame.px(series.x[i]), y = frame.py(series.y[i]);
     absl::StrAppendFormat(&path, "%s%.1f %.1f", i == 0 ? "M" : "L", x, y);
-    absl::StrAppendFormat(&marks, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%d\"><title>%s\n%s %s, %s %s</title></circle>",
-                          points ? "dot" : "hit", x, y, points ? 4 : 6, html_escape(series.label),
-                          html_escape(chart.x_label), format_number(series.x[i], 6), html_escape(chart.y_label),
-                          format_number(series.y[i], 6));
+    absl::StrAppendFormat(
+        &marks,
+        "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%d\"><title>%s\n%s %s, %s %s</title></circle>",
+        points ? "dot" : "hit", x, y, points ? 4 : 6, html_escape(series.label), html_escape(chart.x_label),
+        format_number(series.x[i], 6), html_escape(chart.y_label), format_number(series.y[i], 6));
   }
   std::string out = absl::StrFormat("<g style=\"--c:var(--series-%d)\">", colour + 1);
   if (!points) {
-    absl::StrAppendFormat(&out, "<path class=\"line%s\" d=\"%s\"/>", series.style == Series::kDashed ? " dashed" : "",
-                          path);
+    absl::StrAppendFormat(&out, "<path class=\"line%s\" d=\"%s\"/>",
+                          series.style == Series::kDashed ? " dashed" : "", path);
   }
   return absl::StrCat(out, marks, "</g>\n");
 }
@@ -126,8 +127,10 @@ std::vector<double> axis_ticks(double low, double high, int count) {
     }
   }
   std::vector<double> ticks;
-  // Multiples of the step as integers, so that 0 is 0 and 0.3 is not 0.30000000000000004 apart from the last rounding.
-  for (double k = std::ceil(low / step - 1e-9); k * step <= high + step * 1e-9; ++k) ticks.push_back(k * step);
+  // Multiples of the step as integers, so that 0 is 0 and 0.3 is not 0.30000000000000004 apart from the last
+  // rounding.
+  for (double k = std::ceil(low / step - 1e-9); k * step <= high + step * 1e-9; ++k)
+    ticks.push_back(k * step);
   return ticks;
 }
 
@@ -149,8 +152,8 @@ std::string svg_chart(const Chart& chart) {
   if (labels.size() > 1) {
     absl::StrAppend(&out, "<div class=\"legend\">");
     for (size_t i = 0; i < labels.size(); ++i) {
-      absl::StrAppendFormat(&out, "<span><i style=\"background:var(--series-%d)\"></i>%s</span>", i % kColours + 1,
-                            html_escape(labels[i]));
+      absl::StrAppendFormat(&out, "<span><i style=\"background:var(--series-%d)\"></i>%s</span>",
+                            i % kColours + 1, html_escape(labels[i]));
     }
     absl::StrAppend(&out, "</div>\n");
   }
@@ -162,7 +165,8 @@ std::string svg_chart(const Chart& chart) {
     absl::StrAppend(&out, plot(frame, series, static_cast<size_t>(label) % kColours, chart));
   }
   absl::StrAppend(&out, "</svg>");
-  if (stretch > 1) absl::StrAppend(&out, "<p class=\"note\">Each point is the mean of up to ", stretch, " values.</p>");
+  if (stretch > 1)
+    absl::StrAppend(&out, "<p class=\"note\">Each point is the mean of up to ", stretch, " values.</p>");
   return absl::StrCat(out, "</figure>\n");
 }
 

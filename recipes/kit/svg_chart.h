@@ -1,5 +1,6 @@
-// Line charts as inline SVG for reports: axes with round ticks, legend, a title on hover for each point. Colours are CSS
-// variables (--series-1 .. --series-8, --ink, --muted, --grid) that the page defines for light and dark.
+// Line charts as inline SVG for reports: axes with round ticks, legend, a title on hover for each point.
+// Colours are CSS variables (--series-1 .. --series-8, --ink, --muted, --grid) that the page defines for
+// light and dark.
 #ifndef ROUX_RECIPES_KIT_SVG_CHART_H_
 #define ROUX_RECIPES_KIT_SVG_CHART_H_
 
@@ -26,7 +27,8 @@ struct Chart {
   std::vector<Series> series;
 };
 
-// A <figure> element. Lines of more than 300 points are drawn as means of equal stretches, which the caption says.
+// A <figure> element. Lines of more than 300 points are drawn as means of equal stretches, which the caption
+// says.
 std::string svg_chart(const Chart& chart);
 
 // About `count` round numbers (1, 2 or 5 times a power of ten apart) that lie within [low, high].

@@ -17,8 +17,8 @@ struct Table {
   std::vector<std::vector<std::string>> rows;  // cells; rows may be shorter than `columns`
 };
 
-// Columns whose cells are all numbers (or empty or "-") are right-aligned. If the table is wider than 100 columns its
-// widest column is wrapped. Ends with a newline.
+// Columns whose cells are all numbers (or empty or "-") are right-aligned. If the table is wider than 100
+// columns its widest column is wrapped. Ends with a newline.
 std::string text_table(const Table& table);
 
 // Lines of at most `width` columns, broken at spaces where possible; at least one line.

@@ -9,10 +9,12 @@
 
 namespace roux::kit {
 
-// Bytes of the valid UTF-8 sequence at the start of `text` (RFC 3629: no surrogates, no overlong forms), 0 if none.
+// Bytes of the valid UTF-8 sequence at the start of `text` (RFC 3629: no surrogates, no overlong forms), 0 if
+// none.
 size_t utf8_length(absl::string_view text);
 
-// Number of code points; each invalid byte counts as one. Close enough to terminal columns for aligning tables.
+// Number of code points; each invalid byte counts as one. Close enough to terminal columns for aligning
+// tables.
 size_t utf8_width(absl::string_view text);
 
 // Control characters as \n, \t or \xNN and invalid bytes as \xNN; everything else unchanged.
