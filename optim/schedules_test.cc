@@ -1,0 +1,138 @@
+#include "optim/schedules.h"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numbers>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tensor/error.h"
+
+namespace roux {
+namespace {
+
+std::string error_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(SchedulesTest, ConstantKeepsPeakForEver) {
+  const Schedule s = constant_schedule(3e-4);
+  for (int64_t step : {0L, 1L, 1000L, 1L << 40}) EXPECT_EQ(s(step), 3e-4);
+}
+
+TEST(SchedulesTest, WarmupIsLinearNeverZeroAndEndsAtPeak) {
+  for (const Schedule& s :
+       {constant_schedule(2.0, 4), linear_schedule({.peak = 2, .total = 10, .warmup = 4}),
+        cosine_schedule({.peak = 2, .total = 10, .warmup = 4}),
+        wsd_schedule({.peak = 2, .total = 10, .warmup = 4}, 3), multi_step_schedule(2, {{8, 0.5}}, 4),
+        rewarm_schedule({.peak = 2, .warmup = 4, .stable = 2, .decay = 2})}) {
+    for (int64_t step = 0; step < 4; ++step) EXPECT_NEAR(s(step), 2.0 * (step + 1) / 5, 1e-15) << step;
+    EXPECT_EQ(s(4), 2.0);
+  }
+}
+
+TEST(SchedulesTest, LinearFollowsItsFormula) {
+  const Schedule s = linear_schedule({.peak = 1, .floor = 0.1, .total = 110, .warmup = 10});
+  for (int64_t step = 10; step < 110; ++step)
+    EXPECT_NEAR(s(step), 0.1 + 0.9 * (1 - (step - 10) / 100.0), 1e-15);
+  EXPECT_EQ(s(110), 0.1);
+  EXPECT_EQ(s(5000), 0.1);
+}
+
+TEST(SchedulesTest, CosineFollowsItsFormula) {
+  const Schedule s = cosine_schedule({.peak = 2e-4, .floor = 2e-5, .total = 20000, .warmup = 500});
+  for (int64_t step = 500; step < 20000; step += 37) {
+    const double expected =
+        2e-5 + 0.5 * (2e-4 - 2e-5) * (1 + std::cos(std::numbers::pi * (step - 500) / 19500.0));
+    EXPECT_NEAR(s(step), expected, 1e-18);
+  }
+  EXPECT_NEAR(s(500 + 19500 / 2), 1.1e-4, 1e-18);
+  EXPECT_EQ(s(20000), 2e-5);
+  EXPECT_GT(s(19999), 2e-5);
+}
+
+TEST(SchedulesTest, WsdHoldsThenDecaysAlongItsShape) {
+  const ScheduleOptions o{.peak = 1, .floor = 0.2, .total = 100, .warmup = 10};
+  for (Decay shape : {Decay::kLinear, Decay::kCosine, Decay::kOneMinusSqrt}) {
+    const Schedule s = wsd_schedule(o, 20, shape);
+    for (int64_t step = 10; step <= 80; ++step) EXPECT_EQ(s(step), 1.0);
+    EXPECT_EQ(s(100), 0.2);
+    for (int64_t step = 80; step < 100; ++step) EXPECT_GT(s(step), s(step + 1));
+  }
+  EXPECT_NEAR(wsd_schedule(o, 20, Decay::kLinear)(85), 0.2 + 0.8 * 0.75, 1e-15);
+  EXPECT_NEAR(wsd_schedule(o, 20, Decay::kCosine)(90), 0.2 + 0.8 * 0.5, 1e-15);
+  EXPECT_NEAR(wsd_schedule(o, 20, Decay::kOneMinusSqrt)(85), 0.2 + 0.8 * 0.5, 1e-15);
+}
+
+TEST(SchedulesTest, WsdWithoutStablePhaseIsThePlainDecay) {
+  const ScheduleOptions o{.peak = 1, .floor = 0.1, .total = 50, .warmup = 5};
+  for (int64_t step = 0; step < 60; ++step) {
+    EXPECT_EQ(wsd_schedule(o, 45, Decay::kCosine)(step), cosine_schedule(o)(step));
+    EXPECT_EQ(wsd_schedule(o, 45, Decay::kLinear)(step), linear_schedule(o)(step));
+  }
+}
+
+TEST(SchedulesTest, MultiStepDropsAtItsSteps) {
+  const Schedule s = multi_step_schedule(2.0, {{80, 0.316}, {90, 0.1}}, 5);
+  EXPECT_EQ(s(5), 2.0);
+  EXPECT_EQ(s(79), 2.0);
+  EXPECT_EQ(s(80), 2.0 * 0.316);
+  EXPECT_EQ(s(89), 2.0 * 0.316);
+  EXPECT_EQ(s(90), 0.2);
+  EXPECT_EQ(s(100000), 0.2);
+}
+
+TEST(SchedulesTest, RewarmRisesAgainAfterTheDecay) {
+  const Schedule s = rewarm_schedule({.peak = 1,
+                                      .floor = 0.1,
+                                      .stable = 20,
+                                      .decay = 10,
+                                      .rewarm = 9,
+                                      .second_peak = 0.6,
+                                      .second_decay = 10,
+                                      .second_floor = 0.05});
+  EXPECT_EQ(s(20), 1.0);
+  EXPECT_NEAR(s(25), 0.55, 1e-15);
+  for (int64_t k = 0; k < 9; ++k) EXPECT_NEAR(s(30 + k), 0.1 + 0.5 * (k + 1) / 10, 1e-15);
+  EXPECT_EQ(s(39), 0.6);
+  EXPECT_NEAR(s(44), 0.325, 1e-15);
+  EXPECT_EQ(s(49), 0.05);
+  const Schedule flat =
+      rewarm_schedule({.peak = 1, .stable = 2, .decay = 2, .rewarm = 2, .second_peak = 0.5});
+  EXPECT_EQ(flat(6), 0.5);
+  EXPECT_EQ(flat(600), 0.5);
+}
+
+TEST(SchedulesTest, ConvertsToAFunctionOfTheStep) {
+  const std::function<double(int64_t)> f = cosine_schedule({.peak = 1, .total = 8});
+  EXPECT_EQ(f(0), 1.0);
+  EXPECT_EQ(f(8), 0.0);
+}
+
+TEST(SchedulesTest, MisuseThrowsWithTheValues) {
+  EXPECT_EQ(error_of([] { cosine_schedule({.peak = 1, .floor = 2, .total = 10}); }),
+            "cosine_schedule: floor is above peak: floor is 2, peak is 1");
+  EXPECT_EQ(
+      error_of([] { linear_schedule({.peak = 1, .total = 10, .warmup = 10}); }),
+      "linear_schedule: warm-up does not fit the run: warmup is 10, total is 10, needed 0 <= warmup < total");
+  EXPECT_EQ(error_of([] { wsd_schedule({.peak = 1, .total = 10, .warmup = 2}, 9); }),
+            "wsd_schedule: decay does not fit the run: decay_steps is 9, needed 1..8 (total 10, warmup 2)");
+  EXPECT_NE(error_of([] { wsd_schedule({.peak = 1, .total = 10}, 0); }), "");
+  EXPECT_NE(error_of([] { multi_step_schedule(1, {{9, 0.5}, {8, 0.1}}); }), "");
+  EXPECT_NE(error_of([] { multi_step_schedule(1, {{3, 0.5}}, 4); }), "");
+  EXPECT_NE(error_of([] { multi_step_schedule(1, {{3, -0.5}}); }), "");
+  EXPECT_NE(error_of([] { constant_schedule(-1e-3); }), "");
+  EXPECT_NE(error_of([] { constant_schedule(std::numeric_limits<double>::quiet_NaN()); }), "");
+  EXPECT_NE(error_of([] { rewarm_schedule({.peak = 1, .stable = -1}); }), "");
+  EXPECT_EQ(error_of([] { constant_schedule(1)(-1); }), "schedule: step is -1, needed >= 0");
+  EXPECT_EQ(error_of([] { Schedule({}); }), "schedule: there is no phase");
+}
+
+}  // namespace
+}  // namespace roux

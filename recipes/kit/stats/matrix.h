@@ -1,0 +1,34 @@
+// A dense row-major f64 matrix: how tables enter the statistics. Light on purpose; Eigen stays inside .cc
+// files.
+#ifndef ROUX_RECIPES_KIT_STATS_MATRIX_H_
+#define ROUX_RECIPES_KIT_STATS_MATRIX_H_
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace roux::stats {
+
+struct Matrix {
+  Matrix() = default;
+  Matrix(int64_t rows, int64_t cols) : rows(rows), cols(cols), values(rows * cols) {}
+  // `values` must have rows * cols entries, row by row.
+  Matrix(int64_t rows, int64_t cols, std::vector<double> values)
+      : rows(rows), cols(cols), values(std::move(values)) {}
+
+  double& operator()(int64_t i, int64_t j) { return values[i * cols + j]; }
+  double operator()(int64_t i, int64_t j) const { return values[i * cols + j]; }
+  std::span<const double> row(int64_t i) const {
+    return {values.data() + i * cols, static_cast<size_t>(cols)};
+  }
+  std::span<double> row(int64_t i) { return {values.data() + i * cols, static_cast<size_t>(cols)}; }
+
+  int64_t rows = 0;
+  int64_t cols = 0;
+  std::vector<double> values;
+};
+
+}  // namespace roux::stats
+
+#endif  // ROUX_RECIPES_KIT_STATS_MATRIX_H_
