@@ -1,0 +1,93 @@
+#!/bin/bash
+# recipes/data/fetch against a made-up table and a stand-in for python3 -m pip: no network, no real package.
+set -euo pipefail
+fetch=$PWD/recipes/data/fetch
+work=$TEST_TMPDIR
+export ROUX_CACHE=$work/cache ROUX_RESOURCES=$work/table.tsv HOME=$work
+
+fail() { echo "FAIL: $*"; exit 1; }
+expect() {  # expect STATUS TEXT COMMAND...: exit status, and a text that the output must hold
+    local status=$1 text=$2 got=0 output
+    shift 2
+    output=$("$@" 2>&1) || got=$?
+    [[ $got == "$status" ]] || fail "status $got, not $status, of: $* -- $output"
+    [[ $output == *"$text"* ]] || fail "'$text' is not in the output of: $* -- $output"
+}
+
+# Two archives whose parts join to one model, and one with a text.
+mkdir -p "$work/served" "$work/bin" "$work/make/a-1/data" "$work/make/b-1/data" "$work/make/c-1/data"
+printf 'first half, ' > "$work/make/a-1/data/model.bin.part00"
+printf 'second half' > "$work/make/b-1/data/model.bin.part01"
+printf 'first half, second half' | sha256sum | sed 's/-$/model.bin/' > "$work/make/a-1/data/SHA256SUMS"
+echo 'a text' > "$work/make/c-1/data/text.txt"
+echo 'code' > "$work/make/c-1/code.py"
+for name in a b c; do tar -czf "$work/served/$name-1.tar.gz" -C "$work/make" "$name-1"; done
+
+cat > "$work/bin/python3" << 'END'
+#!/bin/bash
+# python3 -m pip --version | python3 -m pip download ... --dest FOLDER -r FILE
+[[ $3 == --version ]] && exit 0
+echo called >> "$HOME/network"
+while (( $# )); do
+    case $1 in --dest) dest=$2 ;; -r) name=$(sed 's/==.*//' "$2") ;; esac
+    shift
+done
+[[ -e $HOME/served/$name-1.tar.gz ]] || { echo "ERROR: no such package: $name"; exit 1; }
+cp "$HOME/served/$name-1.tar.gz" "$dest/"
+END
+chmod +x "$work/bin/python3"
+export PATH=$work/bin:$PATH
+
+row() {  # row RESOURCE PACKAGE
+    local file=$work/served/$2-1.tar.gz
+    printf '%s\tpip\t%s\t1\t%s\t%s\t%s\t*/data/*\tMIT\tmade up\n' "$1" "$2" "$2-1.tar.gz" "$(stat -c %s "$file")" \
+        "$(sha256sum < "$file" | cut -d' ' -f1)"
+}
+{ echo '# comment'; row model a; row model b; row text c; } > "$ROUX_RESOURCES"
+
+expect 0 "no      MIT" "$fetch" --list
+expect 2 "--list" "$fetch"
+expect 2 "--list" "$fetch" --nonsense
+expect 1 "'nothing' is not in" "$fetch" text nothing
+[[ ! -e $work/network ]] || fail "an unknown name must stop before any download"
+expect 1 "'text' is not cached" "$fetch" --path text
+
+expect 0 "$ROUX_CACHE/text" "$fetch" text
+[[ $(< "$ROUX_CACHE/text/c-1/data/text.txt") == "a text" ]] || fail "text is wrong"
+[[ ! -e $ROUX_CACHE/text/c-1/code.py ]] || fail "code was unpacked"
+expect 0 "yes     MIT" "$fetch" --list
+expect 0 "$ROUX_CACHE/text" "$fetch" --path text
+
+# Cached: works without network.
+rm "$work/network" "$work/served/c-1.tar.gz"
+expect 0 "$ROUX_CACHE/text" "$fetch" text
+[[ ! -e $work/network ]] || fail "a cached resource used the network"
+
+# Interrupted after the first of two archives: nothing half-made, and the first is not downloaded again.
+mv "$work/served/b-1.tar.gz" "$work/later"
+expect 1 "b 1 could not be downloaded" "$fetch" model
+[[ ! -e $ROUX_CACHE/model ]] || fail "a half resource is in the cache"
+mv "$work/later" "$work/served/b-1.tar.gz"
+rm "$work/network"
+expect 0 "$ROUX_CACHE/model" "$fetch" model
+[[ $(wc -l < "$work/network") == 1 ]] || fail "the first archive was downloaded twice"
+[[ $(< "$ROUX_CACHE/model/model.bin") == "first half, second half" ]] || fail "parts are not joined"
+
+# Another content under the same name is refused, and the old one stays away from the cache.
+"$fetch" --drop model
+expect 1 "'model' is not cached" "$fetch" --path model
+echo noise >> "$work/served/a-1.tar.gz"
+expect 1 "a-1.tar.gz is not the one of" "$fetch" model
+[[ ! -e $ROUX_CACHE/model ]] || fail "wrong content was cached"
+
+# A package whose own checksums do not hold.
+sed -i 's/^./0/' "$work/make/a-1/data/SHA256SUMS"
+sha256sum --quiet --check - <<< "$(< "$work/make/a-1/data/SHA256SUMS")" > /dev/null 2>&1 && fail "test is vacuous"
+tar -czf "$work/served/a-1.tar.gz" -C "$work/make" a-1
+{ row model a; row model b; } > "$ROUX_RESOURCES"
+expect 1 "SHA256SUMS does not match" "$fetch" model
+[[ ! -e $ROUX_CACHE/model ]] || fail "a damaged model was cached"
+
+expect 1 "cannot be read" env ROUX_RESOURCES="$work/none.tsv" "$fetch" --list
+expect 1 "set ROUX_CACHE" env ROUX_CACHE="$work/table.tsv/cache" "$fetch" model
+echo "fetch test passed"
