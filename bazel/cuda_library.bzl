@@ -10,8 +10,9 @@
 load("@cuda_toolkit//:toolkit.bzl", "NVCC", "VERSION")
 load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
 
-# The emulated compile. -fsanitize=thread only makes the compiler call __tsan_read*/__tsan_write* at each access: libtsan
-# is not linked, the callbacks are the emulator's own.
+# The emulated compile. The sanitizers only make the compiler call __tsan_read*/__tsan_write* at each access, and
+# __ubsan_handle_* where an alignment or an array bound is broken: their libraries are not linked, these functions are the
+# emulator's own. -g1: its reports name source lines.
 EMULATED_COPTS = [
     "-x",
     "c++",
@@ -19,7 +20,12 @@ EMULATED_COPTS = [
     "-Wno-unknown-pragmas",
 ]
 
-INSTRUMENTATION_COPTS = ["-fsanitize=thread"]
+INSTRUMENTATION_COPTS = [
+    "-fsanitize=thread",
+    "-fsanitize=alignment,bounds",
+    "-fsanitize-recover=alignment,bounds",
+    "-g1",
+]
 
 # Real code for H100/H200 (with the a-suffix features) and PTX that newer GPUs compile for themselves; sm_80 is the
 # portable floor (mma.sync, cp.async).
@@ -107,6 +113,25 @@ _cuda_object = rule(
     incompatible_use_toolchain_transition = True,
 )
 
+def _emulated_copts():
+    return EMULATED_COPTS + select({
+        "//bazel:asan": [],
+        "//conditions:default": INSTRUMENTATION_COPTS,
+    })
+
+def emulated_test(name, deps = [], **kwargs):
+    """A test that contains kernels itself, compiled as an emulated twin."""
+    native.cc_test(
+        name = name,
+        copts = _emulated_copts(),
+        deps = deps + ["//cuda/emulator"],
+        target_compatible_with = select({
+            "//bazel:tsan": ["@platforms//:incompatible"],
+            "//conditions:default": [],
+        }),
+        **kwargs
+    )
+
 def cuda_library(
         name,
         srcs,
@@ -134,10 +159,7 @@ def cuda_library(
         name = name + "_emulated",
         srcs = srcs,
         hdrs = hdrs,
-        copts = EMULATED_COPTS + select({
-            "//bazel:asan": [],
-            "//conditions:default": INSTRUMENTATION_COPTS,
-        }),
+        copts = _emulated_copts(),
         deps = deps + emulated_deps + ["//cuda/emulator"],
         alwayslink = alwayslink,
         visibility = visibility,
