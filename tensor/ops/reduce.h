@@ -1,0 +1,44 @@
+// Reductions over one axis, a list of axes or all of them. Axes may be negative; keepdim leaves them with
+// size 1. bf16 and f16 accumulate in f32, f64 in f64, integers and bool in i64; sums run in blocks that are
+// added as a tree, so the error grows with the logarithm of the count and the bits do not depend on the
+// number of threads. All throw Error for an axis that is out of range or named twice.
+#ifndef ROUX_TENSOR_OPS_REDUCE_H_
+#define ROUX_TENSOR_OPS_REDUCE_H_
+
+#include "tensor/tensor.h"
+
+namespace roux {
+
+// Sum; 0 over nothing. Floating x: its dtype; integers and bool: i64.
+Tensor sum(const Tensor& x);
+Tensor sum(const Tensor& x, int64_t axis, bool keepdim = false);
+Tensor sum(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim = false);
+
+// Arithmetic mean, floating x (cast integers first); NaN over nothing.
+Tensor mean(const Tensor& x);
+Tensor mean(const Tensor& x, int64_t axis, bool keepdim = false);
+Tensor mean(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim = false);
+
+// Largest element of numeric x; NaN wins. Equal largest elements share the gradient evenly. Throws Error when
+// a reduced axis is empty.
+Tensor amax(const Tensor& x);
+Tensor amax(const Tensor& x, int64_t axis, bool keepdim = false);
+Tensor amax(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim = false);
+
+// log(sum(exp(x))), floating x, computed as m + log(sum(exp(x - m))) with m = amax(x): finite whenever the
+// result is. -inf over nothing or when all elements are -inf.
+Tensor logsumexp(const Tensor& x);
+Tensor logsumexp(const Tensor& x, int64_t axis, bool keepdim = false);
+Tensor logsumexp(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim = false);
+
+// Index along `axis` of the first largest element (of the first NaN if there is one), i64, numeric x, no
+// gradient. Throws Error when the axis is empty.
+Tensor argmax(const Tensor& x, int64_t axis, bool keepdim = false);
+
+// The inverse of broadcasting: sums x (numeric) over the axes that `shape` lacks or has with size 1, so that
+// the result has `shape`. Throws Error unless shape broadcasts to x's shape.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+
+}  // namespace roux
+
+#endif  // ROUX_TENSOR_OPS_REDUCE_H_
