@@ -82,7 +82,7 @@ template <class Reducer, int W>
 class Cascade {
  public:
   using Acc = typename Reducer::Acc;
-  static constexpr int kLevels = 6, kFanOut = 64;
+  static constexpr int kLevels = 8, kFanOut = 16;
 
   Cascade() { std::fill_n(level_[0], W, Reducer::identity()); }
   Acc* base() { return level_[0]; }

@@ -58,7 +58,8 @@ void check_all(const Tensor& x, double tolerance) {
       if (mask >> i & 1u) axes.push_back(i);
     }
     SCOPED_TRACE(testing::Message() << x.spec() << " strides " << x.strides() << " axes " << mask);
-    expect_near(sum(x, axes), reference(x, mask, 0, [](double a, double b) { return a + b; }), tolerance);
+    expect_near(sum(x, axes), reference(x, mask, 0, [](double a, double b) { return a + b; }),
+                4 * tolerance);  // terms cancel
     auto lse = reference(x, mask, 0, [](double a, double b) { return a + std::exp(b); });
     for (double& v : lse) v = std::log(v);
     expect_near(logsumexp(x, axes), lse, tolerance);
@@ -98,8 +99,8 @@ TEST(ReduceTest, LongSumsAreAccurateAndTheSameForAnyThreadCount) {
   EXPECT_EQ(sum(matrix, 0).to_vector<float>(), two);
   const std::vector<double> exact_columns = sum(cast(matrix, kF64), 0).to_vector<double>();
   for (size_t i = 0; i < two.size(); ++i) {
-    EXPECT_NEAR(two[i] / exact_columns[i], 1, 3e-7);
-    EXPECT_NEAR(transposed[i] / exact_columns[i], 1, 3e-7);
+    EXPECT_NEAR(two[i] / exact_columns[i], 1, 4e-7);
+    EXPECT_NEAR(transposed[i] / exact_columns[i], 1, 4e-7);
   }
   EXPECT_EQ(amax(x).item(), amax(matrix.transpose(0, 1)).item());
 }
