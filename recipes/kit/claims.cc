@@ -189,6 +189,7 @@ std::string claims_json(const std::vector<Claim>& claims) {
 
 std::string claims_table(const std::vector<Claim>& claims, bool colour) {
   constexpr int kClaimWidth = 35;
+  constexpr int kRightWidth = 27;
   constexpr const char* kRow = "%-13s  %-35s  %8s  %9s  %s\n";
   std::string out = absl::StrFormat(kRow, "verdict", "claim", "paper", "measured", "95% interval, claimed");
   absl::StrAppend(&out, std::string(kTextColumns, '-'), "\n");
@@ -201,8 +202,11 @@ std::string claims_table(const std::vector<Claim>& claims, bool colour) {
                      claim.scale, claim.asserted ? " (asserted)" : " (reported)",
                      reason.empty() ? "" : absl::StrCat("; not testable: ", reason));
     std::vector<std::string> right;
-    if (claim.measured && claim.measured->interval) right.push_back(interval_text(*claim.measured->interval));
-    right.push_back(relation_text(claim.relation));
+    if (claim.measured && claim.measured->interval) {
+      right = wrap_text(interval_text(*claim.measured->interval), kRightWidth);
+    }
+    for (const std::string& line : wrap_text(relation_text(claim.relation), kRightWidth))
+      right.push_back(line);
     for (size_t line = 0; line < std::max(left.size(), right.size()); ++line) {
       const std::string text = line < left.size() ? left[line] : "";
       const std::string padding(static_cast<size_t>(kClaimWidth) - utf8_width(text), ' ');

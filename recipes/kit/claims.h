@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "recipes/kit/statistics.h"
+#include "recipes/kit/measurement.h"
 
 namespace roux::kit {
 

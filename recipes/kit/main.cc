@@ -67,6 +67,7 @@ int run_recipe(const char* program, const ErasedRecipe& recipe, Options options)
   setup.options = options;
   setup.preset = recipe.presets[static_cast<size_t>(*preset)];
   setup.settings = recipe.settings[static_cast<size_t>(*preset)];
+  setup.checkpoint_seconds = recipe.checkpoint_seconds;
   absl::StatusOr<std::unique_ptr<Run>> run = Run::open(std::move(setup));
   if (!run.ok()) return fail(std::string(run.status().message()));
   if (options.plan) {

@@ -43,6 +43,7 @@ struct Recipe {
   std::function<absl::Status(const Config&, Run&)> reproduce;
   // For --plan: one training step on the device `meta`, printing what it needs. Absent: --plan is an error.
   std::function<absl::Status(const Config&, Run&)> plan = nullptr;
+  double checkpoint_seconds = 60;  // between two checkpoints of a part
 };
 
 // A recipe whose Config is hidden behind the index of a preset.
@@ -52,12 +53,13 @@ struct ErasedRecipe {
   std::vector<std::string> settings;  // JSON object of each preset's Config
   std::function<absl::Status(int preset, Run&)> reproduce;
   std::function<absl::Status(int preset, Run&)> plan;
+  double checkpoint_seconds = 60;
 };
 int recipe_main(int argc, char** argv, const ErasedRecipe& recipe);
 
 template <class Config>
 int recipe_main(int argc, char** argv, const Recipe<Config>& recipe) {
-  ErasedRecipe erased{recipe.info, {}, {}, nullptr, nullptr};
+  ErasedRecipe erased{recipe.info, {}, {}, nullptr, nullptr, recipe.checkpoint_seconds};
   for (const Preset<Config>& preset : recipe.presets) {
     erased.presets.push_back(preset.info);
     JsonObject settings;

@@ -20,6 +20,7 @@ struct Config {
   int64_t nan_at = -1;     // step whose loss is NaN
   double claimed = 1;      // bound of the asserted claim
   bool bad_shape = false;  // throws the Error of a misused op
+  bool stuck = false;      // does not look at Ctrl-C
   template <class Visit>
   void visit(Visit&& visit) const {
     visit("steps", steps);
@@ -66,6 +67,7 @@ absl::StatusOr<std::vector<double>> descend(const Config& config, double lr, uin
 
 absl::Status reproduce(const Config& config, Run& run) {
   ROUX_CHECK(!config.bad_shape) << "matmul: inner dimensions differ: a is f32[4,3], b is f32[4,5]";
+  if (config.stuck) std::this_thread::sleep_for(std::chrono::seconds(30));
   FirstBatch batch{.columns = 12};
   const std::string text = "Q: 1+1? A: 2Q: 2+3? A: 5";
   for (size_t i = 0; i < text.size(); ++i) {
@@ -120,18 +122,23 @@ absl::Status reproduce(const Config& config, Run& run) {
 
 int main(int argc, char** argv) {
   using roux::kit::Config;
-  Config smoke, paused, nan, wrong, fails;
-  paused.pause_ms = 5, paused.steps = 400;
+  Config smoke, paused, many, nan, wrong, fails, stuck;
+  paused.pause_ms = 2, paused.steps = 150;
+  many.steps = 400;
   nan.nan_at = 7;
   wrong.bad_shape = true;
   fails.claimed = -1;
+  stuck.stuck = true;
   return roux::kit::recipe_main<Config>(
       argc, argv,
       {.info = {.slug = "toy", .title = "A Toy", .arxiv = "", .model_help = "", .data_help = "a text file"},
        .presets = {{{.name = "smoke", .what = "40 steps", .minutes = 0.01}, smoke},
-                   {{.name = "default", .what = "2000 slow steps", .minutes = 0.2}, paused},
+                   {{.name = "default", .what = "150 slow steps", .minutes = 0.02}, paused},
+                   {{.name = "long", .what = "400 steps", .minutes = 0.01}, many},
                    {{.name = "nan", .what = "a loss that is NaN", .minutes = 0.01}, nan},
                    {{.name = "wrong", .what = "a misused op", .minutes = 0.01}, wrong},
-                   {{.name = "fails", .what = "an asserted claim that fails", .minutes = 0.01}, fails}},
-       .reproduce = roux::kit::reproduce});
+                   {{.name = "fails", .what = "an asserted claim that fails", .minutes = 0.01}, fails},
+                   {{.name = "stuck", .what = "sleeps", .minutes = 0.5}, stuck}},
+       .reproduce = roux::kit::reproduce,
+       .checkpoint_seconds = 0.02});
 }

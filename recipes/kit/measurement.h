@@ -2,8 +2,8 @@
 //
 //   Measurement gap = paired(seeds, loss_baseline, loss_method);   // mean of baseline - method, seed by seed
 //   gap.value, gap.interval->low
-#ifndef ROUX_RECIPES_KIT_STATISTICS_H_
-#define ROUX_RECIPES_KIT_STATISTICS_H_
+#ifndef ROUX_RECIPES_KIT_MEASUREMENT_H_
+#define ROUX_RECIPES_KIT_MEASUREMENT_H_
 
 #include <cstdint>
 #include <optional>
@@ -36,11 +36,6 @@ Measurement over_seeds(const std::vector<uint64_t>& seeds, const std::vector<dou
 Measurement paired(const std::vector<uint64_t>& seeds, const std::vector<double>& a,
                    const std::vector<double>& b);
 
-double mean(const std::vector<double>& values);
-double sample_stddev(const std::vector<double>& values);  // divisor n - 1; 0 for one value
-// Quantile t with P(|T| <= t) = confidence for `degrees` degrees of freedom.
-double student_quantile(double confidence, int degrees);
-
 }  // namespace roux::kit
 
-#endif  // ROUX_RECIPES_KIT_STATISTICS_H_
+#endif  // ROUX_RECIPES_KIT_MEASUREMENT_H_
