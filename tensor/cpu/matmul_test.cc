@@ -1,0 +1,180 @@
+// Products of all layouts against f64 loops, and the promise that threads do not change bits.
+#include <cmath>
+#include <random>
+
+#include "gtest/gtest.h"
+#include "tensor/error.h"
+#include "tensor/grad_mode.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/matmul.h"
+#include "tensor/ops/view.h"
+#include "tensor/parallel.h"
+
+namespace roux {
+namespace {
+
+Tensor random(const Shape& shape, DType dtype = kF32) {
+  static std::mt19937 engine(7);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  std::vector<float> values(static_cast<size_t>(numel(shape)));
+  for (float& value : values) value = uniform(engine);
+  return tensor(values, shape).to(dtype);
+}
+
+// max |y - reference| over sqrt(k), y [M, N] or [B, M, N] and a, b broadcast to B.
+double error_of(const Tensor& y, const Tensor& a, const Tensor& b) {
+  const int64_t m = y.size(-2), n = y.size(-1), k = a.size(-1), batch = y.numel() / (m * n);
+  const std::vector<double> got = y.to_vector<double>();
+  const std::vector<double> va = a.expand({batch, m, k}).to_vector<double>();
+  const std::vector<double> vb = b.expand({batch, k, n}).to_vector<double>();
+  double worst = 0;
+  for (int64_t z = 0; z < batch; ++z) {
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        double sum = 0;
+        for (int64_t l = 0; l < k; ++l) {
+          sum += va[static_cast<size_t>((z * m + i) * k + l)] * vb[static_cast<size_t>((z * k + l) * n + j)];
+        }
+        worst = std::max(worst, std::abs(sum - got[static_cast<size_t>((z * m + i) * n + j)]));
+      }
+    }
+  }
+  return worst / std::sqrt(static_cast<double>(k) + 1);
+}
+
+double tolerance(DType dtype) {
+  return dtype == kF64 ? 4e-15 : dtype == kF32 ? 1e-6 : dtype == kF16 ? 2e-3 : 1e-2;
+}
+
+TEST(Matmul, LayoutsAndDtypes) {
+  for (DType dtype : {kF32, kF64, kBF16, kF16}) {
+    for (const auto& [m, n, k] : {std::array<int64_t, 3>{1, 1, 1},
+                                  {3, 5, 7},
+                                  {65, 33, 17},
+                                  {1, 130, 64},
+                                  {130, 1, 64},
+                                  {100, 520, 96},
+                                  {24, 40, 3000}}) {
+      const Tensor a = random({m, k}, dtype), at = random({k, m}, dtype).transpose(0, 1);
+      const Tensor b = random({k, n}, dtype), bt = random({n, k}, dtype).transpose(0, 1);
+      for (const Tensor& left : {a, at}) {
+        for (const Tensor& right : {b, bt}) {
+          EXPECT_LT(error_of(matmul(left, right), left, right), tolerance(dtype))
+              << left.spec() << right.spec();
+        }
+      }
+      const Tensor wide = random({m, 3 * k + 2}, dtype);
+      const Tensor offset = wide.slice(1, 2, 2 + k), strided = wide.slice(1, 0, 3 * k, 3);
+      EXPECT_LT(error_of(matmul(offset, b), offset, b), tolerance(dtype));
+      EXPECT_LT(error_of(matmul(strided, bt), strided, bt), tolerance(dtype));
+    }
+  }
+}
+
+TEST(Matmul, BatchesBroadcast) {
+  for (DType dtype : {kF32, kF64, kBF16}) {
+    const Tensor a = random({6, 20, 30}, dtype), b = random({6, 30, 11}, dtype), w = random({30, 11}, dtype);
+    EXPECT_LT(error_of(matmul(a, b), a, b), tolerance(dtype));
+    EXPECT_LT(error_of(matmul(a, w), a, w), tolerance(dtype));
+    const Tensor one = random({20, 30}, dtype);
+    EXPECT_LT(error_of(matmul(one, b), one, b), tolerance(dtype));
+    // [2, 3, 20, 30] x [3, 30, 11] through permuted heads.
+    const Tensor heads = random({2, 20, 3, 30}, dtype).permute({0, 2, 1, 3}), c = random({3, 30, 11}, dtype);
+    const Tensor y = matmul(heads, c);
+    ASSERT_EQ(y.shape(), Shape({2, 3, 20, 11}));
+    EXPECT_LT(error_of(y.reshape({6, 20, 11}), heads.reshape({6, 20, 30}),
+                       c.expand({2, 3, 30, 11}).reshape({6, 30, 11})),
+              tolerance(dtype));
+    const Tensor folded = matmul(heads, w);  // strides that do not fold into one product
+    EXPECT_LT(error_of(folded.reshape({6, 20, 11}), heads.reshape({6, 20, 30}), w), tolerance(dtype));
+  }
+}
+
+TEST(Matmul, Vectors) {
+  const Tensor a = random({4, 3}), x = random({3}), z = random({4});
+  EXPECT_EQ(matmul(a, x).shape(), Shape({4}));
+  EXPECT_EQ(matmul(z, a).shape(), Shape({3}));
+  EXPECT_EQ(matmul(x, x).shape(), Shape({}));
+  EXPECT_EQ(matmul(random({2, 4, 3}), x).shape(), Shape({2, 4}));
+  EXPECT_NEAR(matmul(tensor({1, 2, 3}), tensor({4, 5, 6})).item(), 32, 1e-6);
+}
+
+TEST(Matmul, EmptySizes) {
+  EXPECT_EQ(matmul(random({0, 3}), random({3, 2})).shape(), Shape({0, 2}));
+  EXPECT_EQ(matmul(random({2, 4, 3}), random({2, 3, 0})).shape(), Shape({2, 4, 0}));
+  for (DType dtype : {kF32, kF64, kBF16}) {
+    const Tensor y = matmul(random({2, 0}, dtype), random({0, 3}, dtype));
+    for (double value : y.to_vector<double>()) EXPECT_EQ(value, 0);
+    const Tensor bias = random({3}, dtype);
+    EXPECT_EQ(linear(random({1, 0}, dtype), random({3, 0}, dtype), bias).to_vector<double>(),
+              bias.to_vector<double>());
+  }
+}
+
+TEST(Matmul, LinearIsTransposedProductPlusBias) {
+  for (DType dtype : {kF32, kF64, kBF16, kF16}) {
+    for (int64_t rows : {5, 700}) {
+      const Tensor x = random({2, rows, 40}, dtype), w = random({70, 40}, dtype), bias = random({70}, dtype);
+      const std::vector<double> y = linear(x, w, bias).to_vector<double>();
+      const std::vector<double> expected =
+          (matmul(x.to(kF64), w.to(kF64).transpose(0, 1)) + bias.to(kF64)).to_vector<double>();
+      ASSERT_EQ(y.size(), expected.size());
+      for (size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], 10 * tolerance(dtype));
+    }
+  }
+}
+
+TEST(Matmul, ThreadsDoNotChangeBits) {
+  for (DType dtype : {kF32, kF64, kBF16}) {
+    for (const auto& [m, n, k] :
+         {std::array<int64_t, 3>{600, 300, 70}, {70, 80, 5000}, {1300, 40, 100}, {64, 1100, 90}}) {
+      const Tensor a = random({m, k}, dtype), b = random({n, k}, dtype), bias = random({n}, dtype);
+      const int before = num_threads();
+      set_num_threads(1);
+      const std::vector<double> serial = linear(a, b, bias).to_vector<double>();
+      for (int threads : {2, 3, 5}) {
+        set_num_threads(threads);
+        EXPECT_EQ(linear(a, b, bias).to_vector<double>(), serial) << threads << " threads";
+      }
+      set_num_threads(before);
+    }
+  }
+}
+
+std::string message_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Matmul, Errors) {
+  EXPECT_EQ(message_of([] {
+              matmul(zeros({4, 3}), zeros({4, 5}));
+            }),
+            "matmul: inner dimensions differ: a is f32[4,3], b is f32[4,5] (a.shape[-1]=3, b.shape[-2]=4)");
+  EXPECT_EQ(message_of([] {
+              matmul(zeros({2, 4, 3}), zeros({3, 3, 5}));
+            }),
+            "matmul: batch axes do not broadcast: a is f32[2,4,3], b is f32[3,3,5], needed [2] and [3] to be "
+            "equal or 1");
+  EXPECT_EQ(message_of([] {
+              matmul(zeros({4, 3}), zeros({3, 5}, kF64));
+            }),
+            "matmul: dtypes differ: a is f32[4,3], b is f64[3,5], needed the same floating dtype");
+  EXPECT_EQ(message_of([] {
+              matmul(zeros({}), zeros({3, 5}));
+            }),
+            "matmul: a scalar has no inner axis: a is f32[], b is f32[3,5], needed at least one axis");
+  EXPECT_EQ(message_of([] {
+              linear(zeros({8, 127}), zeros({64, 128}));
+            }),
+            "linear: inner dimensions differ: x is f32[8,127], weight is f32[64,128], needed x [..., in] and "
+            "weight [out, in]");
+}
+
+}  // namespace
+}  // namespace roux

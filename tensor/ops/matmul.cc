@@ -1,0 +1,178 @@
+#include "tensor/ops/matmul.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/matmul_tables.h"
+#include "tensor/ops/view.h"
+
+namespace roux {
+
+constinit KernelTable<MatmulKernel> matmul_kernels("matmul");
+constinit GradSlot<MatmulSaved> matmul_grad("matmul", "//autograd/rules:matmul");
+constinit GradSlot<LinearSaved> linear_grad("linear", "//autograd/rules:matmul");
+
+GemmLayout gemm_layout(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride) {
+  if ((col_stride == 1 || cols <= 1) && (row_stride >= std::max<int64_t>(cols, 1) || rows <= 1)) {
+    return {true, false, rows <= 1 ? std::max<int64_t>(cols, 1) : row_stride};
+  }
+  if ((row_stride == 1 || rows <= 1) && (col_stride >= std::max<int64_t>(rows, 1) || cols <= 1)) {
+    return {true, true, cols <= 1 ? std::max<int64_t>(rows, 1) : col_stride};
+  }
+  return {};
+}
+
+GemmLayout gemm_layout(const Tensor& x) {
+  const int rank = x.dim();
+  return gemm_layout(x.shape()[rank - 2], x.shape()[rank - 1], x.strides()[rank - 2], x.strides()[rank - 1]);
+}
+
+int64_t matmul_split_k(int64_t m, int64_t n, int64_t k) {
+  constexpr int64_t kPart = 1024, kMaxParts = 8, kSmallResult = 512 * 1024;
+  if (k < 2 * kPart || m * n > kSmallResult) return 1;
+  return std::min(kMaxParts, k / kPart);
+}
+
+namespace {
+
+absl::Status check_dtypes(const char* a_name, const TensorSpec& a, const char* b_name, const TensorSpec& b) {
+  if (a.dtype == b.dtype && is_floating(a.dtype)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(a.dtype == b.dtype ? "dtype is not supported: " : "dtypes differ: ", a_name, " is ",
+                   to_string(a), ", ", b_name, " is ", to_string(b), ", needed the same floating dtype"));
+}
+
+absl::StatusOr<TensorSpec> matmul_spec(const TensorSpec& a, const TensorSpec& b) {
+  ROUX_RETURN_IF_ERROR(check_dtypes("a", a, "b", b));
+  const int ra = a.shape.rank(), rb = b.shape.rank();
+  if (ra == 0 || rb == 0) {
+    return absl::InvalidArgumentError(absl::StrCat("a scalar has no inner axis: a is ", to_string(a),
+                                                   ", b is ", to_string(b), ", needed at least one axis"));
+  }
+  const int64_t inner_a = a.shape.back(), inner_b = b.shape[std::max(rb - 2, 0)];
+  if (inner_a != inner_b) {
+    return absl::InvalidArgumentError(absl::StrCat("inner dimensions differ: a is ", to_string(a), ", b is ",
+                                                   to_string(b), " (a.shape[-1]=", inner_a, ", b.shape[",
+                                                   rb == 1 ? "-1" : "-2", "]=", inner_b, ")"));
+  }
+  const Shape batch_a(absl::MakeConstSpan(a.shape.begin(), std::max(ra - 2, 0)));
+  const Shape batch_b(absl::MakeConstSpan(b.shape.begin(), std::max(rb - 2, 0)));
+  absl::StatusOr<Shape> batch = broadcast_shapes(batch_a, batch_b);
+  if (!batch.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("batch axes do not broadcast: a is ", to_string(a),
+                                                   ", b is ", to_string(b), ", needed ", to_string(batch_a),
+                                                   " and ", to_string(batch_b), " to be equal or 1"));
+  }
+  TensorSpec y{a.dtype, *batch};
+  if (ra > 1) y.shape.push_back(a.shape[ra - 2]);
+  if (rb > 1) y.shape.push_back(b.shape.back());
+  return y;
+}
+
+absl::StatusOr<TensorSpec> linear_spec(const TensorSpec& x, const TensorSpec& weight, const Tensor& bias) {
+  ROUX_RETURN_IF_ERROR(check_dtypes("x", x, "weight", weight));
+  if (weight.shape.rank() != 2 || x.shape.rank() == 0 || x.shape.back() != weight.shape[1]) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        weight.shape.rank() == 2 && x.shape.rank() > 0 ? "inner dimensions differ" : "wrong rank", ": x is ",
+        to_string(x), ", weight is ", to_string(weight), ", needed x [..., in] and weight [out, in]"));
+  }
+  if (bias.defined()) {
+    ROUX_RETURN_IF_ERROR(check_dtypes("x", x, "bias", bias.spec()));
+    if (bias.dim() != 1 || bias.size(0) != weight.shape[0]) {
+      return absl::InvalidArgumentError(absl::StrCat("bias has the wrong shape: bias is ",
+                                                     to_string(bias.spec()), ", weight is ",
+                                                     to_string(weight), ", needed one value per output"));
+    }
+  }
+  TensorSpec y = x;
+  y.shape[y.shape.rank() - 1] = weight.shape[0];
+  return y;
+}
+
+Tensor gemm_ready(const Tensor& x) { return gemm_layout(x).ok ? x : contiguous(x); }
+
+// [..., T, D] as [B T, D] where the strides allow it; undefined otherwise.
+Tensor fold_rows(const Tensor& x) {
+  const int last = x.dim() - 1;
+  int64_t rows = 1, stride = 0;
+  for (int axis = last - 1; axis >= 0; --axis) {
+    if (x.shape()[axis] == 1) continue;
+    if (rows == 1) {
+      stride = x.strides()[axis];
+    } else if (x.strides()[axis] != stride * rows) {
+      return Tensor();
+    }
+    rows *= x.shape()[axis];
+  }
+  return alias(x, {rows, x.shape()[last]}, {stride, x.strides()[last]}, x.impl()->offset);
+}
+
+// y = a b + bias without recording: a [..., M, K], b [..., K, N], both of rank 2 or more. When b has no
+// batch, all rows of a are one product.
+void multiply(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
+  if (y.numel() == 0) return;
+  if (a.dim() > 2 && b.dim() == 2) {
+    const Tensor folded = fold_rows(a);
+    if (folded.defined()) a = folded;
+  }
+  a = gemm_ready(a);
+  b = gemm_ready(b);
+  const int64_t n = b.shape().back();
+  if (a.dim() == 2 && b.dim() == 2) {
+    const int64_t m = a.shape()[0], parts = matmul_split_k(m, n, a.shape()[1]);
+    Tensor flat = alias(y, {m, n}, {n, 1}, y.impl()->offset), workspace;
+    if (parts > 1) workspace = empty({y.dtype() == kF64 ? kF64 : kF32, {parts, m, n}}, y.device());
+    matmul_kernels.run(a, a, b, bias, workspace, flat);
+  } else {
+    Tensor workspace;
+    matmul_kernels.run(a, a, b, bias, workspace, y);
+  }
+}
+
+// Devices and processors without a kernel for a 16-bit dtype multiply in f32 and round the result. A plan on
+// meta assumes that there is one.
+bool needs_conversion(DType dtype, Device device) {
+  return (dtype == kF16 || dtype == kBF16) && device.type != DeviceType::kMeta &&
+         !matmul_kernels.has(device.type, dtype);
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  const Device device = common_device("matmul", {a, b});
+  const TensorSpec spec = or_throw(matmul_spec(a.spec(), b.spec()), "matmul");
+  if (needs_conversion(spec.dtype, device)) return cast(matmul(cast(a, kF32), cast(b, kF32)), spec.dtype);
+  if (a.dim() == 1 || b.dim() == 1) {
+    return reshape(matmul(a.dim() == 1 ? unsqueeze(a, 0) : a, b.dim() == 1 ? unsqueeze(b, 1) : b),
+                   spec.shape);
+  }
+  Tensor y = empty(spec, device);
+  {
+    NoGradGuard no_grad;
+    multiply(a, b, Tensor(), y);
+  }
+  return matmul_grad.record({a, b}, y, [&] {
+    return MatmulSaved{b.requires_grad() ? a : Tensor(), a.requires_grad() ? b : Tensor()};
+  });
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const Device device = common_device("linear", {x, weight, bias});
+  const TensorSpec spec = or_throw(linear_spec(x.spec(), weight.spec(), bias), "linear");
+  if (needs_conversion(spec.dtype, device)) {
+    return cast(linear(cast(x, kF32), cast(weight, kF32), bias.defined() ? cast(bias, kF32) : bias),
+                spec.dtype);
+  }
+  if (x.dim() == 1) return reshape(linear(unsqueeze(x, 0), weight, bias), spec.shape);
+  Tensor y = empty(spec, device);
+  {
+    NoGradGuard no_grad;
+    multiply(x, weight.transpose(0, 1), bias.defined() ? contiguous(bias) : bias, y);
+  }
+  return linear_grad.record({x, weight, bias}, y, [&] {
+    return LinearSaved{weight.requires_grad() ? x : Tensor(), x.requires_grad() ? weight : Tensor()};
+  });
+}
+
+}  // namespace roux

@@ -1,0 +1,26 @@
+// Matrix products. Operands are read through their strides: a transposed or sliced view is not copied as long
+// as one of its last two axes has stride 1. Products of bf16 and f16 accumulate in f32 and are rounded once;
+// f64 accumulates in f64. Differentiable to any order.
+#ifndef ROUX_TENSOR_OPS_MATMUL_H_
+#define ROUX_TENSOR_OPS_MATMUL_H_
+
+#include "tensor/tensor.h"
+
+namespace roux {
+
+// y[..., m, n] = sum_k a[..., m, k] b[..., k, n]. a: [..., M, K], b: [..., K, N], the same floating dtype;
+// batch axes broadcast. A vector counts as [1, K] on the left and [K, 1] on the right and its axis is dropped
+// from the result. With K = 0 the result is zero. Throws Error when dtypes differ or are not floating, on a
+// scalar, when the inner sizes differ or the batch axes do not broadcast.
+//
+// On the CPU the sums over k are cut by the shapes alone: the bits of y do not depend on the number of
+// threads, but a row alone may differ in its last bits from the same row inside a larger product.
+Tensor matmul(const Tensor& a, const Tensor& b);
+
+// y = x weight^T + bias. x: [..., in], weight: [out, in], bias: [out] or undefined; the same floating dtype.
+// Returns [..., out]. Throws Error as matmul does.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = Tensor());
+
+}  // namespace roux
+
+#endif  // ROUX_TENSOR_OPS_MATMUL_H_
