@@ -36,8 +36,23 @@ thread_local GraphNode* backward_node = nullptr;
 GraphNode* current_backward_node() { return backward_node; }
 GraphNode* exchange_current_backward_node(GraphNode* node) { return std::exchange(backward_node, node); }
 
-SavedTensor::SavedTensor(const Tensor& input)
-    : tensor_(input), version_(input.defined() ? input.version() : 0) {}
+namespace {
+thread_local SavedTensorHooks* saved_tensor_hooks = nullptr;
+}
+SavedTensorHooks* exchange_saved_tensor_hooks(SavedTensorHooks* hooks) {
+  return std::exchange(saved_tensor_hooks, hooks);
+}
+
+SavedTensor::SavedTensor(const Tensor& input) {
+  if (!input.defined()) return;
+  if (saved_tensor_hooks != nullptr) [[unlikely]] {
+    hooks_ = IntrusivePtr<SavedTensorHooks>(saved_tensor_hooks);
+    version_ = hooks_->pack(input);
+  } else {
+    tensor_ = input;
+    version_ = input.version();
+  }
+}
 
 SavedTensor SavedTensor::output(const Tensor& y, uint32_t index) {
   SavedTensor saved(y.detach());
@@ -46,16 +61,15 @@ SavedTensor SavedTensor::output(const Tensor& y, uint32_t index) {
 }
 
 Tensor SavedTensor::get() const {
-  if (!tensor_.defined()) return tensor_;
-  if (tensor_.version() != version_) {
+  Tensor x = hooks_ ? hooks_->unpack(version_) : tensor_;
+  if (!hooks_ && x.defined() && x.version() != version_) {
     const char* op = backward_node ? backward_node->op() : "backward";
-    throw Error(absl::StrCat(op, ": a tensor saved for backward was overwritten: ", to_string(tensor_.spec()),
-                             " was at version ", version_, " when saved and is at version ",
-                             tensor_.version(), " now, last written by ",
-                             tensor_.impl()->storage->last_write()));
+    throw Error(absl::StrCat(op, ": a tensor saved for backward was overwritten: ", to_string(x.spec()),
+                             " was at version ", version_, " when saved and is at version ", x.version(),
+                             " now, last written by ", x.impl()->storage->last_write()));
   }
-  if (output_index_ < 0 || !grad_mode_enabled() || !backward_node) return tensor_;
-  Tensor connected = tensor_.detach();
+  if (output_index_ < 0 || !grad_mode_enabled() || !backward_node) return x;
+  Tensor connected = x.detach();
   connected.impl()->requires_grad = true;
   connected.impl()->node = IntrusivePtr<GraphNode>(backward_node);
   connected.impl()->output_index = static_cast<uint32_t>(output_index_);

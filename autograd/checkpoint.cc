@@ -1,0 +1,95 @@
+#include "autograd/checkpoint.h"
+
+#include "tensor/grad_mode.h"
+#include "tensor/tables.h"
+
+namespace roux {
+namespace {
+
+// Collects what one run of the function saves, in order.
+class Collector final : public SavedTensorHooks {
+ public:
+  uint32_t pack(const Tensor& x) override {
+    tensors.push_back(x);
+    return static_cast<uint32_t>(tensors.size() - 1);
+  }
+  Tensor unpack(uint32_t index) override { return tensors[index]; }
+  std::vector<Tensor> tensors;
+};
+
+class HooksScope {
+ public:
+  explicit HooksScope(SavedTensorHooks* hooks) : previous_(exchange_saved_tensor_hooks(hooks)) {}
+  ~HooksScope() { exchange_saved_tensor_hooks(previous_); }
+
+ private:
+  SavedTensorHooks* previous_;
+};
+
+class Recompute final : public SavedTensorHooks {
+ public:
+  Recompute(std::function<Tensor(const std::vector<Tensor>&)> fn, std::vector<Tensor> inputs,
+            std::vector<Generator*> generators)
+      : fn_(std::move(fn)), inputs_(std::move(inputs)), generators_(std::move(generators)) {
+    for (Generator* generator : generators_) states_.push_back(generator->state());
+  }
+
+  Tensor run() {
+    HooksScope scope(this);
+    return fn_(inputs_);
+  }
+
+  uint32_t pack(const Tensor& x) override {
+    specs_.push_back(x.spec());
+    return static_cast<uint32_t>(specs_.size() - 1);
+  }
+
+  Tensor unpack(uint32_t index) override {
+    if (recomputed_.empty()) recompute();
+    Tensor x = recomputed_[index];
+    ROUX_CHECK(x.defined()) << "checkpoint: backward ran through a checkpointed segment before; pass retain_graph";
+    // Each saved tensor is read once in an ordinary backward: let go of it. Under create_graph all stay.
+    if (!grad_mode_enabled()) recomputed_[index] = keep_ ? x : Tensor();
+    else keep_ = true;
+    return x;
+  }
+
+ private:
+  void recompute() {
+    std::vector<GeneratorState> now;
+    for (size_t i = 0; i < generators_.size(); ++i) {
+      now.push_back(generators_[i]->state());
+      generators_[i]->set_state(states_[i]);
+    }
+    auto collector = make_intrusive<Collector>();
+    {
+      GradModeGuard recording(true);
+      HooksScope scope(collector.get());
+      fn_(inputs_);
+    }
+    for (size_t i = 0; i < generators_.size(); ++i) generators_[i]->set_state(now[i]);
+    recomputed_ = std::move(collector->tensors);
+    bool same = recomputed_.size() == specs_.size();
+    for (size_t i = 0; same && i < specs_.size(); ++i) same = recomputed_[i].spec() == specs_[i];
+    ROUX_CHECK(same) << "checkpoint: the second run of the function saved other tensors (" << recomputed_.size() << " to "
+                     << specs_.size() << " of the first): it is not a pure function of its inputs and generators";
+  }
+
+  std::function<Tensor(const std::vector<Tensor>&)> fn_;
+  std::vector<Tensor> inputs_;
+  std::vector<Generator*> generators_;
+  std::vector<GeneratorState> states_;
+  std::vector<TensorSpec> specs_;
+  std::vector<Tensor> recomputed_;
+  bool keep_ = false;
+};
+
+}  // namespace
+
+Tensor checkpoint(std::function<Tensor(const std::vector<Tensor>&)> fn, std::vector<Tensor> inputs,
+                  std::vector<Generator*> generators) {
+  if (!grad_mode_enabled()) return fn(inputs);
+  return make_intrusive<Recompute>(std::move(fn), std::move(inputs), std::move(generators))->run();
+}
+
+}  // namespace roux

@@ -1,0 +1,123 @@
+// vjp, jvp, hvp and hooks.
+#include "autograd/autograd.h"
+#include "autograd/node.h"
+#include "tensor/error.h"
+#include "tensor/grad_mode.h"
+#include "tensor/ops/creation.h"
+
+namespace roux {
+namespace {
+
+// Leaves with the inputs' data, so that the caller's graph is not touched.
+std::vector<Tensor> leaves_of(const std::vector<Tensor>& inputs) {
+  std::vector<Tensor> leaves;
+  for (const Tensor& x : inputs) leaves.push_back(x.detach().set_requires_grad(true));
+  return leaves;
+}
+
+// Undefined gradients (an output that does not depend on that input) become zeros.
+std::vector<Tensor> filled(std::vector<Tensor> grads, const std::vector<Tensor>& like) {
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i].defined()) grads[i] = zeros_like(like[i]);
+  }
+  return grads;
+}
+
+void check_vectors(const char* op, const std::vector<Tensor>& inputs, const std::vector<Tensor>& v) {
+  ROUX_CHECK(inputs.size() == v.size()) << op << ": " << v.size() << " vectors for " << inputs.size() << " inputs";
+  for (size_t i = 0; i < v.size(); ++i) {
+    ROUX_CHECK(v[i].spec() == inputs[i].spec())
+        << op << ": vector " << i << " is " << v[i].spec() << ", input " << i << " is " << inputs[i].spec();
+  }
+}
+
+}  // namespace
+
+std::vector<Tensor> vjp(const TensorFunction& f, const std::vector<Tensor>& inputs, const Tensor& v) {
+  GradModeGuard recording(true);
+  const std::vector<Tensor> leaves = leaves_of(inputs);
+  const Tensor y = f(leaves);
+  if (!y.requires_grad()) return filled(std::vector<Tensor>(inputs.size()), inputs);
+  GradOptions options;
+  options.grad_outputs = {v};
+  options.allow_unused = true;
+  return filled(grad({y}, leaves, options), inputs);
+}
+
+Tensor jvp(const TensorFunction& f, const std::vector<Tensor>& inputs, const std::vector<Tensor>& v) {
+  check_vectors("jvp", inputs, v);
+  GradModeGuard recording(true);
+  const std::vector<Tensor> leaves = leaves_of(inputs);
+  const Tensor y = f(leaves);
+  if (!y.requires_grad()) return zeros_like(y);
+  const Tensor u = zeros_like(y).set_requires_grad(true);
+  GradOptions first;
+  first.grad_outputs = {u};
+  first.create_graph = first.allow_unused = true;
+  const std::vector<Tensor> grads = grad({y}, leaves, first);
+  std::vector<Tensor> outputs, weights;
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i].defined() || !grads[i].requires_grad()) continue;
+    outputs.push_back(grads[i]);
+    weights.push_back(v[i]);
+  }
+  if (outputs.empty()) return zeros_like(y);
+  GradOptions second;
+  second.grad_outputs = weights;
+  second.allow_unused = true;
+  const Tensor result = grad(outputs, {u}, second)[0];
+  return result.defined() ? result : zeros_like(y);
+}
+
+std::vector<Tensor> hvp(const TensorFunction& f, const std::vector<Tensor>& inputs, const std::vector<Tensor>& v) {
+  check_vectors("hvp", inputs, v);
+  GradModeGuard recording(true);
+  const std::vector<Tensor> leaves = leaves_of(inputs);
+  const Tensor y = f(leaves);
+  ROUX_CHECK(y.numel() == 1) << "hvp: f must return one element, it returned " << y.spec();
+  if (!y.requires_grad()) return filled(std::vector<Tensor>(inputs.size()), inputs);
+  GradOptions first;
+  first.create_graph = first.allow_unused = true;
+  const std::vector<Tensor> grads = grad({y}, leaves, first);
+  std::vector<Tensor> outputs, weights;
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i].defined() || !grads[i].requires_grad()) continue;
+    outputs.push_back(grads[i]);
+    weights.push_back(v[i]);
+  }
+  if (outputs.empty()) return filled(std::vector<Tensor>(inputs.size()), inputs);
+  GradOptions second;
+  second.grad_outputs = weights;
+  second.allow_unused = true;
+  return filled(grad(outputs, leaves, second), inputs);
+}
+
+int64_t register_hook(const Tensor& x, std::function<Tensor(const Tensor& grad)> hook) {
+  const Edge edge = gradient_edge(x);
+  ROUX_CHECK(edge.node) << "register_hook: the tensor does not require grad";
+  if (!edge.node->hooks) edge.node->hooks = std::make_unique<std::vector<Node::HookEntry>>();
+  thread_local int64_t next_id = 0;
+  edge.node->hooks->push_back({++next_id, edge.index, std::move(hook)});
+  return next_id;
+}
+
+void remove_hook(const Tensor& x, int64_t id) {
+  const Edge edge = gradient_edge(x);
+  if (!edge.node || !edge.node->hooks) return;
+  std::vector<Node::HookEntry>& hooks = *edge.node->hooks;
+  for (size_t i = 0; i < hooks.size(); ++i) {
+    if (hooks[i].id == id) {
+      hooks.erase(hooks.begin() + static_cast<std::ptrdiff_t>(i));
+      return;
+    }
+  }
+}
+
+void register_post_accumulate_hook(const Tensor& leaf, std::function<void(const Tensor& grad)> callback) {
+  const Edge edge = gradient_edge(leaf);
+  ROUX_CHECK(edge.node && edge.node->is_leaf_node())
+      << "register_post_accumulate_hook: needs a leaf that requires grad";
+  static_cast<AccumulateGrad*>(edge.node.get())->after.push_back(std::move(callback));
+}
+
+}  // namespace roux
