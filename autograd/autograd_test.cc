@@ -1,0 +1,193 @@
+#include "autograd/autograd.h"
+
+#include <cmath>
+
+#include "autograd/anomaly.h"
+#include "autograd/checkpoint.h"
+#include "autograd/gradcheck.h"
+#include "autograd/node.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tensor/error.h"
+#include "tensor/grad_mode.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/view.h"
+
+namespace roux {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Tensor leaf(std::vector<double> values) {
+  const auto n = static_cast<int64_t>(values.size());
+  return tensor(values, {n}).set_requires_grad(true);
+}
+
+template <class Fn>
+std::string error_of(Fn&& fn) {
+  try {
+    fn();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Backward, AccumulatesIntoLeaves) {
+  const Tensor x = leaf({1, 2, 3});
+  backward(sum(x * x));
+  EXPECT_THAT(x.grad().to_vector<double>(), ElementsAre(2, 4, 6));
+  backward(sum(x));
+  EXPECT_THAT(x.grad().to_vector<double>(), ElementsAre(3, 5, 7));
+}
+
+TEST(Backward, SumsBroadcastGradients) {
+  const Tensor row = leaf({1, 2, 3}), scalar = tensor(std::vector<double>{2}, {}).set_requires_grad(true);
+  const Tensor y = tensor(std::vector<double>{1, 2, 3, 4, 5, 6}, {2, 3}) * row * scalar;
+  backward(sum(y));
+  EXPECT_THAT(row.grad().to_vector<double>(), ElementsAre(10, 14, 18));
+  EXPECT_EQ(scalar.grad().item(), 1 + 4 + 9 + 4 + 10 + 18);
+}
+
+TEST(Backward, ChainOfAMillionNodesNeedsNoStack) {
+  Tensor y = leaf({1});
+  const Tensor x = y;
+  for (int i = 0; i < 1'000'000; ++i) y = y + 1.0;
+  backward(y);
+  EXPECT_EQ(x.grad().item(), 1);
+  y = Tensor();  // and destruction, after a second chain that backward has not freed
+  y = x;
+  for (int i = 0; i < 1'000'000; ++i) y = neg(y);
+}
+
+TEST(Backward, SecondBackwardNeedsRetainGraph) {
+  const Tensor x = leaf({2});
+  const Tensor y = x * x;
+  backward(y, {.retain_graph = true});
+  backward(y);
+  EXPECT_EQ(x.grad().item(), 8);
+  EXPECT_THAT(error_of([&] { backward(y); }), HasSubstr("retain_graph"));
+}
+
+TEST(Backward, OverwrittenSavedTensorIsAnError) {
+  const Tensor x = leaf({2}), w = leaf({3});
+  const Tensor y = x * w;
+  {
+    NoGradGuard no_grad;
+    add_(w, ones_like(w));
+  }
+  const std::string error = error_of([&] { backward(y); });
+  EXPECT_THAT(error, HasSubstr("mul: a tensor saved for backward was overwritten"));
+  EXPECT_THAT(error, HasSubstr("add_"));
+}
+
+TEST(Backward, InPlaceOnARecordedTensorIsAnError) {
+  const Tensor x = leaf({2});
+  EXPECT_THAT(error_of([&] { fill_(x, 0); }), HasSubstr("fill_: f64[1] requires grad"));
+  EXPECT_THAT(error_of([&] { fill_(x.view({1, 1}), 0); }), HasSubstr("fill_: f64[1,1] requires grad"));
+}
+
+TEST(Backward, NeedsAGradOutputForSeveralElements) {
+  const Tensor x = leaf({1, 2});
+  EXPECT_THAT(error_of([&] { backward(x * x); }), HasSubstr("grad_output"));
+  EXPECT_THAT(error_of([&] { backward(tensor({1.0f})); }), HasSubstr("does not require grad"));
+  backward(x * x, {.grad_output = tensor(std::vector<double>{1, 10}, {2})});
+  EXPECT_THAT(x.grad().to_vector<double>(), ElementsAre(2, 40));
+}
+
+TEST(Grad, OfIntermediateTensorsAndHigherOrders) {
+  const Tensor x = leaf({0.5});
+  const Tensor y = exp(x), z = y * y * y;
+  EXPECT_EQ(grad({z}, {y}, {.retain_graph = true})[0].item(), 3 * std::exp(0.5) * std::exp(0.5));
+  Tensor d = z;
+  for (int order = 1; order <= 4; ++order) {
+    d = grad({d}, {x}, {.create_graph = true})[0];
+    EXPECT_NEAR(d.item(), std::pow(3, order) * std::exp(1.5), 1e-10) << order;
+  }
+  EXPECT_FALSE(x.grad().defined());
+}
+
+TEST(Grad, UnusedInput) {
+  const Tensor x = leaf({1}), other = leaf({1});
+  EXPECT_THAT(error_of([&] { grad({x * x}, {other}); }), HasSubstr("no output depends on input 0"));
+  EXPECT_FALSE(grad({x * x}, {other}, {.allow_unused = true})[0].defined());
+}
+
+TEST(Transforms, JvpAndHvpOfAKnownFunction) {
+  // f(x) = sum x^3: J v = sum 3 x^2 v, H v = 6 x v.
+  const auto f = [](const std::vector<Tensor>& in) { return sum(in[0] * in[0] * in[0]); };
+  const Tensor x = tensor(std::vector<double>{1, 2}, {2}), v = tensor(std::vector<double>{3, -1}, {2});
+  EXPECT_EQ(jvp(f, {x}, {v}).item(), 9 - 12);
+  EXPECT_THAT(hvp(f, {x}, {v})[0].to_vector<double>(), ElementsAre(18, -12));
+  EXPECT_THAT(vjp(f, {x}, tensor(std::vector<double>{2}, {}))[0].to_vector<double>(), ElementsAre(6, 24));
+}
+
+TEST(Hooks, ReplaceAndRemove) {
+  const Tensor x = leaf({1});
+  const Tensor y = x * 2.0;
+  const int64_t id = register_hook(y, [](const Tensor& g) { return g * 10.0; });
+  backward(y, {.retain_graph = true});
+  EXPECT_EQ(x.grad().item(), 20);
+  remove_hook(y, id);
+  x.set_grad(Tensor()), backward(y);
+  EXPECT_EQ(x.grad().item(), 2);
+  int calls = 0;
+  register_post_accumulate_hook(x, [&](const Tensor&) { ++calls; });
+  backward(x * x);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(Anomaly, NamesTheOpThatMadeTheFirstNaN) {
+  const Tensor x = leaf({-1});
+  AnomalyGuard anomaly;
+  EXPECT_THAT(error_of([&] { log(x) * 2.0; }), HasSubstr("log: the first NaN: output 0"));
+  const Tensor zero = leaf({0});
+  EXPECT_THAT(error_of([&] { backward(sqrt(zero) * 0.0); }), HasSubstr("sqrt: its backward made the first NaN"));
+}
+
+TEST(Checkpoint, SameGradientsLessMemoryAndHigherDerivatives) {
+  const auto f = [](const std::vector<Tensor>& in) { return exp(tanh(in[0]) * in[0]); };
+  const Tensor x = leaf({0.3, -0.7});
+  const Tensor plain = grad({sum(f({x}))}, {x})[0];
+  const Tensor y = sum(checkpoint(f, {x}));
+  EXPECT_EQ(grad({y}, {x})[0].to_vector<double>(), plain.to_vector<double>());
+  EXPECT_TRUE(gradgradcheck([&](const std::vector<Tensor>& in) { return std::vector<Tensor>{checkpoint(f, in)}; }, {x})
+                  .ok());
+  int calls = 0;
+  const auto counting = [&](const std::vector<Tensor>& in) {
+    ++calls;
+    return exp(in[0]);
+  };
+  const Tensor z = checkpoint(counting, {x});
+  EXPECT_EQ(calls, 1);
+  backward(sum(z));
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(Checkpoint, ImpureFunctionIsAnError) {
+  const Tensor x = leaf({0.3});
+  int calls = 0;
+  const Tensor y = checkpoint([&](const std::vector<Tensor>& in) { return calls++ == 0 ? exp(in[0]) : in[0]; }, {x});
+  EXPECT_THAT(error_of([&] { backward(y); }), HasSubstr("not a pure function"));
+}
+
+TEST(GradMode, NothingIsRecordedUnderNoGrad) {
+  const Tensor x = leaf({1});
+  NoGradGuard no_grad;
+  EXPECT_FALSE((x * x).requires_grad());
+}
+
+TEST(Gradcheck, NoticesAWrongGradient) {
+  // detach hides half of the derivative of x * x.
+  const auto wrong = [](const std::vector<Tensor>& in) { return std::vector<Tensor>{in[0] * in[0].detach()}; };
+  EXPECT_FALSE(gradcheck(wrong, {leaf({1, 2, 3})}).ok());
+  const auto right = [](const std::vector<Tensor>& in) { return std::vector<Tensor>{in[0] * in[0]}; };
+  EXPECT_TRUE(gradcheck(right, {leaf({1, 2, 3})}).ok());
+  EXPECT_TRUE(gradgradcheck(right, {leaf({1, 2, 3})}).ok());
+}
+
+}  // namespace
+}  // namespace roux
