@@ -30,19 +30,20 @@ void check_forward(const char* op, absl::Span<const TensorRef> inputs, absl::Spa
     if (at < 0) continue;
     for (size_t j = 0; j < inputs.size(); ++j) {
       const int64_t from = first_nan(*inputs[j]);
-      ROUX_CHECK(from < 0) << op << ": input " << j << ", " << inputs[j]->spec() << ", already has a NaN at element "
-                           << from << " (it was not made by a recorded op)";
+      ROUX_CHECK(from < 0) << op << ": input " << j << ", " << inputs[j]->spec()
+                           << ", already has a NaN at element " << from
+                           << " (it was not made by a recorded op)";
     }
-    throw Error(std::string(op) + ": the first NaN: output " + std::to_string(i) + ", " + to_string(outputs[i]->spec()) +
-                ", element " + std::to_string(at));
+    throw Error(std::string(op) + ": the first NaN: output " + std::to_string(i) + ", " +
+                to_string(outputs[i]->spec()) + ", element " + std::to_string(at));
   }
 }
 
 void check_backward(const char* op, absl::Span<const Tensor> grads) {
   for (size_t i = 0; i < grads.size(); ++i) {
     const int64_t at = first_nan(grads[i]);
-    ROUX_CHECK(at < 0) << op << ": its backward made the first NaN: gradient of input " << i << ", " << grads[i].spec()
-                       << ", element " << at;
+    ROUX_CHECK(at < 0) << op << ": its backward made the first NaN: gradient of input " << i << ", "
+                       << grads[i].spec() << ", element " << at;
   }
 }
 

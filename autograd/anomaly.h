@@ -1,5 +1,6 @@
-// Anomaly mode: every recorded op checks its outputs, every backward its gradients, and the first NaN is an Error that
-// names the forward op. Slow (each value is read); for finding a NaN, not for training. Thread-local.
+// Anomaly mode: every recorded op checks its outputs, every backward its gradients, and the first NaN is an
+// Error that names the forward op. Slow (each value is read); for finding a NaN, not for training.
+// Thread-local.
 #ifndef ROUX_AUTOGRAD_ANOMALY_H_
 #define ROUX_AUTOGRAD_ANOMALY_H_
 

@@ -1,12 +1,12 @@
-// Reverse-mode automatic differentiation, define-by-run. Ops record themselves while grad mode is on and an input
-// requires grad; the functions here walk that graph.
+// Reverse-mode automatic differentiation, define-by-run. Ops record themselves while grad mode is on and an
+// input requires grad; the functions here walk that graph.
 //
 //   Tensor loss = cross_entropy(model(x), targets);
 //   backward(loss);                                  // p.grad() of every leaf p
 //   Tensor g = grad({y}, {x}, {.create_graph = true})[0];   // differentiable again
 //
-// Results are deterministic: nodes run in reverse order of their creation. All throw Error. A graph belongs to one
-// thread. Link //autograd/rules (and //tensor/cpu) at the top.
+// Results are deterministic: nodes run in reverse order of their creation. All throw Error. A graph belongs
+// to one thread. Link //autograd/rules (and //tensor/cpu) at the top.
 #ifndef ROUX_AUTOGRAD_AUTOGRAD_H_
 #define ROUX_AUTOGRAD_AUTOGRAD_H_
 
@@ -31,7 +31,8 @@ struct GradOptions {
   bool create_graph = false;
   bool allow_unused = false;  // an input that no output depends on: undefined instead of an Error
 };
-// The gradient of sum_i <grad_outputs[i], outputs[i]> for each input (leaves or intermediate tensors). No grad() changes.
+// The gradient of sum_i <grad_outputs[i], outputs[i]> for each input (leaves or intermediate tensors). No
+// grad() changes.
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options = {});
 
@@ -42,13 +43,15 @@ std::vector<Tensor> vjp(const TensorFunction& f, const std::vector<Tensor>& inpu
 // J v by two reverse passes (the vjp is linear in its vector, and its derivative there is the jvp).
 Tensor jvp(const TensorFunction& f, const std::vector<Tensor>& inputs, const std::vector<Tensor>& v);
 // H v of a scalar function: the gradient of <grad f, v>.
-std::vector<Tensor> hvp(const TensorFunction& f, const std::vector<Tensor>& inputs, const std::vector<Tensor>& v);
+std::vector<Tensor> hvp(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                        const std::vector<Tensor>& v);
 
-// Calls hook(grad) when the gradient of x is complete; what it returns (if defined) replaces the gradient. x must
-// require grad. Returns an id for remove_hook.
+// Calls hook(grad) when the gradient of x is complete; what it returns (if defined) replaces the gradient. x
+// must require grad. Returns an id for remove_hook.
 int64_t register_hook(const Tensor& x, std::function<Tensor(const Tensor& grad)> hook);
 void remove_hook(const Tensor& x, int64_t id);
-// Calls callback(leaf gradient) after each accumulation into a leaf (where data parallelism starts its reduction).
+// Calls callback(leaf gradient) after each accumulation into a leaf (where data parallelism starts its
+// reduction).
 void register_post_accumulate_hook(const Tensor& leaf, std::function<void(const Tensor& grad)> callback);
 
 }  // namespace roux

@@ -145,7 +145,8 @@ TEST(Anomaly, NamesTheOpThatMadeTheFirstNaN) {
   AnomalyGuard anomaly;
   EXPECT_THAT(error_of([&] { log(x) * 2.0; }), HasSubstr("log: the first NaN: output 0"));
   const Tensor zero = leaf({0});
-  EXPECT_THAT(error_of([&] { backward(sqrt(zero) * 0.0); }), HasSubstr("sqrt: its backward made the first NaN"));
+  EXPECT_THAT(error_of([&] { backward(sqrt(zero) * 0.0); }),
+              HasSubstr("sqrt: its backward made the first NaN"));
 }
 
 TEST(Checkpoint, SameGradientsLessMemoryAndHigherDerivatives) {
@@ -154,7 +155,8 @@ TEST(Checkpoint, SameGradientsLessMemoryAndHigherDerivatives) {
   const Tensor plain = grad({sum(f({x}))}, {x})[0];
   const Tensor y = sum(checkpoint(f, {x}));
   EXPECT_EQ(grad({y}, {x})[0].to_vector<double>(), plain.to_vector<double>());
-  EXPECT_TRUE(gradgradcheck([&](const std::vector<Tensor>& in) { return std::vector<Tensor>{checkpoint(f, in)}; }, {x})
+  EXPECT_TRUE(gradgradcheck(
+                  [&](const std::vector<Tensor>& in) { return std::vector<Tensor>{checkpoint(f, in)}; }, {x})
                   .ok());
   int calls = 0;
   const auto counting = [&](const std::vector<Tensor>& in) {
@@ -170,7 +172,8 @@ TEST(Checkpoint, SameGradientsLessMemoryAndHigherDerivatives) {
 TEST(Checkpoint, ImpureFunctionIsAnError) {
   const Tensor x = leaf({0.3});
   int calls = 0;
-  const Tensor y = checkpoint([&](const std::vector<Tensor>& in) { return calls++ == 0 ? exp(in[0]) : in[0]; }, {x});
+  const Tensor y =
+      checkpoint([&](const std::vector<Tensor>& in) { return calls++ == 0 ? exp(in[0]) : in[0]; }, {x});
   EXPECT_THAT(error_of([&] { backward(y); }), HasSubstr("not a pure function"));
 }
 
@@ -182,7 +185,9 @@ TEST(GradMode, NothingIsRecordedUnderNoGrad) {
 
 TEST(Gradcheck, NoticesAWrongGradient) {
   // detach hides half of the derivative of x * x.
-  const auto wrong = [](const std::vector<Tensor>& in) { return std::vector<Tensor>{in[0] * in[0].detach()}; };
+  const auto wrong = [](const std::vector<Tensor>& in) {
+    return std::vector<Tensor>{in[0] * in[0].detach()};
+  };
   EXPECT_FALSE(gradcheck(wrong, {leaf({1, 2, 3})}).ok());
   const auto right = [](const std::vector<Tensor>& in) { return std::vector<Tensor>{in[0] * in[0]}; };
   EXPECT_TRUE(gradcheck(right, {leaf({1, 2, 3})}).ok());

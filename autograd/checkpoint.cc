@@ -47,10 +47,13 @@ class Recompute final : public SavedTensorHooks {
   Tensor unpack(uint32_t index) override {
     if (recomputed_.empty()) recompute();
     Tensor x = recomputed_[index];
-    ROUX_CHECK(x.defined()) << "checkpoint: backward ran through a checkpointed segment before; pass retain_graph";
+    ROUX_CHECK(x.defined())
+        << "checkpoint: backward ran through a checkpointed segment before; pass retain_graph";
     // Each saved tensor is read once in an ordinary backward: let go of it. Under create_graph all stay.
-    if (!grad_mode_enabled()) recomputed_[index] = keep_ ? x : Tensor();
-    else keep_ = true;
+    if (!grad_mode_enabled())
+      recomputed_[index] = keep_ ? x : Tensor();
+    else
+      keep_ = true;
     return x;
   }
 
@@ -71,8 +74,9 @@ class Recompute final : public SavedTensorHooks {
     recomputed_ = std::move(collector->tensors);
     bool same = recomputed_.size() == specs_.size();
     for (size_t i = 0; same && i < specs_.size(); ++i) same = recomputed_[i].spec() == specs_[i];
-    ROUX_CHECK(same) << "checkpoint: the second run of the function saved other tensors (" << recomputed_.size() << " to "
-                     << specs_.size() << " of the first): it is not a pure function of its inputs and generators";
+    ROUX_CHECK(same) << "checkpoint: the second run of the function saved other tensors ("
+                     << recomputed_.size() << " to " << specs_.size()
+                     << " of the first): it is not a pure function of its inputs and generators";
   }
 
   std::function<Tensor(const std::vector<Tensor>&)> fn_;

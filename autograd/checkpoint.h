@@ -1,5 +1,5 @@
-// Activation checkpointing: what the ops inside save for backward is dropped and computed again when backward first asks
-// for it.  [Chen et al. 2016, "Training deep nets with sublinear memory cost"]
+// Activation checkpointing: what the ops inside save for backward is dropped and computed again when backward
+// first asks for it.  [Chen et al. 2016, "Training deep nets with sublinear memory cost"]
 #ifndef ROUX_AUTOGRAD_CHECKPOINT_H_
 #define ROUX_AUTOGRAD_CHECKPOINT_H_
 
@@ -11,9 +11,10 @@
 
 namespace roux {
 
-// Returns fn(inputs) with the same values, gradients and higher derivatives as a plain call; only `inputs` stay alive
-// until backward. fn must be a pure function of the inputs, of leaves and of the generators it draws from, which are
-// listed: the second run replays their numbers and leaves their state as it was. fn must not write to tensors.
+// Returns fn(inputs) with the same values, gradients and higher derivatives as a plain call; only `inputs`
+// stay alive until backward. fn must be a pure function of the inputs, of leaves and of the generators it
+// draws from, which are listed: the second run replays their numbers and leaves their state as it was. fn
+// must not write to tensors.
 Tensor checkpoint(std::function<Tensor(const std::vector<Tensor>&)> fn, std::vector<Tensor> inputs,
                   std::vector<Generator*> generators = {});
 

@@ -1,6 +1,6 @@
-// The backward pass: finds the part of the graph that is needed, then runs its nodes from the newest to the oldest.
-// Both phases use work lists, so that a chain of a million nodes needs no stack. Gradients that meet are summed in the
-// order in which they arrive, which the order of creation fixes.
+// The backward pass: finds the part of the graph that is needed, then runs its nodes from the newest to the
+// oldest. Both phases use work lists, so that a chain of a million nodes needs no stack. Gradients that meet
+// are summed in the order in which they arrive, which the order of creation fixes.
 #include <algorithm>
 #include <queue>
 
@@ -103,7 +103,8 @@ class Engine {
     for (Node* node : order) {
       State& state = states_[node];
       for (const Edge& edge : node->next) state.continues |= edge.node && states_[edge.node.get()].needed;
-      state.needed = has_targets_ ? state.continues || !state.targets.empty() : state.continues || node->is_leaf_node();
+      state.needed =
+          has_targets_ ? state.continues || !state.targets.empty() : state.continues || node->is_leaf_node();
       state.grads.resize(node->outputs.size());
     }
     for (Node* node : order) {
@@ -117,7 +118,8 @@ class Engine {
   void push(Node* node) {
     // Leaves (sequence 0) run as soon as they are complete: their buffers are not kept until the end.
     const uint64_t priority = node->is_leaf_node() ? ~uint64_t{0} : node->sequence;
-    if (!states_[node].targets.empty() || states_[node].continues || node->is_leaf_node()) ready_.push({priority, node});
+    if (!states_[node].targets.empty() || states_[node].continues || node->is_leaf_node())
+      ready_.push({priority, node});
   }
 
   void accumulate(const Edge& edge, Tensor grad) {
@@ -174,7 +176,8 @@ class Engine {
       BackwardNodeScope scope(node);
       ROUX_TRACE_SCOPE(node->op());
       node->backward(grad_outputs, grad_inputs);
-      if (anomaly_mode()) [[unlikely]] check_backward(node->op(), grads);
+      if (anomaly_mode()) [[unlikely]]
+        check_backward(node->op(), grads);
     }
     if (!retain_graph_) node->release();
     for (size_t i = 0; i < needs.size(); ++i) {
@@ -193,15 +196,17 @@ class Engine {
 Tensor checked_grad_output(const char* op, const Tensor& output, const Tensor& given) {
   ROUX_CHECK(output.defined() && output.requires_grad())
       << op << ": the output "
-      << (output.defined() ? to_string(output.spec()) + " does not require grad: no input did, or recording was off"
-                           : std::string("is undefined"));
+      << (output.defined()
+              ? to_string(output.spec()) + " does not require grad: no input did, or recording was off"
+              : std::string("is undefined"));
   if (!given.defined()) {
-    ROUX_CHECK(output.numel() == 1) << op << ": needs a grad_output for an output with several elements: output is "
+    ROUX_CHECK(output.numel() == 1) << op
+                                    << ": needs a grad_output for an output with several elements: output is "
                                     << output.spec();
     return ones_like(output);
   }
-  ROUX_CHECK(given.spec() == output.spec()) << op << ": grad_output is " << given.spec() << ", the output is "
-                                            << output.spec();
+  ROUX_CHECK(given.spec() == output.spec())
+      << op << ": grad_output is " << given.spec() << ", the output is " << output.spec();
   return given;
 }
 
@@ -220,7 +225,8 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   Engine engine(options.create_graph, options.retain_graph || options.create_graph);
   std::vector<Tensor> results(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
-    ROUX_CHECK(inputs[i].defined() && inputs[i].requires_grad()) << "grad: input " << i << " does not require grad";
+    ROUX_CHECK(inputs[i].defined() && inputs[i].requires_grad())
+        << "grad: input " << i << " does not require grad";
     engine.add_target(inputs[i], &results[i]);
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -230,7 +236,8 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   engine.run();
   for (size_t i = 0; i < inputs.size(); ++i) {
     ROUX_CHECK(options.allow_unused || results[i].defined())
-        << "grad: no output depends on input " << i << ", " << inputs[i].spec() << "; allow_unused returns an undefined"
+        << "grad: no output depends on input " << i << ", " << inputs[i].spec()
+        << "; allow_unused returns an undefined"
         << " gradient for it";
   }
   return results;
@@ -239,8 +246,10 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
 namespace internal {
 
 void graph_was_freed(const char* op) {
-  throw Error(absl::StrCat(op, ": backward ran through this graph before and freed what it had saved; pass retain_graph "
-                               "to the first backward to use it twice"));
+  throw Error(
+      absl::StrCat(op,
+                   ": backward ran through this graph before and freed what it had saved; pass retain_graph "
+                   "to the first backward to use it twice"));
 }
 
 Tensor independent(const Tensor& x) {

@@ -77,11 +77,13 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-absl::Status gradcheck(const TensorsFunction& f, const std::vector<Tensor>& original, const GradcheckOptions& options) {
+absl::Status gradcheck(const TensorsFunction& f, const std::vector<Tensor>& original,
+                       const GradcheckOptions& options) {
   GradModeGuard recording(true);
   std::vector<Tensor> inputs;
   for (const Tensor& x : original) {
-    ROUX_CHECK(!is_variable(x) || x.dtype() == kF64) << "gradcheck: an input that requires grad must be f64: " << x.spec();
+    ROUX_CHECK(!is_variable(x) || x.dtype() == kF64)
+        << "gradcheck: an input that requires grad must be f64: " << x.spec();
     inputs.push_back(is_variable(x) ? x.detach().set_requires_grad(true) : x);
   }
   const std::vector<Tensor> outputs = f(inputs);
@@ -104,8 +106,9 @@ absl::Status gradcheck(const TensorsFunction& f, const std::vector<Tensor>& orig
       }
       if (grads[k].defined()) {
         if (!(grads[k].spec() == inputs[i].spec())) {
-          return absl::InternalError(absl::StrCat("the gradient of input ", i, " is ", to_string(grads[k].spec()),
-                                                  ", the input is ", to_string(inputs[i].spec())));
+          return absl::InternalError(absl::StrCat("the gradient of input ", i, " is ",
+                                                  to_string(grads[k].spec()), ", the input is ",
+                                                  to_string(inputs[i].spec())));
         }
         analytic += dot(grads[k], u[i]);
         const Values values = grads[k].to_vector<double>();
@@ -116,21 +119,24 @@ absl::Status gradcheck(const TensorsFunction& f, const std::vector<Tensor>& orig
     double numeric = 0;
     {
       NoGradGuard no_grad;
-      const std::vector<Tensor> plus = f(moved(inputs, u, options.step)), minus = f(moved(inputs, u, -options.step));
+      const std::vector<Tensor> plus = f(moved(inputs, u, options.step)),
+                                minus = f(moved(inputs, u, -options.step));
       for (size_t j = 0; j < outputs.size(); ++j) {
         if (!is_floating(outputs[j].dtype())) continue;
         numeric += (dot(plus[j], v[j]) - dot(minus[j], v[j])) / (2 * options.step);
       }
     }
-    if (!(std::fabs(analytic - numeric) <= options.atol + options.rtol * std::max(scale, std::fabs(numeric)))) {
-      return absl::InternalError(absl::StrCat("direction ", round, ": backward gives ", analytic, ", differences give ",
-                                              numeric));
+    if (!(std::fabs(analytic - numeric) <=
+          options.atol + options.rtol * std::max(scale, std::fabs(numeric)))) {
+      return absl::InternalError(
+          absl::StrCat("direction ", round, ": backward gives ", analytic, ", differences give ", numeric));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status gradgradcheck(const TensorsFunction& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
+absl::Status gradgradcheck(const TensorsFunction& f, const std::vector<Tensor>& inputs,
+                           const GradcheckOptions& options) {
   GradModeGuard recording(true);
   // The gradient as a function of (inputs..., one grad_output per differentiable output).
   const std::vector<Tensor> outputs = f(inputs);
@@ -144,7 +150,8 @@ absl::Status gradgradcheck(const TensorsFunction& f, const std::vector<Tensor>& 
   const size_t count = inputs.size();
   const TensorsFunction gradient = [&f, count](const std::vector<Tensor>& x) {
     GradModeGuard inner_recording(true);
-    std::vector<Tensor> arguments(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(count)), variables, differentiable;
+    std::vector<Tensor> arguments(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(count)), variables,
+        differentiable;
     for (const Tensor& a : arguments) {
       if (is_variable(a)) variables.push_back(a);
     }

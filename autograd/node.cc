@@ -64,7 +64,8 @@ Edge gradient_edge(const Tensor& x) {
   return {IntrusivePtr<Node>(static_cast<Node*>(impl->node.get())), impl->output_index};
 }
 
-void connect(const IntrusivePtr<Node>& node, absl::Span<const TensorRef> inputs, absl::Span<Tensor* const> outputs) {
+void connect(const IntrusivePtr<Node>& node, absl::Span<const TensorRef> inputs,
+             absl::Span<Tensor* const> outputs) {
   node->sequence = ++sequence;
   node->next.reserve(inputs.size());
   for (const TensorRef& x : inputs) node->next.push_back(gradient_edge(*x));
@@ -76,7 +77,8 @@ void connect(const IntrusivePtr<Node>& node, absl::Span<const TensorRef> inputs,
     impl->node = IntrusivePtr<GraphNode>(node.get());
     impl->output_index = static_cast<uint32_t>(i);
   }
-  if (anomaly_mode()) [[unlikely]] check_forward(node->op(), inputs, outputs);
+  if (anomaly_mode()) [[unlikely]]
+    check_forward(node->op(), inputs, outputs);
 }
 
 }  // namespace roux

@@ -1,4 +1,5 @@
-// The graph: one Node per recorded op, edges to the nodes that made its inputs. A graph belongs to one thread.
+// The graph: one Node per recorded op, edges to the nodes that made its inputs. A graph belongs to one
+// thread.
 #ifndef ROUX_AUTOGRAD_NODE_H_
 #define ROUX_AUTOGRAD_NODE_H_
 
@@ -92,7 +93,8 @@ class AccumulateGrad final : public Node {
 Edge gradient_edge(const Tensor& x);
 
 // Joins a new node to the graph: edges from the inputs, outputs marked as made by it.
-void connect(const IntrusivePtr<Node>& node, absl::Span<const TensorRef> inputs, absl::Span<Tensor* const> outputs);
+void connect(const IntrusivePtr<Node>& node, absl::Span<const TensorRef> inputs,
+             absl::Span<Tensor* const> outputs);
 
 }  // namespace roux
 

@@ -6,9 +6,10 @@
 //   }
 //   const RegisterGrad kMul(mul_grad, mul_backward);
 //
-// A primitive's rule is written in public ops, so it records itself under create_graph and has every derivative. A fused
-// op registers a pair: `backward` (may call kernels; used when no graph of the backward is wanted) and `composed` (the
-// same function of the recorded inputs, in primitives), which is run again and differentiated under create_graph.
+// A primitive's rule is written in public ops, so it records itself under create_graph and has every
+// derivative. A fused op registers a pair: `backward` (may call kernels; used when no graph of the backward
+// is wanted) and `composed` (the same function of the recorded inputs, in primitives), which is run again and
+// differentiated under create_graph.
 #ifndef ROUX_AUTOGRAD_RULE_H_
 #define ROUX_AUTOGRAD_RULE_H_
 
@@ -59,8 +60,9 @@ class RuleNode final : public Node {
     if (rule_->fused() && grad_mode_enabled()) {
       std::vector<Tensor> inputs;
       for (const SavedTensor& x : inputs_) inputs.push_back(internal::independent(x.get()));
-      const std::vector<Tensor> outputs = rule_->composed ? rule_->composed(*saved_, inputs)
-                                                          : std::vector<Tensor>{rule_->composed_single(*saved_, inputs)};
+      const std::vector<Tensor> outputs = rule_->composed
+                                              ? rule_->composed(*saved_, inputs)
+                                              : std::vector<Tensor>{rule_->composed_single(*saved_, inputs)};
       internal::backward_of_composed(outputs, inputs, grad_outputs, grads);
     } else if (rule_->multi) {
       rule_->multi(*saved_, grad_outputs, grads);
@@ -114,7 +116,8 @@ class RegisterFusedGrad : public RegisterGrad<Saved> {
       : RegisterGrad<Saved>(slot, backward) {
     this->rule_.composed_single = composed;
   }
-  RegisterFusedGrad(GradSlot<Saved>& slot, void (*backward)(const Saved&, absl::Span<const Tensor>, GradInputs&),
+  RegisterFusedGrad(GradSlot<Saved>& slot,
+                    void (*backward)(const Saved&, absl::Span<const Tensor>, GradInputs&),
                     std::vector<Tensor> (*composed)(const Saved&, absl::Span<const Tensor>))
       : RegisterGrad<Saved>(slot, backward) {
     this->rule_.composed = composed;

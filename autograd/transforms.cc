@@ -24,7 +24,8 @@ std::vector<Tensor> filled(std::vector<Tensor> grads, const std::vector<Tensor>&
 }
 
 void check_vectors(const char* op, const std::vector<Tensor>& inputs, const std::vector<Tensor>& v) {
-  ROUX_CHECK(inputs.size() == v.size()) << op << ": " << v.size() << " vectors for " << inputs.size() << " inputs";
+  ROUX_CHECK(inputs.size() == v.size())
+      << op << ": " << v.size() << " vectors for " << inputs.size() << " inputs";
   for (size_t i = 0; i < v.size(); ++i) {
     ROUX_CHECK(v[i].spec() == inputs[i].spec())
         << op << ": vector " << i << " is " << v[i].spec() << ", input " << i << " is " << inputs[i].spec();
@@ -69,7 +70,8 @@ Tensor jvp(const TensorFunction& f, const std::vector<Tensor>& inputs, const std
   return result.defined() ? result : zeros_like(y);
 }
 
-std::vector<Tensor> hvp(const TensorFunction& f, const std::vector<Tensor>& inputs, const std::vector<Tensor>& v) {
+std::vector<Tensor> hvp(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                        const std::vector<Tensor>& v) {
   check_vectors("hvp", inputs, v);
   GradModeGuard recording(true);
   const std::vector<Tensor> leaves = leaves_of(inputs);

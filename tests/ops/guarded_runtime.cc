@@ -32,8 +32,12 @@ class GuardedRuntime final : public DeviceRuntime {
   void copy_from_host(void* dst, const void* src, size_t bytes, int i) override {
     real_->copy_from_host(dst, src, bytes, i);
   }
-  void copy_to_host(void* dst, const void* src, size_t bytes, int i) override { real_->copy_to_host(dst, src, bytes, i); }
-  void fill_bytes(void* dst, int value, size_t bytes, int i) override { real_->fill_bytes(dst, value, bytes, i); }
+  void copy_to_host(void* dst, const void* src, size_t bytes, int i) override {
+    real_->copy_to_host(dst, src, bytes, i);
+  }
+  void fill_bytes(void* dst, int value, size_t bytes, int i) override {
+    real_->fill_bytes(dst, value, bytes, i);
+  }
   void synchronize(int index) override { real_->synchronize(index); }
   std::unique_ptr<Event> make_event(int index) override { return real_->make_event(index); }
   void begin_capture(int index) override { real_->begin_capture(index); }
@@ -49,7 +53,8 @@ class GuardedRuntime final : public DeviceRuntime {
     for (size_t i = 0; i < kGuard; ++i) {
       if (guard[i] == static_cast<char>(0xff)) continue;
       std::lock_guard<std::mutex> lock(mutex_);
-      failure_ = absl::StrCat("a kernel wrote ", side, " an allocation of ", bytes, " bytes (guard byte ", i, ")");
+      failure_ =
+          absl::StrCat("a kernel wrote ", side, " an allocation of ", bytes, " bytes (guard byte ", i, ")");
       return;
     }
   }

@@ -7,9 +7,10 @@
 //       .sample({{2, 3, 8}, {8}}).sample({{0, 8}, {8}}).sample({{1, 4097}, {4097}})
 //       .error("weight must be", [](Device d) { rms_norm(zeros({2, 8}, kF32, d), zeros({7}, kF32, d)); });
 //
-// Several entries for one op (another axis, another flag) are OP_SUITE_VARIANT(softmax, axis0). Sizes in a sample that
-// are equal are taken as one and the same dimension by the shape fuzz: use different numbers for different roles.
-// A check that can't apply is switched off by name with a reason: .skip("gradgrad", "piecewise constant").
+// Several entries for one op (another axis, another flag) are OP_SUITE_VARIANT(softmax, axis0). Sizes in a
+// sample that are equal are taken as one and the same dimension by the shape fuzz: use different numbers for
+// different roles. A check that can't apply is switched off by name with a reason: .skip("gradgrad",
+// "piecewise constant").
 #ifndef ROUX_TESTS_OPS_SUITE_H_
 #define ROUX_TESTS_OPS_SUITE_H_
 
@@ -66,18 +67,18 @@ class Suite {
  public:
   Suite(const char* op, const char* variant);
 
-  Suite& dtypes(DTypeSet dtypes);               // of the floating (or numeric) inputs; default kFloating
-  Suite& inputs(std::vector<Domain> domains);   // default: all uniform in [-2, 2]
+  Suite& dtypes(DTypeSet dtypes);              // of the floating (or numeric) inputs; default kFloating
+  Suite& inputs(std::vector<Domain> domains);  // default: all uniform in [-2, 2]
   Suite& call(std::function<Tensors(const Tensors&)> fn);
   Suite& reference(std::function<Refs(const Refs&)> fn);
   Suite& sample(std::initializer_list<Shape> shapes);
   // The message must be the same on every device, so fn runs on cpu and on meta.
   Suite& error(std::string text, std::function<void(Device)> fn);
   Suite& value_error(std::string text, std::function<void(Device)> fn);  // needs values: not on meta
-  Suite& tolerance(DType dtype, double value);  // |y - r| <= value * (1 + |r|)
-  Suite& output_dtype(DType dtype);             // when the result's dtype is fixed (comparisons, argmax)
-  Suite& devices(DTypeSet emulated);            // dtypes with CUDA kernels; others must report a missing kernel
-  Suite& special_values();                      // also NaN, +-inf, -0 and subnormals
+  Suite& tolerance(DType dtype, double value);                           // |y - r| <= value * (1 + |r|)
+  Suite& output_dtype(DType dtype);   // when the result's dtype is fixed (comparisons, argmax)
+  Suite& devices(DTypeSet emulated);  // dtypes with CUDA kernels; others must report a missing kernel
+  Suite& special_values();            // also NaN, +-inf, -0 and subnormals
   Suite& skip(std::string check, std::string reason);
   // Per call on the sample: bytes moved and operations, for the benchmark row.
   Suite& cost(std::function<double(const std::vector<Shape>&)> bytes,
@@ -108,8 +109,10 @@ Suite& new_suite(const char* op, const char* variant);
 
 }  // namespace roux::testing
 
-#define OP_SUITE(op) [[maybe_unused]] static ::roux::testing::Suite& roux_suite_##op = ::roux::testing::new_suite(#op, "")
-#define OP_SUITE_VARIANT(op, variant) \
-  [[maybe_unused]] static ::roux::testing::Suite& roux_suite_##op##_##variant = ::roux::testing::new_suite(#op, #variant)
+#define OP_SUITE(op) \
+  [[maybe_unused]] static ::roux::testing::Suite& roux_suite_##op = ::roux::testing::new_suite(#op, "")
+#define OP_SUITE_VARIANT(op, variant)                                           \
+  [[maybe_unused]] static ::roux::testing::Suite& roux_suite_##op##_##variant = \
+      ::roux::testing::new_suite(#op, #variant)
 
 #endif  // ROUX_TESTS_OPS_SUITE_H_

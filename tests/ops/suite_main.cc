@@ -32,10 +32,9 @@ int main(int argc, char** argv) {
   for (const roux::testing::Suite* suite : roux::testing::all_suites()) {
     const std::string name = suite->variant.empty() ? suite->op : suite->op + "." + suite->variant;
     for (const roux::testing::Check& check : roux::testing::all_checks()) {
-      ::testing::RegisterTest(name.c_str(), check.name, nullptr, nullptr, __FILE__, __LINE__,
-                              [suite, &check]() -> ::testing::Test* {
-                                return new roux::testing::CheckTest(suite, &check);
-                              });
+      ::testing::RegisterTest(
+          name.c_str(), check.name, nullptr, nullptr, __FILE__, __LINE__,
+          [suite, &check]() -> ::testing::Test* { return new roux::testing::CheckTest(suite, &check); });
     }
   }
   return RUN_ALL_TESTS();
