@@ -71,20 +71,24 @@ struct RegisterKernel {
   }
 };
 
-// Redirects what is saved for backward (activation checkpointing drops it and computes it again). Thread-local.
+// Redirects what is saved for backward (activation checkpointing drops it and computes it again).
+// Thread-local.
 class SavedTensorHooks : public RefCounted {
  public:
-  virtual uint32_t pack(const Tensor& x) = 0;      // called when an op saves x
-  virtual Tensor unpack(uint32_t index) = 0;       // the tensor of that call, possibly computed again
+  virtual uint32_t pack(const Tensor& x) = 0;  // called when an op saves x
+  virtual Tensor unpack(uint32_t index) = 0;   // the tensor of that call, possibly computed again
 };
-SavedTensorHooks* exchange_saved_tensor_hooks(SavedTensorHooks* hooks);  // returns the previous ones; nullptr: none
+SavedTensorHooks* exchange_saved_tensor_hooks(
+    SavedTensorHooks* hooks);  // returns the previous ones; nullptr: none
 
-// A tensor that backward will read. get() throws Error naming op and write when the data were overwritten since.
+// A tensor that backward will read. get() throws Error naming op and write when the data were overwritten
+// since.
 class SavedTensor {
  public:
   SavedTensor() = default;
   SavedTensor(const Tensor& input);  // NOLINT: implicit; undefined stays undefined
-  // For an output of the op being recorded: holds the data without the graph (no reference cycle); get() reconnects it.
+  // For an output of the op being recorded: holds the data without the graph (no reference cycle); get()
+  // reconnects it.
   static SavedTensor output(const Tensor& y, uint32_t index = 0);
 
   bool defined() const { return tensor_.defined() || hooks_; }
