@@ -4,9 +4,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "recipes/kit/text_table.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -82,13 +82,12 @@ absl::StatusOr<std::vector<Paper>> parse_papers(const std::string& text, const s
 }
 
 std::string index_listing(const std::vector<Paper>& papers) {
-  Table table{absl::StrCat(papers.size(), " papers, ", count_available(papers), " available"),
-              {"slug", "title", "state"},
-              {}};
+  std::string out = absl::StrCat(papers.size(), " papers, ", count_available(papers), " available\n");
   for (const Paper& paper : papers) {
-    table.rows.push_back({paper.slug, paper.title, paper.available ? "available" : "planned"});
+    absl::StrAppendFormat(&out, "%-30s  %-9s  %s\n", paper.slug, paper.available ? "available" : "planned",
+                          paper.title);
   }
-  return text_table(table);
+  return out;
 }
 
 std::string index_readme(const std::vector<Paper>& papers) {

@@ -22,7 +22,7 @@ struct Paper {
 // ascending.
 absl::StatusOr<std::vector<Paper>> parse_papers(const std::string& text, const std::string& path);
 
-// Slug, title and state of each paper; lines of at most 100 columns.
+// Slug, state and title, one paper a line.
 std::string index_listing(const std::vector<Paper>& papers);
 
 // recipes/README.md.
