@@ -1,58 +1,9 @@
 #include "recipes/kit/data/byte_tokenizer.h"
 
-#include "absl/strings/str_format.h"
+#include "recipes/kit/utf8.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
-namespace {
-
-// Length of the well-formed UTF-8 character at text[at], or 0. Rejects overlong forms, surrogates and >
-// U+10FFFF.
-size_t utf8_length(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) -> unsigned {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
-  };
-  const auto tail = [&](size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return tail(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F)) return 0;
-    return tail(1) && tail(2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if ((first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) return 0;
-    return tail(1) && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size();) {
-    const unsigned char c = static_cast<unsigned char>(text[i]);
-    const size_t length = utf8_length(text, i);
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\\') {
-      out += "\\\\";
-    } else if (length == 0 || c < 0x20 || c == 0x7F ||
-               (c == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0)) {
-      out += absl::StrFormat("\\x%02X", c);
-      ++i;
-      continue;
-    } else {
-      out.append(text.substr(i, length));
-    }
-    i += length;
-  }
-  return out;
-}
-
-}  // namespace
-
 ByteTokenizer::ByteTokenizer(Options options) {
   if (options.bos) bos_ = vocab_size_++;
   if (options.eos) eos_ = vocab_size_++;

@@ -38,7 +38,7 @@ class ByteTokenizer {
   std::vector<int32_t> encode_document(std::string_view text) const;
   // The bytes; special tokens are skipped. Throws Error for an id outside the vocabulary.
   std::string decode(absl::Span<const int32_t> ids) const;
-  // The same for people: control characters as \n, \x07, bytes that are not UTF-8 as \xFF, specials as <bos>,
+  // The same for people: control characters as \n, \x07, bytes that are not UTF-8 as \xff, specials as <bos>,
   // <eos>.
   std::string display(absl::Span<const int32_t> ids) const;
 
