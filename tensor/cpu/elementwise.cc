@@ -1,5 +1,7 @@
-// CPU kernels of the binary elementwise ops, where, clamp, cast and the in-place writes.
+// CPU kernels of the binary elementwise ops, where, clamp and the in-place writes.
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "tensor/cpu/elementwise_loops.h"
@@ -18,7 +20,7 @@ void binary_floating(const Tensor& a, const Tensor& b, Tensor& y) {
 }
 template <class Op>
 void compare(const Tensor& a, const Tensor& b, Tensor& y) {
-  dispatch_all(a.dtype(), [&](auto tag) { binary_loop<decltype(tag), bool>(a, b, y, Op{}); });
+  dispatch_bool_as_u8(a.dtype(), [&](auto tag) { binary_loop<decltype(tag), bool>(a, b, y, Op{}); });
 }
 
 struct Add {
@@ -89,18 +91,27 @@ struct Le {
 };
 
 void where_cpu(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y) {
-  dispatch_all(a.dtype(), [&](auto tag) {
+  const bool* pc = condition.data<const bool>();
+  const size_t element = size_of(y.dtype());
+  dispatch_bits(element, [&](auto tag) {
     using T = decltype(tag);
-    const bool* pc = condition.data<const bool>();
-    const T* pa = a.data<const T>();
-    const T* pb = b.data<const T>();
-    T* py = y.data<T>();
+    const T* pa = static_cast<const T*>(a.raw_data());
+    const T* pb = static_cast<const T*>(b.raw_data());
+    T* py = static_cast<T*>(y.raw_data());
     StridedLoop<4>(y.shape(),
                    {strides_over(condition, y), strides_over(a, y), strides_over(b, y), y.strides()})
         .run([=](const std::array<int64_t, 4>& at, const std::array<int64_t, 4>& step, int64_t n) {
-          for (int64_t i = 0; i < n; ++i) {
-            py[at[3] + i * step[3]] =
-                pc[at[0] + i * step[0]] ? pa[at[1] + i * step[1]] : pb[at[2] + i * step[2]];
+          PieceReader rc(pc + at[0], 1, step[0], n);
+          PieceReader ra(pa + at[1], element, step[1], n), rb(pb + at[2], element, step[2], n);
+          PieceWriter writer(py + at[3], element, step[3]);
+          for (int64_t begin = 0; begin < n; begin += kBuffer) {
+            const int64_t count = std::min(kBuffer, n - begin);
+            const uint8_t* c = static_cast<const uint8_t*>(rc.piece(begin, count));
+            const T* va = static_cast<const T*>(ra.piece(begin, count));
+            const T* vb = static_cast<const T*>(rb.piece(begin, count));
+            T* __restrict to = static_cast<T*>(writer.target(begin));
+            for (int64_t i = 0; i < count; ++i) to[i] = c[i] ? va[i] : vb[i];
+            writer.done(begin, count);
           }
         });
   });
@@ -126,35 +137,26 @@ void clamp_cpu(const Tensor& x, double low, double high, Tensor& y) {
   });
 }
 
-void cast_cpu(const Tensor& x, Tensor& y) {
-  dispatch_all(x.dtype(), [&](auto from) {
-    using From = decltype(from);
-    dispatch_all(y.dtype(), [&](auto to) {
-      using To = decltype(to);
-      if constexpr (std::is_same_v<To, bool>) {
-        unary_loop<From, To>(x, y, [](compute_t<From> v) { return v != compute_t<From>(0); });
-      } else {
-        unary_loop<From, To>(x, y, [](compute_t<From> v) { return static_cast<compute_t<To>>(v); });
-      }
-    });
-  });
-}
-
 void fill_cpu(Tensor& x, double value) {
+  uint64_t element = 0;  // the value's bits in x's dtype
   dispatch_all(x.dtype(), [&](auto tag) {
+    const auto typed = static_cast<decltype(tag)>(value);
+    std::memcpy(&element, &typed, sizeof typed);
+  });
+  dispatch_bits(size_of(x.dtype()), [&](auto tag) {
     using T = decltype(tag);
-    const T v = static_cast<T>(value);
-    T* px = x.data<T>();
+    const T bits = static_cast<T>(element);
+    T* px = static_cast<T*>(x.raw_data());
     if (x.numel() == 1) {
-      *px = v;
+      *px = bits;
       return;
     }
     StridedLoop<1>(x.shape(), {x.strides()})
         .run([=](const std::array<int64_t, 1>& at, const std::array<int64_t, 1>& step, int64_t n) {
           if (step[0] == 1)
-            std::fill_n(px + at[0], n, v);
+            std::fill_n(px + at[0], n, bits);
           else
-            for (int64_t i = 0; i < n; ++i) px[at[0] + i * step[0]] = v;
+            for (int64_t i = 0; i < n; ++i) px[at[0] + i * step[0]] = bits;
         });
   });
 }
@@ -196,7 +198,6 @@ const RegisterKernel kLt(lt_kernels, DeviceType::kCpu, kAllDTypes, compare<Lt>);
 const RegisterKernel kLe(le_kernels, DeviceType::kCpu, kAllDTypes, compare<Le>);
 const RegisterKernel kWhere(where_kernels, DeviceType::kCpu, kAllDTypes, where_cpu);
 const RegisterKernel kClamp(clamp_kernels, DeviceType::kCpu, kNumeric, clamp_cpu);
-const RegisterKernel kCast(cast_kernels, DeviceType::kCpu, kAllDTypes, cast_cpu);
 const RegisterKernel kFill(fill_kernels, DeviceType::kCpu, kAllDTypes, fill_cpu);
 const RegisterKernel kAddInPlace(add_in_place_kernels, DeviceType::kCpu, kNumeric, add_in_place_cpu);
 

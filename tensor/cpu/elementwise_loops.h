@@ -1,5 +1,8 @@
-// The loops that all CPU elementwise kernels share. Op is a functor on the compute type (f32 for bf16 and
-// f16, else the dtype's own type).
+// The loops behind all CPU elementwise kernels. Op is a functor on the compute type (f32 for bf16 and f16,
+// else the dtype's own type).
+//
+// Each op and dtype compiles to one function, a loop over contiguous arrays that the compiler vectorises;
+// layout is handled once for all of them (elementwise_loops.cc), other layouts pass through small buffers.
 #ifndef ROUX_TENSOR_CPU_ELEMENTWISE_LOOPS_H_
 #define ROUX_TENSOR_CPU_ELEMENTWISE_LOOPS_H_
 
@@ -23,58 +26,94 @@ struct ComputeOf<float16> {
 template <class T>
 using compute_t = typename ComputeOf<T>::type;
 
-template <class In, class Out, class Op>
-void unary_loop(const Tensor& x, Tensor& y, Op op) {
-  const In* px = x.data<const In>();
-  Out* py = y.data<Out>();
-  auto inner = [=](const std::array<int64_t, 2>& at, const std::array<int64_t, 2>& step, int64_t n) {
-    const In* __restrict in = px + at[0];
-    Out* __restrict out = py + at[1];
-    if (step[0] == 1 && step[1] == 1) {
-      for (int64_t i = 0; i < n; ++i) out[i] = static_cast<Out>(op(static_cast<compute_t<In>>(in[i])));
-    } else {
-      for (int64_t i = 0; i < n; ++i) {
-        out[i * step[1]] = static_cast<Out>(op(static_cast<compute_t<In>>(in[i * step[0]])));
-      }
-    }
-  };
-  if (x.is_contiguous() && y.is_contiguous() && x.numel() == y.numel() && x.numel() <= kElementwiseGrain) {
-    return inner({0, 0}, {1, 1}, x.numel());  // small and flat: skip the loop's set-up
-  }
-  StridedLoop<2>(y.shape(), {strides_over(x, y), y.strides()}).run(inner);
-}
+// n elements, contiguous; out does not overlap the inputs.
+using UnaryFlat = void(const void* in, void* out, int64_t n, const void* op);
+using BinaryFlat = void(const void* a, const void* b, void* out, int64_t n);
 
 template <class In, class Out, class Op>
-void binary_loop(const Tensor& a, const Tensor& b, Tensor& y, Op op) {
+void unary_flat(const void* in, void* out, int64_t n, const void* op) {
+  const In* __restrict from = static_cast<const In*>(in);
+  Out* __restrict to = static_cast<Out*>(out);
+  const Op apply = *static_cast<const Op*>(op);
+  for (int64_t i = 0; i < n; ++i) to[i] = static_cast<Out>(apply(static_cast<compute_t<In>>(from[i])));
+}
+template <class In, class Out, class Op>
+void binary_flat(const void* a, const void* b, void* out, int64_t n) {
   using C = compute_t<In>;
-  const In* pa = a.data<const In>();
-  const In* pb = b.data<const In>();
-  Out* py = y.data<Out>();
-  auto inner = [=](const std::array<int64_t, 3>& at, const std::array<int64_t, 3>& step, int64_t n) {
-    const In* ia = pa + at[0];
-    const In* ib = pb + at[1];
-    Out* __restrict out = py + at[2];
-    if (step[2] == 1 && step[0] == 1 && step[1] == 1) {
-      for (int64_t i = 0; i < n; ++i)
-        out[i] = static_cast<Out>(op(static_cast<C>(ia[i]), static_cast<C>(ib[i])));
-    } else if (step[2] == 1 && step[0] == 1 && step[1] == 0) {
-      const C value = static_cast<C>(*ib);
-      for (int64_t i = 0; i < n; ++i) out[i] = static_cast<Out>(op(static_cast<C>(ia[i]), value));
-    } else if (step[2] == 1 && step[0] == 0 && step[1] == 1) {
-      const C value = static_cast<C>(*ia);
-      for (int64_t i = 0; i < n; ++i) out[i] = static_cast<Out>(op(value, static_cast<C>(ib[i])));
-    } else {
-      for (int64_t i = 0; i < n; ++i) {
-        out[i * step[2]] =
-            static_cast<Out>(op(static_cast<C>(ia[i * step[0]]), static_cast<C>(ib[i * step[1]])));
-      }
-    }
-  };
-  if (a.is_contiguous() && b.is_contiguous() && a.numel() == y.numel() && b.numel() == y.numel() &&
-      y.numel() <= kElementwiseGrain) {
-    return inner({0, 0, 0}, {1, 1, 1}, y.numel());
+  const In* va = static_cast<const In*>(a);
+  const In* vb = static_cast<const In*>(b);
+  Out* __restrict to = static_cast<Out*>(out);
+  for (int64_t i = 0; i < n; ++i) {
+    to[i] = static_cast<Out>(Op{}(static_cast<C>(va[i]), static_cast<C>(vb[i])));
   }
-  StridedLoop<3>(y.shape(), {strides_over(a, y), strides_over(b, y), y.strides()}).run(inner);
+}
+
+// Runs a flat function over tensors of any strides; inputs broadcast to y's shape.
+void run_unary(const Tensor& x, Tensor& y, UnaryFlat* flat, const void* op);
+void run_binary(const Tensor& a, const Tensor& b, Tensor& y, BinaryFlat* flat);
+
+// In and Out have the sizes of x's and y's dtypes.
+template <class In, class Out, class Op>
+void unary_loop(const Tensor& x, Tensor& y, const Op& op) {
+  run_unary(x, y, unary_flat<In, Out, Op>, &op);
+}
+template <class In, class Out, class Op>
+void binary_loop(const Tensor& a, const Tensor& b, Tensor& y, const Op&) {
+  run_binary(a, b, y, binary_flat<In, Out, Op>);
+}
+
+inline constexpr int64_t kBuffer = 512;  // elements: three buffers of f64 take a third of the L1 cache
+
+// A run of elements read in contiguous pieces; a constant (stride 0) is spread over the buffer once.
+class PieceReader {
+ public:
+  PieceReader(const void* run, size_t element, int64_t stride, int64_t n);
+  const void* piece(int64_t begin, int64_t n);  // n <= kBuffer
+
+ private:
+  const char* run_;
+  size_t element_;
+  int64_t stride_;
+  alignas(64) char buffer_[kBuffer * 8];
+};
+
+// A run of elements written in contiguous pieces: fill target(begin), then done(begin, n) moves them to their
+// places.
+class PieceWriter {
+ public:
+  PieceWriter(void* run, size_t element, int64_t stride)
+      : run_(static_cast<char*>(run)), element_(element), stride_(stride) {}
+  void* target(int64_t begin) {
+    return stride_ == 1 ? run_ + begin * static_cast<int64_t>(element_) : buffer_;
+  }
+  void done(int64_t begin, int64_t n);
+
+ private:
+  char* run_;
+  size_t element_;
+  int64_t stride_;
+  alignas(64) char buffer_[kBuffer * 8];
+};
+
+// Bool is read as the byte 0 or 1 that it is: one instantiation fewer.
+template <class Fn>
+decltype(auto) dispatch_bool_as_u8(DType dtype, Fn&& fn) {
+  return dispatch_numeric(dtype == kBool ? kU8 : dtype, static_cast<Fn&&>(fn));
+}
+
+// Calls fn(unsigned integer of that many bytes): for kernels that only move elements.
+template <class Fn>
+decltype(auto) dispatch_bits(size_t bytes, Fn&& fn) {
+  switch (bytes) {
+    case 1:
+      return fn(uint8_t{});
+    case 2:
+      return fn(uint16_t{});
+    case 4:
+      return fn(uint32_t{});
+    default:
+      return fn(uint64_t{});
+  }
 }
 
 }  // namespace roux::cpu
