@@ -1,4 +1,4 @@
-// CPU kernels of the unary elementwise ops.
+// CPU kernels of the unary elementwise ops and of the activations' gradients.
 #include <cmath>
 #include <type_traits>
 
@@ -98,6 +98,36 @@ struct GeluTanh {
   }
 };
 
+template <class Op>
+void activation_backward(const Tensor& x, const Tensor& grad_output, Tensor& grad_input) {
+  dispatch_floating(x.dtype(), [&](auto tag) {
+    binary_loop<decltype(tag), decltype(tag)>(x, grad_output, grad_input, Op{});
+  });
+}
+struct SiluBackward {
+  template <class T>
+  T operator()(T x, T grad_output) const {
+    const T s = vmath::sigmoid(x);
+    return grad_output * (s * (T(1) + x * (T(1) - s)));
+  }
+};
+struct GeluErfBackward {  // Phi(x) + x phi(x)
+  template <class T>
+  T operator()(T x, T grad_output) const {
+    const T cdf = T(0.5) * (T(1) + vmath::erf(x * T(0.70710678118654752440)));
+    return grad_output * (cdf + x * (T(0.39894228040143267794) * vmath::exp(T(-0.5) * x * x)));
+  }
+};
+struct GeluTanhBackward {
+  template <class T>
+  T operator()(T x, T grad_output) const {
+    constexpr T kScale = T(0.79788456080286535588), kCubic = T(0.044715);
+    const T t = vmath::tanh(kScale * (x + kCubic * x * x * x));
+    const T slope = kScale * (T(1) + T(3) * kCubic * x * x);
+    return grad_output * (T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * slope);
+  }
+};
+
 const RegisterKernel kNeg(neg_kernels, DeviceType::kCpu, kNumeric, unary_numeric<Neg>);
 const RegisterKernel kAbs(abs_kernels, DeviceType::kCpu, kNumeric, unary_numeric<Abs>);
 const RegisterKernel kExp(exp_kernels, DeviceType::kCpu, kFloating, unary_floating<Exp>);
@@ -111,6 +141,12 @@ const RegisterKernel kRelu(relu_kernels, DeviceType::kCpu, kFloating, unary_floa
 const RegisterKernel kSilu(silu_kernels, DeviceType::kCpu, kFloating, unary_floating<Silu>);
 const RegisterKernel kGeluErf(gelu_erf_kernels, DeviceType::kCpu, kFloating, unary_floating<GeluErf>);
 const RegisterKernel kGeluTanh(gelu_tanh_kernels, DeviceType::kCpu, kFloating, unary_floating<GeluTanh>);
+const RegisterKernel kSiluBackward(silu_backward_kernels, DeviceType::kCpu, kFloating,
+                                   activation_backward<SiluBackward>);
+const RegisterKernel kGeluErfBackward(gelu_erf_backward_kernels, DeviceType::kCpu, kFloating,
+                                      activation_backward<GeluErfBackward>);
+const RegisterKernel kGeluTanhBackward(gelu_tanh_backward_kernels, DeviceType::kCpu, kFloating,
+                                       activation_backward<GeluTanhBackward>);
 
 }  // namespace
 }  // namespace roux::cpu

@@ -15,6 +15,8 @@ constinit KernelTable<UnaryKernel> neg_kernels("neg"), abs_kernels("abs"), exp_k
     log_kernels("log"), sqrt_kernels("sqrt"), rsqrt_kernels("rsqrt"), tanh_kernels("tanh"),
     sigmoid_kernels("sigmoid"), erf_kernels("erf"), relu_kernels("relu"), silu_kernels("silu"),
     gelu_erf_kernels("gelu"), gelu_tanh_kernels("gelu"), cast_kernels("cast");
+constinit KernelTable<BinaryKernel> silu_backward_kernels("silu_backward"),
+    gelu_erf_backward_kernels("gelu_backward"), gelu_tanh_backward_kernels("gelu_backward");
 constinit KernelTable<WhereKernel> where_kernels("where");
 constinit KernelTable<ClampKernel> clamp_kernels("clamp");
 constinit KernelTable<FillKernel> fill_kernels("fill_");
@@ -161,6 +163,18 @@ Tensor gelu(const Tensor& x, GeluKind kind) {
                [kind](const Tensor& x, const Tensor&) {
                  return GeluSaved{x, kind};
                });
+}
+
+Tensor silu_backward(const Tensor& x, const Tensor& grad_output) {
+  Tensor grad_input = empty(x.spec(), x.device());
+  silu_backward_kernels.run(x, x, grad_output, grad_input);
+  return grad_input;
+}
+Tensor gelu_backward(const Tensor& x, const Tensor& grad_output, GeluKind kind) {
+  Tensor grad_input = empty(x.spec(), x.device());
+  const auto& table = kind == GeluKind::kErf ? gelu_erf_backward_kernels : gelu_tanh_backward_kernels;
+  table.run(x, x, grad_output, grad_input);
+  return grad_input;
 }
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {

@@ -20,6 +20,9 @@ extern constinit KernelTable<BinaryKernel> add_kernels, sub_kernels, mul_kernels
 extern constinit KernelTable<UnaryKernel> neg_kernels, abs_kernels, exp_kernels, log_kernels, sqrt_kernels,
     rsqrt_kernels, tanh_kernels, sigmoid_kernels, erf_kernels, relu_kernels, silu_kernels, gelu_erf_kernels,
     gelu_tanh_kernels;
+// grad_output times the derivative at x: the first-order backward of the activations in one pass.
+extern constinit KernelTable<BinaryKernel> silu_backward_kernels, gelu_erf_backward_kernels,
+    gelu_tanh_backward_kernels;
 extern constinit KernelTable<UnaryKernel> cast_kernels;  // keyed by x; y has the target dtype; also copy_
 extern constinit KernelTable<WhereKernel> where_kernels;
 extern constinit KernelTable<ClampKernel> clamp_kernels;
@@ -62,6 +65,10 @@ extern constinit GradSlot<GeluSaved> gelu_grad;
 extern constinit GradSlot<WhereSaved> where_grad;
 extern constinit GradSlot<ClampSaved> clamp_grad;
 extern constinit GradSlot<CastSaved> cast_grad;
+
+// Gradients of the inputs, for the rules; not recorded.
+Tensor silu_backward(const Tensor& x, const Tensor& grad_output);
+Tensor gelu_backward(const Tensor& x, const Tensor& grad_output, GeluKind kind);
 
 }  // namespace roux
 

@@ -1,0 +1,40 @@
+// Gradient rules of the view family.
+#include "autograd/rule.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/view_tables.h"
+
+namespace roux {
+namespace {
+
+void view_backward(const ShapeSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, reshape(grad_output, s.shape));
+}
+void expand_backward(const ShapeSaved&, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, grad_output);  // the engine sums it back
+}
+void permute_backward(const PermuteSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  Dims inverse = s.axes;
+  for (int i = 0; i < s.axes.rank(); ++i) inverse[static_cast<int>(s.axes[i])] = i;
+  grad.set(0, permute(grad_output, absl::MakeConstSpan(inverse.begin(), inverse.end())));
+}
+void slice_rule(const SliceSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, slice_backward(grad_output, s));
+}
+void slice_backward_rule(const SliceSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  const int64_t count = s.shape[s.axis];
+  const int64_t end = count == 0 ? s.begin : s.begin + (count - 1) * s.step + 1;
+  grad.set(0, slice(grad_output, s.axis, s.begin, end, s.step));
+}
+void contiguous_backward(const ContiguousSaved&, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, grad_output);
+}
+
+const RegisterGrad kView(view_grad, view_backward);
+const RegisterGrad kExpand(expand_grad, expand_backward);
+const RegisterGrad kPermute(permute_grad, permute_backward);
+const RegisterGrad kSlice(slice_grad, slice_rule);
+const RegisterGrad kSliceBackward(slice_backward_grad, slice_backward_rule);
+const RegisterGrad kContiguous(contiguous_grad, contiguous_backward);
+
+}  // namespace
+}  // namespace roux
