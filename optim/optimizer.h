@@ -1,0 +1,108 @@
+// Optimizers: multi-tensor updates of named parameters, one launch per dtype and group.
+//
+//   AdamW optimizer({{model.named_parameters()}}, {.beta2 = 0.95, .weight_decay = 0.1});
+//   backward(loss);
+//   Tensor norm = optimizer.step({.lr = schedule(step), .max_grad_norm = 1.0});
+//   optimizer.zero_grad();
+//
+// Gradients add up over micro-batches: divide each micro-batch's summed loss by the target tokens of the
+// whole global batch and the result equals one large batch. A step whose gradients are not finite changes no
+// parameter and no state (the decision is taken on the device; skipped() tells). State is saved and restored
+// bit for bit.
+#ifndef ROUX_OPTIM_OPTIMIZER_H_
+#define ROUX_OPTIM_OPTIMIZER_H_
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "tensor/ops/optimizer.h"
+#include "tensor/tensor.h"
+
+namespace roux {
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+struct ParamGroup {
+  NamedTensors params;
+  double lr_scale = 1;
+  std::optional<double> weight_decay;  // instead of the optimizer's
+};
+
+struct StepOptions {
+  double lr = 0;
+  double max_grad_norm = 0;  // clip the global norm to this; 0: no clipping
+  double grad_scale = 1;     // the true gradient is grad_scale times the stored one
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  // One update of all parameters that have a gradient. Returns the global gradient norm before clipping,
+  // f64[1] on the device (reading it waits; do so a step late where that matters). Throws Error when no
+  // parameter has a gradient.
+  Tensor step(const StepOptions& options);
+  void zero_grad();
+  // Whether the last step was skipped because a gradient was not finite (waits for the device).
+  bool skipped() const;
+  int64_t steps() const { return step_; }
+
+  // "step" (i64[1]) and per parameter "<state>.<name>". The tensors share memory with the optimizer's own.
+  NamedTensors state_dict() const;
+  // Copies the values. Error naming the key when one is missing, unknown or has another spec; then nothing is
+  // changed.
+  absl::Status load_state_dict(const NamedTensors& state);
+
+ protected:
+  struct Slot {  // one parameter with its state tensors
+    std::string name;
+    Tensor param;
+    std::vector<Tensor> state;
+  };
+  struct Group {
+    std::vector<Slot> slots;
+    double lr_scale;
+    std::optional<double> weight_decay;
+  };
+  Optimizer(std::vector<ParamGroup> groups, std::vector<std::string> state_names);
+  // Updates slots of one group and dtype. lists[0] params, lists[1] grads, then one list per state name.
+  virtual void update(const Group& group, const std::vector<std::vector<Tensor>>& lists,
+                      const Tensor& scalars) = 0;
+
+ private:
+  std::vector<Group> groups_;
+  std::vector<std::string> state_names_;
+  int64_t step_ = 0;
+  Tensor scalars_;
+};
+
+// Adam with decoupled weight decay. Defaults are PyTorch's; papers' values are given by the recipe.
+class AdamW final : public Optimizer {
+ public:
+  explicit AdamW(std::vector<ParamGroup> groups, const AdamWOptions& options = {});
+
+ private:
+  void update(const Group& group, const std::vector<std::vector<Tensor>>& lists,
+              const Tensor& scalars) override;
+  AdamWOptions options_;
+};
+
+// Stochastic gradient descent with optional (Nesterov) momentum.
+class Sgd final : public Optimizer {
+ public:
+  explicit Sgd(std::vector<ParamGroup> groups, const SgdOptions& options = {});
+
+ private:
+  void update(const Group& group, const std::vector<std::vector<Tensor>>& lists,
+              const Tensor& scalars) override;
+  SgdOptions options_;
+};
+
+}  // namespace roux
+
+#endif  // ROUX_OPTIM_OPTIMIZER_H_

@@ -1,0 +1,140 @@
+#include "optim/optimizer.h"
+
+#include <cmath>
+
+#include "autograd/autograd.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tensor/error.h"
+#include "tensor/grad_mode.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/reduce.h"
+
+namespace roux {
+namespace {
+
+using ::testing::HasSubstr;
+
+Tensor parameter(std::vector<double> values) {
+  const auto n = static_cast<int64_t>(values.size());
+  return tensor(values, {n}).set_requires_grad(true);
+}
+
+// Sets grad to the gradient of sum(c * p): c.
+void give_gradient(const Tensor& p, std::vector<double> c) {
+  p.impl()->node ? Tensor(p).set_grad(Tensor()) : void();
+  backward(sum(p * tensor(c, p.shape())));
+}
+
+// The algorithm for one number, as the paper prints it.
+struct ScalarAdamW {
+  double p, m = 0, v = 0;
+  void step(double g, double lr, const AdamWOptions& o, int t) {
+    p -= lr * o.weight_decay * p;
+    m = o.beta1 * m + (1 - o.beta1) * g;
+    v = o.beta2 * v + (1 - o.beta2) * g * g;
+    const double mhat = m / (1 - std::pow(o.beta1, t)), vhat = v / (1 - std::pow(o.beta2, t));
+    p -= lr * mhat / (std::sqrt(vhat) + o.eps);
+  }
+};
+
+TEST(AdamW, EqualsTheScalarAlgorithm) {
+  AdamWOptions options;
+  options.beta2 = 0.95;
+  options.weight_decay = 0.1;
+  const Tensor p = parameter({1.0, -2.0, 0.5});
+  AdamW optimizer({{{{"p", p}}}}, options);
+  std::vector<ScalarAdamW> reference{{1.0}, {-2.0}, {0.5}};
+  for (int t = 1; t <= 20; ++t) {
+    const std::vector<double> g{std::sin(t), 0.1 * t, -1.0 / t};
+    give_gradient(p, g);
+    optimizer.step({.lr = 0.01 * t});
+    for (size_t i = 0; i < 3; ++i) reference[i].step(g[i], 0.01 * t, options, t);
+  }
+  for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(p.to_vector<double>()[i], reference[i].p, 1e-13);
+}
+
+TEST(Sgd, MomentumAndNesterovEqualTheScalarAlgorithm) {
+  for (bool nesterov : {false, true}) {
+    const Tensor p = parameter({1.0});
+    Sgd optimizer({{{{"p", p}}}}, {.momentum = 0.9, .weight_decay = 0.01, .nesterov = nesterov});
+    double q = 1.0, b = 0;
+    for (int t = 1; t <= 10; ++t) {
+      give_gradient(p, {0.3 * t});
+      optimizer.step({.lr = 0.1});
+      const double g = 0.3 * t + 0.01 * q;
+      b = t == 1 ? g : 0.9 * b + g;
+      q -= 0.1 * (nesterov ? g + 0.9 * b : b);
+    }
+    EXPECT_NEAR(p.item(), q, 1e-13);
+  }
+}
+
+TEST(Clipping, ScalesToTheNormAndReportsIt) {
+  const Tensor p = parameter({0, 0});
+  Sgd optimizer({{{{"p", p}}}});
+  give_gradient(p, {3, 4});
+  EXPECT_NEAR(optimizer.step({.lr = 1, .max_grad_norm = 1}).item(), 5, 1e-12);
+  EXPECT_NEAR(p.to_vector<double>()[0], -0.6, 1e-6);
+  EXPECT_NEAR(p.to_vector<double>()[1], -0.8, 1e-6);
+}
+
+TEST(Step, NonFiniteGradientChangesNothing) {
+  const Tensor p = parameter({1, 2});
+  AdamW optimizer({{{{"p", p}}}});
+  give_gradient(p, {1, std::nan("")});
+  optimizer.step({.lr = 1});
+  EXPECT_TRUE(optimizer.skipped());
+  EXPECT_EQ(p.to_vector<double>(), (std::vector<double>{1, 2}));
+  for (const auto& [name, state] : optimizer.state_dict()) {
+    if (name != "step") EXPECT_EQ(state.to_vector<double>(), (std::vector<double>{0, 0})) << name;
+  }
+}
+
+TEST(State, RestoredBitForBit) {
+  const Tensor p = parameter({1, -1}), q = parameter({1, -1});
+  AdamW first({{{{"p", p}}}}), second({{{{"p", q}}}});
+  for (int t = 0; t < 3; ++t) give_gradient(p, {0.1, 0.7}), first.step({.lr = 0.1});
+  NamedTensors saved;
+  for (const auto& [name, value] : first.state_dict()) {
+    saved.emplace_back(name, tensor(value.to_vector<double>(), value.shape()).to(value.dtype()));
+  }
+  {
+    NoGradGuard no_grad;
+    copy_(q, p);
+  }
+  ASSERT_TRUE(second.load_state_dict(saved).ok());
+  for (int t = 0; t < 3; ++t) {
+    give_gradient(p, {0.3, -0.2}), first.step({.lr = 0.1});
+    give_gradient(q, {0.3, -0.2}), second.step({.lr = 0.1});
+  }
+  EXPECT_EQ(p.to_vector<double>(), q.to_vector<double>());
+
+  saved[1].first = "exp_avg.other";
+  EXPECT_THAT(std::string(second.load_state_dict(saved).message()), HasSubstr("lacks exp_avg.p"));
+}
+
+TEST(Groups, LearningRateScaleAndWeightDecay) {
+  const Tensor p = parameter({1}), q = parameter({1});
+  Sgd optimizer({{{{"p", p}}, 1, 0.0}, {{{"q", q}}, 0.5, 0.1}});
+  give_gradient(p, {1}), give_gradient(q, {1});
+  optimizer.step({.lr = 0.1});
+  EXPECT_NEAR(p.item(), 0.9, 1e-15);
+  EXPECT_NEAR(q.item(), 1 - 0.05 * 1.1, 1e-15);
+}
+
+TEST(Errors, AreClear) {
+  const Tensor p = parameter({1});
+  Sgd optimizer({{{{"p", p}}}});
+  try {
+    optimizer.step({.lr = 1});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no parameter has a gradient"));
+  }
+  EXPECT_THROW(Sgd({{{{"p", p}, {"again", p}}}}), Error);
+}
+
+}  // namespace
+}  // namespace roux

@@ -1,0 +1,141 @@
+// CPU kernels of the optimizer updates: all tensors of a list form one range of chunks.
+#include <cmath>
+#include <vector>
+
+#include "tensor/ops/optimizer_tables.h"
+#include "tensor/parallel.h"
+
+namespace roux::cpu {
+namespace {
+
+struct Chunk {
+  size_t tensor;
+  int64_t begin, end;
+};
+
+std::vector<Chunk> chunks_of(TensorList list) {
+  std::vector<Chunk> chunks;
+  for (size_t i = 0; i < list.size(); ++i) {
+    for (int64_t begin = 0; begin < list[i].numel(); begin += kNormChunk) {
+      chunks.push_back({i, begin, std::min(list[i].numel(), begin + kNormChunk)});
+    }
+  }
+  return chunks;
+}
+
+template <class Fn>
+void for_each_chunk(TensorList list, Fn&& fn) {
+  const std::vector<Chunk> chunks = chunks_of(list);
+  parallel_for(0, static_cast<int64_t>(chunks.size()), 4, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) fn(c, chunks[static_cast<size_t>(c)]);
+  });
+}
+
+template <class T>
+void adamw_chunk(T* __restrict p, const T* __restrict g, T* __restrict m, T* __restrict v, int64_t n,
+                 const double* s, const AdamWOptions& o) {
+  const double lr = s[kLearningRate] * o.lr_scale;
+  const T factor = static_cast<T>(s[kGradFactor]), b1 = static_cast<T>(o.beta1), b2 = static_cast<T>(o.beta2);
+  const T c1 = static_cast<T>(1 - o.beta1), c2 = static_cast<T>(1 - o.beta2), eps = static_cast<T>(o.eps);
+  const T keep = static_cast<T>(1 - lr * o.weight_decay);
+  const T rate = static_cast<T>(lr / (1 - std::pow(o.beta1, s[kStep])));
+  const T inverse = static_cast<T>(1 / std::sqrt(1 - std::pow(o.beta2, s[kStep])));
+  for (int64_t i = 0; i < n; ++i) {
+    const T grad = g[i] * factor;
+    m[i] = b1 * m[i] + c1 * grad;
+    v[i] = b2 * v[i] + c2 * grad * grad;
+    p[i] = p[i] * keep - rate * m[i] / (std::sqrt(v[i]) * inverse + eps);
+  }
+}
+
+void adamw_cpu(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
+               const Tensor& scalars, const AdamWOptions& options) {
+  const double* s = scalars.data<const double>();
+  if (s[kFinite] == 0) return;
+  dispatch_floating(params[0].dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (sizeof(T) >= 4) {
+      for_each_chunk(params, [&](int64_t, const Chunk& c) {
+        adamw_chunk(params[c.tensor].data<T>() + c.begin, grads[c.tensor].data<const T>() + c.begin,
+                    exp_avg[c.tensor].data<T>() + c.begin, exp_avg_sq[c.tensor].data<T>() + c.begin,
+                    c.end - c.begin, s, options);
+      });
+    }
+  });
+}
+
+template <class T>
+void sgd_chunk(T* __restrict p, const T* __restrict g, T* __restrict b, int64_t n, const double* s,
+               const SgdOptions& o) {
+  const T lr = static_cast<T>(s[kLearningRate] * o.lr_scale), factor = static_cast<T>(s[kGradFactor]);
+  const T decay = static_cast<T>(o.weight_decay), momentum = static_cast<T>(o.momentum);
+  const T previous = s[kStep] > 1 ? momentum : T(0);  // the first step starts the buffer
+  for (int64_t i = 0; i < n; ++i) {
+    T grad = g[i] * factor + decay * p[i];
+    if (b != nullptr) {
+      b[i] = (previous == T(0) ? T(0) : previous * b[i]) + grad;
+      grad = o.nesterov ? grad + momentum * b[i] : b[i];
+    }
+    p[i] -= lr * grad;
+  }
+}
+
+void sgd_cpu(TensorList params, TensorList grads, TensorList buffers, const Tensor& scalars,
+             const SgdOptions& options) {
+  const double* s = scalars.data<const double>();
+  if (s[kFinite] == 0) return;
+  dispatch_floating(params[0].dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (sizeof(T) >= 4) {
+      for_each_chunk(params, [&](int64_t, const Chunk& c) {
+        T* b = options.momentum != 0 ? buffers[c.tensor].data<T>() + c.begin : nullptr;
+        sgd_chunk(params[c.tensor].data<T>() + c.begin, grads[c.tensor].data<const T>() + c.begin, b,
+                  c.end - c.begin, s, options);
+      });
+    }
+  });
+}
+
+void grad_norm_cpu(TensorList grads, Tensor& partial, Tensor& norm) {
+  double* sums = partial.data<double>();
+  dispatch_floating(grads[0].dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    for_each_chunk(grads, [&](int64_t c, const Chunk& chunk) {
+      const T* g = grads[chunk.tensor].data<const T>();
+      double lanes[8] = {};
+      int64_t i = chunk.begin;
+      for (; i + 8 <= chunk.end; i += 8) {
+        for (int lane = 0; lane < 8; ++lane) {
+          const double value = static_cast<double>(static_cast<accumulate_t<T>>(g[i + lane]));
+          lanes[lane] += value * value;
+        }
+      }
+      for (int lane = 0; i < chunk.end; ++i, ++lane) {
+        const double value = static_cast<double>(static_cast<accumulate_t<T>>(g[i]));
+        lanes[lane] += value * value;
+      }
+      double sum = 0;
+      for (double lane : lanes) sum += lane;
+      sums[c] = sum;
+    });
+  });
+  double total = 0;
+  for (int64_t c = 0; c < partial.numel(); ++c) total += sums[c];
+  *norm.data<double>() = std::sqrt(total);
+}
+
+void clip_factor_cpu(const Tensor& norm, double max_norm, double factor, Tensor& scalars) {
+  const double n = *norm.data<const double>() * factor;
+  double* s = scalars.data<double>();
+  s[kGradFactor] = max_norm > 0 ? factor * std::fmin(1.0, max_norm / (n + 1e-6)) : factor;
+  s[kFinite] = std::isfinite(n) ? 1 : 0;
+}
+
+constexpr DTypeSet kMaster = kF32 | kF64;
+const RegisterKernel kAdamW(adamw_kernels, DeviceType::kCpu, kMaster, adamw_cpu);
+const RegisterKernel kSgd(sgd_kernels, DeviceType::kCpu, kMaster, sgd_cpu);
+const RegisterKernel kGradNorm(grad_norm_kernels, DeviceType::kCpu, kFloating, grad_norm_cpu);
+const RegisterKernel kClipFactor(clip_factor_kernels, DeviceType::kCpu, DTypeSet(kF64), clip_factor_cpu);
+
+}  // namespace
+}  // namespace roux::cpu

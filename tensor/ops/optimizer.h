@@ -1,0 +1,53 @@
+// Optimizer updates: one launch for a whole list of tensors. What changes from step to step is read from
+// `scalars`, a f64[kStepScalarCount] tensor on the parameters' device, so that a captured step can be
+// replayed. An update with scalars[kFinite] == 0 (a gradient was NaN or infinite) changes nothing. Not
+// differentiable; the lists are parallel, contiguous, of equal shapes, f32 or f64. Throw Error when lists do
+// not match or a parameter is being recorded (call under NoGradGuard).
+#ifndef ROUX_TENSOR_OPS_OPTIMIZER_H_
+#define ROUX_TENSOR_OPS_OPTIMIZER_H_
+
+#include "tensor/tensor.h"
+
+namespace roux {
+
+// Positions in `scalars`.
+enum StepScalar {
+  kLearningRate,
+  kStep,        // number of this update, from 1
+  kGradFactor,  // gradients are multiplied by it (clipping, loss scale)
+  kFinite,      // 0: skip the update
+  kStepScalarCount,
+};
+
+struct AdamWOptions {
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.01;
+  double lr_scale = 1;  // of a parameter group
+};
+// p -= lr wd p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
+// p -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)                   [Loshchilov & Hutter 2019,
+// algorithm 2]
+void adamw_(absl::Span<const Tensor> params, absl::Span<const Tensor> grads, absl::Span<const Tensor> exp_avg,
+            absl::Span<const Tensor> exp_avg_sq, const Tensor& scalars, const AdamWOptions& options);
+
+struct SgdOptions {
+  double momentum = 0, weight_decay = 0;
+  bool nesterov = false;
+  double lr_scale = 1;
+};
+// g += wd p;  b = momentum b + g (b = g at step 1);  p -= lr b, or p -= lr (g + momentum b) with nesterov.
+// Without momentum the buffers are empty. [Sutskever et al. 2013]
+void sgd_(absl::Span<const Tensor> params, absl::Span<const Tensor> grads,
+          absl::Span<const Tensor> momentum_buffers, const Tensor& scalars, const SgdOptions& options);
+
+// The Euclidean norm of all gradients taken as one vector: f64[1], on the gradients' device. Fixed order of
+// summation.
+Tensor grad_norm(absl::Span<const Tensor> grads);
+
+// scalars[kGradFactor] = factor * min(1, max_norm / (factor * norm + 1e-6)) and scalars[kFinite] = norm is
+// finite, where `factor` is the scale that turns the stored gradients into the true ones. max_norm <= 0: no
+// clipping.
+void clip_factor_(const Tensor& norm, double max_norm, double factor, Tensor scalars);
+
+}  // namespace roux
+
+#endif  // ROUX_TENSOR_OPS_OPTIMIZER_H_
