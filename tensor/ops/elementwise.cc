@@ -81,13 +81,15 @@ Tensor binary(const Tensor& a, const Tensor& b, DTypeSet allowed, const Table& t
   return slot.record({a, b}, y, [&] { return make_saved(a, b, y); });
 }
 
-Tensor compare(const Tensor& a, const Tensor& b, const char* op, const KernelTable<BinaryKernel>& table) {
+// `swapped`: the kernel is called with b, a (gt is lt the other way round).
+Tensor compare(const Tensor& a, const Tensor& b, const char* op, const KernelTable<BinaryKernel>& table,
+               bool swapped = false) {
   const Device device = common_device(op, {a, b});
   TensorSpec spec = or_throw(binary_spec(a.spec(), b.spec(), kAllDTypes), op);
-  if (a.dtype() != b.dtype()) return compare(cast(a, spec.dtype), cast(b, spec.dtype), op, table);
+  if (a.dtype() != b.dtype()) return compare(cast(a, spec.dtype), cast(b, spec.dtype), op, table, swapped);
   spec.dtype = kBool;
   Tensor y = empty(spec, device);
-  table.run(a, a, b, y);
+  table.run(a, swapped ? b : a, swapped ? a : b, y);
   return y;
 }
 
@@ -144,8 +146,8 @@ Tensor eq(const Tensor& a, const Tensor& b) { return compare(a, b, "eq", eq_kern
 Tensor ne(const Tensor& a, const Tensor& b) { return compare(a, b, "ne", ne_kernels); }
 Tensor lt(const Tensor& a, const Tensor& b) { return compare(a, b, "lt", lt_kernels); }
 Tensor le(const Tensor& a, const Tensor& b) { return compare(a, b, "le", le_kernels); }
-Tensor gt(const Tensor& a, const Tensor& b) { return compare(b, a, "gt", lt_kernels); }
-Tensor ge(const Tensor& a, const Tensor& b) { return compare(b, a, "ge", le_kernels); }
+Tensor gt(const Tensor& a, const Tensor& b) { return compare(a, b, "gt", lt_kernels, true); }
+Tensor ge(const Tensor& a, const Tensor& b) { return compare(a, b, "ge", le_kernels, true); }
 
 Tensor neg(const Tensor& x) { return unary(x, kNumeric, neg_kernels, neg_grad, nothing); }
 Tensor abs(const Tensor& x) { return unary(x, kNumeric, abs_kernels, abs_grad, input); }

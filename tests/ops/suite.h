@@ -80,6 +80,11 @@ class Suite {
   Suite& devices(DTypeSet emulated);  // dtypes with CUDA kernels; others must report a missing kernel
   Suite& special_values();            // also NaN, +-inf, -0 and subnormals
   Suite& skip(std::string check, std::string reason);
+  // What several entries share: fn adds it.
+  Suite& with(const std::function<void(Suite&)>& fn) {
+    fn(*this);
+    return *this;
+  }
   // Per call on the sample: bytes moved and operations, for the benchmark row.
   Suite& cost(std::function<double(const std::vector<Shape>&)> bytes,
               std::function<double(const std::vector<Shape>&)> flops);

@@ -1,0 +1,208 @@
+// Op-suite entries of the elementwise family.
+#include "tensor/ops/elementwise.h"
+
+#include "tensor/ops/creation.h"
+#include "tensor/ops/view.h"
+#include "tests/ops/suite.h"
+
+namespace roux::testing {
+namespace {
+
+using Configure = std::function<void(Suite&)>;
+constexpr DTypeSet kSigned = kFloating | kI32 | kI64;
+
+// A unary op on floating tensors.
+Configure unary(Tensor (*op)(const Tensor&), double (*reference)(double)) {
+  return [=](Suite& suite) {
+    suite.call([=](const Tensors& in) { return Tensors{op(in[0])}; })
+        .reference([=](const Refs& in) {
+          return Refs{elementwise(in, [=](const std::vector<double>& v) { return reference(v[0]); })};
+        })
+        .sample({{3, 5, 2}})
+        .sample({{0, 4}})
+        .sample({{}})
+        .sample({{1, 1037}})
+        .special_values()
+        .error("dtype is not supported: x is bool[2], needed a", [=](Device d) { op(zeros({2}, kBool, d)); });
+  };
+}
+
+// A binary op on broadcast inputs.
+Configure binary(Tensor (*op)(const Tensor&, const Tensor&), double (*reference)(double, double)) {
+  return [=](Suite& suite) {
+    suite.call([=](const Tensors& in) { return Tensors{op(in[0], in[1])}; })
+        .reference([=](const Refs& in) {
+          return Refs{elementwise(in, [=](const std::vector<double>& v) { return reference(v[0], v[1]); })};
+        })
+        .sample({{3, 5}, {3, 5}})
+        .sample({{3, 1}, {5}})
+        .sample({{}, {2, 7}})
+        .sample({{0, 4}, {1, 4}})
+        .sample({{1037}, {1}})
+        .special_values()
+        .error("shapes do not broadcast: a is f32[2,3], b is f32[2]", [=](Device d) {
+          op(zeros({2, 3}, kF32, d), zeros({2}, kF32, d));
+        });
+  };
+}
+Configure comparison(Tensor (*op)(const Tensor&, const Tensor&), double (*reference)(double, double)) {
+  return [=](Suite& suite) {
+    suite.with(binary(op, reference))
+        .dtypes(kAllDTypes)
+        .inputs({constant_in(0, 3), constant_in(0, 3)})
+        .output_dtype(kBool);
+  };
+}
+
+double sigmoid_f64(double x) { return 1 / (1 + std::exp(-x)); }
+double max_f64(double a, double b) { return std::isnan(a) || std::isnan(b) ? std::nan("") : std::max(a, b); }
+double min_f64(double a, double b) { return std::isnan(a) || std::isnan(b) ? std::nan("") : std::min(a, b); }
+
+OP_SUITE(add).with(binary(add, [](double a, double b) { return a + b; })).dtypes(kSigned);
+OP_SUITE(sub).with(binary(sub, [](double a, double b) { return a - b; })).dtypes(kSigned);
+OP_SUITE(mul).with(binary(mul, [](double a, double b) { return a * b; })).dtypes(kSigned);
+OP_SUITE(div)
+    .with(binary(div, [](double a, double b) { return a / b; }))
+    .inputs({uniform_in(-2, 2), uniform_in(0.5, 2)});
+OP_SUITE(pow)
+    .with(binary(pow, [](double a, double b) { return std::pow(a, b); }))
+    .inputs({uniform_in(0.3, 2), uniform_in(-2, 2)});
+OP_SUITE_VARIANT(pow, square)
+    .with(binary([](const Tensor& a, const Tensor& b) { return pow(a, 2.0) + b; },
+                 [](double a, double b) { return a * a + b; }))
+    .skip("errors", "the default entry has them");
+OP_SUITE(maximum).with(binary(maximum, max_f64)).dtypes(kSigned);
+OP_SUITE(minimum).with(binary(minimum, min_f64)).dtypes(kSigned);
+
+OP_SUITE(eq).with(comparison(eq, [](double a, double b) { return double(a == b); }));
+OP_SUITE(ne).with(comparison(ne, [](double a, double b) { return double(a != b); }));
+OP_SUITE(lt).with(comparison(lt, [](double a, double b) { return double(a < b); }));
+OP_SUITE(le).with(comparison(le, [](double a, double b) { return double(a <= b); }));
+OP_SUITE(gt).with(comparison(gt, [](double a, double b) { return double(a > b); }));
+OP_SUITE(ge).with(comparison(ge, [](double a, double b) { return double(a >= b); }));
+
+OP_SUITE(neg).with(unary(neg, [](double x) { return -x; })).dtypes(kSigned);
+OP_SUITE(abs).with(unary(abs, [](double x) { return std::fabs(x); })).dtypes(kSigned);
+OP_SUITE(exp).with(unary(exp, [](double x) { return std::exp(x); }));
+OP_SUITE(log).with(unary(log, [](double x) { return std::log(x); })).inputs({uniform_in(0.1, 3)});
+OP_SUITE(sqrt).with(unary(sqrt, [](double x) { return std::sqrt(x); })).inputs({uniform_in(0.1, 3)});
+OP_SUITE(rsqrt).with(unary(rsqrt, [](double x) { return 1 / std::sqrt(x); })).inputs({uniform_in(0.1, 3)});
+OP_SUITE(tanh).with(unary(tanh, [](double x) { return std::tanh(x); }));
+OP_SUITE(sigmoid).with(unary(sigmoid, sigmoid_f64));
+OP_SUITE(erf).with(unary(erf, [](double x) { return std::erf(x); }));
+OP_SUITE(relu).with(unary(relu, [](double x) { return x > 0 || std::isnan(x) ? x : 0.0; }));
+OP_SUITE(silu).with(unary(silu, [](double x) { return x * sigmoid_f64(x); }));
+OP_SUITE(gelu).with(unary([](const Tensor& x) { return gelu(x); },
+                          [](double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))); }));
+OP_SUITE_VARIANT(gelu, tanh)
+    .with(unary([](const Tensor& x) { return gelu(x, GeluKind::kTanh); },
+                [](double x) {
+                  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+                }));
+
+OP_SUITE(where)
+    .dtypes(kSigned)
+    .inputs({booleans()})
+    .call([](const Tensors& in) { return Tensors{where(in[0], in[1], in[2])}; })
+    .reference([](const Refs& in) {
+      return Refs{elementwise(in, [](const std::vector<double>& v) { return v[0] != 0 ? v[1] : v[2]; })};
+    })
+    .sample({{3, 5}, {3, 5}, {3, 5}})
+    .sample({{5}, {3, 1}, {}})
+    .sample({{0, 4}, {4}, {1}})
+    .special_values()
+    .error("condition must be bool: condition is f32[2]",
+           [](Device d) { where(zeros({2}, kF32, d), zeros({2}, kF32, d), zeros({2}, kF32, d)); });
+
+OP_SUITE(clamp)
+    .with(unary([](const Tensor& x) { return clamp(x, -1, 1); },
+                [](double x) { return std::isnan(x) ? x : std::min(std::max(x, -1.0), 1.0); }))
+    .dtypes(kSigned)
+    .error("low is 2, high is 1, needed low <= high", [](Device d) { clamp(zeros({2}, kF32, d), 2, 1); });
+
+Configure cast_to(DType dtype, double (*reference)(double)) {
+  return [=](Suite& suite) {
+    suite.with(unary([](const Tensor& x) { return x; }, reference))
+        .dtypes(kAllDTypes)
+        .inputs({uniform_in(0, 3)})
+        .call([=](const Tensors& in) { return Tensors{cast(in[0], dtype)}; })
+        .output_dtype(dtype);
+    suite.errors_.clear();
+    suite.error("needs a tensor, got an undefined one", [=](Device) { cast(Tensor(), dtype); });
+  };
+}
+OP_SUITE(cast).with(cast_to(kF64, [](double x) { return x; }));
+OP_SUITE_VARIANT(cast, f32)
+    .with(cast_to(kF32, [](double x) { return x; }))
+    .skip("grad", "rounding is not smooth")
+    .skip("gradgrad", "rounding is not smooth");
+OP_SUITE_VARIANT(cast, bf16).with(cast_to(kBF16, [](double x) { return x; })).with([](Suite& suite) {
+  for (DType dtype : {kF32, kF64, kF16}) suite.tolerance(dtype, 4e-3);  // bf16 keeps 8 bits
+  suite.skip("grad", "rounding is not smooth").skip("gradgrad", "rounding is not smooth");
+});
+OP_SUITE_VARIANT(cast, i32)
+    .with(cast_to(kI32, [](double x) { return std::trunc(x); }))
+    .with([](Suite& suite) {
+      suite.special_values_ = false;  // NaN and infinities have no integer value
+    });
+OP_SUITE_VARIANT(cast, bool).with(cast_to(kBool, [](double x) { return double(x != 0); }));
+
+// The writes go to a fresh tensor, so that the result can be compared.
+OP_SUITE(copy_)
+    .inputs({constant_in(-2, 2), constant_in(-2, 2)})
+    .call([](const Tensors& in) {
+      const Tensor x = zeros_like(in[0]);
+      copy_(x, in[1]);
+      return Tensors{x};
+    })
+    .reference([](const Refs& in) {
+      return Refs{elementwise(in, [](const std::vector<double>& v) { return v[1]; })};
+    })
+    .sample({{3, 5}, {3, 1}})
+    .sample({{0, 4}, {4}})
+    .error("source does not broadcast to x: x is f32[2], source is f32[3]",
+           [](Device d) { copy_(zeros({2}, kF32, d), zeros({3}, kF32, d)); });
+OP_SUITE(fill_)
+    .dtypes(kAllDTypes)
+    .inputs({constant_in(0, 1)})
+    .call([](const Tensors& in) {
+      const Tensor x = zeros_like(in[0]);
+      fill_(x, 1.0);
+      if (x.dim() == 2) fill_(slice(x, 1, 0, x.size(1), 2), 0.0);
+      return Tensors{x};
+    })
+    .reference([](const Refs& in) {
+      Ref out(in[0].shape, 1);
+      for_each_index(out.shape, [&](const Dims& i) {
+        if (i.rank() == 2 && i[1] % 2 == 0) out.at(i) = 0;
+      });
+      return Refs{out};
+    })
+    .sample({{3, 5}})
+    .sample({{0, 4}})
+    .sample({{1}})
+    .error("requires grad and recording is on", [](Device d) {
+      Tensor x = zeros({2}, kF32, d);
+      x.set_requires_grad(true);
+      fill_(x, 1);
+    });
+OP_SUITE(add_)
+    .dtypes(kSigned)
+    .inputs({constant_in(-2, 2), constant_in(-2, 2)})
+    .call([](const Tensors& in) {
+      const Tensor x = zeros_like(in[0]);
+      copy_(x, in[0]);
+      add_(x, in[1], 3);
+      return Tensors{x};
+    })
+    .reference([](const Refs& in) {
+      return Refs{elementwise(in, [](const std::vector<double>& v) { return v[0] + 3 * v[1]; })};
+    })
+    .sample({{3, 5}, {3, 5}})
+    .sample({{0, 4}, {0, 4}})
+    .sample({{1}, {1}})
+    .error("x is f32[2], other is f32[3], needed the same dtype and shape",
+           [](Device d) { add_(zeros({2}, kF32, d), zeros({3}, kF32, d)); });
+
+}  // namespace
+}  // namespace roux::testing
