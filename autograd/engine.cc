@@ -29,6 +29,7 @@ struct State {
   int dependencies = 0;                  // needed consumers that have not run yet
   bool needed = true;                    // a target or a leaf to accumulate into lies at or below it
   bool continues = false;                // one lies strictly below it
+  bool queued = false;                   // two roots may be outputs of one node
 };
 
 bool sole_owner(const Tensor& x) {
@@ -117,9 +118,11 @@ class Engine {
 
   void push(Node* node) {
     // Leaves (sequence 0) run as soon as they are complete: their buffers are not kept until the end.
+    State& state = states_[node];
+    if (state.queued) return;
+    state.queued = true;
     const uint64_t priority = node->is_leaf_node() ? ~uint64_t{0} : node->sequence;
-    if (!states_[node].targets.empty() || states_[node].continues || node->is_leaf_node())
-      ready_.push({priority, node});
+    if (!state.targets.empty() || state.continues || node->is_leaf_node()) ready_.push({priority, node});
   }
 
   void accumulate(const Edge& edge, Tensor grad) {

@@ -211,9 +211,9 @@ Tensor Tensor::to(DType dtype) const { return cast(*this, dtype); }
 
 void copy_(Tensor x, const Tensor& source) {
   common_device("copy_", {x, source});
-  const Shape shape = or_throw(broadcast_shapes(x.shape(), source.shape()), "copy_");
-  ROUX_CHECK(shape == x.shape()) << "copy_: source does not broadcast to x: x is " << x.spec()
-                                 << ", source is " << source.spec();
+  const absl::StatusOr<Shape> shape = broadcast_shapes(x.shape(), source.shape());
+  ROUX_CHECK(shape.ok() && *shape == x.shape())
+      << "copy_: source does not broadcast to x: x is " << x.spec() << ", source is " << source.spec();
   note_write(x, "copy_");
   cast_kernels.run(source, source, x);
 }

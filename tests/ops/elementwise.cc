@@ -134,6 +134,7 @@ Configure cast_to(DType dtype, double (*reference)(double)) {
 OP_SUITE(cast).with(cast_to(kF64, [](double x) { return x; }));
 OP_SUITE_VARIANT(cast, f32)
     .with(cast_to(kF32, [](double x) { return x; }))
+    .tolerance(kF64, 1e-7)
     .skip("grad", "rounding is not smooth")
     .skip("gradgrad", "rounding is not smooth");
 OP_SUITE_VARIANT(cast, bf16).with(cast_to(kBF16, [](double x) { return x; })).with([](Suite& suite) {
