@@ -15,7 +15,10 @@ More libraries and tests of a recipe are plain cc_library and cc_test beside it.
 """
 
 # What fills the tables of kernels and gradients: linked into each program, included by none.
-TABLE_FILLERS = ["//tensor/cpu"]
+TABLE_FILLERS = [
+    "//autograd/rules",
+    "//tensor/cpu",
+]
 
 def recipe(
         name,
