@@ -85,7 +85,7 @@ template <class Saved>
 void record_rule(const void* rule, const char* op, absl::Span<const TensorRef> inputs,
                  absl::Span<Tensor* const> outputs, Saved&& saved) {
   const auto* typed = static_cast<const GradRule<Saved>*>(rule);
-  auto node = make_intrusive<RuleNode<Saved>>(op, typed, std::move(saved));
+  auto node = make_intrusive<RuleNode<Saved>>(op, typed, std::forward<Saved>(saved));
   if (typed->fused()) node->save_inputs(inputs);
   connect(node, inputs, outputs);
 }
