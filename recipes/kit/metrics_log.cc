@@ -13,10 +13,16 @@ MetricsLog::~MetricsLog() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-absl::Status MetricsLog::open(const std::string& path) {
+absl::Status MetricsLog::open(const std::string& path, bool append) {
   path_ = path;
-  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  return fd_ >= 0 ? absl::OkStatus() : errno_status("cannot create", path, errno);
+  bool cut = false;
+  if (append) {
+    const absl::StatusOr<std::string> earlier = read_file(path);
+    cut = earlier.ok() && !earlier->empty() && earlier->back() != '\n';
+  }
+  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0644);
+  if (fd_ < 0) return errno_status("cannot create", path, errno);
+  return cut ? write_fully(fd_, "\n", path) : absl::OkStatus();
 }
 
 size_t MetricsLog::add_segment() {

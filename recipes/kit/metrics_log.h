@@ -23,8 +23,9 @@ class MetricsLog {
   MetricsLog& operator=(const MetricsLog&) = delete;
   ~MetricsLog();
 
-  // Starts an empty file. Without open() lines are kept in memory only.
-  absl::Status open(const std::string& path);
+  // Starts an empty file, or goes on after the last whole or cut line of an existing one (`append`). Without
+  // open() lines are kept in memory only.
+  absl::Status open(const std::string& path, bool append = false);
   // A new segment after all others; its index.
   size_t add_segment();
   // `lines` end with '\n'.

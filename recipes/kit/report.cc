@@ -1,5 +1,6 @@
 #include "recipes/kit/report.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -194,7 +195,8 @@ std::vector<Chart> metric_charts(const std::string& metrics) {
       size_t at = 0;
       while (at < charts.size() && charts[at].first != item.key()) ++at;
       if (at == charts.size()) {
-        const std::string title = absl::StrReplaceAll(item.key(), {{"_", " "}});
+        const std::string title =
+            item.key() == "lr" ? "learning rate" : absl::StrReplaceAll(item.key(), {{"_", " "}});
         charts.push_back({item.key(), Chart{title, "step", title, {}}});
       }
       Chart& chart = charts[at].second;
@@ -205,6 +207,10 @@ std::vector<Chart> metric_charts(const std::string& metrics) {
       series.y.push_back(item.value().get<double>());
     }
   }
+  // Losses are what a reader looks for first.
+  std::stable_partition(charts.begin(), charts.end(), [](const std::pair<std::string, Chart>& chart) {
+    return absl::StrContains(chart.first, "loss");
+  });
   std::vector<Chart> result;
   for (auto& chart : charts) result.push_back(std::move(chart.second));
   return result;

@@ -10,13 +10,14 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "nlohmann/json.hpp"
 #include "recipes/kit/atomic_file.h"
+#include "recipes/kit/config_file.h"
 #include "recipes/kit/interrupt.h"
 #include "recipes/kit/json.h"
 #include "recipes/kit/machine.h"
 #include "recipes/kit/report.h"
 #include "tensor/error.h"
+#include "tensor/parallel.h"
 
 namespace roux::kit {
 namespace {
@@ -45,15 +46,15 @@ absl::Status Run::open_files() {
   directory_ = std::make_unique<OutputDirectory>(std::move(directory));
   if (setup_.options.resume) {
     ROUX_ASSIGN_OR_RETURN(const std::string earlier, read_file(path("config.json")));
-    ROUX_RETURN_IF_ERROR(check_same_settings(earlier));
+    ROUX_RETURN_IF_ERROR(check_same_run(earlier, config_text(), out_));
   } else {
-    ROUX_RETURN_IF_ERROR(write_config());
+    ROUX_RETURN_IF_ERROR(write_file_atomically(path("config.json"), config_text()));
   }
   ROUX_RETURN_IF_ERROR(metrics_.open(path("metrics.jsonl")));
-  return timings_.open(path("timings.jsonl"));
+  return timings_.open(path("timings.jsonl"), setup_.options.resume);
 }
 
-absl::Status Run::write_config() const {
+std::string Run::config_text() const {
   const Machine machine = this_machine();
   const Options& options = setup_.options;
   JsonObject where;
@@ -68,31 +69,7 @@ absl::Status Run::write_config() const {
   config.add_raw("settings", setup_.settings.empty() ? "{}" : setup_.settings);
   config.add_raw("commit", commit.empty() ? "null" : to_json(commit));
   config.add("date", utc_date()).add_raw("machine", where.text());
-  return write_file_atomically(path("config.json"), config.text(JsonObject::kPretty) + "\n");
-}
-
-absl::Status Run::check_same_settings(const std::string& text) const {
-  const auto earlier = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!earlier.is_object())
-    return absl::DataLossError(absl::StrCat(path("config.json"), ": not a JSON object"));
-  const auto now = nlohmann::json::parse(setup_.settings.empty() ? "{}" : setup_.settings, nullptr, false);
-  const auto differs = [&](const std::string& name, const nlohmann::json& was, const nlohmann::json& is) {
-    return absl::FailedPreconditionError(absl::StrCat("cannot resume ", out_, ": it was run with ", name, "=",
-                                                      was.dump(), ", now ", name, "=", is.dump()));
-  };
-  const std::pair<const char*, nlohmann::json> fields[] = {
-      {"recipe", setup_.info.slug},      {"preset", setup_.options.preset}, {"seeds", seeds_},
-      {"device", setup_.options.device}, {"model", setup_.options.model},   {"data", setup_.options.data}};
-  for (const auto& field : fields) {
-    const nlohmann::json was = earlier.value(field.first, nlohmann::json());
-    if (was != field.second) return differs(field.first, was, field.second);
-  }
-  const nlohmann::json was = earlier.value("settings", nlohmann::json::object());
-  for (const auto& item : now.items()) {
-    const nlohmann::json old = was.value(item.key(), nlohmann::json());
-    if (old != item.value()) return differs(item.key(), old, item.value());
-  }
-  return absl::OkStatus();
+  return config.text(JsonObject::kPretty) + "\n";
 }
 
 bool Run::interrupted() const { return interrupt_requested() || stopping_; }
@@ -130,13 +107,15 @@ absl::StatusOr<std::vector<std::vector<double>>> Run::side_by_side(const std::ve
     segments.push_back(metrics_.add_segment());
   }
   root_segment_ = metrics_.add_segment();
-  if (threads == 0) threads = setup_.options.threads > 0 ? setup_.options.threads : this_machine().cores;
-  threads = std::clamp<int>(threads, 1, static_cast<int>(std::max<size_t>(names.size(), 1)));
+  const int width = num_threads();
+  threads =
+      std::clamp<int>(threads == 0 ? width : threads, 1, static_cast<int>(std::max<size_t>(names.size(), 1)));
 
   std::vector<absl::StatusOr<std::vector<double>>> results(names.size(), absl::CancelledError("interrupted"));
   std::vector<std::exception_ptr> thrown(names.size());
   std::atomic<size_t> next{0};
   const auto work = [&] {
+    set_num_threads(std::max(1, width / threads));  // thread-local; results do not depend on it
     for (size_t i = next++; i < names.size(); i = next++) {
       if (interrupted()) continue;
       try {
@@ -150,6 +129,7 @@ absl::StatusOr<std::vector<std::vector<double>>> Run::side_by_side(const std::ve
   std::vector<std::thread> helpers;
   for (int i = 1; i < threads; ++i) helpers.emplace_back(work);
   work();
+  set_num_threads(width);
   for (std::thread& helper : helpers) helper.join();
 
   const absl::Status flushed = metrics_.flush();

@@ -54,8 +54,8 @@ struct RunSetup {
   RecipeInfo info;
   Options options;
   PresetInfo preset;
-  std::string settings;  // the recipe's Config as a JSON object
-  std::string resume_command;
+  int preset_index = 0;
+  std::string settings;            // the recipe's Config as a JSON object
   double checkpoint_seconds = 60;  // between two checkpoints of a part
   bool quiet = false;              // no progress on stderr, nothing on stdout (tests)
 };
@@ -84,7 +84,7 @@ class Run {
   void set_peak_flops(double flops) { peak_flops_ = flops; }
 
   absl::StatusOr<std::vector<double>> part(const std::string& name, const PartFunction& function);
-  // Runs independent parts on up to `threads` threads (0: --threads, else one a core); results in the order
+  // Runs independent parts on up to `threads` threads (0: as many as parallel_for has); results in the order
   // of `names`. Files do not depend on the threads. `function` must only touch its own part's data.
   absl::StatusOr<std::vector<std::vector<double>>> side_by_side(const std::vector<std::string>& names,
                                                                 const PartFunction& function,
@@ -118,8 +118,7 @@ class Run {
   friend class Part;
   explicit Run(RunSetup setup);
   absl::Status open_files();
-  absl::Status write_config() const;
-  absl::Status check_same_settings(const std::string& text) const;
+  std::string config_text() const;
   absl::StatusOr<std::vector<double>> run_part(const std::string& name, size_t segment,
                                                const PartFunction& function);
   absl::Status check_part_name(const std::string& name);

@@ -22,7 +22,7 @@ std::string fresh_directory() {
   return path;
 }
 
-RunSetup setup(const std::string& out, bool resume = false) {
+RunSetup setup(const std::string& out, bool resume = false, double checkpoint_seconds = 1000) {
   RunSetup s;
   s.info = {"toy", "A Toy", "", "", ""};
   s.options.preset = "smoke";
@@ -30,7 +30,7 @@ RunSetup setup(const std::string& out, bool resume = false) {
   s.options.resume = resume;
   s.preset = {"smoke", "", 0, 3};
   s.settings = R"({"steps":20,"lr":0.5})";
-  s.checkpoint_seconds = 0;  // after every step
+  s.checkpoint_seconds = checkpoint_seconds;
   s.quiet = true;
   return s;
 }
@@ -41,7 +41,7 @@ class RunTest : public testing::Test {
   void TearDown() override { set_interrupt_requested(false); }
 };
 
-constexpr int64_t kSteps = 20;
+constexpr int64_t kSteps = 8;
 
 // Adds up steps; presses Ctrl-C in step `stop_at` of the part `stop_in`.
 PartFunction counting(const std::string& stop_in = "", int64_t stop_at = -1) {
@@ -53,7 +53,7 @@ PartFunction counting(const std::string& stop_in = "", int64_t stop_at = -1) {
     }
     for (int64_t step = part.start_step() + 1; step <= kSteps; ++step) {
       sum += std::sqrt(static_cast<double>(step));
-      if (step % 5 == 0) part.metric("validation_loss", step, sum / 3);
+      if (step % 3 == 0) part.metric("validation_loss", step, sum / 3);
       if (part.name() == stop_in && step == stop_at) set_interrupt_requested(true);
       ROUX_RETURN_IF_ERROR(part.step({.step = step, .steps = kSteps, .loss = sum, .lr = 0.1},
                                      [&](CheckpointWriter& w) { w.add_numbers("sum", {sum}); }));
@@ -110,8 +110,8 @@ TEST_F(RunTest, ThreadsDoNotChangeTheFiles) {
 TEST_F(RunTest, ResumedRunEqualsUninterruptedWhereverItStopped) {
   const std::string whole = fresh_directory();
   ASSERT_TRUE(run_recipe(setup(whole), counting()).ok());
-  for (const std::string part : {"first", "a/seed1", "a/seed3"}) {
-    for (const int64_t step : {1, 7, 20}) {
+  for (const std::string part : {"first", "a/seed2"}) {
+    for (const int64_t step : {1, 5, 8}) {
       for (const int threads : {1, 2}) {
         SCOPED_TRACE(absl::StrCat(part, " step ", step, ", threads ", threads));
         const std::string out = fresh_directory();
@@ -125,6 +125,17 @@ TEST_F(RunTest, ResumedRunEqualsUninterruptedWhereverItStopped) {
       }
     }
   }
+}
+
+TEST_F(RunTest, TimingsGoOnAfterACutLine) {
+  const std::string out = fresh_directory();
+  ASSERT_FALSE(run_recipe(setup(out), counting("first", 5)).ok());
+  set_interrupt_requested(false);
+  const std::string before = *read_file(out + "/timings.jsonl");
+  ASSERT_TRUE(write_file_atomically(out + "/timings.jsonl", before + "{\"part\":\"fi").ok());
+  ASSERT_TRUE(run_recipe(setup(out, true), counting()).ok());
+  EXPECT_TRUE(absl::StartsWith(*read_file(out + "/timings.jsonl"),
+                               before + "{\"part\":\"fi\n{\"part\":\"first\",\"step\":6,"));
 }
 
 TEST_F(RunTest, FinishedPartsDoNotRunAgain) {
@@ -141,18 +152,18 @@ TEST_F(RunTest, FinishedPartsDoNotRunAgain) {
 TEST_F(RunTest, DamagedNewestCheckpointGoesBackOne) {
   const std::string whole = fresh_directory(), out = fresh_directory();
   ASSERT_TRUE(run_recipe(setup(whole), counting()).ok());
-  ASSERT_FALSE(run_recipe(setup(out), counting("first", 9)).ok());
+  ASSERT_FALSE(run_recipe(setup(out, false, 0), counting("first", 6)).ok());
   set_interrupt_requested(false);
   const CheckpointStore store(out + "/checkpoints/first");
-  ASSERT_EQ(store.steps(), (std::vector<int64_t>{8, 9}));
-  ASSERT_TRUE(write_file_atomically(store.path_of(9), "ROUXCKPT").ok());
+  ASSERT_EQ(store.steps(), (std::vector<int64_t>{5, 6}));
+  ASSERT_TRUE(write_file_atomically(store.path_of(6), "ROUXCKPT").ok());
   int64_t started = -1;
   const PartFunction function = counting();
   ASSERT_TRUE(run_recipe(setup(out, true), [&](Part& part) {
                 if (part.name() == "first") started = part.start_step();
                 return function(part);
               }).ok());
-  EXPECT_EQ(started, 8);
+  EXPECT_EQ(started, 5);
   EXPECT_EQ(*read_file(out + "/metrics.jsonl"), *read_file(whole + "/metrics.jsonl"));
 }
 
@@ -181,12 +192,14 @@ TEST_F(RunTest, OtherSettingsCannotResume) {
 
 TEST_F(RunTest, NonFiniteLossStopsWithStepOpAndCheckpoint) {
   const std::string out = fresh_directory();
-  const absl::Status status = run_recipe(setup(out), [](Part& part) -> absl::StatusOr<std::vector<double>> {
-    const SaveFunction save = [](CheckpointWriter& w) { w.add("x", "1"); };
-    ROUX_RETURN_IF_ERROR(part.step({.step = 1, .steps = 3, .loss = 2.5}, save));
-    ROUX_RETURN_IF_ERROR(part.step({.step = 2, .steps = 3, .loss = std::nan(""), .nonfinite = "log"}, save));
-    return std::vector<double>{};
-  });
+  const absl::Status status =
+      run_recipe(setup(out, false, 0), [](Part& part) -> absl::StatusOr<std::vector<double>> {
+        const SaveFunction save = [](CheckpointWriter& w) { w.add("x", "1"); };
+        ROUX_RETURN_IF_ERROR(part.step({.step = 1, .steps = 3, .loss = 2.5}, save));
+        ROUX_RETURN_IF_ERROR(
+            part.step({.step = 2, .steps = 3, .loss = std::nan(""), .nonfinite = "log"}, save));
+        return std::vector<double>{};
+      });
   EXPECT_EQ(status.message(),
             absl::StrCat("first: step 2: the loss is nan, first made by log; last good checkpoint: ", out,
                          "/checkpoints/first/step-000000000001.ckpt"));

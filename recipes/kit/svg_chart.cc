@@ -130,7 +130,7 @@ std::vector<double> axis_ticks(double low, double high, int count) {
   // Multiples of the step as integers, so that 0 is 0 and 0.3 is not 0.30000000000000004 apart from the last
   // rounding.
   for (double k = std::ceil(low / step - 1e-9); k * step <= high + step * 1e-9; ++k)
-    ticks.push_back(k * step);
+    ticks.push_back(k * step + 0.0);  // never -0
   return ticks;
 }
 

@@ -126,6 +126,7 @@ TEST(AxisTicks, AreRoundAndInside) {
   const std::vector<double> ticks = axis_ticks(2.61, 5.7, 5);
   EXPECT_EQ(ticks, (std::vector<double>{3, 4, 5}));
   EXPECT_EQ(axis_ticks(1, 1, 5).size(), 1u);
+  EXPECT_FALSE(std::signbit(axis_ticks(-0.05, 3, 3)[0]));
 }
 
 TEST(SvgChart, SeedsShareOneLegendEntryAndLongLinesAreThinned) {

@@ -95,6 +95,17 @@ TEST(ToyProcess, MistakesAreOneLineAndExitOne) {
   }
 }
 
+TEST(ToyProcess, TraceIsWrittenAndItsPathIsCheckedFirst) {
+  Toy toy;
+  const std::string trace = toy.out + ".json";
+  EXPECT_EQ(toy.run({"--preset=smoke", "--trace=" + trace}), 0);
+  const std::string text = *read_file(trace);
+  EXPECT_TRUE(absl::StrContains(text, "{\"name\":\"toy_step\",\"ph\":\"X\",\"pid\":1,\"tid\":"))
+      << text.substr(0, 200);
+  EXPECT_EQ(toy.run({"--preset=smoke", "--trace=/no/such/folder/t.json"}), 1);
+  EXPECT_TRUE(absl::StrContains(toy.error(), "/no/such/folder/t.json")) << toy.error();
+}
+
 TEST(ToyProcess, UnwritableOutIsSaidFirst) {
   Toy toy;
   toy.out = "/proc/nowhere";

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/main.h"
 #include "tensor/error.h"
+#include "tensor/profiler.h"
 
 namespace roux::kit {
 namespace {
@@ -47,6 +48,7 @@ absl::StatusOr<std::vector<double>> descend(const Config& config, double lr, uin
   }
   double loss = 0;
   for (int64_t step = part.start_step(); step < config.steps;) {
+    ROUX_TRACE_SCOPE("toy_step");
     const double gradient = 2 * x + config.noise * noise_at(seed, step);
     x -= lr * gradient;
     loss = x * x;

@@ -93,7 +93,43 @@ def least_squares():
          "R^2, MAPE, mean relative error, mean squared error")
 
 
-SECTIONS = [correlations, intervals, distributions, least_squares]
+def linear_models():
+    import statsmodels.api as sm
+    from sklearn.linear_model import Ridge
+    rng = np.random.default_rng(4)
+    x = np.round(rng.normal(size=(25, 3)), 3)
+    y = np.round(2 + x @ np.array([0.7, 0.0, -1.2]) + rng.normal(size=25), 3)
+    emit("kOlsX", x, "row-major [25, 3]")
+    emit("kOlsY", y)
+    for name, design in (("kOls", sm.add_constant(x)), ("kOlsPlain", x)):
+        fit = sm.OLS(y, design).fit()
+        emit(name, np.c_[fit.params, fit.bse, fit.tvalues, fit.pvalues, fit.conf_int(0.05)],
+             "per coefficient: value, standard error, t, p, low, high")
+        emit(name + "Model", [fit.rsquared, fit.rsquared_adj, fit.fvalue, fit.f_pvalue, fit.ssr],
+             "R^2, adjusted R^2, F, p, residual sum")
+    small = sm.OLS(y, sm.add_constant(x[:, :1])).fit()
+    emit("kNestedF", sm.OLS(y, sm.add_constant(x)).fit().compare_f_test(small)[:2], "all three against the first: F, p")
+    for name, flag in (("kRidge", True), ("kRidgePlain", False)):
+        fit = Ridge(alpha=2.5, fit_intercept=flag, solver="cholesky").fit(x, y)
+        emit(name, [fit.intercept_, *fit.coef_], "penalty 2.5: intercept, weights")
+
+
+def resampling():
+    rng = np.random.default_rng(5)
+    d = np.round(rng.normal(0.4, 1, size=11), 2)
+    a = np.round(rng.normal(0.0, 1, size=7), 2)
+    b = np.round(rng.normal(1.0, 1, size=9), 2)
+    emit("kFlip", d)
+    emit("kPermA", a)
+    emit("kPermB", b)
+    emit("kFlipTest", [d.mean(), stats.permutation_test((d,), np.mean, permutation_type="samples",
+                                                        n_resamples=np.inf).pvalue], "mean, exact p")
+    mean_difference = lambda u, v: np.mean(u) - np.mean(v)
+    exact = stats.permutation_test((a, b), mean_difference, n_resamples=np.inf)
+    emit("kPermTest", [exact.statistic, exact.pvalue], "mean a - mean b, exact p")
+
+
+SECTIONS = [correlations, intervals, distributions, least_squares, linear_models, resampling]
 
 
 def main():

@@ -1,78 +1,104 @@
 #include "recipes/kit/stats/nnls.h"
 
-#include <Eigen/QR>
+#include <algorithm>
+#include <cmath>
 
 #include "recipes/kit/stats/check.h"
+#include "recipes/kit/stats/linear_algebra.h"
 #include "tensor/error.h"
 
 namespace roux::stats {
 namespace {
 
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Vector = std::vector<double>;
 
 // Least squares on the columns with passive[j], zero elsewhere.
-Eigen::VectorXd solve_passive(const Eigen::MatrixXd& a, const Eigen::VectorXd& b,
-                              const std::vector<bool>& passive) {
-  std::vector<int64_t> columns;
-  for (int64_t j = 0; j < a.cols(); ++j) {
-    if (passive[j]) columns.push_back(j);
+Vector solve_passive(const Matrix& a, std::span<const double> b, const std::vector<bool>& passive) {
+  const auto count = std::count(passive.begin(), passive.end(), true);
+  Vector x(a.cols, 0.0);
+  if (count == 0) return x;
+  Matrix part(a.rows, count);
+  for (int64_t i = 0; i < a.rows; ++i) {
+    int64_t k = 0;
+    for (int64_t j = 0; j < a.cols; ++j) {
+      if (passive[j]) part(i, k++) = a(i, j);
+    }
   }
-  Eigen::MatrixXd part(a.rows(), static_cast<Eigen::Index>(columns.size()));
-  for (size_t k = 0; k < columns.size(); ++k) part.col(static_cast<Eigen::Index>(k)) = a.col(columns[k]);
-  const Eigen::VectorXd z = part.colPivHouseholderQr().solve(b);
-  Eigen::VectorXd x = Eigen::VectorXd::Zero(a.cols());
-  for (size_t k = 0; k < columns.size(); ++k) x[columns[k]] = z[static_cast<Eigen::Index>(k)];
+  const Vector z = least_squares(part, b).x;
+  int64_t k = 0;
+  for (int64_t j = 0; j < a.cols; ++j) {
+    if (passive[j]) x[j] = z[k++];
+  }
   return x;
+}
+
+// A'(b - A x): what each column could still gain.
+Vector gains(const Matrix& a, std::span<const double> b, const Vector& x) {
+  Vector gain(a.cols, 0.0);
+  for (int64_t i = 0; i < a.rows; ++i) {
+    double residual = b[i];
+    for (int64_t j = 0; j < a.cols; ++j) residual -= a(i, j) * x[j];
+    for (int64_t j = 0; j < a.cols; ++j) gain[j] += a(i, j) * residual;
+  }
+  return gain;
+}
+
+// Rounding scale of the gains: below it a column's gain cannot be told from 0.
+double gain_tolerance(const Matrix& a, std::span<const double> b) {
+  double largest = 0;
+  double size = 0;
+  for (double v : a.values) largest = std::max(largest, std::abs(v));
+  for (double v : b) size += std::abs(v);
+  return 1e-13 * largest * size;
+}
+
+// Moves x towards the least-squares solution of its passive columns as far as all stay >= 0; columns that
+// block go back to 0 and are no longer passive. Repeats until nothing blocks.
+void walk_to_feasible(const Matrix& a, std::span<const double> b, std::vector<bool>& passive, Vector& x,
+                      Vector z) {
+  while (true) {
+    double step = 1;
+    for (int64_t j = 0; j < a.cols; ++j) {
+      if (passive[j] && z[j] <= 0) step = std::min(step, x[j] / (x[j] - z[j]));
+    }
+    if (step >= 1) {
+      x = std::move(z);
+      return;
+    }
+    for (int64_t j = 0; j < a.cols; ++j) {
+      if (passive[j] && z[j] <= 0 && x[j] / (x[j] - z[j]) <= step) {
+        passive[j] = false;
+        x[j] = z[j] = 0;
+      }
+      x[j] += step * (z[j] - x[j]);
+    }
+    z = solve_passive(a, b, passive);
+  }
 }
 
 }  // namespace
 
-std::vector<double> nnls(const Matrix& matrix, std::span<const double> rhs) {
-  ROUX_CHECK(matrix.rows == static_cast<int64_t>(rhs.size()))
-      << "nnls: rows differ: a is f64[" << matrix.rows << "," << matrix.cols << "], b has " << rhs.size()
-      << " values";
-  check_sample(matrix.values, 1, "nnls");
-  check_sample(rhs, 1, "nnls");
-  const Eigen::MatrixXd a = Eigen::Map<const RowMajor>(matrix.values.data(), matrix.rows, matrix.cols);
-  const Eigen::VectorXd b = Eigen::Map<const Eigen::VectorXd>(rhs.data(), matrix.rows);
-
-  std::vector<bool> passive(matrix.cols, false);
-  Eigen::VectorXd x = Eigen::VectorXd::Zero(matrix.cols);
-  // Rounding scale of the gradient: below it a column's gain cannot be told from 0.
-  const double tolerance = 1e-13 * a.cwiseAbs().maxCoeff() * b.cwiseAbs().sum();
-  for (int64_t outer = 0; outer < 3 * matrix.cols + 10; ++outer) {
-    const Eigen::VectorXd gain = a.transpose() * (b - a * x);
+std::vector<double> nnls(const Matrix& a, std::span<const double> b) {
+  ROUX_CHECK(a.rows == static_cast<int64_t>(b.size()))
+      << "nnls: rows differ: a is f64[" << a.rows << "," << a.cols << "], b has " << b.size() << " values";
+  check_sample(a.values, 1, "nnls");
+  check_sample(b, 1, "nnls");
+  const double tolerance = gain_tolerance(a, b);
+  std::vector<bool> passive(a.cols, false);
+  Vector x(a.cols, 0.0);
+  for (int64_t outer = 0; outer < 3 * a.cols + 10; ++outer) {
+    const Vector gain = gains(a, b, x);
     int64_t entering = -1;
-    for (int64_t j = 0; j < matrix.cols; ++j) {
+    for (int64_t j = 0; j < a.cols; ++j) {
       if (!passive[j] && gain[j] > tolerance && (entering < 0 || gain[j] > gain[entering])) entering = j;
     }
     if (entering < 0) break;
     passive[entering] = true;
-    Eigen::VectorXd z = solve_passive(a, b, passive);
-    if (z[entering] <= 0) {  // linear dependence up to rounding: the column brings nothing
-      passive[entering] = false;
-      break;
-    }
-    while (true) {
-      double step = 1;
-      for (int64_t j = 0; j < matrix.cols; ++j) {
-        if (passive[j] && z[j] <= 0) step = std::min(step, x[j] / (x[j] - z[j]));
-      }
-      if (step >= 1) {
-        x = z;
-        break;
-      }
-      for (int64_t j = 0; j < matrix.cols; ++j) {  // the blocking columns go back to 0, exactly
-        if (passive[j] && z[j] <= 0 && x[j] / (x[j] - z[j]) <= step) {
-          passive[j] = false;
-          x[j] = z[j] = 0;
-        }
-      }
-      x += step * (z - x);
-      z = solve_passive(a, b, passive);
-    }
+    Vector z = solve_passive(a, b, passive);
+    if (z[entering] <= 0) break;  // linear dependence up to rounding: the column brings nothing
+    walk_to_feasible(a, b, passive, x, std::move(z));
   }
-  return {x.data(), x.data() + x.size()};
+  return x;
 }
 
 }  // namespace roux::stats

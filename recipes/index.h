@@ -1,0 +1,33 @@
+// The one table of papers (papers.tsv) and what is made from it: the listing of `bazel run //recipes:index`
+// and recipes/README.md.
+#ifndef ROUX_RECIPES_INDEX_H_
+#define ROUX_RECIPES_INDEX_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace roux::kit {
+
+struct Paper {
+  std::string slug;  // folder and target: recipes/<slug>, //recipes/<slug>
+  std::string title;
+  std::string arxiv;  // identifier, may be empty
+  bool available = false;
+};
+
+// Rows of papers.tsv, in its order. InvalidArgument, with path and line, for a row that is not four fields, a
+// state that is neither planned nor available, a slug that is no folder name, or slugs that are not
+// ascending.
+absl::StatusOr<std::vector<Paper>> parse_papers(const std::string& text, const std::string& path);
+
+// Slug, state and title, one paper a line.
+std::string index_listing(const std::vector<Paper>& papers);
+
+// recipes/README.md.
+std::string index_readme(const std::vector<Paper>& papers);
+
+}  // namespace roux::kit
+
+#endif  // ROUX_RECIPES_INDEX_H_

@@ -1,0 +1,39 @@
+// The code that README.md shows is code of toy_recipe.cc, and the headers it lists exist.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "recipes/kit/atomic_file.h"
+#include "recipes/kit/data/runfiles.h"
+
+namespace roux::kit {
+namespace {
+
+std::string text_of(const char* name) { return *read_file(*find_runfile(std::string("recipes/kit/") + name)); }
+
+TEST(Readme, CodeIsThatOfTheToyRecipe) {
+  const std::string source = text_of("toy_recipe.cc");
+  const std::vector<std::string> pieces = absl::StrSplit(text_of("README.md"), "```");
+  int blocks = 0;
+  for (size_t i = 1; i < pieces.size(); i += 2) {
+    if (!absl::StartsWith(pieces[i], "cpp\n")) continue;
+    ++blocks;
+    EXPECT_TRUE(absl::StrContains(source, pieces[i].substr(4))) << pieces[i];
+  }
+  EXPECT_GE(blocks, 5);
+}
+
+TEST(Readme, ListsEveryHeader) {
+  const std::string readme = text_of("README.md");
+  const auto folder = std::filesystem::canonical(*find_runfile("recipes/kit/README.md")).parent_path();
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".h") continue;
+    const std::string name = entry.path().filename();
+    EXPECT_TRUE(absl::StrContains(readme, "`" + name + "`")) << name;
+  }
+}
+
+}  // namespace
+}  // namespace roux::kit
