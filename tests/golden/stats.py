@@ -129,7 +129,135 @@ def resampling():
     emit("kPermTest", [exact.statistic, exact.pvalue], "mean a - mean b, exact p")
 
 
-SECTIONS = [correlations, intervals, distributions, least_squares, linear_models, resampling]
+def hypothesis_tests():
+    from statsmodels.stats.contingency_tables import mcnemar
+    from statsmodels.stats.multitest import multipletests
+    rng = np.random.default_rng(6)
+    d = np.round(rng.normal(0.4, 1, size=18), 3)
+    tied = np.round(2 * np.append(d, [0, 0, 0.1])) / 2
+    long = np.round(rng.normal(0.1, 1, size=80), 3)
+    rows = [stats.wilcoxon(d, method="exact"), stats.wilcoxon(tied, method="asymptotic", correction=False),
+            stats.wilcoxon(long, method="asymptotic", correction=False)]
+    emit("kWilcoxonX", d)
+    emit("kWilcoxonLong", long)
+    emit("kWilcoxon", [[r.statistic, r.pvalue] for r in rows],
+         "as is (exact); with 0, 0, 0.1 appended, to halves; the long sample")
+    a, b = np.round(rng.normal(0, 1, size=14), 1), np.round(rng.normal(0.7, 1.4, size=19), 1)
+    emit("kTwoA", a)
+    emit("kTwoB", b)
+    u = stats.mannwhitneyu(a, b, method="asymptotic", use_continuity=True)
+    welch = stats.ttest_ind(a, b, equal_var=False)
+    emit("kMannWhitney", [u.statistic, u.pvalue])
+    emit("kWelchTest", [welch.statistic, welch.pvalue])
+    rows = []
+    for first, second in ((3, 12), (0, 5), (7, 7), (40, 61)):
+        for exact in (True, False):
+            m = mcnemar([[50, first], [second, 60]], exact=exact, correction=True)
+            rows.append([m.statistic, m.pvalue])
+    emit("kMcnemar", rows, "(3,12), (0,5), (7,7), (40,61): exact, then chi-square")
+    cases = [(3, 10, 0.5), (0, 7, 0.2), (9, 10, 0.31), (55, 100, 0.5), (430, 1000, 0.4), (2, 400, 0.03), (7, 7, 0.9)]
+    emit("kBinomialTest", [stats.binomtest(k, n, p).pvalue for k, n, p in cases],
+         "(3,10,.5), (0,7,.2), (9,10,.31), (55,100,.5), (430,1000,.4), (2,400,.03), (7,7,.9)")
+    observed, expected = np.array([16.0, 18, 16, 14, 12, 12]), np.array([16.0, 16, 16, 16, 16, 8])
+    emit("kChiSquare", stats.chisquare(observed, expected))
+    tables = [np.array([[10, 20, 30], [6, 9, 17]]), np.array([[12, 5], [3, 11]])]
+    emit("kIndependence", [list(stats.chi2_contingency(t, correction=c)[:2]) for t in tables for c in (True, False)],
+         "[[10,20,30],[6,9,17]] and [[12,5],[3,11]], with and without Yates")
+    x = np.round(rng.normal(0.2, 1.1, size=30), 4)
+    y = np.round(rng.normal(-0.3, 1, size=45), 4)
+    emit("kKsX", x)
+    emit("kKsY", y)
+    emit("kKsOne", [[r.statistic, r.pvalue] for r in (stats.kstest(x, "norm", method="exact"),
+                                                      stats.kstest(x[:5], "norm", method="exact"),
+                                                      stats.kstest(x + 0.6, "norm", method="exact"))],
+         "standard normal: all, first 5, all plus 0.6")
+    emit("kKsTwo", [[r.statistic, r.pvalue] for r in (stats.ks_2samp(x, y, method="exact"),
+                                                      stats.ks_2samp(x, y[:7], method="exact"),
+                                                      stats.ks_2samp(x, y[:30], method="exact"))],
+         "x against y, its first 7, its first 30")
+    p = np.array([0.04, 0.001, 0.2, 0.03, 0.03, 0.7, 0.0004])
+    emit("kManyP", p)
+    emit("kHolm", multipletests(p, method="holm")[1])
+    emit("kBenjaminiHochberg", multipletests(p, method="fdr_bh")[1])
+
+
+def logistic():
+    import statsmodels.api as sm
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+    rng = np.random.default_rng(7)
+    x = np.round(rng.normal(size=(60, 4)), 3)
+    y = (x @ np.array([1.2, -0.8, 0.0, 0.3]) + 0.4 + rng.logistic(size=60) > 0).astype(int)
+    w = np.round(rng.uniform(0.2, 2.0, size=60), 2)
+    groups = rng.integers(0, 11, size=60)
+    emit("kLogisticX", x, "row-major [60, 4]")
+    emit("kLogisticY", y)
+    emit("kLogisticW", w)
+    emit("kLogisticGroups", groups)
+    plain = sm.Logit(y, sm.add_constant(x)).fit(disp=0, method="newton", tol=1e-14, maxiter=100)
+    emit("kLogit", np.c_[plain.params, plain.bse, plain.tvalues, plain.pvalues],
+         "no penalty: coefficient, standard error, z, p; intercept first")
+    emit("kLogitLoss", -plain.llf)
+    weighted = sm.GLM(y, sm.add_constant(x), family=sm.families.Binomial(), freq_weights=w).fit(tol=1e-14, maxiter=100)
+    emit("kLogitWeighted", np.c_[weighted.params, weighted.bse], "with sample weights: coefficient, standard error")
+    l2 = LogisticRegression(C=1 / 3.0, tol=1e-14, max_iter=100000, solver="newton-cholesky").fit(x, y, sample_weight=w)
+    emit("kLogisticL2", [*l2.intercept_, *l2.coef_[0]], "l2 = 3 with sample weights: intercept, weights")
+    l1 = LogisticRegression(C=1 / 4.0, l1_ratio=1, tol=1e-15, max_iter=2000000, solver="saga").fit(x, y)
+    emit("kLogisticL1", [*l1.intercept_, *l1.coef_[0]], "l1 = 4: intercept, weights")
+    fold = np.zeros(60)
+    loss = 0.0
+    for k, (train, test) in enumerate(GroupKFold(4).split(x, y, groups)):
+        fold[test] = k
+        model = LogisticRegression(C=0.5, tol=1e-14, max_iter=100000, solver="newton-cholesky").fit(x[train], y[train])
+        loss -= model.predict_log_proba(x[test])[np.arange(len(test)), y[test]].sum()
+    emit("kGroupFolds", fold, "GroupKFold(4)")
+    emit("kCrossValidated", loss / 60, "mean held-out log loss, l2 = 2")
+
+
+def structure():
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+    from sklearn.neighbors import KNeighborsRegressor, NearestNeighbors
+    rng = np.random.default_rng(8)
+    x = np.round(np.concatenate([rng.normal(c, 1.0, size=(12, 3)) for c in (-1.5, 0.5, 2.0)]) * [1, 2, 0.5], 3)
+    q = np.round(rng.normal(0, 2, size=(5, 3)), 3)
+    t = np.round(rng.normal(size=36), 3)
+    emit("kPoints", x, "row-major [36, 3]")
+    emit("kQueries", q, "row-major [5, 3]")
+    emit("kTargets", t)
+    k = KMeans(n_clusters=4, init=x[[0, 9, 20, 30]], n_init=1, tol=0, algorithm="lloyd").fit(x)
+    emit("kKMeansLabels", k.labels_, "4 clusters from rows 0, 9, 20, 30")
+    emit("kKMeansCentres", k.cluster_centers_)
+    emit("kKMeansInertia", k.inertia_)
+    p = PCA(n_components=2, svd_solver="full").fit(x)
+    sign = np.sign(p.components_[np.arange(2), np.abs(p.components_).argmax(axis=1)])[:, None]
+    emit("kPcaComponents", p.components_ * sign)
+    emit("kPcaVariance", np.r_[p.explained_variance_, p.explained_variance_ratio_])
+    emit("kPcaQueries", p.transform(q) * sign.T)
+    for name, metric in (("Euclidean", "euclidean"), ("Cosine", "cosine")):
+        d, i = NearestNeighbors(n_neighbors=4, metric=metric, algorithm="brute").fit(x).kneighbors(q)
+        emit(f"k{name}Indices", i)
+        emit(f"k{name}Distances", d)
+    emit("kKnnMean", [KNeighborsRegressor(4, weights=w).fit(x, t).predict(q) for w in ("uniform", "distance")],
+         "uniform, then by distance")
+
+
+def boosting():
+    from sklearn.ensemble import GradientBoostingRegressor
+    rng = np.random.default_rng(9)
+    x = rng.integers(-4096, 4096, size=(90, 3)) / 1024  # exact in float32, which scikit-learn's trees store
+    y = np.round(np.sin(2 * x[:, 0]) + x[:, 1] ** 2 / 4 + 0.2 * rng.normal(size=90), 3)
+    q = rng.integers(-4096, 4096, size=(12, 3)) / 1024
+    emit("kBoostX", x, "row-major [90, 3]")
+    emit("kBoostY", y)
+    emit("kBoostQueries", q, "row-major [12, 3]")
+    model = GradientBoostingRegressor(n_estimators=50, learning_rate=0.2, max_depth=3, min_samples_leaf=6).fit(x, y)
+    emit("kBoosted", model.predict(q), "50 trees, learning rate 0.2, depth 3, at least 6 rows a leaf")
+    emit("kBoostedTraining", model.train_score_[[0, 9, 49]], "mean squared error after 1, 10 and 50 trees")
+
+
+SECTIONS = [correlations, intervals, distributions, least_squares, linear_models, resampling, hypothesis_tests,
+            logistic, structure, boosting]
 
 
 def main():
