@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM: the first one asks the run to save and stop, the second one quits at once.
+// Ctrl-C, SIGTERM and SIGHUP: the first one asks the run to save and stop, the second one quits at once.
 #ifndef ROUX_RECIPES_KIT_INTERRUPT_H_
 #define ROUX_RECIPES_KIT_INTERRUPT_H_
 

@@ -85,7 +85,7 @@ absl::Status Part::check_finite(const StepInfo& info) const {
 }
 
 std::string Part::step_line(const StepInfo& info, double seconds) const {
-  std::string line = absl::StrFormat("%s  step %d/%d  loss %.4f", name_, info.step, info.steps, info.loss);
+  std::string line = absl::StrFormat("%s %d/%d  loss %.4f", name_, info.step, info.steps, info.loss);
   if (info.grad_norm) absl::StrAppendFormat(&line, "  |g| %.3g", *info.grad_norm);
   if (info.lr) absl::StrAppendFormat(&line, "  lr %.3g", *info.lr);
   absl::StrAppendFormat(&line, "  %.*f ms", seconds < 0.01 ? 1 : 0, seconds * 1e3);

@@ -14,7 +14,7 @@
 namespace roux::kit {
 namespace {
 
-constexpr int kBarWidth = 20;
+constexpr int kBarWidth = 10;  // the step line needs the room
 constexpr double kRedrawSeconds = 0.1;
 // Away from a terminal: a line at each tenth, but not more often than this, and in any case after the longer
 // time.

@@ -2,7 +2,7 @@
 // now and then. Thread-safe.
 //
 //   Progress progress;
-//   progress.update(120, 600, "cosine/seed1 step 120/600  loss 2.83");
+//   progress.update(120, 600, "cosine/seed1 120/600  loss 2.83");
 #ifndef ROUX_RECIPES_KIT_PROGRESS_H_
 #define ROUX_RECIPES_KIT_PROGRESS_H_
 

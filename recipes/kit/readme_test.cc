@@ -11,7 +11,9 @@
 namespace roux::kit {
 namespace {
 
-std::string text_of(const char* name) { return *read_file(*find_runfile(std::string("recipes/kit/") + name)); }
+std::string text_of(const char* name) {
+  return *read_file(*find_runfile(std::string("recipes/kit/") + name));
+}
 
 TEST(Readme, CodeIsThatOfTheToyRecipe) {
   const std::string source = text_of("toy_recipe.cc");

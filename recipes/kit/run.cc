@@ -190,6 +190,7 @@ void Run::metric(const std::string& name, int64_t step, double value, const Tags
   for (const auto& tag : tags) line.add(tag.first, tag.second);
   line.add("step", step).add(name, value);
   metrics_.append(root_segment_, line.text() + "\n");
+  metrics_.flush().IgnoreError();  // the log keeps its first error; the next step or finish() returns it
 }
 
 void Run::progress(double done, double total, const std::string& text) {

@@ -99,6 +99,20 @@ absl::Status reproduce(const Config& config, Run& run) {
     run.metric("gap", static_cast<int64_t>(i), slow[i] - fast[i], {{"kind", "final"}});
   }
   run.table(table);
+  // Without noise the bowl is x_s = 2 (1 - 2 lr)^s.
+  Chart chart{"Noiseless path",
+              "step",
+              "x",
+              {{"closed form", {}, {}, Series::kDashed}, {"descent", {}, {}, Series::kPoints}}};
+  double x = 2;
+  for (int64_t step = 0; step <= 20; ++step) {
+    chart.series[0].x.push_back(static_cast<double>(step));
+    chart.series[0].y.push_back(2 * std::pow(1 - 2 * config.lr, static_cast<double>(step)));
+    chart.series[1].x.push_back(static_cast<double>(step));
+    chart.series[1].y.push_back(x);
+    x -= config.lr * 2 * x;
+  }
+  run.chart(chart);
   const std::string scale = "1 parameter, no tokens";
   ROUX_RETURN_IF_ERROR(run.claim({.text = "the fast arm ends below the bound of its preset",
                                   .paper = 0.01,
