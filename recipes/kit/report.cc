@@ -35,6 +35,7 @@ table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:9px 14px;border-top:1px solid var(--grid)}
 thead th{border-top:0;color:var(--muted);font-weight:500;font-size:13px}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td:nth-child(2){min-width:220px}
 td small{display:block;color:var(--muted);font-size:12.5px}
 .verdict{display:inline-block;padding:1px 9px;border-radius:99px;font-weight:600;font-size:13px;white-space:nowrap}
 .holds{color:var(--holds);background:var(--holds-bg)}.fails{color:var(--fails);background:var(--fails-bg)}

@@ -39,7 +39,8 @@ std::string printable(absl::string_view bytes) {
   while (!bytes.empty()) {
     const auto first = static_cast<uint8_t>(bytes[0]);
     size_t length = utf8_length(bytes);
-    if (first == 0xC2 && length == 2 && static_cast<uint8_t>(bytes[1]) < 0xA0) length = 0;  // controls U+0080..9F
+    if (first == 0xC2 && length == 2 && static_cast<uint8_t>(bytes[1]) < 0xA0)
+      length = 0;  // controls U+0080..9F
     if (first == '\n') {
       out += "\\n";
     } else if (first == '\t') {
