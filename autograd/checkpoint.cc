@@ -6,14 +6,14 @@
 namespace roux {
 namespace {
 
-// Collects what one run of the function saves, in order.
+// Lists what one run of the function saves, in order.
 class Collector final : public SavedTensorHooks {
  public:
   uint32_t pack(const Tensor& x) override {
     tensors.push_back(x);
-    return static_cast<uint32_t>(tensors.size() - 1);
+    return kKeep;
   }
-  Tensor unpack(uint32_t index) override { return tensors[index]; }
+  Tensor unpack(uint32_t) override { return {}; }  // nothing is handed to it
   std::vector<Tensor> tensors;
 };
 
@@ -41,24 +41,20 @@ class Recompute final : public SavedTensorHooks {
 
   uint32_t pack(const Tensor& x) override {
     specs_.push_back(x.spec());
+    recomputed_.emplace_back();
     return static_cast<uint32_t>(specs_.size() - 1);
   }
 
   Tensor unpack(uint32_t index) override {
-    if (recomputed_.empty()) recompute();
-    Tensor x = recomputed_[index];
-    ROUX_CHECK(x.defined())
-        << "checkpoint: backward ran through a checkpointed segment before; pass retain_graph";
-    // Each saved tensor is read once in an ordinary backward: let go of it. Under create_graph all stay.
-    if (!grad_mode_enabled())
-      recomputed_[index] = keep_ ? x : Tensor();
-    else
-      keep_ = true;
-    return x;
+    // Under create_graph the tensors must belong to the graph of the second run; else that graph is let go
+    // of.
+    const bool connected = grad_mode_enabled();
+    if (!recomputed_[index].defined() || (connected && !connected_)) recompute(connected);
+    return recomputed_[index];  // all are let go of with the last node of the segment
   }
 
  private:
-  void recompute() {
+  void recompute(bool connected) {
     std::vector<GeneratorState> now;
     for (size_t i = 0; i < generators_.size(); ++i) {
       now.push_back(generators_[i]->state());
@@ -71,12 +67,14 @@ class Recompute final : public SavedTensorHooks {
       fn_(inputs_);
     }
     for (size_t i = 0; i < generators_.size(); ++i) generators_[i]->set_state(now[i]);
-    recomputed_ = std::move(collector->tensors);
-    bool same = recomputed_.size() == specs_.size();
-    for (size_t i = 0; same && i < specs_.size(); ++i) same = recomputed_[i].spec() == specs_[i];
-    ROUX_CHECK(same) << "checkpoint: the second run of the function saved other tensors ("
-                     << recomputed_.size() << " to " << specs_.size()
+    std::vector<Tensor>& again = collector->tensors;
+    bool same = again.size() == specs_.size();
+    for (size_t i = 0; same && i < specs_.size(); ++i) same = again[i].spec() == specs_[i];
+    ROUX_CHECK(same) << "checkpoint: the second run of the function saved other tensors (" << again.size()
+                     << " to " << specs_.size()
                      << " of the first): it is not a pure function of its inputs and generators";
+    for (size_t i = 0; i < again.size(); ++i) recomputed_[i] = connected ? again[i] : again[i].detach();
+    connected_ = connected;
   }
 
   std::function<Tensor(const std::vector<Tensor>&)> fn_;
@@ -85,7 +83,7 @@ class Recompute final : public SavedTensorHooks {
   std::vector<GeneratorState> states_;
   std::vector<TensorSpec> specs_;
   std::vector<Tensor> recomputed_;
-  bool keep_ = false;
+  bool connected_ = false;
 };
 
 }  // namespace

@@ -46,12 +46,15 @@ SavedTensorHooks* exchange_saved_tensor_hooks(SavedTensorHooks* hooks) {
 SavedTensor::SavedTensor(const Tensor& input) {
   if (!input.defined()) return;
   if (saved_tensor_hooks != nullptr) [[unlikely]] {
-    hooks_ = IntrusivePtr<SavedTensorHooks>(saved_tensor_hooks);
-    version_ = hooks_->pack(input);
-  } else {
-    tensor_ = input;
-    version_ = input.version();
+    const uint32_t index = saved_tensor_hooks->pack(input);
+    if (index != SavedTensorHooks::kKeep) {
+      hooks_ = IntrusivePtr<SavedTensorHooks>(saved_tensor_hooks);
+      version_ = index;
+      return;
+    }
   }
+  tensor_ = input;
+  version_ = input.version();
 }
 
 SavedTensor SavedTensor::output(const Tensor& y, uint32_t index) {

@@ -75,8 +75,10 @@ struct RegisterKernel {
 // Thread-local.
 class SavedTensorHooks : public RefCounted {
  public:
-  virtual uint32_t pack(const Tensor& x) = 0;  // called when an op saves x
-  virtual Tensor unpack(uint32_t index) = 0;   // the tensor of that call, possibly computed again
+  static constexpr uint32_t kKeep = ~0u;
+  // Called when an op saves x. kKeep: the SavedTensor keeps x itself; else the index that unpack() will get.
+  virtual uint32_t pack(const Tensor& x) = 0;
+  virtual Tensor unpack(uint32_t index) = 0;  // the tensor of that call, possibly computed again
 };
 SavedTensorHooks* exchange_saved_tensor_hooks(
     SavedTensorHooks* hooks);  // returns the previous ones; nullptr: none
