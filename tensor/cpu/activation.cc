@@ -1,0 +1,57 @@
+// CPU kernels of the gated activations.
+#include "tensor/cpu/strided_loop.h"
+#include "tensor/ops/activation_tables.h"
+#include "tensor/vector_math.h"
+
+namespace roux::cpu {
+namespace {
+
+template <class T>
+void swiglu_loop(const T* __restrict gate, const T* __restrict up, T* __restrict y, int64_t n) {
+  using C = accumulate_t<T>;
+  for (int64_t i = 0; i < n; ++i) {
+    const C g = static_cast<C>(gate[i]);
+    y[i] = static_cast<T>(g * vmath::sigmoid(g) * static_cast<C>(up[i]));
+  }
+}
+
+template <class T>
+void swiglu_backward_loop(const T* __restrict grad, const T* __restrict gate, const T* __restrict up,
+                          T* __restrict grad_gate, T* __restrict grad_up, int64_t n) {
+  using C = accumulate_t<T>;
+  for (int64_t i = 0; i < n; ++i) {
+    const C d = static_cast<C>(grad[i]), g = static_cast<C>(gate[i]), s = vmath::sigmoid(g);
+    grad_gate[i] = static_cast<T>(d * static_cast<C>(up[i]) * (s * (C(1) + g * (C(1) - s))));
+    grad_up[i] = static_cast<T>(d * g * s);
+  }
+}
+
+void swiglu_cpu(const Tensor& gate, const Tensor& up, Tensor& y) {
+  dispatch_floating(gate.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    const T *pg = gate.data<const T>(), *pu = up.data<const T>();
+    T* py = y.data<T>();
+    parallel_for(0, y.numel(), kElementwiseGrain, [&](int64_t begin, int64_t end) {
+      swiglu_loop(pg + begin, pu + begin, py + begin, end - begin);
+    });
+  });
+}
+
+void swiglu_backward_cpu(const Tensor& grad, const Tensor& gate, const Tensor& up, Tensor& grad_gate,
+                         Tensor& grad_up) {
+  dispatch_floating(gate.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    const T *pd = grad.data<const T>(), *pg = gate.data<const T>(), *pu = up.data<const T>();
+    T *dg = grad_gate.data<T>(), *du = grad_up.data<T>();
+    parallel_for(0, gate.numel(), kElementwiseGrain, [&](int64_t begin, int64_t end) {
+      swiglu_backward_loop(pd + begin, pg + begin, pu + begin, dg + begin, du + begin, end - begin);
+    });
+  });
+}
+
+const RegisterKernel kSwiglu(swiglu_kernels, DeviceType::kCpu, kFloating, swiglu_cpu);
+const RegisterKernel kSwigluBackward(swiglu_backward_kernels, DeviceType::kCpu, kFloating,
+                                     swiglu_backward_cpu);
+
+}  // namespace
+}  // namespace roux::cpu

@@ -1,0 +1,174 @@
+// CPU kernels of the index family.
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "tensor/cpu/strided_loop.h"
+#include "tensor/ops/index_tables.h"
+
+namespace roux::cpu {
+namespace {
+
+// Throws for the first index outside [0, limit).
+template <class I>
+void check_range(const char* op, const char* argument, const I* index, int64_t count, int64_t limit) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (index[i] < 0 || index[i] >= limit) {
+      throw Error(absl::StrCat(op, ": ", argument, " out of range: ", argument, "[", i, "] is ",
+                               int64_t{index[i]}, " in row-major order, needed 0 to ", limit - 1));
+    }
+  }
+}
+
+struct Axes {
+  int64_t outer = 1, size, count, inner = 1;  // x is [outer, size, inner], index [outer, count, inner]
+};
+Axes axes_of(const Shape& x, const Shape& index, int axis) {
+  Axes axes;
+  for (int i = 0; i < axis; ++i) axes.outer *= x[i];
+  for (int i = axis + 1; i < x.rank(); ++i) axes.inner *= x[i];
+  axes.size = x[axis];
+  axes.count = index[axis];
+  return axes;
+}
+
+void gather_cpu(const Tensor& x, int axis, const Tensor& index, Tensor& y) {
+  const Axes a = axes_of(x.shape(), index.shape(), axis);
+  dispatch_index(index.dtype(), [&](auto index_tag) {
+    const auto* at = index.data<const decltype(index_tag)>();
+    check_range("gather", "index", at, index.numel(), a.size);
+    dispatch_all(x.dtype(), [&](auto tag) {
+      using T = decltype(tag);
+      const T* px = x.data<const T>();
+      T* py = y.data<T>();
+      const int64_t row = a.count * a.inner;
+      parallel_for(0, a.outer, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, row)),
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t o = begin; o < end; ++o) {
+                       for (int64_t j = 0; j < a.count; ++j) {
+                         for (int64_t k = 0; k < a.inner; ++k) {
+                           const int64_t to = o * row + j * a.inner + k;
+                           py[to] = px[(o * a.size + at[to]) * a.inner + k];
+                         }
+                       }
+                     }
+                   });
+    });
+  });
+}
+
+void scatter_add_cpu(const Tensor& source, int axis, const Tensor& index, Tensor& y) {
+  const Axes a = axes_of(y.shape(), index.shape(), axis);
+  dispatch_index(index.dtype(), [&](auto index_tag) {
+    const auto* at = index.data<const decltype(index_tag)>();
+    check_range("scatter_add", "index", at, index.numel(), a.size);
+    dispatch_numeric(source.dtype(), [&](auto tag) {
+      using T = decltype(tag);
+      const T* ps = source.data<const T>();
+      T* py = y.data<T>();
+      const int64_t row = a.count * a.inner;
+      // One task owns all of an outer slice: no two tasks add to one element.
+      parallel_for(0, a.outer, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, row)),
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t o = begin; o < end; ++o) {
+                       for (int64_t j = 0; j < a.count; ++j) {
+                         for (int64_t k = 0; k < a.inner; ++k) {
+                           const int64_t from = o * row + j * a.inner + k;
+                           T& to = py[(o * a.size + at[from]) * a.inner + k];
+                           to = static_cast<T>(static_cast<accumulate_t<T>>(to) +
+                                               static_cast<accumulate_t<T>>(ps[from]));
+                         }
+                       }
+                     }
+                   });
+    });
+  });
+}
+
+void embedding_cpu(const Tensor& weight, const Tensor& ids, Tensor& y) {
+  const int64_t width = weight.shape()[1], rows = ids.numel();
+  const size_t bytes = static_cast<size_t>(width) * size_of(weight.dtype());
+  const char* from = static_cast<const char*>(weight.raw_data());
+  char* to = static_cast<char*>(y.raw_data());
+  dispatch_index(ids.dtype(), [&](auto tag) {
+    const auto* id = ids.data<const decltype(tag)>();
+    check_range("embedding", "ids", id, rows, weight.shape()[0]);
+    if (bytes == 0) return;
+    parallel_for(0, rows, std::max<int64_t>(1, kElementwiseGrain / width), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        std::memcpy(to + static_cast<size_t>(r) * bytes, from + static_cast<size_t>(id[r]) * bytes, bytes);
+      }
+    });
+  });
+}
+
+// Counting sort of the positions by id, then each weight row is summed by one task in the order of ids.
+void embedding_backward_cpu(const Tensor& grad, const Tensor& ids, Tensor& order, Tensor& y) {
+  const int64_t rows = y.shape()[0], width = y.shape()[1], count = ids.numel();
+  int64_t* starts = order.data<int64_t>();  // [rows + 1]
+  int64_t* sorted = starts + rows + 1;      // [count]
+  int64_t* next = sorted + count;           // [count]: the place of position i in `sorted`
+  dispatch_index(ids.dtype(), [&](auto index_tag) {
+    const auto* id = ids.data<const decltype(index_tag)>();
+    check_range("embedding_backward", "ids", id, count, rows);
+    std::fill(starts, starts + rows + 1, 0);
+    for (int64_t i = 0; i < count; ++i) ++starts[id[i] + 1];
+    for (int64_t r = 0; r < rows; ++r) starts[r + 1] += starts[r];
+    // starts[id] serves as the cursor and is shifted back afterwards; equal ids keep their order.
+    for (int64_t i = 0; i < count; ++i) next[i] = starts[id[i]]++;
+    for (int64_t i = 0; i < count; ++i) sorted[next[i]] = i;
+    for (int64_t r = rows; r > 0; --r) starts[r] = starts[r - 1];
+    starts[0] = 0;
+  });
+  dispatch_floating(grad.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    using A = accumulate_t<T>;
+    const T* pg = grad.data<const T>();
+    T* py = y.data<T>();
+    parallel_for(0, rows, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, width)),
+                 [&](int64_t begin, int64_t end) {
+                   constexpr int64_t kStrip = 256;
+                   for (int64_t r = begin; r < end; ++r) {
+                     for (int64_t from = 0; from < width; from += kStrip) {
+                       const int64_t n = std::min(kStrip, width - from);
+                       A sums[kStrip] = {};
+                       for (int64_t i = starts[r]; i < starts[r + 1]; ++i) {
+                         const T* row = pg + sorted[i] * width + from;
+                         for (int64_t c = 0; c < n; ++c) sums[c] += static_cast<A>(row[c]);
+                       }
+                       for (int64_t c = 0; c < n; ++c) py[r * width + from + c] = static_cast<T>(sums[c]);
+                     }
+                   }
+                 });
+  });
+}
+
+void tril_cpu(const Tensor& x, int64_t k, bool lower, Tensor& y) {
+  const int64_t rows = x.shape()[x.dim() - 2], columns = x.shape()[x.dim() - 1];
+  const int64_t all = columns == 0 ? 0 : x.numel() / columns;
+  dispatch_all(x.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    const T* px = x.data<const T>();
+    T* py = y.data<T>();
+    parallel_for(0, all, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, columns)),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t r = begin; r < end; ++r) {
+                     const int64_t diagonal = r % rows + k;  // last column kept by tril, first kept by triu
+                     for (int64_t c = 0; c < columns; ++c) {
+                       const bool kept = lower ? c <= diagonal : c >= diagonal;
+                       py[r * columns + c] = kept ? px[r * columns + c] : T(0.0f);
+                     }
+                   }
+                 });
+  });
+}
+
+const RegisterKernel kGather(gather_kernels, DeviceType::kCpu, kAllDTypes, gather_cpu);
+const RegisterKernel kScatterAdd(scatter_add_kernels, DeviceType::kCpu, kNumeric, scatter_add_cpu);
+const RegisterKernel kEmbedding(embedding_kernels, DeviceType::kCpu, kAllDTypes, embedding_cpu);
+const RegisterKernel kEmbeddingBackward(embedding_backward_kernels, DeviceType::kCpu, kFloating,
+                                        embedding_backward_cpu);
+const RegisterKernel kTril(tril_kernels, DeviceType::kCpu, kAllDTypes, tril_cpu);
+
+}  // namespace
+}  // namespace roux::cpu

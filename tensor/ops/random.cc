@@ -1,0 +1,68 @@
+#include "tensor/ops/random.h"
+
+#include "tensor/ops/random_tables.h"
+#include "tensor/ops/view.h"
+
+namespace roux {
+
+constinit KernelTable<UniformKernel> uniform_kernels("uniform");
+constinit KernelTable<NormalKernel> normal_kernels("normal");
+constinit KernelTable<CategoricalKernel> categorical_kernels("categorical");
+constinit KernelTable<DropoutKernel> dropout_kernels("dropout");
+constinit GradSlot<DropoutSaved> dropout_grad("dropout", "//autograd/rules:random");
+
+namespace {
+void check_device(const char* op, const Tensor& x, const Generator& generator) {
+  ROUX_CHECK(x.device() == generator.device() || x.device() == kMeta)
+      << op << ": the generator is on " << generator.device() << ", " << x.spec() << " is on " << x.device();
+}
+}  // namespace
+
+Tensor uniform(const Shape& shape, double low, double high, Generator& generator, DType dtype) {
+  ROUX_CHECK(is_floating(dtype)) << "uniform: dtype must be floating, got " << name(dtype);
+  ROUX_CHECK(low <= high) << "uniform: low is " << low << ", high is " << high << ", needed low <= high";
+  Tensor y = empty({dtype, shape}, generator.device());
+  const RandomState draw = generator.next();
+  uniform_kernels.run(y, draw.state, draw.increment, low, high, y);
+  return y;
+}
+
+Tensor normal(const Shape& shape, double mean, double std, Generator& generator, DType dtype) {
+  ROUX_CHECK(is_floating(dtype)) << "normal: dtype must be floating, got " << name(dtype);
+  ROUX_CHECK(std >= 0) << "normal: std is " << std << ", needed at least 0";
+  Tensor y = empty({dtype, shape}, generator.device());
+  const RandomState draw = generator.next();
+  normal_kernels.run(y, draw.state, draw.increment, mean, std, y);
+  return y;
+}
+
+Tensor categorical(const Tensor& logits, Generator& generator) {
+  common_device("categorical", {logits});
+  ROUX_CHECK(is_floating(logits.dtype()) && logits.dim() >= 1 && logits.shape().back() > 0)
+      << "categorical: logits must be floating [..., V] with V > 0: logits is " << logits.spec();
+  check_device("categorical", logits, generator);
+  Shape shape = logits.shape();
+  shape.erase(shape.rank() - 1);
+  Tensor y = empty({kI64, shape}, logits.device());
+  const RandomState draw = generator.next();
+  categorical_kernels.run(logits, logits.contiguous(), draw.state, draw.increment, y);
+  return y;
+}
+
+Tensor dropout(const Tensor& x, double p, Generator& generator) {
+  common_device("dropout", {x});
+  ROUX_CHECK(is_floating(x.dtype())) << "dropout: x must be floating: x is " << x.spec();
+  ROUX_CHECK(p >= 0 && p < 1) << "dropout: p is " << p << ", needed 0 <= p < 1";
+  check_device("dropout", x, generator);
+  if (p == 0) return x;
+  const RandomState draw = generator.next();
+  return dropout_with(x, p, draw.state, draw.increment);
+}
+
+Tensor dropout_with(const Tensor& x, double p, const Tensor& state, int64_t increment) {
+  Tensor y = empty(x.spec(), x.device());
+  dropout_kernels.run(x, x.contiguous(), state, increment, p, y);
+  return dropout_grad.record({x}, y, [&] { return DropoutSaved{state, increment, p}; });
+}
+
+}  // namespace roux
