@@ -29,6 +29,7 @@ TEST(Utf8, RejectsWhatRfc3629Rejects) {
   EXPECT_EQ(utf8_length("\xF4\x90\x80\x80"), 0u);  // above U+10FFFF
   EXPECT_EQ(utf8_length("\xE2\x82"), 0u);          // cut
   EXPECT_EQ(utf8_length("\x80"), 0u);
+  EXPECT_EQ(printable("\xC2\x85"), "\\xc2\\x85");  // a C1 control moves the cursor of some terminals
   EXPECT_EQ(printable("a\n\t\xff\xC3\xA4\x01"), "a\\n\\t\\xff\xC3\xA4\\x01");
 }
 
