@@ -17,7 +17,7 @@ def read_cases(uri):
     root = ElementTree.parse(urllib.parse.unquote(urllib.parse.urlparse(uri).path)).getroot()
     for case in root.iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
-            failed.append(case.get("classname", "") + "." + case.get("name", ""))
+            failed.append(".".join(part for part in (case.get("classname"), case.get("name")) if part))
         elif case.find("skipped") is not None or case.get("status") == "notrun":
             skipped += 1
         else:

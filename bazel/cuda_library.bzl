@@ -119,16 +119,20 @@ def _emulated_copts():
         "//conditions:default": INSTRUMENTATION_COPTS,
     })
 
+# Wildcards such as //... pass by what does not fit the configuration.
+def _only_if(setting):
+    return select({setting: [], "//conditions:default": ["//bazel:incompatible"]})
+
+def _unless(setting):
+    return select({setting: ["//bazel:incompatible"], "//conditions:default": []})
+
 def emulated_test(name, deps = [], **kwargs):
     """A test that contains kernels itself, compiled as an emulated twin."""
     native.cc_test(
         name = name,
         copts = _emulated_copts(),
         deps = deps + ["//cuda/emulator"],
-        target_compatible_with = select({
-            "//bazel:tsan": ["@platforms//:incompatible"],
-            "//conditions:default": [],
-        }),
+        target_compatible_with = _unless("//bazel:tsan"),
         **kwargs
     )
 
@@ -161,6 +165,7 @@ def cuda_library(
         hdrs = hdrs,
         copts = _emulated_copts(),
         deps = deps + emulated_deps + ["//cuda/emulator"],
+        target_compatible_with = _unless("//bazel:tsan"),
         alwayslink = alwayslink,
         visibility = visibility,
         **kwargs
@@ -172,8 +177,7 @@ def cuda_library(
         deps = deps + cuda_deps + ["@cuda_toolkit//:runtime"],
         alwayslink = alwayslink,
         visibility = visibility,
-        # `bazel build //...` of a machine without a toolkit passes it by.
-        tags = kwargs.pop("tags", []) + ["manual"],
+        target_compatible_with = _only_if("//bazel:cuda"),
         **kwargs
     )
     native.cc_library(
