@@ -53,8 +53,7 @@ bool view_strides(const Tensor& x, const Shape& shape, Strides* strides) {
   while (axis >= 0) {  // one run of axes of x that lie contiguously behind each other
     int64_t run = x.shape()[axis];
     const int64_t inner = x.strides()[axis];
-    while (axis > 0 &&
-           (x.shape()[axis - 1] == 1 || x.strides()[axis - 1] == x.shape()[axis] * x.strides()[axis])) {
+    while (axis > 0 && (x.shape()[axis - 1] == 1 || x.strides()[axis - 1] == run * inner)) {
       run *= x.shape()[--axis];
     }
     int64_t filled = 1;
