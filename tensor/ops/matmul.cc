@@ -153,7 +153,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     multiply(a, b, Tensor(), y);
   }
   return matmul_grad.record({a, b}, y, [&] {
-    return MatmulSaved{b.requires_grad() ? a : Tensor(), a.requires_grad() ? b : Tensor()};
+    return MatmulSaved{b.requires_grad() ? a : Tensor(), a.requires_grad() ? b : Tensor(), b.dim()};
   });
 }
 

@@ -30,6 +30,7 @@ int64_t matmul_split_k(int64_t m, int64_t n, int64_t k);
 
 struct MatmulSaved {
   SavedTensor a, b;  // a only where b needs a gradient, b only where a does
+  int b_rank;
 };
 struct LinearSaved {
   SavedTensor x, weight;  // likewise

@@ -1,0 +1,38 @@
+// Gradients of the matmul family. Transposed views are not copied; where the right operand has no batch axes,
+// its gradient is one product over all rows instead of a batch of products that would be summed.
+#include "autograd/rule.h"
+#include "tensor/ops/matmul_tables.h"
+#include "tensor/ops/view.h"
+
+namespace roux {
+namespace {
+
+// [..., M, K] as [rows, K].
+Tensor flat_rows(const Tensor& x) {
+  int64_t rows = 1;
+  for (int axis = 0; axis < x.dim() - 1; ++axis) rows *= x.shape()[axis];
+  return x.dim() == 2 ? x : reshape(x, {rows, x.size(-1)});
+}
+
+// grad_a = g b^T, grad_b = a^T g
+void matmul_backward(const MatmulSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  if (grad.needs(0)) grad.set(0, matmul(grad_output, s.b.get().transpose(-1, -2)));
+  if (grad.needs(1)) {
+    const Tensor a = s.a.get();
+    grad.set(1, s.b_rank == 2 && a.dim() > 2 ? matmul(flat_rows(a).transpose(0, 1), flat_rows(grad_output))
+                                             : matmul(a.transpose(-1, -2), grad_output));
+  }
+}
+
+// grad_x = g W, grad_W = g^T x, grad_bias = g (the engine sums over the rows)
+void linear_backward(const LinearSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  if (grad.needs(0)) grad.set(0, matmul(grad_output, s.weight.get()));
+  if (grad.needs(1)) grad.set(1, matmul(flat_rows(grad_output).transpose(0, 1), flat_rows(s.x.get())));
+  if (grad.size() > 2 && grad.needs(2)) grad.set(2, grad_output);
+}
+
+const RegisterGrad kMatmul(matmul_grad, matmul_backward);
+const RegisterGrad kLinear(linear_grad, linear_backward);
+
+}  // namespace
+}  // namespace roux
