@@ -1,0 +1,41 @@
+// Classification losses. Log-probabilities and their sums are computed in f32 for f32, bf16 and f16 logits
+// and in f64 for f64; the loss has that dtype.
+#ifndef ROUX_TENSOR_OPS_LOSS_H_
+#define ROUX_TENSOR_OPS_LOSS_H_
+
+#include "tensor/tensor.h"
+
+namespace roux {
+
+enum class Reduction {
+  kMean,  // the weighted sum divided by the weight of the targets that count; NaN when none does
+  kSum,
+  kNone,  // one loss per target
+};
+
+struct CrossEntropyOptions {
+  int64_t ignore_index = -100;  // targets with this value count for nothing
+  Tensor weight = {};           // [V], the loss's dtype: weight of each class; 1 where undefined; no gradient
+  Reduction reduction = Reduction::kMean;
+};
+
+// loss_i = weight[t_i] (logsumexp(logits_i) - logits_i[t_i]). logits: [..., V] floating, targets: [...] i32
+// or i64. A scalar, or [...] for kNone. A row whose target does not count is not read, and its gradient is 0.
+// Throws Error on mismatched shapes or dtypes, and for a target outside [0, V) with its value and position.
+// Fused: forward keeps one number per row, backward writes the gradient in one pass. Any order of derivative.
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {});
+Tensor cross_entropy_composed(const Tensor& logits, const Tensor& targets,
+                              const CrossEntropyOptions& options = {});
+
+// cross_entropy(linear(x, weight), targets, options) that never holds all logits: x: [..., D], weight: [V, D]
+// of x's dtype. Rows are taken in chunks of about 8 million logits; for kMean and kSum the gradients are
+// computed in the forward pass (so that no logit is computed twice), for kNone backward computes the logits
+// again. Memory: one chunk, and when recording the gradients of x and weight.
+Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& targets,
+                            const CrossEntropyOptions& options = {});
+Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& targets,
+                                     const CrossEntropyOptions& options = {});
+
+}  // namespace roux
+
+#endif  // ROUX_TENSOR_OPS_LOSS_H_

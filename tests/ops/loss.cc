@@ -1,0 +1,172 @@
+#include "tensor/ops/loss.h"
+
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+#include "tests/ops/suite.h"
+
+namespace roux::testing {
+namespace {
+
+// logits [rows, V]; weight may be empty.
+Ref losses_f64(const Ref& logits, const Ref& targets, const Ref* weight, int64_t ignore,
+               Reduction reduction) {
+  const int64_t classes = logits.shape.back(), rows = targets.size();
+  Ref each(targets.shape);
+  double total = 0, total_weight = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t target = static_cast<int64_t>(targets[row]);
+    if (target == ignore) continue;
+    double largest = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < classes; ++i) largest = std::max(largest, logits[row * classes + i]);
+    for (int64_t i = 0; i < classes; ++i) sum += std::exp(logits[row * classes + i] - largest);
+    const double w = weight ? (*weight)[target] : 1;
+    each[row] = w * (largest + std::log(sum) - logits[row * classes + target]);
+    total += each[row];
+    total_weight += w;
+  }
+  if (reduction == Reduction::kNone) return each;
+  return Ref({}, reduction == Reduction::kMean ? total / total_weight : total);
+}
+
+// x [..., D] times weight [V, D] transposed.
+Ref logits_f64(const Ref& x, const Ref& weight) {
+  Shape shape = x.shape;
+  const int64_t d = weight.shape[1], classes = weight.shape[0];
+  shape[shape.rank() - 1] = classes;
+  Ref y(shape);
+  for (int64_t i = 0; i < y.size(); ++i) {
+    for (int64_t j = 0; j < d; ++j) y[i] += x[i / classes * d + j] * weight[i % classes * d + j];
+  }
+  return y;
+}
+
+// Sums and unreduced losses for each input; the mean has no value without rows, so it has its own entry.
+Tensors both(const Tensor& logits, const Tensor& targets) {
+  return {cross_entropy(logits, targets, {.reduction = Reduction::kSum}),
+          cross_entropy(logits, targets, {.reduction = Reduction::kNone})};
+}
+
+OP_SUITE(cross_entropy)
+    .dtypes(kF32 | kF64)
+    .inputs({uniform_in(-4, 4), index_into(0, 1)})
+    .call([](const Tensors& in) { return both(in[0], in[1]); })
+    .reference([](const Refs& in) {
+      return Refs{losses_f64(in[0], in[1], nullptr, -100, Reduction::kSum),
+                  losses_f64(in[0], in[1], nullptr, -100, Reduction::kNone)};
+    })
+    .sample({{4, 7}, {4}})
+    .sample({{1, 1}, {1}})
+    .sample({{0, 7}, {0}})
+    .sample({{3, 1025}, {3}})
+    .tolerance(kF32, 1e-5)
+    .tolerance(kF64, 1e-13)
+    .error("shapes do not match: logits is f32[4,7], targets is i64[5]",
+           [](Device d) {
+             cross_entropy(zeros({4, 7}, kF32, d), zeros({5}, kI64, d));
+           })
+    .error("dtype is not supported: logits is f32[4,7], targets is f32[4]",
+           [](Device d) {
+             cross_entropy(zeros({4, 7}, kF32, d), zeros({4}, kF32, d));
+           })
+    .error("weight has the wrong spec: weight is f32[6], logits is f32[4,7], needed f32[7]",
+           [](Device d) {
+             cross_entropy(zeros({4, 7}, kF32, d), zeros({4}, kI64, d), {.weight = zeros({6}, kF32, d)});
+           })
+    .value_error(
+        "target is out of range: targets[2] (in row-major order) is 9, needed 0 <= target < 7", [](Device d) {
+          cross_entropy(zeros({4, 7}, kF32, d), tensor(std::vector<int64_t>{1, -100, 9, -1}, {4}, d));
+        });
+
+OP_SUITE_VARIANT(cross_entropy, half)
+    .dtypes(kF32 | kBF16 | kF16)
+    .output_dtype(kF32)
+    .inputs({uniform_in(-4, 4), index_into(0, 1)})
+    .call([](const Tensors& in) { return both(in[0], in[1]); })
+    .reference([](const Refs& in) {
+      return Refs{losses_f64(in[0], in[1], nullptr, -100, Reduction::kSum),
+                  losses_f64(in[0], in[1], nullptr, -100, Reduction::kNone)};
+    })
+    .sample({{4, 7}, {4}})
+    .sample({{1, 1}, {1}})
+    .sample({{0, 7}, {0}})
+    .tolerance(kF32, 1e-5)
+    .tolerance(kBF16, 1e-5)
+    .tolerance(kF16, 1e-5)
+    .skip("errors", "in the main entry");
+
+// Mean over weighted targets of which some are ignored; targets have two axes.
+OP_SUITE_VARIANT(cross_entropy, weighted_mean)
+    .dtypes(kF32 | kF64)
+    .inputs({uniform_in(-4, 4), index_into(0, 2), constant_in(0.2, 2)})
+    .call([](const Tensors& in) {
+      return Tensors{cross_entropy(in[0], in[1], {.ignore_index = 2, .weight = in[2]})};
+    })
+    .reference([](const Refs& in) { return Refs{losses_f64(in[0], in[1], &in[2], 2, Reduction::kMean)}; })
+    .sample({{3, 4, 9}, {3, 4}, {9}})
+    .sample({{1, 4, 9}, {1, 4}, {9}})
+    .tolerance(kF32, 1e-5)
+    .tolerance(kF64, 1e-13)
+    .skip("zero_size", "the mean over no target is NaN")
+    .skip("errors", "in the main entry");
+
+OP_SUITE(linear_cross_entropy)
+    .dtypes(kF32 | kF64)
+    .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0)})
+    .call([](const Tensors& in) {
+      return Tensors{linear_cross_entropy(in[0], in[1], in[2], {.reduction = Reduction::kSum}),
+                     linear_cross_entropy(in[0], in[1], in[2], {.reduction = Reduction::kNone})};
+    })
+    .reference([](const Refs& in) {
+      const Ref logits = logits_f64(in[0], in[1]);
+      return Refs{losses_f64(logits, in[2], nullptr, -100, Reduction::kSum),
+                  losses_f64(logits, in[2], nullptr, -100, Reduction::kNone)};
+    })
+    .sample({{4, 5}, {7, 5}, {4}})
+    .sample({{1, 1}, {1, 1}, {1}})
+    .sample({{0, 5}, {7, 5}, {0}})
+    .sample({{3, 2, 5}, {70, 5}, {3, 2}})
+    .tolerance(kF32, 1e-5)
+    .tolerance(kF64, 1e-13)
+    .error("x and weight do not match: x is f32[4,6], weight is f32[7,5]",
+           [](Device d) {
+             linear_cross_entropy(zeros({4, 6}, kF32, d), zeros({7, 5}, kF32, d), zeros({4}, kI64, d));
+           })
+    .value_error("target is out of range: targets[1] (in row-major order) is 7", [](Device d) {
+      linear_cross_entropy(zeros({2, 5}, kF32, d), zeros({7, 5}, kF32, d),
+                           tensor(std::vector<int64_t>{1, 7}, {2}, d));
+    });
+
+OP_SUITE_VARIANT(linear_cross_entropy, weighted_mean)
+    .dtypes(kF32 | kF64)
+    .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0), constant_in(0.2, 2)})
+    .call([](const Tensors& in) {
+      return Tensors{linear_cross_entropy(in[0], in[1], in[2], {.ignore_index = 1, .weight = in[3]})};
+    })
+    .reference([](const Refs& in) {
+      return Refs{losses_f64(logits_f64(in[0], in[1]), in[2], &in[3], 1, Reduction::kMean)};
+    })
+    .sample({{6, 5}, {7, 5}, {6}, {7}})
+    .sample({{6, 1}, {7, 1}, {6}, {7}})
+    .sample({{6, 0}, {7, 0}, {6}, {7}})
+    .tolerance(kF32, 1e-5)
+    .tolerance(kF64, 1e-13)
+    .skip("errors", "in the main entry");
+
+OP_SUITE_VARIANT(linear_cross_entropy, half)
+    .dtypes(kF32 | kBF16 | kF16)
+    .output_dtype(kF32)
+    .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0)})
+    .call([](const Tensors& in) { return Tensors{linear_cross_entropy(in[0], in[1], in[2])}; })
+    .reference([](const Refs& in) {
+      return Refs{losses_f64(logits_f64(in[0], in[1]), in[2], nullptr, -100, Reduction::kMean)};
+    })
+    .sample({{4, 5}, {7, 5}, {4}})
+    .sample({{1, 5}, {7, 5}, {1}})
+    .sample({{4, 0}, {7, 0}, {4}})
+    .tolerance(kF32, 1e-5)
+    .tolerance(kBF16, 1e-2)
+    .tolerance(kF16, 2e-3)
+    .skip("errors", "in the main entry");
+
+}  // namespace
+}  // namespace roux::testing
