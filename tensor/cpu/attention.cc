@@ -1,0 +1,305 @@
+// CPU attention in tiles of scores (Br x Bc): products by the single-threaded gemm, softmax in place. Forward
+// is parallel over (batch, head, tile of queries), backward over (batch, key-value head): each gradient is
+// summed by one task in a fixed order.
+#include <algorithm>
+#include <limits>
+
+#include "tensor/cpu/gemm.h"
+#include "tensor/cpu/row_softmax.h"
+#include "tensor/ops/attention_tables.h"
+
+namespace roux::cpu {
+namespace {
+
+// Rows of one head: [rows, width] with stride ld.
+template <class T>
+struct Rows {
+  T* data;
+  int64_t ld;
+  T* row(int64_t i) const { return data + i * ld; }
+};
+template <class T>
+Rows<T> head_of(const Tensor& x, int64_t b, int64_t h) {
+  return {static_cast<T*>(x.raw_data()) + b * x.strides()[0] + h * x.strides()[1], x.strides()[2]};
+}
+// A leading dimension that a BLAS accepts also for a single row (whose stride may be anything).
+template <class T>
+GemmOperand<std::remove_const_t<T>> operand(const Rows<T>& rows, int64_t row, int64_t width,
+                                            bool transposed = false) {
+  return {rows.row(row), std::max(rows.ld, std::max<int64_t>(width, 1)), transposed};
+}
+
+template <class T>
+struct Problem {
+  int64_t batch, heads, groups, queries, keys, width, v_width;
+  AttentionTiles tiles;
+  T scale;
+  bool causal;
+  const Tensor* mask;
+
+  Problem(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask_,
+          const AttentionCase& options)
+      : batch(q.shape()[0]),
+        heads(q.shape()[1]),
+        groups(k.shape()[1]),
+        queries(q.shape()[2]),
+        keys(k.shape()[2]),
+        width(q.shape()[3]),
+        v_width(v.shape()[3]),
+        tiles(attention_tiles(queries, keys)),
+        scale(static_cast<T>(options.scale)),
+        causal(options.causal),
+        mask(&mask_) {}
+  // The keys that query t may look at by causality: [0, limit).
+  int64_t limit(int64_t t) const {
+    return causal ? std::clamp<int64_t>(t + keys - queries + 1, 0, keys) : keys;
+  }
+};
+
+// scores[0, n) = scores * scale + mask; -inf from `visible` on.
+template <class T>
+ROUX_ALWAYS_INLINE void scale_row(T* scores, int64_t n, int64_t visible, T scale) {
+  for (int64_t i = 0; i < visible; ++i) scores[i] *= scale;
+  for (int64_t i = visible; i < n; ++i) scores[i] = -std::numeric_limits<T>::infinity();
+}
+
+template <class T>
+void mask_row(const Problem<T>& p, int64_t b, int64_t h, int64_t t, int64_t first, int64_t n, T* scores) {
+  const Tensor& mask = *p.mask;
+  const Strides& strides = mask.strides();
+  const int64_t at = b * strides[0] + h * strides[1] + t * strides[2] + first * strides[3], step = strides[3];
+  if (mask.dtype() == kBool) {
+    const bool* shown = static_cast<const bool*>(mask.raw_data()) + at;
+    for (int64_t i = 0; i < n; ++i) {
+      scores[i] = shown[i * step] ? scores[i] : -std::numeric_limits<T>::infinity();
+    }
+  } else {
+    const T* added = static_cast<const T*>(mask.raw_data()) + at;
+    for (int64_t i = 0; i < n; ++i) scores[i] += added[i * step];
+  }
+}
+
+// One row of a tile: the running maximum and sum take in the scores, which become weights relative to the new
+// maximum; the accumulated output row is rescaled.
+template <class T>
+ROUX_ALWAYS_INLINE void online_softmax_row(T* scores, int64_t n, T* largest, T* total, T* out, int64_t width,
+                                           bool first) {
+  constexpr T kNone = -std::numeric_limits<T>::infinity();
+  const T before = *largest, here = row_max(scores, n);
+  const T now = here <= before ? before : here;
+  if (now == kNone) {  // nothing visible so far
+    for (int64_t i = 0; i < n; ++i) scores[i] = T(0);
+    return;
+  }
+  RowLanes<T> lanes(T(0));
+  for (int64_t at = 0; at < n; at += kRowTile) {
+    const int64_t count = n - at < kRowTile ? n - at : kRowTile;
+    for (int64_t i = 0; i < count; ++i) scores[at + i] = vmath::exp(scores[at + i] - now);
+    lanes.add(scores + at, count);
+  }
+  const T shrink = before == kNone ? T(0) : vmath::exp(before - now);
+  *total = *total * shrink + lanes.sum();
+  *largest = now;
+  if (!first && shrink != T(1)) {
+    for (int64_t i = 0; i < width; ++i) out[i] *= shrink;
+  }
+}
+
+// weights = exp(scores - lse) and scores_grad = weights (weights_grad - delta) scale, in place.
+template <class T>
+ROUX_ALWAYS_INLINE void backward_row(T* scores, T* weights_grad, int64_t n, T lse, T delta, T scale) {
+  if (lse == -std::numeric_limits<T>::infinity()) {
+    for (int64_t i = 0; i < n; ++i) scores[i] = weights_grad[i] = T(0);
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) scores[i] = vmath::exp(scores[i] - lse);
+  for (int64_t i = 0; i < n; ++i) weights_grad[i] = scores[i] * (weights_grad[i] - delta) * scale;
+}
+
+template <class T>
+ROUX_ALWAYS_INLINE T dot(const T* a, const T* b, int64_t n) {
+  RowLanes<T> lanes(T(0));
+  T tile[kRowTile];
+  for (int64_t at = 0; at < n; at += kRowTile) {
+    const int64_t count = n - at < kRowTile ? n - at : kRowTile;
+    for (int64_t i = 0; i < count; ++i) tile[i] = a[at + i] * b[at + i];
+    lanes.add(tile, count);
+  }
+  return lanes.sum();
+}
+
+// The row functions, compiled for both instruction sets.
+template <class T>
+struct RowFunctions {
+  void (*scale_row)(T*, int64_t, int64_t, T);
+  void (*online_softmax_row)(T*, int64_t, T*, T*, T*, int64_t, bool);
+  void (*backward_row)(T*, T*, int64_t, T, T, T);
+  T (*dot)(const T*, const T*, int64_t);
+};
+template <class T>
+struct Base {
+  static void scale(T* s, int64_t n, int64_t v, T f) { scale_row(s, n, v, f); }
+  static void softmax(T* s, int64_t n, T* m, T* l, T* o, int64_t w, bool f) {
+    online_softmax_row(s, n, m, l, o, w, f);
+  }
+  static void backward(T* s, T* g, int64_t n, T l, T d, T f) { backward_row(s, g, n, l, d, f); }
+  static T inner(const T* a, const T* b, int64_t n) { return dot(a, b, n); }
+};
+template <class T>
+struct Avx512 {
+  ROUX_TARGET_AVX512 static void scale(T* s, int64_t n, int64_t v, T f) { scale_row(s, n, v, f); }
+  ROUX_TARGET_AVX512 static void softmax(T* s, int64_t n, T* m, T* l, T* o, int64_t w, bool f) {
+    online_softmax_row(s, n, m, l, o, w, f);
+  }
+  ROUX_TARGET_AVX512 static void backward(T* s, T* g, int64_t n, T l, T d, T f) {
+    backward_row(s, g, n, l, d, f);
+  }
+  ROUX_TARGET_AVX512 static T inner(const T* a, const T* b, int64_t n) { return dot(a, b, n); }
+};
+template <class T>
+const RowFunctions<T>& row_functions() {
+  static const RowFunctions<T> functions =
+      has_avx512()
+          ? RowFunctions<T>{Avx512<T>::scale, Avx512<T>::softmax, Avx512<T>::backward, Avx512<T>::inner}
+          : RowFunctions<T>{Base<T>::scale, Base<T>::softmax, Base<T>::backward, Base<T>::inner};
+  return functions;
+}
+
+// scores[rows, cols] (ld = cols) = masked, scaled q k^T of a tile.
+template <class T>
+void score_tile(const Problem<T>& p, const Rows<const T>& q, const Rows<const T>& k, int64_t b, int64_t h,
+                int64_t row, int64_t rows, int64_t col, int64_t cols, T* scores) {
+  gemm(rows, cols, p.width, operand(q, row, p.width), operand(k, col, p.width, true), false, scores, cols);
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t visible = std::clamp<int64_t>(p.limit(row + r) - col, 0, cols);
+    row_functions<T>().scale_row(scores + r * cols, cols, visible, p.scale);
+    if (p.mask->defined()) mask_row(p, b, h, row + r, col, visible, scores + r * cols);
+  }
+}
+
+template <class T>
+void forward_tile(const Problem<T>& p, const Rows<const T>& q, const Rows<const T>& k, const Rows<const T>& v,
+                  int64_t b, int64_t h, int64_t row, T* scratch, const Rows<T>& y, T* lse) {
+  const int64_t rows = std::min(p.tiles.rows, p.queries - row), end = p.limit(row + rows - 1);
+  T *scores = scratch, *largest = scores + p.tiles.rows * p.tiles.cols, *total = largest + p.tiles.rows;
+  std::fill_n(largest, rows, -std::numeric_limits<T>::infinity());
+  std::fill_n(total, rows, T(0));
+  for (int64_t col = 0; col < end; col += p.tiles.cols) {
+    const int64_t cols = std::min(p.tiles.cols, end - col);
+    score_tile(p, q, k, b, h, row, rows, col, cols, scores);
+    for (int64_t r = 0; r < rows; ++r) {
+      row_functions<T>().online_softmax_row(scores + r * cols, cols, largest + r, total + r, y.row(row + r),
+                                            p.v_width, col == 0);
+    }
+    gemm(rows, p.v_width, cols, GemmOperand<T>{scores, cols}, operand(v, col, p.v_width), col > 0, y.row(row),
+         std::max(y.ld, p.v_width));
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    T* out = y.row(row + r);
+    if (total[r] == T(0)) {
+      std::fill_n(out, p.v_width, T(0));
+      lse[row + r] = -std::numeric_limits<T>::infinity();
+      continue;
+    }
+    const T scale = T(1) / total[r];
+    for (int64_t i = 0; i < p.v_width; ++i) out[i] *= scale;
+    lse[row + r] = largest[r] + vmath::log(total[r]);
+  }
+}
+
+template <class T>
+void attention_cpu(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
+                   const AttentionCase& options, Tensor& workspace, Tensor& y, Tensor& lse) {
+  const Problem<T> p(q, k, v, mask, options);
+  const int64_t tiles = (p.queries + p.tiles.rows - 1) / p.tiles.rows, per_group = p.heads / p.groups;
+  parallel_for(0, p.batch * p.heads * tiles, 1, [&](int64_t task, int64_t) {
+    // The longest rows first: with causality the work grows with the tile.
+    const int64_t tile = tiles - 1 - task % tiles, b = task / tiles / p.heads, h = task / tiles % p.heads;
+    forward_tile<T>(p, head_of<const T>(q, b, h), head_of<const T>(k, b, h / per_group),
+                    head_of<const T>(v, b, h / per_group), b, h, tile * p.tiles.rows,
+                    workspace.data<T>() + thread_index() * workspace.shape()[1], head_of<T>(y, b, h),
+                    lse.data<T>() + (b * p.heads + h) * p.queries);
+  });
+}
+
+template <class T>
+void zero_rows(const Rows<T>& x, int64_t rows, int64_t width) {
+  for (int64_t i = 0; i < rows; ++i) std::fill_n(x.row(i), width, T(0));
+}
+
+// What one query head adds to the gradients of its key-value head, and its own.
+template <class T>
+struct HeadBackward {
+  const Problem<T>& p;
+  Rows<const T> grad_y, q, k, v, y;
+  const T* lse;
+  Rows<T> grad_q, grad_k, grad_v;
+  T* scratch;
+
+  void tile(int64_t b, int64_t h, int64_t row) const {
+    const int64_t rows = std::min(p.tiles.rows, p.queries - row), end = p.limit(row + rows - 1);
+    T *scores = scratch, *weights_grad = scores + p.tiles.rows * p.tiles.cols;
+    T* delta = weights_grad + p.tiles.rows * p.tiles.cols;
+    const RowFunctions<T>& functions = row_functions<T>();
+    for (int64_t r = 0; r < rows; ++r) {
+      delta[r] = functions.dot(grad_y.row(row + r), y.row(row + r), p.v_width);
+    }
+    if (end == 0) zero_rows<T>({grad_q.row(row), grad_q.ld}, rows, p.width);
+    for (int64_t col = 0; col < end; col += p.tiles.cols) {
+      const int64_t cols = std::min(p.tiles.cols, end - col);
+      score_tile(p, q, k, b, h, row, rows, col, cols, scores);
+      gemm(rows, cols, p.v_width, operand(grad_y, row, p.v_width), operand(v, col, p.v_width, true), false,
+           weights_grad, cols);
+      for (int64_t r = 0; r < rows; ++r) {
+        functions.backward_row(scores + r * cols, weights_grad + r * cols, cols, lse[row + r], delta[r],
+                               p.scale);
+      }
+      const GemmOperand<T> weights_t{scores, cols, true}, scores_grad_t{weights_grad, cols, true};
+      gemm(cols, p.v_width, rows, weights_t, operand(grad_y, row, p.v_width), true, grad_v.row(col),
+           std::max(grad_v.ld, p.v_width));
+      gemm(cols, p.width, rows, scores_grad_t, operand(q, row, p.width), true, grad_k.row(col),
+           std::max(grad_k.ld, p.width));
+      gemm(rows, p.width, cols, GemmOperand<T>{weights_grad, cols}, operand(k, col, p.width), col > 0,
+           grad_q.row(row), std::max(grad_q.ld, p.width));
+    }
+  }
+};
+
+template <class T>
+void attention_backward_cpu(const Tensor& grad_y, const Tensor& q, const Tensor& k, const Tensor& v,
+                            const Tensor& mask, const Tensor& y, const Tensor& lse,
+                            const AttentionCase& options, Tensor& workspace, Tensor& grad_q, Tensor& grad_k,
+                            Tensor& grad_v) {
+  const Problem<T> p(q, k, v, mask, options);
+  const int64_t per_group = p.heads / p.groups;
+  parallel_for(0, p.batch * p.groups, 1, [&](int64_t task, int64_t) {
+    const int64_t b = task / p.groups, group = task % p.groups;
+    const Rows<T> gk = head_of<T>(grad_k, b, group), gv = head_of<T>(grad_v, b, group);
+    zero_rows(gk, p.keys, p.width);
+    zero_rows(gv, p.keys, p.v_width);
+    for (int64_t h = group * per_group; h < (group + 1) * per_group; ++h) {
+      const HeadBackward<T> head{p,
+                                 head_of<const T>(grad_y, b, h),
+                                 head_of<const T>(q, b, h),
+                                 head_of<const T>(k, b, group),
+                                 head_of<const T>(v, b, group),
+                                 head_of<const T>(y, b, h),
+                                 lse.data<const T>() + (b * p.heads + h) * p.queries,
+                                 head_of<T>(grad_q, b, h),
+                                 gk,
+                                 gv,
+                                 workspace.data<T>() + thread_index() * workspace.shape()[1]};
+      for (int64_t row = 0; row < p.queries; row += p.tiles.rows) head.tile(b, h, row);
+    }
+  });
+}
+
+const RegisterKernel kForwardF32(attention_kernels, DeviceType::kCpu, kF32, attention_cpu<float>);
+const RegisterKernel kForwardF64(attention_kernels, DeviceType::kCpu, kF64, attention_cpu<double>);
+const RegisterKernel kBackwardF32(attention_backward_kernels, DeviceType::kCpu, kF32,
+                                  attention_backward_cpu<float>);
+const RegisterKernel kBackwardF64(attention_backward_kernels, DeviceType::kCpu, kF64,
+                                  attention_backward_cpu<double>);
+
+}  // namespace
+}  // namespace roux::cpu
