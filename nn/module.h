@@ -26,8 +26,6 @@
 
 namespace roux {
 
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
-
 class Module {
  public:
   Module() = default;

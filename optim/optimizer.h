@@ -23,8 +23,6 @@
 
 namespace roux {
 
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
-
 struct ParamGroup {
   NamedTensors params;
   double lr_scale = 1;

@@ -12,6 +12,7 @@
 
 #include <iosfwd>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tensor/device.h"
@@ -107,6 +108,9 @@ class Tensor {
   void check_data(DType wanted) const;
   IntrusivePtr<TensorImpl> impl_;
 };
+
+// Tensors with names, in a fixed order: parameters, states, the contents of a file.
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 // New memory of that spec, contents undefined, contiguous. On meta it is only counted.
 Tensor empty(const TensorSpec& spec, Device device = kCpu);
