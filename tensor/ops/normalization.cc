@@ -1,0 +1,115 @@
+#include "tensor/ops/normalization.h"
+
+#include "absl/strings/str_cat.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/normalization_tables.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/view.h"
+
+namespace roux {
+
+constinit KernelTable<RmsNormKernel> rms_norm_kernels("rms_norm");
+constinit KernelTable<LayerNormKernel> layer_norm_kernels("layer_norm");
+constinit KernelTable<RmsNormBackwardKernel> rms_norm_backward_kernels("rms_norm_backward");
+constinit KernelTable<LayerNormBackwardKernel> layer_norm_backward_kernels("layer_norm_backward");
+
+namespace {
+constexpr const char* kRules = "//autograd/rules:normalization";
+}
+constinit GradSlot<RmsNormSaved> rms_norm_grad("rms_norm", kRules);
+constinit GradSlot<LayerNormSaved> layer_norm_grad("layer_norm", kRules);
+
+namespace {
+
+absl::StatusOr<TensorSpec> norm_spec(const TensorSpec& x, const TensorSpec& weight, const TensorSpec* bias) {
+  if (!is_floating(x.dtype) || x.shape.rank() == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("x must be floating with at least one axis: x is ", to_string(x)));
+  }
+  const TensorSpec needed{x.dtype, {x.shape.back()}};
+  if (!(weight == needed)) {
+    return absl::InvalidArgumentError(absl::StrCat("weight must be ", to_string(needed), ": x is ",
+                                                   to_string(x), ", weight is ", to_string(weight)));
+  }
+  if (bias != nullptr && !(*bias == needed)) {
+    return absl::InvalidArgumentError(absl::StrCat("bias must be ", to_string(needed), ": x is ",
+                                                   to_string(x), ", bias is ", to_string(*bias)));
+  }
+  return x;
+}
+
+int64_t row_count(const Tensor& x) { return x.size(-1) == 0 ? 0 : x.numel() / x.size(-1); }
+DType accumulation(DType dtype) { return dtype == kF64 ? kF64 : kF32; }
+
+Tensor row_statistics(const Tensor& x) {
+  return empty({accumulation(x.dtype()), {row_count(x)}}, x.device());
+}
+// Scratch for `sums` gradients that are summed over the rows.
+Tensor row_partials(const Tensor& x, int sums) {
+  if (sums == 0) return Tensor();
+  return empty({accumulation(x.dtype()), {sums * norm_partial_rows(row_count(x)), x.size(-1)}}, x.device());
+}
+Tensor like_if(bool wanted, const Tensor& x) { return wanted ? empty(x.spec(), x.device()) : Tensor(); }
+
+Tensor dense(const Tensor& x) {
+  if (!x.defined() || x.is_contiguous()) return x;
+  NoGradGuard no_grad;
+  return contiguous(x);
+}
+
+}  // namespace
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
+  common_device("rms_norm", {x, weight});
+  Tensor y = empty(or_throw(norm_spec(x.spec(), weight.spec(), nullptr), "rms_norm"), x.device());
+  Tensor rstd = row_statistics(x);
+  rms_norm_kernels.run(x, dense(x), dense(weight), eps, y, rstd);
+  return rms_norm_grad.record({x, weight}, y, [&] { return RmsNormSaved{x, weight, rstd, eps}; });
+}
+
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  common_device("layer_norm", {x, weight, bias});
+  const TensorSpec* bias_spec = bias.defined() ? &bias.spec() : nullptr;
+  Tensor y = empty(or_throw(norm_spec(x.spec(), weight.spec(), bias_spec), "layer_norm"), x.device());
+  Tensor mean = row_statistics(x), rstd = row_statistics(x);
+  layer_norm_kernels.run(x, dense(x), dense(weight), dense(bias), eps, y, mean, rstd);
+  return layer_norm_grad.record({x, weight, bias}, y,
+                                [&] { return LayerNormSaved{x, weight, mean, rstd, bias.defined(), eps}; });
+}
+
+NormGrads rms_norm_backward(const RmsNormSaved& saved, const Tensor& grad_output, bool wants_x,
+                            bool wants_weight) {
+  const Tensor x = saved.x.get(), weight = saved.weight.get();
+  NormGrads grads{like_if(wants_x, x), like_if(wants_weight, weight), {}};
+  Tensor partials = row_partials(x, wants_weight ? 1 : 0);
+  rms_norm_backward_kernels.run(x, dense(x), dense(weight), saved.rstd.get(), dense(grad_output), grads.x,
+                                grads.weight, partials);
+  return grads;
+}
+
+NormGrads layer_norm_backward(const LayerNormSaved& saved, const Tensor& grad_output, bool wants_x,
+                              bool wants_weight, bool wants_bias) {
+  const Tensor x = saved.x.get(), weight = saved.weight.get();
+  NormGrads grads{like_if(wants_x, x), like_if(wants_weight, weight), like_if(wants_bias, weight)};
+  Tensor partials = row_partials(x, wants_weight || wants_bias ? 2 : 0);
+  layer_norm_backward_kernels.run(x, dense(x), dense(weight), saved.mean.get(), saved.rstd.get(),
+                                  dense(grad_output), grads.x, grads.weight, grads.bias, partials);
+  return grads;
+}
+
+Tensor rms_norm_composed(const Tensor& x, const Tensor& weight, double eps) {
+  const DType dtype = accumulation(x.dtype());
+  const Tensor wide = cast(x, dtype);
+  const Tensor y = wide * rsqrt(mean(wide * wide, -1, true) + eps) * cast(weight, dtype);
+  return cast(y, x.dtype());
+}
+
+Tensor layer_norm_composed(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  const DType dtype = accumulation(x.dtype());
+  const Tensor wide = cast(x, dtype), centered = wide - mean(wide, -1, true);
+  Tensor y = centered * rsqrt(mean(centered * centered, -1, true) + eps) * cast(weight, dtype);
+  if (bias.defined()) y = y + cast(bias, dtype);
+  return cast(y, x.dtype());
+}
+
+}  // namespace roux
