@@ -10,13 +10,14 @@
 namespace roux::kit {
 namespace {
 
-constexpr int64_t kOpenRows =
-    64;  // first fit looks no further back: linear time, and little is gained beyond
+constexpr int64_t kMaxLength = 1 << 30;
+// First fit looks no further back: linear time, and little is gained beyond.
+constexpr int64_t kOpenRows = 64;
 
 absl::Status check_length(int64_t length, const std::string& source) {
-  if (length >= 1) return absl::OkStatus();
+  if (length >= 1 && length <= kMaxLength) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(source, ": window length is ", length, ", must be at least 1"));
+      absl::StrCat(source, ": window length is ", length, ", must be 1 to ", kMaxLength));
 }
 
 uint64_t mix(uint64_t hash, uint64_t value) {  // the finaliser of splitmix64 over a running sum

@@ -48,6 +48,7 @@ TEST(StreamWindows, ShortDataIsAnErrorThatNamesTheSource) {
   EXPECT_TRUE(WindowSet::stream(count_to(5), 4, "a.txt").ok());
   EXPECT_FALSE(WindowSet::stream(count_to(5), 0, "a.txt").ok());
   EXPECT_FALSE(WindowSet::stream(count_to(5), INT64_MAX, "a.txt").ok());
+  EXPECT_FALSE(WindowSet::packed({{1, 2}}, INT64_MAX, "a.txt").ok());
 }
 
 TEST(PackedWindows, RestartPositionsAndNeverPredictAcrossDocuments) {
