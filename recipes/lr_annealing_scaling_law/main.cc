@@ -196,9 +196,8 @@ int main(int argc, char** argv) {
   TrainingConfig smoke, standard, longer, gpu;
   smoke.steps = 60, smoke.hidden = 16, smoke.length = 32, smoke.batch = 4, smoke.eval_windows = 16;
   smoke.eval_every = 5, smoke.fit_from = 20;
-  longer.hidden = 96, longer.heads = 4, longer.intermediate = 256, longer.layers = 3, longer.steps = 1500,
-  longer.warmup = 40;
-  longer.init_std = 0.1, longer.batch = 16;
+  longer.hidden = 96, longer.heads = 4, longer.intermediate = 256, longer.layers = 3;
+  longer.steps = 1500, longer.warmup = 40, longer.fit_from = 300, longer.init_std = 0.1;
   gpu.layers = 12, gpu.hidden = 768, gpu.heads = 12, gpu.intermediate = 2048, gpu.length = 1024,
   gpu.batch = 32;
   gpu.steps = 2000, gpu.warmup = 100, gpu.init_std = 0.02, gpu.eta_max = 1e-3, gpu.eval_every = 25,
