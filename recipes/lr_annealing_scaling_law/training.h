@@ -18,7 +18,7 @@ namespace roux::lr_annealing {
 
 struct TrainingConfig {
   int64_t layers = 2, hidden = 48, heads = 2, intermediate = 128,
-          length = 64;                                         // ours: fits two minutes on two cores
+          length = 64;                                          // ours: fits two minutes on two cores
   int64_t batch = 16, steps = 600, warmup = 20;                 // ours; the paper's warm-up is 500 steps
   int64_t eval_every = 10, eval_windows = 128, fit_from = 120;  // ours
   double init_std = 0.14;                                       // ours: 1 / sqrt(hidden)
