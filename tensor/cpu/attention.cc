@@ -34,6 +34,7 @@ struct Problem {
   int64_t batch, heads, groups, queries, keys, width, v_width;
   AttentionTiles tiles;
   T scale;
+  T factor;  // what the row functions multiply scores with: scale, or 1 where mask_row did it before
   bool causal;
   const Tensor* mask;
 
@@ -48,23 +49,24 @@ struct Problem {
         v_width(v.shape()[3]),
         tiles(attention_tiles(queries, keys)),
         scale(static_cast<T>(options.scale)),
+        factor(mask_.defined() || options.scale <= 0 ? T(1) : scale),
         causal(options.causal),
         mask(&mask_) {}
   // The keys that query t may look at by causality: [0, limit).
   int64_t limit(int64_t t) const {
     return causal ? std::clamp<int64_t>(t + keys - queries + 1, 0, keys) : keys;
   }
+  // How many of the columns [col, col + cols) that is.
+  int64_t visible(int64_t t, int64_t col, int64_t cols) const {
+    return std::clamp<int64_t>(limit(t) - col, 0, cols);
+  }
 };
 
-// scores[0, n) = scores * scale + mask; -inf from `visible` on.
-template <class T>
-ROUX_ALWAYS_INLINE void scale_row(T* scores, int64_t n, int64_t visible, T scale) {
-  for (int64_t i = 0; i < visible; ++i) scores[i] *= scale;
-  for (int64_t i = visible; i < n; ++i) scores[i] = -std::numeric_limits<T>::infinity();
-}
-
+// scores[0, n) = scores * scale + mask.
 template <class T>
 void mask_row(const Problem<T>& p, int64_t b, int64_t h, int64_t t, int64_t first, int64_t n, T* scores) {
+  for (int64_t i = 0; i < n; ++i) scores[i] *= p.scale;
+  if (!p.mask->defined()) return;
   const Tensor& mask = *p.mask;
   const Strides& strides = mask.strides();
   const int64_t at = b * strides[0] + h * strides[1] + t * strides[2] + first * strides[3], step = strides[3];
@@ -79,25 +81,28 @@ void mask_row(const Problem<T>& p, int64_t b, int64_t h, int64_t t, int64_t firs
   }
 }
 
-// One row of a tile: the running maximum and sum take in the scores, which become weights relative to the new
-// maximum; the accumulated output row is rescaled.
+// One row of a tile: the running maximum and sum take in the first `visible` of n scores (times factor > 0),
+// which become weights relative to the new maximum; the others become 0. The accumulated output row is
+// rescaled.
 template <class T>
-ROUX_ALWAYS_INLINE void online_softmax_row(T* scores, int64_t n, T* largest, T* total, T* out, int64_t width,
+ROUX_ALWAYS_INLINE void online_softmax_row(T* __restrict scores, int64_t n, int64_t visible, T factor,
+                                           T* largest, T* total, T* __restrict out, int64_t width,
                                            bool first) {
   constexpr T kNone = -std::numeric_limits<T>::infinity();
-  const T before = *largest, here = row_max(scores, n);
+  const T before = *largest, here = row_max(scores, visible) * factor;
   const T now = here <= before ? before : here;
   if (now == kNone) {  // nothing visible so far
     for (int64_t i = 0; i < n; ++i) scores[i] = T(0);
     return;
   }
   RowLanes<T> lanes(T(0));
-  for (int64_t at = 0; at < n; at += kRowTile) {
-    const int64_t count = n - at < kRowTile ? n - at : kRowTile;
-    for (int64_t i = 0; i < count; ++i) scores[at + i] = vmath::exp(scores[at + i] - now);
+  for (int64_t at = 0; at < visible; at += kRowTile) {
+    const int64_t count = visible - at < kRowTile ? visible - at : kRowTile;
+    for (int64_t i = at; i < at + count; ++i) scores[i] = exp_weight(fused(scores[i], factor, -now));
     lanes.add(scores + at, count);
   }
-  const T shrink = before == kNone ? T(0) : vmath::exp(before - now);
+  for (int64_t i = visible; i < n; ++i) scores[i] = T(0);
+  const T shrink = before == kNone ? T(0) : exp_weight(before - now);
   *total = *total * shrink + lanes.sum();
   *largest = now;
   if (!first && shrink != T(1)) {
@@ -105,15 +110,17 @@ ROUX_ALWAYS_INLINE void online_softmax_row(T* scores, int64_t n, T* largest, T* 
   }
 }
 
-// weights = exp(scores - lse) and scores_grad = weights (weights_grad - delta) scale, in place.
+// weights = exp(scores factor - lse) and scores_grad = weights (weights_grad - delta) scale, in place.
 template <class T>
-ROUX_ALWAYS_INLINE void backward_row(T* scores, T* weights_grad, int64_t n, T lse, T delta, T scale) {
-  if (lse == -std::numeric_limits<T>::infinity()) {
-    for (int64_t i = 0; i < n; ++i) scores[i] = weights_grad[i] = T(0);
-    return;
+ROUX_ALWAYS_INLINE void backward_row(T* __restrict scores, T* __restrict weights_grad, int64_t n,
+                                     int64_t visible, T factor, T lse, T delta, T scale) {
+  if (lse == -std::numeric_limits<T>::infinity()) visible = 0;
+  for (int64_t i = 0; i < visible; ++i) {
+    const T weight = exp_weight(fused(scores[i], factor, -lse));
+    scores[i] = weight;
+    weights_grad[i] = weight * (weights_grad[i] - delta) * scale;
   }
-  for (int64_t i = 0; i < n; ++i) scores[i] = vmath::exp(scores[i] - lse);
-  for (int64_t i = 0; i < n; ++i) weights_grad[i] = scores[i] * (weights_grad[i] - delta) * scale;
+  for (int64_t i = visible; i < n; ++i) scores[i] = weights_grad[i] = T(0);
 }
 
 template <class T>
@@ -131,49 +138,47 @@ ROUX_ALWAYS_INLINE T dot(const T* a, const T* b, int64_t n) {
 // The row functions, compiled for both instruction sets.
 template <class T>
 struct RowFunctions {
-  void (*scale_row)(T*, int64_t, int64_t, T);
-  void (*online_softmax_row)(T*, int64_t, T*, T*, T*, int64_t, bool);
-  void (*backward_row)(T*, T*, int64_t, T, T, T);
+  void (*softmax)(T*, int64_t, int64_t, T, T*, T*, T*, int64_t, bool);
+  void (*backward)(T*, T*, int64_t, int64_t, T, T, T, T);
   T (*dot)(const T*, const T*, int64_t);
 };
 template <class T>
 struct Base {
-  static void scale(T* s, int64_t n, int64_t v, T f) { scale_row(s, n, v, f); }
-  static void softmax(T* s, int64_t n, T* m, T* l, T* o, int64_t w, bool f) {
-    online_softmax_row(s, n, m, l, o, w, f);
+  static void softmax(T* s, int64_t n, int64_t visible, T f, T* m, T* l, T* o, int64_t w, bool first) {
+    online_softmax_row(s, n, visible, f, m, l, o, w, first);
   }
-  static void backward(T* s, T* g, int64_t n, T l, T d, T f) { backward_row(s, g, n, l, d, f); }
+  static void backward(T* s, T* g, int64_t n, int64_t visible, T f, T l, T d, T scale) {
+    backward_row(s, g, n, visible, f, l, d, scale);
+  }
   static T inner(const T* a, const T* b, int64_t n) { return dot(a, b, n); }
 };
 template <class T>
 struct Avx512 {
-  ROUX_TARGET_AVX512 static void scale(T* s, int64_t n, int64_t v, T f) { scale_row(s, n, v, f); }
-  ROUX_TARGET_AVX512 static void softmax(T* s, int64_t n, T* m, T* l, T* o, int64_t w, bool f) {
-    online_softmax_row(s, n, m, l, o, w, f);
+  ROUX_TARGET_AVX512 static void softmax(T* s, int64_t n, int64_t visible, T f, T* m, T* l, T* o, int64_t w,
+                                         bool first) {
+    online_softmax_row(s, n, visible, f, m, l, o, w, first);
   }
-  ROUX_TARGET_AVX512 static void backward(T* s, T* g, int64_t n, T l, T d, T f) {
-    backward_row(s, g, n, l, d, f);
+  ROUX_TARGET_AVX512 static void backward(T* s, T* g, int64_t n, int64_t visible, T f, T l, T d, T scale) {
+    backward_row(s, g, n, visible, f, l, d, scale);
   }
   ROUX_TARGET_AVX512 static T inner(const T* a, const T* b, int64_t n) { return dot(a, b, n); }
 };
 template <class T>
 const RowFunctions<T>& row_functions() {
   static const RowFunctions<T> functions =
-      has_avx512()
-          ? RowFunctions<T>{Avx512<T>::scale, Avx512<T>::softmax, Avx512<T>::backward, Avx512<T>::inner}
-          : RowFunctions<T>{Base<T>::scale, Base<T>::softmax, Base<T>::backward, Base<T>::inner};
+      has_avx512() ? RowFunctions<T>{Avx512<T>::softmax, Avx512<T>::backward, Avx512<T>::inner}
+                   : RowFunctions<T>{Base<T>::softmax, Base<T>::backward, Base<T>::inner};
   return functions;
 }
 
-// scores[rows, cols] (ld = cols) = masked, scaled q k^T of a tile.
+// scores[rows, cols] (ld = cols) = q k^T of a tile. Without a mask the scale is left to the row functions.
 template <class T>
 void score_tile(const Problem<T>& p, const Rows<const T>& q, const Rows<const T>& k, int64_t b, int64_t h,
                 int64_t row, int64_t rows, int64_t col, int64_t cols, T* scores) {
   gemm(rows, cols, p.width, operand(q, row, p.width), operand(k, col, p.width, true), false, scores, cols);
+  if (p.factor == p.scale) return;
   for (int64_t r = 0; r < rows; ++r) {
-    const int64_t visible = std::clamp<int64_t>(p.limit(row + r) - col, 0, cols);
-    row_functions<T>().scale_row(scores + r * cols, cols, visible, p.scale);
-    if (p.mask->defined()) mask_row(p, b, h, row + r, col, visible, scores + r * cols);
+    mask_row(p, b, h, row + r, col, p.visible(row + r, col, cols), scores + r * cols);
   }
 }
 
@@ -188,8 +193,8 @@ void forward_tile(const Problem<T>& p, const Rows<const T>& q, const Rows<const 
     const int64_t cols = std::min(p.tiles.cols, end - col);
     score_tile(p, q, k, b, h, row, rows, col, cols, scores);
     for (int64_t r = 0; r < rows; ++r) {
-      row_functions<T>().online_softmax_row(scores + r * cols, cols, largest + r, total + r, y.row(row + r),
-                                            p.v_width, col == 0);
+      row_functions<T>().softmax(scores + r * cols, cols, p.visible(row + r, col, cols), p.factor,
+                                 largest + r, total + r, y.row(row + r), p.v_width, col == 0);
     }
     gemm(rows, p.v_width, cols, GemmOperand<T>{scores, cols}, operand(v, col, p.v_width), col > 0, y.row(row),
          std::max(y.ld, p.v_width));
@@ -251,8 +256,8 @@ struct HeadBackward {
       gemm(rows, cols, p.v_width, operand(grad_y, row, p.v_width), operand(v, col, p.v_width, true), false,
            weights_grad, cols);
       for (int64_t r = 0; r < rows; ++r) {
-        functions.backward_row(scores + r * cols, weights_grad + r * cols, cols, lse[row + r], delta[r],
-                               p.scale);
+        functions.backward(scores + r * cols, weights_grad + r * cols, cols, p.visible(row + r, col, cols),
+                           p.factor, lse[row + r], delta[r], p.scale);
       }
       const GemmOperand<T> weights_t{scores, cols, true}, scores_grad_t{weights_grad, cols, true};
       gemm(cols, p.v_width, rows, weights_t, operand(grad_y, row, p.v_width), true, grad_v.row(col),

@@ -63,7 +63,7 @@ ROUX_TARGET_AVX512 compute_t<T> row_logsumexp_avx512(const T* x, int64_t n) {
 
 template <class T, class C = compute_t<T>>
 ROUX_ALWAYS_INLINE void row_gradient(const T* x, int64_t n, C lse, C scale, T* grad) {
-  for (int64_t i = 0; i < n; ++i) grad[i] = static_cast<T>(scale * vmath::exp(static_cast<C>(x[i]) - lse));
+  for (int64_t i = 0; i < n; ++i) grad[i] = static_cast<T>(scale * exp_weight(static_cast<C>(x[i]) - lse));
 }
 template <class T, class C = compute_t<T>>
 void row_gradient_base(const T* x, int64_t n, C lse, C scale, T* grad) {

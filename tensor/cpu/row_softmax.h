@@ -81,6 +81,26 @@ ROUX_ALWAYS_INLINE void load_tile(const T* x, int64_t n, C* tile) {
   for (int64_t i = 0; i < n; ++i) tile[i] = static_cast<C>(x[i]);
 }
 
+// e^x for x <= 0 (or NaN): vmath::exp without its overflow and subnormal range; exactly 0 below -87.
+ROUX_ALWAYS_INLINE float exp_weight(float x) {
+  const float c = x < -87.0f ? -87.0f : x;
+  const float n = vmath::round_small(c * 1.44269504088896341f);
+  float r = vmath::fma(n, -0.693359375f, c);
+  r = vmath::fma(n, 2.12194440e-4f, r);
+  float p = 1.9875691500e-4f;
+  p = vmath::fma(p, r, 1.3981999507e-3f);
+  p = vmath::fma(p, r, 8.3334519073e-3f);
+  p = vmath::fma(p, r, 4.1665795894e-2f);
+  p = vmath::fma(p, r, 1.6666665459e-1f);
+  p = vmath::fma(p, r, 5.0000001201e-1f);
+  p = vmath::fma(p, r * r, r) + 1.0f;
+  const float y = p * vmath::pow2(static_cast<int32_t>(n == n ? n : 0.0f));
+  return x < -87.0f ? 0.0f : y;
+}
+ROUX_ALWAYS_INLINE double exp_weight(double x) { return vmath::exp(x); }
+ROUX_ALWAYS_INLINE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
+ROUX_ALWAYS_INLINE float fused(float a, float b, float c) { return vmath::fma(a, b, c); }
+
 template <class T, class C = compute_t<T>>
 ROUX_ALWAYS_INLINE C row_max(const T* x, int64_t n) {
   RowLanes<C> lanes(-std::numeric_limits<C>::infinity());
@@ -97,14 +117,14 @@ ROUX_ALWAYS_INLINE C row_max(const T* x, int64_t n) {
   return lanes.largest();
 }
 
-// sum_i exp(x_i - shift)
+// sum_i exp(x_i - shift), shift >= x_i.
 template <class T, class C = compute_t<T>>
 ROUX_ALWAYS_INLINE C row_sum_exp(const T* x, int64_t n, C shift) {
   RowLanes<C> lanes(C(0));
   C tile[kRowTile];
   for (int64_t at = 0; at < n; at += kRowTile) {
     const int64_t count = n - at < kRowTile ? n - at : kRowTile;
-    for (int64_t i = 0; i < count; ++i) tile[i] = vmath::exp(static_cast<C>(x[at + i]) - shift);
+    for (int64_t i = 0; i < count; ++i) tile[i] = exp_weight(static_cast<C>(x[at + i]) - shift);
     lanes.add(tile, count);
   }
   return lanes.sum();

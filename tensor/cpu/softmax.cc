@@ -18,7 +18,7 @@ ROUX_ALWAYS_INLINE void forward_rows(const T* x, int64_t rows, int64_t n, T* y) 
     } else {
       const C scale = C(1) / total;
       for (int64_t i = 0; i < n; ++i) {
-        y[i] = static_cast<T>(vmath::exp(static_cast<C>(x[i]) - largest) * scale);
+        y[i] = static_cast<T>(exp_weight(static_cast<C>(x[i]) - largest) * scale);
       }
     }
   }

@@ -108,10 +108,23 @@ Tensor fold_rows(const Tensor& x) {
   return alias(x, {rows, x.shape()[last]}, {stride, x.strides()[last]}, x.impl()->offset);
 }
 
+// Devices and processors without a kernel for a 16-bit dtype multiply in f32 and round the result. A plan on
+// meta assumes that there is one.
+bool needs_conversion(DType dtype, Device device) {
+  return (dtype == kF16 || dtype == kBF16) && device.type != DeviceType::kMeta &&
+         !matmul_kernels.has(device.type, dtype);
+}
+
 // y = a b + bias without recording: a [..., M, K], b [..., K, N], both of rank 2 or more. When b has no
 // batch, all rows of a are one product.
 void multiply(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
   if (y.numel() == 0) return;
+  if (needs_conversion(y.dtype(), y.device())) {
+    Tensor in_f32 = empty({kF32, y.shape()}, y.device());
+    multiply(cast(a, kF32), cast(b, kF32), bias.defined() ? cast(bias, kF32) : bias, in_f32);
+    copy_(y, in_f32);
+    return;
+  }
   if (a.dim() > 2 && b.dim() == 2) {
     const Tensor folded = fold_rows(a);
     if (folded.defined()) a = folded;
@@ -130,19 +143,11 @@ void multiply(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
   }
 }
 
-// Devices and processors without a kernel for a 16-bit dtype multiply in f32 and round the result. A plan on
-// meta assumes that there is one.
-bool needs_conversion(DType dtype, Device device) {
-  return (dtype == kF16 || dtype == kBF16) && device.type != DeviceType::kMeta &&
-         !matmul_kernels.has(device.type, dtype);
-}
-
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
   const Device device = common_device("matmul", {a, b});
   const TensorSpec spec = or_throw(matmul_spec(a.spec(), b.spec()), "matmul");
-  if (needs_conversion(spec.dtype, device)) return cast(matmul(cast(a, kF32), cast(b, kF32)), spec.dtype);
   if (a.dim() == 1 || b.dim() == 1) {
     return reshape(matmul(a.dim() == 1 ? unsqueeze(a, 0) : a, b.dim() == 1 ? unsqueeze(b, 1) : b),
                    spec.shape);
@@ -160,10 +165,6 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Device device = common_device("linear", {x, weight, bias});
   const TensorSpec spec = or_throw(linear_spec(x.spec(), weight.spec(), bias), "linear");
-  if (needs_conversion(spec.dtype, device)) {
-    return cast(linear(cast(x, kF32), cast(weight, kF32), bias.defined() ? cast(bias, kF32) : bias),
-                spec.dtype);
-  }
   if (x.dim() == 1) return reshape(linear(unsqueeze(x, 0), weight, bias), spec.shape);
   Tensor y = empty(spec, device);
   {
