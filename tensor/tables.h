@@ -148,9 +148,9 @@ class GradSlot {
   }
   // The same for several outputs.
   template <class MakeSaved>
-  void record_all(std::initializer_list<TensorRef> inputs, std::initializer_list<Tensor*> outputs,
+  void record_all(std::initializer_list<TensorRef> inputs, absl::Span<Tensor* const> outputs,
                   MakeSaved&& make_saved) const {
-    if (wants(inputs)) attach(inputs, absl::MakeConstSpan(outputs.begin(), outputs.size()), make_saved());
+    if (wants(inputs)) attach(inputs, outputs, make_saved());
   }
   // The same for a list of inputs whose length is known at run time (cat).
   template <class MakeSaved>

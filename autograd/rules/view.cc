@@ -1,6 +1,7 @@
 // Gradient rules of the view family.
 #include "autograd/rule.h"
 #include "tensor/ops/creation.h"
+#include "tensor/ops/index.h"
 #include "tensor/ops/view_tables.h"
 
 namespace roux {
@@ -25,6 +26,13 @@ void slice_backward_rule(const SliceSaved& s, const Tensor& grad_output, GradInp
   const int64_t end = count == 0 ? s.begin : s.begin + (count - 1) * s.step + 1;
   grad.set(0, slice(grad_output, s.axis, s.begin, end, s.step));
 }
+void split_backward(const SplitSaved& s, absl::Span<const Tensor> grad_outputs, GradInputs& grad) {
+  std::vector<Tensor> pieces(grad_outputs.begin(), grad_outputs.end());
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (!pieces[i].defined()) pieces[i] = zeros(s.pieces[i].shape, s.pieces[i].dtype, s.device);
+  }
+  grad.set(0, cat(pieces, s.axis));
+}
 void contiguous_backward(const ContiguousSaved&, const Tensor& grad_output, GradInputs& grad) {
   grad.set(0, grad_output);
 }
@@ -34,6 +42,7 @@ const RegisterGrad kExpand(expand_grad, expand_backward);
 const RegisterGrad kPermute(permute_grad, permute_backward);
 const RegisterGrad kSlice(slice_grad, slice_rule);
 const RegisterGrad kSliceBackward(slice_backward_grad, slice_backward_rule);
+const RegisterGrad kSplit(split_grad, split_backward);
 const RegisterGrad kContiguous(contiguous_grad, contiguous_backward);
 
 }  // namespace

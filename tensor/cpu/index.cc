@@ -1,6 +1,7 @@
 // CPU kernels of the index family.
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "tensor/cpu/strided_loop.h"
@@ -41,15 +42,13 @@ void gather_cpu(const Tensor& x, int axis, const Tensor& index, Tensor& y) {
       using T = decltype(tag);
       const T* px = x.data<const T>();
       T* py = y.data<T>();
-      const int64_t row = a.count * a.inner;
-      parallel_for(0, a.outer, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, row)),
+      parallel_for(0, a.outer * a.count,
+                   std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, a.inner)),
                    [&](int64_t begin, int64_t end) {
-                     for (int64_t o = begin; o < end; ++o) {
-                       for (int64_t j = 0; j < a.count; ++j) {
-                         for (int64_t k = 0; k < a.inner; ++k) {
-                           const int64_t to = o * row + j * a.inner + k;
-                           py[to] = px[(o * a.size + at[to]) * a.inner + k];
-                         }
+                     for (int64_t row = begin; row < end; ++row) {
+                       const T* from = px + row / a.count * a.size * a.inner;
+                       for (int64_t k = row * a.inner; k < (row + 1) * a.inner; ++k) {
+                         py[k] = from[at[k] * a.inner + k - row * a.inner];
                        }
                      }
                    });
@@ -64,19 +63,22 @@ void scatter_add_cpu(const Tensor& source, int axis, const Tensor& index, Tensor
     check_range("scatter_add", "index", at, index.numel(), a.size);
     dispatch_numeric(source.dtype(), [&](auto tag) {
       using T = decltype(tag);
+      using A = std::conditional_t<is_floating(dtype_of<T>), accumulate_t<T>, T>;
       const T* ps = source.data<const T>();
-      T* py = y.data<T>();
-      const int64_t row = a.count * a.inner;
-      // One task owns all of an outer slice: no two tasks add to one element.
-      parallel_for(0, a.outer, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, row)),
+      A* py = y.data<A>();
+      // One task owns a strip of columns of an outer slice: no two tasks add to one element.
+      constexpr int64_t kStrip = 256;
+      const int64_t strips = (a.inner + kStrip - 1) / kStrip;
+      const int64_t work = std::max<int64_t>(1, a.count * std::min(a.inner, kStrip));
+      parallel_for(0, a.outer * strips, std::max<int64_t>(1, kElementwiseGrain / work),
                    [&](int64_t begin, int64_t end) {
-                     for (int64_t o = begin; o < end; ++o) {
-                       for (int64_t j = 0; j < a.count; ++j) {
-                         for (int64_t k = 0; k < a.inner; ++k) {
-                           const int64_t from = o * row + j * a.inner + k;
-                           T& to = py[(o * a.size + at[from]) * a.inner + k];
-                           to = static_cast<T>(static_cast<accumulate_t<T>>(to) +
-                                               static_cast<accumulate_t<T>>(ps[from]));
+                     for (int64_t task = begin; task < end; ++task) {
+                       const int64_t o = task / strips, first = task % strips * kStrip;
+                       const int64_t last = std::min(a.inner, first + kStrip);
+                       for (int64_t row = o * a.count; row < (o + 1) * a.count; ++row) {
+                         for (int64_t k = first; k < last; ++k) {
+                           const int64_t from = row * a.inner + k;
+                           py[(o * a.size + at[from]) * a.inner + k] += static_cast<A>(ps[from]);
                          }
                        }
                      }
@@ -127,14 +129,18 @@ void embedding_backward_cpu(const Tensor& grad, const Tensor& ids, Tensor& order
     T* py = y.data<T>();
     parallel_for(0, rows, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, width)),
                  [&](int64_t begin, int64_t end) {
-                   constexpr int64_t kStrip = 256;
+                   constexpr int64_t kStrip = 256, kBlock = 64;  // blocks: the error grows slower
                    for (int64_t r = begin; r < end; ++r) {
                      for (int64_t from = 0; from < width; from += kStrip) {
                        const int64_t n = std::min(kStrip, width - from);
                        A sums[kStrip] = {};
-                       for (int64_t i = starts[r]; i < starts[r + 1]; ++i) {
-                         const T* row = pg + sorted[i] * width + from;
-                         for (int64_t c = 0; c < n; ++c) sums[c] += static_cast<A>(row[c]);
+                       for (int64_t i = starts[r]; i < starts[r + 1];) {
+                         A block[kStrip] = {};
+                         for (const int64_t last = std::min(starts[r + 1], i + kBlock); i < last; ++i) {
+                           const T* row = pg + sorted[i] * width + from;
+                           for (int64_t c = 0; c < n; ++c) block[c] += static_cast<A>(row[c]);
+                         }
+                         for (int64_t c = 0; c < n; ++c) sums[c] += block[c];
                        }
                        for (int64_t c = 0; c < n; ++c) py[r * width + from + c] = static_cast<T>(sums[c]);
                      }

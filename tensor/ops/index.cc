@@ -100,8 +100,10 @@ Tensor scatter_add(const Shape& shape, int64_t axis, const Tensor& index, const 
                                               << index.spec() << ", needed equal shapes";
   ROUX_CHECK(kNumeric.contains(source.dtype()))
       << "scatter_add: source must be numeric: source is " << source.spec();
-  Tensor y = zeros(shape, source.dtype(), source.device());
-  scatter_add_kernels.run(source, source.contiguous(), at, index.contiguous(), y);
+  const bool half = size_of(source.dtype()) == 2;
+  Tensor sums = zeros(shape, half ? kF32 : source.dtype(), source.device());
+  scatter_add_kernels.run(source, source.contiguous(), at, index.contiguous(), sums);
+  Tensor y = cast(sums, source.dtype());
   return scatter_add_grad.record({source}, y, [&] { return GatherSaved{index, shape, at}; });
 }
 

@@ -8,8 +8,8 @@ namespace roux {
 
 // x and index contiguous, seen as [outer, n, inner] and [outer, m, inner]. Kernels check every index first.
 using GatherKernel = void(const Tensor& x, int axis, const Tensor& index, Tensor& y);
-using ScatterAddKernel = void(const Tensor& source, int axis, const Tensor& index,
-                              Tensor& y);  // y starts as zeros
+// y starts as zeros; for bf16 and f16 sources it is f32 (the op rounds once).
+using ScatterAddKernel = void(const Tensor& source, int axis, const Tensor& index, Tensor& y);
 using EmbeddingKernel = void(const Tensor& weight, const Tensor& ids, Tensor& y);
 // order: i64 scratch of 2 * ids + rows + 1 elements. Overwrites y.
 using EmbeddingBackwardKernel = void(const Tensor& grad, const Tensor& ids, Tensor& order, Tensor& y);

@@ -15,6 +15,7 @@ constexpr const char* kRules = "//autograd/rules:view";
 constinit GradSlot<ShapeSaved> view_grad("view", kRules), expand_grad("expand", kRules);
 constinit GradSlot<PermuteSaved> permute_grad("permute", kRules);
 constinit GradSlot<SliceSaved> slice_grad("slice", kRules), slice_backward_grad("slice_backward", kRules);
+constinit GradSlot<SplitSaved> split_grad("split", kRules);
 constinit GradSlot<ContiguousSaved> contiguous_grad("contiguous", kRules);
 
 namespace {
@@ -206,16 +207,30 @@ Tensor select(const Tensor& x, int64_t axis, int64_t index) {
 }
 
 std::vector<Tensor> split(const Tensor& x, absl::Span<const int64_t> sizes, int64_t axis) {
+  common_device("split", {x});
+  const int at = or_throw(normalize_axis(axis, x.dim()), "split");
   int64_t total = 0;
-  for (int64_t size : sizes) total += size;
-  ROUX_CHECK(total == x.size(axis)) << "split: sizes add up to " << total << ", axis " << axis << " of x is "
-                                    << x.size(axis) << ", x is " << x.spec();
-  std::vector<Tensor> pieces;
-  int64_t begin = 0;
   for (int64_t size : sizes) {
-    pieces.push_back(slice(x, axis, begin, begin + size));
-    begin += size;
+    ROUX_CHECK(size >= 0) << "split: sizes " << Dims(sizes) << " contain a negative one";
+    total += size;
   }
+  ROUX_CHECK(total == x.shape()[at]) << "split: sizes " << Dims(sizes) << " add up to " << total << ", axis "
+                                     << axis << " of x has size " << x.shape()[at] << ": x is " << x.spec();
+  std::vector<Tensor> pieces;
+  int64_t offset = x.impl()->offset;
+  for (int64_t size : sizes) {
+    Shape shape = x.shape();
+    shape[at] = size;
+    pieces.push_back(alias(x, shape, x.strides(), offset));
+    offset += size * x.strides()[at];
+  }
+  std::vector<Tensor*> outputs;
+  for (Tensor& piece : pieces) outputs.push_back(&piece);
+  split_grad.record_all({x}, outputs, [&] {
+    SplitSaved saved{{}, at, x.device()};
+    for (const Tensor& piece : pieces) saved.pieces.push_back(piece.spec());
+    return saved;
+  });
   return pieces;
 }
 

@@ -18,11 +18,17 @@ struct SliceSaved {
   int axis;
   int64_t begin, step;
 };
+struct SplitSaved {
+  std::vector<TensorSpec> pieces;
+  int axis;
+  Device device;
+};
 struct ContiguousSaved {};
 
 extern constinit GradSlot<ShapeSaved> view_grad, expand_grad;
 extern constinit GradSlot<PermuteSaved> permute_grad;
 extern constinit GradSlot<SliceSaved> slice_grad;
+extern constinit GradSlot<SplitSaved> split_grad;
 extern constinit GradSlot<ContiguousSaved> contiguous_grad;
 
 // The gradient of slice: zeros of `shape` with x written at the slice. Differentiable (its gradient is
