@@ -1,114 +1,41 @@
 // Scaling law with learning-rate annealing: the loss curve of any schedule from a fit on two.
 #include <algorithm>
-#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/main.h"
-#include "recipes/lr_annealing_scaling_law/part_a.h"
-#include "recipes/lr_annealing_scaling_law/part_b.h"
-#include "recipes/lr_annealing_scaling_law/training.h"
+#include "recipes/lr_annealing_scaling_law/report.h"
 #include "tensor/error.h"
 
 namespace roux::lr_annealing {
 namespace {
 
-using kit::Claim;
-using kit::Evidence;
-using kit::format_number;
 using kit::Run;
-
-// Part A: the authors' 40 published losses.
-absl::Status published(Run& run) {
-  const PartA a = part_a();
-  kit::Table table{"Part A: fits of the 40 published losses", {"fit", "L0", "A", "alpha", "C", "R^2"}, {}};
-  const auto row = [&](const std::string& name, const Fit& fit) {
-    table.rows.push_back({name, format_number(fit.law.l0), format_number(fit.law.a),
-                          format_number(fit.law.alpha),
-                          fit.annealing_identified ? format_number(fit.law.c) : "not identified",
-                          format_number(fit.r_squared, 6)});
-  };
-  row("the paper's figure", {.law = {2.628, 0.429, 0.550, 0.411}, .r_squared = 0.9996});
-  row("both curves, lambda 0.999", a.fit);
-  row("cosine alone", a.cosine_only);
-  row("constant alone", a.constant_only);
-  row("step-only power law", a.step_only);
-  row("S1 only (C = 0)", a.forward_only);
-  run.table(table);
-  kit::Table scan{"Part A: lambda", {"lambda", "objective", "C"}, {}};
-  for (const Fit& fit : a.scan) {
-    scan.rows.push_back({format_number(fit.lambda), format_number(fit.objective), format_number(fit.law.c)});
-  }
-  run.table(scan);
-
-  const auto claim = [&](const std::string& text, double paper, double value, kit::Relation relation) {
-    return run.claim({.text = text,
-                      .paper = paper,
-                      .measured = kit::single(value),
-                      .relation = relation,
-                      .scale = "40 published losses",
-                      .evidence = Evidence::kPublishedData,
-                      .asserted = true});
-  };
-  ROUX_RETURN_IF_ERROR(claim("published curves: L0", 2.628, a.fit.law.l0, kit::near(2.628, 0.01)));
-  ROUX_RETURN_IF_ERROR(claim("published curves: A", 0.430, a.fit.law.a, kit::near(0.430, 0.01)));
-  ROUX_RETURN_IF_ERROR(claim("published curves: alpha", 0.550, a.fit.law.alpha, kit::near(0.550, 0.01)));
-  ROUX_RETURN_IF_ERROR(claim("published curves: C", 0.411, a.fit.law.c, kit::near(0.411, 0.01)));
-  ROUX_RETURN_IF_ERROR(
-      claim("published curves: R^2 of the fit", 0.9996, a.fit.r_squared, kit::above(0.9995)));
-  ROUX_RETURN_IF_ERROR(claim("published curves: best lambda of the scan", 0.999, best_fit(a.scan).lambda,
-                             kit::within(0.999, 0.999)));
-  // Reported only: it fails, see the README.
-  return run.claim({.text = "published curves: error on the unseen half of the constant curve",
-                    .measured = kit::single(a.second_half_error),
-                    .relation = kit::below(0.003),
-                    .scale = "40 published losses",
-                    .evidence = Evidence::kPublishedData});
-}
-
-// The measured curves of one seed with the law's prediction of each.
-kit::Chart chart_of(const TrainingConfig& config, const std::vector<Arm>& arms,
-                    const std::vector<std::vector<double>>& losses, const PartB& b, uint64_t seed) {
-  kit::Chart chart{absl::StrCat("Measured (points) and predicted (lines), seed ", seed,
-                                ": constant and cosine fitted, the others held out"),
-                   "step",
-                   "validation loss (nats per byte)",
-                   {}};
-  for (size_t i = 0; i < arms.size(); ++i) {
-    const std::vector<double> predicted =
-        predict(b.fit, area_rates(arms[i].schedule, config.steps - 1, config.warmup));
-    kit::Series points{arms[i].name, {}, {}, kit::Series::kPoints},
-        line{arms[i].name, {}, {}, kit::Series::kLine};
-    const std::vector<int64_t> steps = evaluation_steps(config);
-    for (size_t k = 0; k < steps.size(); ++k) {
-      if (steps[k] < config.fit_from) continue;
-      points.x.push_back(static_cast<double>(steps[k]));
-      points.y.push_back(losses[i][k]);
-      line.x.push_back(static_cast<double>(steps[k]));
-      line.y.push_back(predicted[static_cast<size_t>(steps[k] - 1)]);
-    }
-    chart.series.push_back(points);
-    chart.series.push_back(line);
-  }
-  return chart;
-}
 
 absl::StatusOr<kit::Corpus> corpus_of(const TrainingConfig& config, const Run& run) {
   return kit::load_corpus({.path = run.options().data, .excerpts = {"austen_emma"}, .length = config.length});
 }
 
-// Part B: train every arm on every seed, fit two arms, predict the others.
-absl::Status trained(const TrainingConfig& config, Run& run) {
-  ROUX_ASSIGN_OR_RETURN(const Device device, parse_device(run.options().device));
-  ROUX_ASSIGN_OR_RETURN(const kit::Corpus corpus, corpus_of(config, run));
+absl::Status show_first_batch(const TrainingConfig& config, const kit::Corpus& corpus, Run& run) {
   run.print(absl::StrCat("Data: ", corpus.description, "\n"));
   ROUX_ASSIGN_OR_RETURN(
       kit::BatchLoader loader,
       kit::BatchLoader::create(corpus.train, {.seed = run.seeds()[0], .global_batch = config.batch}));
-  ROUX_RETURN_IF_ERROR(run.show_batch(kit::first_batch_of(loader.next(), [&](int64_t id) {
+  return run.show_batch(kit::first_batch_of(loader.next(), [&](int64_t id) {
     const auto token = static_cast<int32_t>(id);
     return corpus.tokenizer.decode(absl::MakeConstSpan(&token, 1));
-  })));
+  }));
+}
 
+// Part A refits the published curves. Part B trains every arm on every seed, fits two arms and predicts the
+// others.
+absl::Status reproduce(const TrainingConfig& config, Run& run) {
+  ROUX_ASSIGN_OR_RETURN(const Device device, parse_device(run.options().device));
+  runtime(device.type);  // an error before any work when this program cannot use the device
+  ROUX_ASSIGN_OR_RETURN(const kit::Corpus corpus, corpus_of(config, run));
+
+  ROUX_RETURN_IF_ERROR(report_part_a(part_a(), run));
+
+  ROUX_RETURN_IF_ERROR(show_first_batch(config, corpus, run));
   const std::vector<Arm> all = arms(config);
   std::vector<std::string> names;
   for (const uint64_t seed : run.seeds()) {
@@ -116,68 +43,14 @@ absl::Status trained(const TrainingConfig& config, Run& run) {
   }
   run.expect_steps(config.steps * static_cast<int64_t>(names.size()));
   ROUX_ASSIGN_OR_RETURN(const auto results, run.side_by_side(names, [&](kit::Part& part) {
-    const size_t index =
+    const auto index =
         static_cast<size_t>(std::find(names.begin(), names.end(), part.name()) - names.begin());
     return train_curve(config, corpus, all[index % all.size()].schedule, run.seeds()[index / all.size()],
                        device, part);
   }));
-
-  kit::Table table{"Part B: mean relative error on the held-out curves",
-                   {"seed", "lambda", "law", "wsd", "multi-step", "re-warm", "step-only", "S1 only",
-                    "lambda 0", "R^2", "tau", "annealing gain"},
-                   {}};
-  std::vector<double> error, r_squared, tau, gain, over_step_only, over_forward_only, over_lambda0;
-  for (size_t s = 0; s < run.seeds().size(); ++s) {
-    const std::vector<std::vector<double>> losses(
-        results.begin() + static_cast<std::ptrdiff_t>(s * all.size()),
-        results.begin() + static_cast<std::ptrdiff_t>((s + 1) * all.size()));
-    const PartB b = part_b(config, all, losses);
-    error.push_back(b.held_out), r_squared.push_back(b.fit.r_squared), tau.push_back(b.tau);
-    gain.push_back(b.annealing_gain), over_step_only.push_back(b.held_out_step_only - b.held_out);
-    over_forward_only.push_back(b.held_out_forward_only - b.held_out);
-    over_lambda0.push_back(b.held_out_lambda0 - b.held_out);
-    std::vector<std::string> row{absl::StrCat(run.seeds()[s]), format_number(b.fit.lambda)};
-    for (const double value :
-         {b.held_out, b.held_out_by_arm[0], b.held_out_by_arm[1], b.held_out_by_arm[2], b.held_out_step_only,
-          b.held_out_forward_only, b.held_out_lambda0, b.fit.r_squared, b.tau, b.annealing_gain}) {
-      row.push_back(format_number(value, 3));
-    }
-    table.rows.push_back(row);
-    run.chart(chart_of(config, all, losses, b, run.seeds()[s]));
-  }
-  run.table(table);
-
   int64_t parameters = 0;
   plan_step(config, corpus, kMeta, &parameters);
-  const std::string scale =
-      absl::StrCat(parameters, " parameters, ", config.steps * config.batch * config.length, " bytes a run");
-  const auto claim = [&](const std::string& text, std::optional<double> paper,
-                         const std::vector<double>& values, kit::Relation relation, bool asserted) {
-    return run.claim({.text = text,
-                      .paper = paper,
-                      .measured = kit::over_seeds(run.seeds(), values),
-                      .relation = relation,
-                      .scale = scale,
-                      .asserted = asserted});
-  };
-  ROUX_RETURN_IF_ERROR(
-      claim("held-out schedules: mean relative error of the law", 0.002, error, kit::below(0.01), true));
-  ROUX_RETURN_IF_ERROR(claim("error of the step-only power law minus that of the law", {}, over_step_only,
-                             kit::above(0), true));
-  ROUX_RETURN_IF_ERROR(claim("error without annealing (C = 0) minus that of the law", {}, over_forward_only,
-                             kit::above(0), false));
-  ROUX_RETURN_IF_ERROR(
-      claim("error with lambda = 0 minus that of the law", {}, over_lambda0, kit::above(0), false));
-  ROUX_RETURN_IF_ERROR(claim("R^2 on the fitted curves", 0.999, r_squared, kit::above(0.98), false));
-  ROUX_RETURN_IF_ERROR(
-      claim("Kendall tau of predicted and measured final losses", {}, tau, kit::at_least(0.6), false));
-  return claim("annealing matters here: final loss at a constant rate minus that of WSD", {}, gain,
-               kit::above(0), false);
-}
-
-absl::Status reproduce(const TrainingConfig& config, Run& run) {
-  ROUX_RETURN_IF_ERROR(published(run));
-  return trained(config, run);
+  return report_part_b(config, all, results, parameters, run);
 }
 
 absl::Status plan(const TrainingConfig& config, Run& run) {
