@@ -1,0 +1,184 @@
+// Suite entries of the optimizer updates. They write in place, so each call works on copies and returns them.
+#include <cmath>
+
+#include "tensor/grad_mode.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/optimizer.h"
+#include "tests/ops/suite.h"
+
+namespace roux::testing {
+namespace {
+
+constexpr double kLr = 0.1, kStepNumber = 3, kFactor = 0.5;
+
+Tensor copy_of(const Tensor& x) {
+  Tensor y = empty(x.spec(), x.device());
+  copy_(y, x);
+  return y;
+}
+
+Tensor scalars_on(Device device, double finite = 1) {
+  return tensor(std::vector<double>{kLr, kStepNumber, kFactor, finite}, {kStepScalarCount}, device);
+}
+
+// in: p, g, m, v of one shape. Two tensors a list: the second has the values in reverse roles of m and g.
+Tensors run_adamw(const Tensors& in) {
+  NoGradGuard no_grad;
+  const std::vector<Tensor> p{copy_of(in[0]), copy_of(in[1])}, g{copy_of(in[1]), copy_of(in[0])},
+      m{copy_of(in[2]), copy_of(in[2])}, v{copy_of(in[3]), copy_of(in[3])};
+  AdamWOptions options;
+  options.weight_decay = 0.1;
+  options.lr_scale = 0.5;
+  adamw_(p, g, m, v, scalars_on(in[0].device()), options);
+  return {p[0], m[0], v[0], p[1], m[1], v[1]};
+}
+
+Refs adamw_f64(const Ref& p0, const Ref& g0, const Ref& m0, const Ref& v0) {
+  Refs out{p0, m0, v0};
+  const double lr = kLr * 0.5;
+  for (int64_t i = 0; i < p0.size(); ++i) {
+    const double g = g0[i] * kFactor;
+    double& p = out[0][i];
+    double& m = out[1][i];
+    double& v = out[2][i];
+    p -= lr * 0.1 * p;
+    m = 0.9 * m + 0.1 * g;
+    v = 0.999 * v + 0.001 * g * g;
+    const double mhat = m / (1 - std::pow(0.9, kStepNumber)), vhat = v / (1 - std::pow(0.999, kStepNumber));
+    p -= lr * mhat / (std::sqrt(vhat) + 1e-8);
+  }
+  return out;
+}
+
+Tensors run_sgd(const Tensors& in, const SgdOptions& options) {
+  NoGradGuard no_grad;
+  const std::vector<Tensor> p{copy_of(in[0])}, g{copy_of(in[1])}, b{copy_of(in[2])};
+  sgd_(p, g, b, scalars_on(in[0].device()), options);
+  return {p[0], b[0]};
+}
+
+Refs sgd_f64(const Refs& in, double momentum, double decay, bool nesterov) {
+  Refs out{in[0], in[2]};
+  for (int64_t i = 0; i < in[0].size(); ++i) {
+    const double g = in[1][i] * kFactor + decay * in[0][i];
+    out[1][i] = momentum * in[2][i] + g;
+    out[0][i] -= kLr * (nesterov ? g + momentum * out[1][i] : out[1][i]);
+  }
+  return out;
+}
+
+std::vector<Tensor> list(std::initializer_list<Shape> shapes, Device d) {
+  std::vector<Tensor> out;
+  for (const Shape& shape : shapes) out.push_back(zeros(shape, kF32, d));
+  return out;
+}
+
+}  // namespace
+
+OP_SUITE(adamw_)
+    .dtypes(kF32 | kF64)
+    .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(-1, 1), constant_in(0.1, 1)})
+    .call(run_adamw)
+    .reference([](const Refs& in) {
+      Refs out = adamw_f64(in[0], in[1], in[2], in[3]);
+      for (const Ref& more : adamw_f64(in[1], in[0], in[2], in[3])) out.push_back(more);
+      return out;
+    })
+    .sample({{2, 7}, {2, 7}, {2, 7}, {2, 7}})
+    .sample({{0}, {0}, {0}, {0}})
+    .sample({{1, 33000}, {1, 33000}, {1, 33000}, {1, 33000}})
+    .error("exp_avg[0] is f32[3]",
+           [](Device d) {
+             adamw_(list({{2}}, d), list({{2}}, d), list({{3}}, d), list({{2}}, d), scalars_on(d), {});
+           })
+    .error("grads has 1 tensors, params has 2", [](Device d) {
+      adamw_(list({{2}, {2}}, d), list({{2}}, d), list({{2}, {2}}, d), list({{2}, {2}}, d), scalars_on(d),
+             {});
+    });
+
+// An update whose gradients were not finite changes nothing.
+OP_SUITE_VARIANT(adamw_, not_finite)
+    .dtypes(kF32 | kF64)
+    .inputs({constant_in(-2, 2)})
+    .call([](const Tensors& in) {
+      NoGradGuard no_grad;
+      const std::vector<Tensor> p{copy_of(in[0])}, m{copy_of(in[0])}, v{copy_of(in[0])};
+      adamw_(p, {copy_of(in[0])}, m, v, scalars_on(in[0].device(), 0), {});
+      return Tensors{p[0], m[0], v[0]};
+    })
+    .reference([](const Refs& in) {
+      return Refs{in[0], in[0], in[0]};
+    })
+    .sample({{3, 5}})
+    .skip("entry", "covered by the main entry");
+
+OP_SUITE(sgd_)
+    .dtypes(kF32 | kF64)
+    .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(-1, 1)})
+    .call([](const Tensors& in) { return run_sgd(in, {.momentum = 0.9, .weight_decay = 0.01}); })
+    .reference([](const Refs& in) { return sgd_f64(in, 0.9, 0.01, false); })
+    .sample({{2, 7}, {2, 7}, {2, 7}})
+    .sample({{0}, {0}, {0}})
+    .sample({{1, 33000}, {1, 33000}, {1, 33000}})
+    .error("scalars is f32[2]",
+           [](Device d) { sgd_(list({{2}}, d), list({{2}}, d), {}, zeros({2}, kF32, d), {}); });
+
+OP_SUITE_VARIANT(sgd_, nesterov)
+    .dtypes(kF32 | kF64)
+    .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(-1, 1)})
+    .call([](const Tensors& in) {
+      return run_sgd(in, {.momentum = 0.8, .weight_decay = 0.1, .nesterov = true});
+    })
+    .reference([](const Refs& in) { return sgd_f64(in, 0.8, 0.1, true); })
+    .sample({{3, 5}, {3, 5}, {3, 5}})
+    .skip("entry", "covered by the main entry");
+
+OP_SUITE(grad_norm)
+    .dtypes(kFloating)
+    .inputs({constant_in(-2, 2), constant_in(-2, 2)})
+    .output_dtype(kF64)
+    .call([](const Tensors& in) {
+      const std::vector<Tensor> grads{in[0].contiguous(), in[1].contiguous()};
+      return Tensors{grad_norm(grads)};
+    })
+    .reference([](const Refs& in) {
+      double sum = 0;
+      for (const Ref& x : in) {
+        for (double v : x.v) sum += v * v;
+      }
+      Ref out(Shape{1});
+      out[0] = std::sqrt(sum);
+      return Refs{out};
+    })
+    .sample({{2, 7}, {1, 3}})
+    .sample({{0, 3}, {5}})
+    .sample({{40000}, {1, 16385}})
+    .error("at least one gradient", [](Device) { grad_norm({}); });
+
+OP_SUITE(clip_factor_)
+    .dtypes(kF64)
+    .inputs({constant_in(0, 4)})
+    .call([](const Tensors& in) {
+      NoGradGuard no_grad;
+      Tensor clipped = scalars_on(in[0].device()), free = scalars_on(in[0].device());
+      clip_factor_(in[0].contiguous(), 1.0, 0.5, clipped);
+      clip_factor_(in[0].contiguous(), 0.0, 0.5, free);
+      return Tensors{clipped, free};
+    })
+    .reference([](const Refs& in) {
+      Ref clipped(Shape{kStepScalarCount}), free(Shape{kStepScalarCount});
+      const double norm = 0.5 * in[0][0];
+      for (Ref* x : {&clipped, &free})
+        (*x)[kLearningRate] = kLr, (*x)[kStep] = kStepNumber, (*x)[kFinite] = 1;
+      clipped[kGradFactor] = 0.5 * std::min(1.0, 1.0 / (norm + 1e-6));
+      free[kGradFactor] = 0.5;
+      return Refs{clipped, free};
+    })
+    .sample({{1}})
+    .skip("zero_size", "a norm is one number")
+    .skip("odd_size", "a norm is one number")
+    .skip("shape_fuzz", "a norm is one number")
+    .error("norm is f32[2]", [](Device d) { clip_factor_(zeros({2}, kF32, d), 1, 1, scalars_on(d)); });
+
+}  // namespace roux::testing
