@@ -1,0 +1,89 @@
+#include "recipes/lr_annealing_scaling_law/training.h"
+
+#include <cstdlib>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "recipes/kit/run.h"
+#include "tensor/parallel.h"
+
+namespace roux::lr_annealing {
+namespace {
+
+using ::testing::HasSubstr;
+
+TrainingConfig tiny() {
+  TrainingConfig config;
+  config.steps = 20, config.hidden = 16, config.length = 32, config.batch = 4, config.warmup = 4;
+  config.eval_windows = 16, config.eval_every = 5, config.fit_from = 5;
+  return config;
+}
+
+// Trains one arm inside a quiet run of its own.
+absl::StatusOr<std::vector<double>> train(const TrainingConfig& config, size_t arm, uint64_t seed,
+                                          const std::string& name) {
+  kit::RunSetup setup;
+  setup.info.slug = "test";
+  setup.preset.name = "test";
+  setup.settings = "{}";
+  setup.options.out = std::string(std::getenv("TEST_TMPDIR")) + "/" + name;
+  setup.quiet = true;
+  absl::StatusOr<std::unique_ptr<kit::Run>> run = kit::Run::open(setup);
+  if (!run.ok()) return run.status();
+  absl::StatusOr<kit::Corpus> corpus =
+      kit::load_corpus({.path = "", .excerpts = {"goethe_werther"}, .length = config.length});
+  if (!corpus.ok()) return corpus.status();
+  return (*run)->part("arm/seed1", [&](kit::Part& part) {
+    return train_curve(config, *corpus, arms(config)[arm].schedule, seed, kCpu, part);
+  });
+}
+
+TEST(Training, LossFallsAndRepeatsBitForBit) {
+  const auto first = train(tiny(), 0, 1, "first"), again = train(tiny(), 0, 1, "again");
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_TRUE(again.ok()) << again.status();
+  ASSERT_EQ(first->size(), 4u);
+  EXPECT_LT(first->back(), first->front());
+  EXPECT_EQ(*first, *again);
+  EXPECT_NE(*first, *train(tiny(), 0, 2, "other_seed"));
+}
+
+TEST(Training, SchedulesThatAgreeSoFarGiveTheSameBits) {
+  // WSD is constant until its decay: weights and data order are the seed's alone.
+  const auto constant = train(tiny(), 0, 1, "constant"), wsd = train(tiny(), 2, 1, "wsd");
+  ASSERT_TRUE(constant.ok() && wsd.ok());
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ((*constant)[i], (*wsd)[i]) << i;
+  EXPECT_NE((*constant)[3], (*wsd)[3]);
+}
+
+TEST(Training, ThreadCountChangesNoBit) {
+  const auto wide = train(tiny(), 1, 1, "wide");
+  set_num_threads(1);
+  const auto narrow = train(tiny(), 1, 1, "narrow");
+  ASSERT_TRUE(wide.ok() && narrow.ok());
+  EXPECT_EQ(*wide, *narrow);
+}
+
+TEST(Training, ANonFiniteLossStopsWithStepAndOp) {
+  TrainingConfig config = tiny();
+  config.eta_max = 1e36;  // the second step overflows
+  const auto result = train(config, 0, 1, "nan");
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kAborted);
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("step 2"));
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("first NaN"));
+}
+
+TEST(Plan, MetaCountsWhatTheCpuUses) {
+  const auto corpus = kit::load_corpus({.path = "", .excerpts = {"goethe_werther"}, .length = 32});
+  ASSERT_TRUE(corpus.ok());
+  int64_t parameters = 0;
+  const kit::MemoryPlan planned = plan_step(tiny(), *corpus, kMeta, &parameters);
+  const kit::MemoryPlan measured = plan_step(tiny(), *corpus, kCpu, &parameters);
+  EXPECT_NEAR(static_cast<double>(planned.peak), static_cast<double>(measured.peak),
+              0.1 * static_cast<double>(measured.peak));
+  EXPECT_GT(planned.peak, planned.persistent);
+}
+
+}  // namespace
+}  // namespace roux::lr_annealing
