@@ -6,8 +6,8 @@
 
 #include "recipes/kit/data/runfiles.h"
 #include "recipes/kit/data/text_file.h"
-#include "recipes/kit/text/readers/json_value.h"
 #include "recipes/kit/text/readers/mo.h"
+#include "tensor/io/json_value.h"
 
 namespace roux::kit {
 namespace {

@@ -6,7 +6,7 @@
 
 namespace {
 
-int64_t count(const roux::kit::JsonValue& value) {
+int64_t count(const roux::JsonValue& value) {
   int64_t values = 1;
   if (value.is_array()) {
     for (const auto& item : value.items()) values += count(item);

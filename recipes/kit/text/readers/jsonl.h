@@ -15,7 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "recipes/kit/text/readers/byte_source.h"
-#include "recipes/kit/text/readers/json_value.h"
+#include "tensor/io/json_value.h"
 
 namespace roux::kit {
 

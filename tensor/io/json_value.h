@@ -5,8 +5,8 @@
 //   if (question != nullptr && question->is_string()) use(question->string());
 //
 // Integers that fit into int64_t stay exact; all other numbers are doubles. Members keep their order.
-#ifndef ROUX_RECIPES_KIT_TEXT_READERS_JSON_VALUE_H_
-#define ROUX_RECIPES_KIT_TEXT_READERS_JSON_VALUE_H_
+#ifndef ROUX_TENSOR_IO_JSON_VALUE_H_
+#define ROUX_TENSOR_IO_JSON_VALUE_H_
 
 #include <cstdint>
 #include <string>
@@ -17,7 +17,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace roux::kit {
+namespace roux {
 
 class JsonValue {
  public:
@@ -55,13 +55,20 @@ class JsonValue {
   // repeats.
   const JsonValue* find(std::string_view key) const;
 
+  // Where the value stands in the parsed text: the byte at which its first token ends (for a number, the one
+  // behind it). For messages.
+  int64_t offset() const { return offset_; }
+  void set_offset(int64_t offset) { offset_ = offset; }
+
  private:
   std::variant<std::monostate, bool, int64_t, double, std::string, Items, Members> data_;
+  int64_t offset_ = 0;
 };
 
 struct JsonLimits {
   int max_depth = 128;
   int64_t max_values = 1 << 22;  // of one text, keys included: a value costs up to 100 bytes of memory
+  bool unique_keys = false;      // a key that repeats in its object is an error
 };
 
 // Parses one text (RFC 8259, UTF-8). InvalidArgument "<where>: byte N: <what>" for anything else;
@@ -69,6 +76,6 @@ struct JsonLimits {
 absl::StatusOr<JsonValue> parse_json_value(std::string_view text, const std::string& where,
                                            const JsonLimits& limits = {});
 
-}  // namespace roux::kit
+}  // namespace roux
 
-#endif  // ROUX_RECIPES_KIT_TEXT_READERS_JSON_VALUE_H_
+#endif  // ROUX_TENSOR_IO_JSON_VALUE_H_

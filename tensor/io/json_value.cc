@@ -1,19 +1,47 @@
-#include "recipes/kit/text/readers/json_value.h"
+#include "tensor/io/json_value.h"
 
+#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "tensor/error.h"
 
-namespace roux::kit {
+namespace roux {
 namespace {
+
+// Tells the builder how far the parser has read, which its events do not.
+class CountingIterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  CountingIterator(const char* at, int64_t* read) : at_(at), read_(read) {}
+  reference operator*() const { return *at_; }
+  CountingIterator& operator++() {
+    ++at_;
+    ++*read_;
+    return *this;
+  }
+  bool operator==(const CountingIterator& other) const { return at_ == other.at_; }
+  bool operator!=(const CountingIterator& other) const { return at_ != other.at_; }
+
+ private:
+  const char* at_;
+  int64_t* read_;
+};
 
 // Builds the value from the events of the library's parser, which uses no recursion. Open containers are kept
 // by value: a pointer into a growing parent would dangle.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  Builder(const JsonLimits& limits, const std::string& where) : limits_(limits), where_(where) {}
+  Builder(const JsonLimits& limits, const std::string& where, const int64_t& read)
+      : limits_(limits), where_(where), read_(read) {}
 
   bool null() override { return add(JsonValue()); }
   bool boolean(bool value) override { return add(JsonValue(value)); }
@@ -60,6 +88,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
   bool open(JsonValue container) {
+    container.set_offset(read_ - 1);
     if (static_cast<int>(open_.size()) >= limits_.max_depth) {
       status_ =
           absl::ResourceExhaustedError(absl::StrCat(where_, ": nested deeper than ", limits_.max_depth));
@@ -73,10 +102,22 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     JsonValue done = std::move(open_.back());
     open_.pop_back();
     keys_.pop_back();
+    if (limits_.unique_keys && done.is_object() && !check_unique(done)) return false;
     attach(std::move(done));
     return true;
   }
+  bool check_unique(const JsonValue& object) {
+    absl::flat_hash_set<absl::string_view> keys;
+    for (const auto& member : object.members()) {
+      if (keys.insert(member.first).second) continue;
+      status_ = absl::InvalidArgumentError(absl::StrCat(where_, ": byte ", member.second.offset(),
+                                                        ": the key \"", member.first, "\" repeats"));
+      return false;
+    }
+    return true;
+  }
   bool add(JsonValue value) {
+    value.set_offset(read_ - 1);
     attach(std::move(value));
     return count();
   }
@@ -92,6 +133,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 
   JsonLimits limits_;
   std::string where_;
+  const int64_t& read_;  // bytes that the parser has taken
   std::vector<JsonValue> open_;
   std::vector<std::string> keys_;  // of each open object: the key whose value comes next
   JsonValue root_;
@@ -137,9 +179,11 @@ const JsonValue* JsonValue::find(std::string_view key) const {
 
 absl::StatusOr<JsonValue> parse_json_value(std::string_view text, const std::string& where,
                                            const JsonLimits& limits) {
-  Builder builder(limits, where);
-  nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+  int64_t read = 0;
+  Builder builder(limits, where, read);
+  nlohmann::json::sax_parse(CountingIterator(text.data(), &read),
+                            CountingIterator(text.data() + text.size(), nullptr), &builder);
   return builder.result();
 }
 
-}  // namespace roux::kit
+}  // namespace roux
