@@ -1,15 +1,14 @@
 """A file of the Python package safetensors, for tensor/io/safetensors_test.cc, and the check that it reads ours.
 
 Run:  python3 -m venv /tmp/venv && /tmp/venv/bin/pip install numpy safetensors ml_dtypes
-      /tmp/venv/bin/python safetensors.py             writes safetensors/python.safetensors next to this file
-      /tmp/venv/bin/python safetensors.py check FILE  reads a file that Roux wrote: safetensors_test writes one to
-                                                      $TEST_TMPDIR/all_dtypes.safetensors
+      /tmp/venv/bin/python safetensors_files.py             writes safetensors/python.safetensors next to this file
+      /tmp/venv/bin/python safetensors_files.py check FILE  reads a file that Roux wrote: safetensors_test writes one to
+                                                            $TEST_TMPDIR/all_dtypes.safetensors
 Made with safetensors 0.8.0, ml_dtypes 0.6.0, numpy 2.4.6.
 """
 import os
 import sys
 
-sys.path = [p for p in sys.path if os.path.abspath(p or ".") != os.path.dirname(os.path.abspath(__file__))]
 import ml_dtypes
 import numpy as np
 from safetensors import safe_open
