@@ -99,7 +99,13 @@ Tensor GPT2Model::forward(const Tensor& ids, std::vector<KVCache>* cache, Genera
       arange(static_cast<double>(seen), static_cast<double>(seen + length), 1, kI64, ids.device());
   Tensor x = cast(wte(ids) + wpe(positions), config_.compute_dtype);
   x = maybe_dropout(x, config_.embd_pdrop, training(), generator);
-  for (size_t i = 0; i < h_.size(); ++i) x = h_[i](x, cache != nullptr ? &(*cache)[i] : nullptr, generator);
+  for (size_t i = 0; i < h_.size(); ++i) {
+    const GPT2Block* const block = &h_[i];
+    KVCache* const layer_cache = cache != nullptr ? &(*cache)[i] : nullptr;
+    x = run_layer(
+        config_.gradient_checkpointing && cache == nullptr,
+        [=](const Tensor& input) { return (*block)(input, layer_cache, generator); }, x, generator);
+  }
   return ln_f(x);
 }
 std::string GPT2Model::pretty_print() const {

@@ -13,6 +13,7 @@ struct GPT2Config {  // field names of Hugging Face's config.json
   int64_t vocab_size = 50257, n_positions = 1024, n_embd = 768, n_layer = 12, n_head = 12;
   double layer_norm_epsilon = 1e-5, initializer_range = 0.02;
   double resid_pdrop = 0, attn_pdrop = 0, embd_pdrop = 0;  // attn_pdrop is not supported: must be 0
+  bool gradient_checkpointing = false;  // keep one tensor a layer for backward, compute the rest again
   DType compute_dtype = kF32;
 };
 

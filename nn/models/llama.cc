@@ -29,11 +29,12 @@ LlamaAttention::LlamaAttention(const LlamaConfig& config, const Init& init)
   register_module("o_proj", o_proj);
 }
 
-Tensor LlamaAttention::forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache) const {
+Tensor LlamaAttention::forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache,
+                               const Tensor& mask) const {
   const Tensor q = rotary_embedding(split_heads(q_proj(x), heads_), rotary.cos, rotary.sin);
   const Tensor k = rotary_embedding(split_heads(k_proj(x), kv_heads_), rotary.cos, rotary.sin);
   const Tensor v = split_heads(v_proj(x), kv_heads_);
-  return o_proj(merge_heads(causal_attention(q, k, v, cache)));
+  return o_proj(merge_heads(causal_attention(q, k, v, cache, mask)));
 }
 std::string LlamaAttention::pretty_print() const {
   return absl::StrCat("LlamaAttention ", heads_, " heads, ", kv_heads_, " key-value heads");
@@ -60,8 +61,9 @@ LlamaDecoderLayer::LlamaDecoderLayer(const LlamaConfig& config, const Init& init
   register_module("input_layernorm", input_layernorm);
   register_module("post_attention_layernorm", post_attention_layernorm);
 }
-Tensor LlamaDecoderLayer::forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache) const {
-  const Tensor h = x + self_attn(input_layernorm(x), rotary, cache);
+Tensor LlamaDecoderLayer::forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache,
+                                  const Tensor& mask) const {
+  const Tensor h = x + self_attn(input_layernorm(x), rotary, cache, mask);
   return h + mlp(post_attention_layernorm(h));
 }
 std::string LlamaDecoderLayer::pretty_print() const { return "LlamaDecoderLayer"; }
@@ -76,7 +78,7 @@ LlamaModel::LlamaModel(const LlamaConfig& config, const Init& init)
   register_module("norm", norm);
 }
 
-Tensor LlamaModel::forward(const Tensor& ids, std::vector<KVCache>* cache) const {
+Tensor LlamaModel::forward(const Tensor& ids, std::vector<KVCache>* cache, const Tensor& mask) const {
   ROUX_CHECK(ids.defined() && ids.dim() == 2) << "llama: ids must be [B, T]";
   if (cache != nullptr) cache->resize(layers.size());
   const int64_t seen = cache != nullptr && !cache->empty() ? cache->front().length() : 0;
@@ -88,8 +90,13 @@ Tensor LlamaModel::forward(const Tensor& ids, std::vector<KVCache>* cache) const
   const auto [cos, sin] = rotary_tables(seen, length, config_.hidden_size / config_.num_attention_heads,
                                         config_.rope_theta, x.dtype(), x.device());
   const RotaryTables rotary{cos, sin};
-  for (size_t i = 0; i < layers.size(); ++i)
-    x = layers[i](x, rotary, cache != nullptr ? &(*cache)[i] : nullptr);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const LlamaDecoderLayer* const layer = &layers[i];
+    KVCache* const layer_cache = cache != nullptr ? &(*cache)[i] : nullptr;
+    x = run_layer(
+        config_.gradient_checkpointing && cache == nullptr,
+        [=](const Tensor& input) { return (*layer)(input, rotary, layer_cache, mask); }, x);
+  }
   return norm(x);
 }
 std::string LlamaModel::pretty_print() const {
@@ -108,13 +115,13 @@ const Tensor& LlamaForCausalLM::output_weight() const {
   return lm_head ? lm_head->weight() : model.token_embedding();
 }
 
-Tensor LlamaForCausalLM::forward(const Tensor& ids, std::vector<KVCache>* cache) const {
-  const Tensor h = model(ids, cache);
+Tensor LlamaForCausalLM::forward(const Tensor& ids, std::vector<KVCache>* cache, const Tensor& mask) const {
+  const Tensor h = model(ids, cache, mask);
   return linear(h, cast(output_weight(), h.dtype()));
 }
 
-Tensor LlamaForCausalLM::loss_sum(const Tensor& ids, const Tensor& targets) const {
-  const Tensor h = model(ids, nullptr);
+Tensor LlamaForCausalLM::loss_sum(const Tensor& ids, const Tensor& targets, const Tensor& mask) const {
+  const Tensor h = model(ids, nullptr, mask);
   return linear_cross_entropy(h, cast(output_weight(), h.dtype()), targets, {.reduction = Reduction::kSum});
 }
 std::string LlamaForCausalLM::pretty_print() const {

@@ -14,6 +14,7 @@ struct LlamaConfig {  // field names of Hugging Face's config.json
   int64_t num_attention_heads = 32, num_key_value_heads = 32, max_position_embeddings = 2048;
   double rms_norm_eps = 1e-6, rope_theta = 10000, initializer_range = 0.02;
   bool tie_word_embeddings = false;
+  bool gradient_checkpointing = false;  // keep one tensor a layer for backward, compute the rest again
   DType compute_dtype = kF32;
 };
 
@@ -25,7 +26,8 @@ struct RotaryTables {
 class LlamaAttention final : public ModuleOf<LlamaAttention> {
  public:
   LlamaAttention(const LlamaConfig& config, const Init& init);
-  Tensor forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache) const;  // [B, T, D]
+  // x: [B, T, D]; mask as in scaled_dot_product_attention, beside the causal one.
+  Tensor forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache, const Tensor& mask) const;
   std::string pretty_print() const override;
 
  private:
@@ -46,7 +48,7 @@ class LlamaMLP final : public ModuleOf<LlamaMLP> {
 class LlamaDecoderLayer final : public ModuleOf<LlamaDecoderLayer> {
  public:
   LlamaDecoderLayer(const LlamaConfig& config, const Init& init);
-  Tensor forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache) const;
+  Tensor forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache, const Tensor& mask) const;
   std::string pretty_print() const override;
 
  private:
@@ -58,7 +60,7 @@ class LlamaDecoderLayer final : public ModuleOf<LlamaDecoderLayer> {
 class LlamaModel final : public ModuleOf<LlamaModel> {
  public:
   LlamaModel(const LlamaConfig& config, const Init& init);
-  Tensor forward(const Tensor& ids, std::vector<KVCache>* cache) const;
+  Tensor forward(const Tensor& ids, std::vector<KVCache>* cache, const Tensor& mask) const;
   std::string pretty_print() const override;
   const Tensor& token_embedding() const { return embed_tokens.weight(); }
 
@@ -74,10 +76,11 @@ class LlamaForCausalLM final : public ModuleOf<LlamaForCausalLM> {
   LlamaForCausalLM(const LlamaConfig& config, const Init& init);
 
   // ids: [B, T] i32 or i64. Logits [B, T, V]. With a cache (one entry a layer, grown as needed) ids continue
-  // it.
-  Tensor forward(const Tensor& ids, std::vector<KVCache>* cache = nullptr) const;
+  // it. `mask` narrows the causal attention of every layer: same_document_mask(document) for packed rows
+  // (rotary positions are relative, so they need no reset).
+  Tensor forward(const Tensor& ids, std::vector<KVCache>* cache = nullptr, const Tensor& mask = {}) const;
   // Cross-entropy of targets: [B, T] (-100 is ignored), summed; the logits are never held at once.
-  Tensor loss_sum(const Tensor& ids, const Tensor& targets) const;
+  Tensor loss_sum(const Tensor& ids, const Tensor& targets, const Tensor& mask = {}) const;
   std::string pretty_print() const override;
   const LlamaConfig& config() const { return config_; }
 

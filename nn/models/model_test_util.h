@@ -16,6 +16,7 @@
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/index.h"
 #include "tensor/ops/view.h"
 
 namespace roux::testing {
