@@ -26,12 +26,29 @@ class HooksScope {
   SavedTensorHooks* previous_;
 };
 
+// A generator as it was, with the very state tensor and increment that the first run's draws were given: a
+// dropout inside keeps its increment, so the same position reached from another base would not do.
+class GeneratorStart {
+ public:
+  explicit GeneratorStart(const Generator& generator) : generator_(generator), version_(state_version()) {}
+  const Generator& restart() const {
+    ROUX_CHECK(state_version() == version_)
+        << "checkpoint: the generator was committed between the function's first run and its backward";
+    return generator_;
+  }
+
+ private:
+  uint32_t state_version() const { return Generator(generator_).next().state.version(); }
+  Generator generator_;
+  uint32_t version_;
+};
+
 class Recompute final : public SavedTensorHooks {
  public:
   Recompute(std::function<Tensor(const std::vector<Tensor>&)> fn, std::vector<Tensor> inputs,
             std::vector<Generator*> generators)
       : fn_(std::move(fn)), inputs_(std::move(inputs)), generators_(std::move(generators)) {
-    for (Generator* generator : generators_) states_.push_back(generator->state());
+    for (Generator* generator : generators_) starts_.emplace_back(*generator);
   }
 
   Tensor run() {
@@ -55,10 +72,10 @@ class Recompute final : public SavedTensorHooks {
 
  private:
   void recompute(bool connected) {
-    std::vector<GeneratorState> now;
+    std::vector<Generator> now;
     for (size_t i = 0; i < generators_.size(); ++i) {
-      now.push_back(generators_[i]->state());
-      generators_[i]->set_state(states_[i]);
+      now.push_back(*generators_[i]);
+      *generators_[i] = starts_[i].restart();
     }
     auto collector = make_intrusive<Collector>();
     {
@@ -66,7 +83,7 @@ class Recompute final : public SavedTensorHooks {
       HooksScope scope(collector.get());
       fn_(inputs_);
     }
-    for (size_t i = 0; i < generators_.size(); ++i) generators_[i]->set_state(now[i]);
+    for (size_t i = 0; i < generators_.size(); ++i) *generators_[i] = now[i];
     std::vector<Tensor>& again = collector->tensors;
     bool same = again.size() == specs_.size();
     for (size_t i = 0; same && i < specs_.size(); ++i) same = again[i].spec() == specs_[i];
@@ -80,7 +97,7 @@ class Recompute final : public SavedTensorHooks {
   std::function<Tensor(const std::vector<Tensor>&)> fn_;
   std::vector<Tensor> inputs_;
   std::vector<Generator*> generators_;
-  std::vector<GeneratorState> states_;
+  std::vector<GeneratorStart> starts_;
   std::vector<TensorSpec> specs_;
   std::vector<Tensor> recomputed_;
   bool connected_ = false;
