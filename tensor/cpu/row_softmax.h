@@ -11,15 +11,7 @@
 #include "tensor/cpu/elementwise_loops.h"
 #include "tensor/vector_math.h"
 
-// A second copy of a function for AVX-512; it inlines the same source.
-#define ROUX_TARGET_AVX512 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
-
 namespace roux::cpu {
-
-inline bool has_avx512() {
-  static const bool has = __builtin_cpu_supports("x86-64-v4");
-  return has;
-}
 
 template <class C>
 inline constexpr int kRowLanes = 64 / sizeof(C);

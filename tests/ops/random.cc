@@ -1,4 +1,5 @@
-// Op-suite entries of the random family: draws against Philox 4x32-10 and Box-Muller written out again in f64.
+// Op-suite entries of the random family: draws against Philox 4x32-10 and Box-Muller written out again in
+// f64.
 #include "tensor/ops/random.h"
 
 #include "tensor/ops/creation.h"
