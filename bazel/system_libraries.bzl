@@ -173,7 +173,8 @@ def system_libraries():
         name = "onednn",
         package = "libdnnl-dev",
         header = "/usr/include/oneapi/dnnl/dnnl.hpp",
-        libraries = {"dnnl": ["-ldnnl"]},
+        # libgomp by name: with --config=tsan nothing else of ours links it.
+        libraries = {"dnnl": ["-ldnnl", "-l:libgomp.so.1"]},
     )
     _pkg_config_repository(name = "openblas", package = "libopenblas-dev", modules = {"openblas": "openblas"})
     _plain_repository(

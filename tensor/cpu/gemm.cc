@@ -1,7 +1,6 @@
 #include "tensor/cpu/gemm.h"
 
 #include <dlfcn.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,12 @@
 #include <vector>
 
 #include "tensor/error.h"
+
+// oneDNN's threads are libgomp's, whichever compiler built us; clang has no <omp.h> of it.
+extern "C" {
+int omp_get_max_threads();
+void omp_set_num_threads(int count);
+}
 
 namespace roux::cpu {
 namespace {
