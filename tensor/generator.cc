@@ -17,7 +17,8 @@ void Generator::set_state(const GeneratorState& state) {
 void Generator::commit(int64_t replayed_draws) {
   base_ += static_cast<uint64_t>(increment_ + replayed_draws);
   increment_ = 0;
-  note_write(state_, "Generator::commit");  // a dropout whose backward is still to come would replay other numbers
+  // A dropout whose backward is still to come would replay other numbers.
+  note_write(state_, "Generator::commit");
   const int64_t words[2] = {static_cast<int64_t>(seed_), static_cast<int64_t>(base_)};
   runtime(device_.type).copy_from_host(state_.raw_data(), words, sizeof words, device_.index);
 }

@@ -1,5 +1,5 @@
-// One training step of a GPT-2 style model, for comparison with other frameworks (tests/peers/step.py runs it beside
-// PyTorch). Prints one line a step: milliseconds; then the allocator's peak and the plan's.
+// One training step of a GPT-2 style model, for comparison with other frameworks (tests/peers/step.py runs it
+// beside PyTorch). Prints one line a step: milliseconds; then the allocator's peak and the plan's.
 //
 //   step_benchmark gpt|tiny STEPS [profile]        (OMP_NUM_THREADS sets the threads)
 #include <chrono>
@@ -40,7 +40,8 @@ class Trainer {
         model_(setup.config, Init{&generator_, 0.02, kF32, device}),
         optimizer_({{model_.named_parameters()}}) {
     std::vector<int32_t> ids(static_cast<size_t>(setup.batch * setup.length));
-    for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>((i * 7919 + 13) % setup.config.vocab_size);
+    for (size_t i = 0; i < ids.size(); ++i)
+      ids[i] = static_cast<int32_t>((i * 7919 + 13) % setup.config.vocab_size);
     std::vector<int32_t> targets(ids.begin() + 1, ids.end());
     targets.push_back(0);
     ids_ = tensor(ids, {setup.batch, setup.length}, device);
