@@ -1,10 +1,8 @@
-// CPU kernels of the reduce family.
-#include <cmath>
+// CPU kernels of the reduce family; logsumexp has its own unit.
 #include <limits>
 #include <type_traits>
 
 #include "tensor/cpu/reduce_loops.h"
-#include "tensor/vector_math.h"
 
 namespace roux::cpu {
 namespace {
@@ -38,20 +36,6 @@ struct Max {
   Acc finish(Acc largest, Acc) const { return largest; }
 };
 
-// sum(exp(x - parameter)), finished as parameter + log(sum).
-template <class T>
-struct LogSumExp {
-  using In = T;
-  using Acc = accumulate_t<T>;
-  using Out = T;
-  const Acc* parameters;
-
-  static Acc identity() { return Acc(0); }
-  static Acc combine(Acc a, Acc b) { return a + b; }
-  static Acc map(Acc value, Acc largest) { return vmath::exp(value - largest); }
-  Acc finish(Acc total, Acc largest) const { return vmath::log(total) + largest; }
-};
-
 void sum_cpu(const Tensor& x, double scale, Tensor& y, Tensor& partials) {
   // A bool is read as the byte that it is.
   dispatch_numeric(x.dtype() == kBool ? kU8 : x.dtype(), [&](auto tag) {
@@ -63,22 +47,6 @@ void sum_cpu(const Tensor& x, double scale, Tensor& y, Tensor& partials) {
 
 void amax_cpu(const Tensor& x, Tensor& y, Tensor& partials) {
   dispatch_numeric(x.dtype(), [&](auto tag) { reduce_loop(x, Max<decltype(tag)>{}, y, partials); });
-}
-
-void logsumexp_cpu(const Tensor& x, Tensor& y, Tensor& partials) {
-  dispatch_floating(x.dtype(), [&](auto tag) {
-    using T = decltype(tag);
-    using Acc = accumulate_t<T>;
-    reduce_loop(x, Max<T>{}, y, partials);  // exact in T
-    // The last row of the scratch holds the subtrahends.
-    Acc* largest = partials.data<Acc>() + partials.numel() - y.numel();
-    const T* py = y.data<const T>();
-    for (int64_t i = 0; i < y.numel(); ++i) {
-      const Acc value = static_cast<Acc>(py[i]);
-      largest[i] = std::isfinite(value) ? value : Acc(0);  // inf - inf would be NaN
-    }
-    reduce_loop(x, LogSumExp<T>{largest}, y, partials);
-  });
 }
 
 // First index in [0, n) of an element equal to the largest, or of a NaN.
@@ -111,7 +79,6 @@ void argmax_cpu(const Tensor& x, int axis, Tensor& y) {
 
 const RegisterKernel kSum(sum_kernels, DeviceType::kCpu, kAllDTypes, sum_cpu);
 const RegisterKernel kAmax(amax_kernels, DeviceType::kCpu, kNumeric, amax_cpu);
-const RegisterKernel kLogSumExp(logsumexp_kernels, DeviceType::kCpu, kFloating, logsumexp_cpu);
 const RegisterKernel kArgmax(argmax_kernels, DeviceType::kCpu, kNumeric, argmax_cpu);
 
 }  // namespace
