@@ -73,4 +73,20 @@
 #include "cuda/launch.h"
 #include "tensor/float16.h"
 
+namespace roux::ROUX_CUDA_NAMESPACE {
+
+// 2^x to about 2^-22 relative, in one instruction on the device; 0 at -inf. For softmax inside kernels whose
+// results are compared with a tolerance; exact agreement with the CPU takes vmath::exp.
+__device__ __forceinline__ float fast_exp2(float x) {
+#if ROUX_EMULATED
+  return std::exp2(x);
+#else
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+#endif
+}
+
+}  // namespace roux::ROUX_CUDA_NAMESPACE
+
 #endif  // ROUX_CUDA_KERNEL_H_

@@ -125,11 +125,11 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE void sincos_2pi(float u, float* sine, float*
   *cosine = ((k + 1) & 2) ? -b : b;
 }
 
-inline double exp(double x) { return std::exp(x); }
-inline double log(double x) { return std::log(x); }
-inline double tanh(double x) { return std::tanh(x); }
-inline double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
-inline double erf(double x) { return std::erf(x); }
+ROUX_HOST_DEVICE inline double exp(double x) { return std::exp(x); }
+ROUX_HOST_DEVICE inline double log(double x) { return std::log(x); }
+ROUX_HOST_DEVICE inline double tanh(double x) { return std::tanh(x); }
+ROUX_HOST_DEVICE inline double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+ROUX_HOST_DEVICE inline double erf(double x) { return std::erf(x); }
 
 }  // namespace roux::vmath
 

@@ -5,10 +5,13 @@
 #include <type_traits>
 
 #include "tensor/cpu/elementwise_loops.h"
+#include "tensor/elementwise_math.h"
 #include "tensor/ops/elementwise_tables.h"
 
 namespace roux::cpu {
 namespace {
+
+using namespace elementwise;  // the op functors
 
 template <class Op>
 void binary_numeric(const Tensor& a, const Tensor& b, Tensor& y) {
@@ -22,73 +25,6 @@ template <class Op>
 void compare(const Tensor& a, const Tensor& b, Tensor& y) {
   dispatch_bool_as_u8(a.dtype(), [&](auto tag) { binary_loop<decltype(tag), bool>(a, b, y, Op{}); });
 }
-
-struct Add {
-  template <class T>
-  T operator()(T a, T b) const {
-    return static_cast<T>(a + b);
-  }
-};
-struct Sub {
-  template <class T>
-  T operator()(T a, T b) const {
-    return static_cast<T>(a - b);
-  }
-};
-struct Mul {
-  template <class T>
-  T operator()(T a, T b) const {
-    return static_cast<T>(a * b);
-  }
-};
-struct Div {
-  template <class T>
-  T operator()(T a, T b) const {
-    return a / b;
-  }
-};
-struct Pow {
-  template <class T>
-  T operator()(T a, T b) const {
-    return b == T(2) ? a * a : std::pow(a, b);
-  }
-};
-struct Maximum {
-  template <class T>
-  T operator()(T a, T b) const {
-    return a > b || a != a ? a : b;
-  }
-};
-struct Minimum {
-  template <class T>
-  T operator()(T a, T b) const {
-    return a < b || a != a ? a : b;
-  }
-};
-struct Eq {
-  template <class T>
-  bool operator()(T a, T b) const {
-    return a == b;
-  }
-};
-struct Ne {
-  template <class T>
-  bool operator()(T a, T b) const {
-    return a != b;
-  }
-};
-struct Lt {
-  template <class T>
-  bool operator()(T a, T b) const {
-    return a < b;
-  }
-};
-struct Le {
-  template <class T>
-  bool operator()(T a, T b) const {
-    return a <= b;
-  }
-};
 
 void where_cpu(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y) {
   const bool* pc = condition.data<const bool>();
@@ -120,20 +56,7 @@ void where_cpu(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor
 void clamp_cpu(const Tensor& x, double low, double high, Tensor& y) {
   dispatch_numeric(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    using C = compute_t<T>;
-    // Limits beyond an integer type's range do not clamp; the largest double below 2^63 converts exactly.
-    auto limit = [](double value) {
-      if constexpr (std::is_integral_v<C>) {
-        constexpr double kLowest = static_cast<double>(std::numeric_limits<C>::lowest());
-        constexpr double kHighest = static_cast<double>(std::numeric_limits<C>::max());
-        if (value <= kLowest) return std::numeric_limits<C>::lowest();
-        if (value >= kHighest) return std::numeric_limits<C>::max();
-      }
-      return static_cast<C>(value);
-    };
-    const C lo = limit(std::is_integral_v<C> ? std::ceil(low) : low);
-    const C hi = limit(std::is_integral_v<C> ? std::floor(high) : high);
-    unary_loop<T, T>(x, y, [lo, hi](C v) { return v < lo ? lo : (v > hi ? hi : v); });
+    unary_loop<T, T>(x, y, Clamp<compute_t<T>>(low, high));
   });
 }
 

@@ -20,21 +20,6 @@ inline bool has_avx512() {
   return has;
 }
 
-template <class T>
-struct ComputeOf {
-  using type = T;
-};
-template <>
-struct ComputeOf<bfloat16> {
-  using type = float;
-};
-template <>
-struct ComputeOf<float16> {
-  using type = float;
-};
-template <class T>
-using compute_t = typename ComputeOf<T>::type;
-
 // n elements, contiguous; out does not overlap the inputs.
 using UnaryFlat = void(const void* in, void* out, int64_t n, const void* op);
 using BinaryFlat = void(const void* a, const void* b, void* out, int64_t n);

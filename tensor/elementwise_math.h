@@ -1,0 +1,225 @@
+// The scalar functions of the elementwise ops, shared by CPU kernels, emulator and GPU: one formula, one
+// result. T is the compute type: f32 for bf16 and f16, else the dtype's own type.
+#ifndef ROUX_TENSOR_ELEMENTWISE_MATH_H_
+#define ROUX_TENSOR_ELEMENTWISE_MATH_H_
+
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "tensor/dtype.h"
+#include "tensor/macros.h"
+#include "tensor/vector_math.h"
+
+namespace roux::elementwise {
+
+struct Add {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T a, T b) const {
+    return static_cast<T>(a + b);
+  }
+};
+struct Sub {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T a, T b) const {
+    return static_cast<T>(a - b);
+  }
+};
+struct Mul {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T a, T b) const {
+    return static_cast<T>(a * b);
+  }
+};
+struct Div {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T a, T b) const {
+    return a / b;
+  }
+};
+struct Pow {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T a, T b) const {
+    return b == T(2) ? a * a : std::pow(a, b);
+  }
+};
+struct Maximum {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T a, T b) const {
+    return a > b || a != a ? a : b;
+  }
+};
+struct Minimum {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T a, T b) const {
+    return a < b || a != a ? a : b;
+  }
+};
+struct Eq {
+  template <class T>
+  ROUX_HOST_DEVICE bool operator()(T a, T b) const {
+    return a == b;
+  }
+};
+struct Ne {
+  template <class T>
+  ROUX_HOST_DEVICE bool operator()(T a, T b) const {
+    return a != b;
+  }
+};
+struct Lt {
+  template <class T>
+  ROUX_HOST_DEVICE bool operator()(T a, T b) const {
+    return a < b;
+  }
+};
+struct Le {
+  template <class T>
+  ROUX_HOST_DEVICE bool operator()(T a, T b) const {
+    return a <= b;
+  }
+};
+struct Neg {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return static_cast<T>(-x);
+  }
+};
+struct Abs {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    if constexpr (std::is_unsigned_v<T>) {
+      return x;
+    } else {
+      return x < T(0) ? static_cast<T>(-x) : (x == T(0) ? T(0) : x);
+    }
+  }
+};
+struct Exp {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return vmath::exp(x);
+  }
+};
+struct Log {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return vmath::log(x);
+  }
+};
+struct Sqrt {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return std::sqrt(x);
+  }
+};
+struct Rsqrt {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return T(1) / std::sqrt(x);
+  }
+};
+struct Tanh {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return vmath::tanh(x);
+  }
+};
+struct Sigmoid {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return vmath::sigmoid(x);
+  }
+};
+struct Erf {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return vmath::erf(x);
+  }
+};
+struct Relu {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return x <= T(0) ? T(0) : x;
+  }
+};  // NaN stays NaN
+struct Silu {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return x * vmath::sigmoid(x);
+  }
+};
+struct GeluErf {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return T(0.5) * x * (T(1) + vmath::erf(x * T(0.70710678118654752440)));
+  }
+};
+struct GeluTanh {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    const T inner = T(0.79788456080286535588) * (x + T(0.044715) * x * x * x);
+    return T(0.5) * x * (T(1) + vmath::tanh(inner));
+  }
+};
+struct SiluBackward {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x, T grad_output) const {
+    const T s = vmath::sigmoid(x);
+    return grad_output * (s * (T(1) + x * (T(1) - s)));
+  }
+};
+struct GeluErfBackward {  // Phi(x) + x phi(x)
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x, T grad_output) const {
+    const T cdf = T(0.5) * (T(1) + vmath::erf(x * T(0.70710678118654752440)));
+    return grad_output * (cdf + x * (T(0.39894228040143267794) * vmath::exp(T(-0.5) * x * x)));
+  }
+};
+struct GeluTanhBackward {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x, T grad_output) const {
+    constexpr T kScale = T(0.79788456080286535588), kCubic = T(0.044715);
+    const T t = vmath::tanh(kScale * (x + kCubic * x * x * x));
+    const T slope = kScale * (T(1) + T(3) * kCubic * x * x);
+    return grad_output * (T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * slope);
+  }
+};
+
+template <class C>
+struct Clamp {
+  C low, high;
+  // Limits beyond an integer type's range do not clamp; the largest double below 2^63 converts exactly.
+  Clamp(double low, double high)
+      : low(limit(std::is_integral_v<C> ? std::ceil(low) : low)),
+        high(limit(std::is_integral_v<C> ? std::floor(high) : high)) {}
+  ROUX_HOST_DEVICE C operator()(C v) const { return v < low ? low : (v > high ? high : v); }
+
+ private:
+  static C limit(double value) {
+    if constexpr (std::is_integral_v<C>) {
+      constexpr double kLowest = static_cast<double>(std::numeric_limits<C>::lowest());
+      constexpr double kHighest = static_cast<double>(std::numeric_limits<C>::max());
+      if (value <= kLowest) return std::numeric_limits<C>::lowest();
+      if (value >= kHighest) return std::numeric_limits<C>::max();
+    }
+    return static_cast<C>(value);
+  }
+};
+
+// To: a dtype's C++ type.
+template <class To>
+struct Cast {
+  template <class C>
+  ROUX_HOST_DEVICE auto operator()(C v) const {
+    if constexpr (std::is_same_v<To, bool>) {
+      return v != C(0);
+    } else {
+      return static_cast<compute_t<To>>(v);
+    }
+  }
+};
+
+}  // namespace roux::elementwise
+
+#endif  // ROUX_TENSOR_ELEMENTWISE_MATH_H_
