@@ -15,11 +15,13 @@ struct FaultSlot {
   unsigned long long* first;  // NOLINT: CUDA's type of atomics; position << 32 | value, all ones: nothing
 };
 
+#if ROUX_EMULATED || defined(__CUDACC__)
 // Keeps the smallest position (below 2^31); value is cut to 32 bits by saturation.
 __device__ __forceinline__ void note_bad_index(FaultSlot slot, int64_t position, int64_t value) {
   const int64_t kept = value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : value;
   atomicMin(slot.first, static_cast<unsigned long long>(position) << 32 | static_cast<uint32_t>(kept));
 }
+#endif
 
 using FaultMessage = std::function<std::string(int64_t position, int64_t value)>;
 

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <tuple>
 #include <utility>
 
 #include "cuda/kernel.h"
@@ -42,28 +41,30 @@ inline unsigned blocks_for(int64_t n, int64_t block) {
 }
 
 namespace internal {
-// arguments: pointers to the bound arguments; invoke runs the kernel with them (emulator).
-void launch_kernel(const void* kernel, const LaunchConfig& config, void** arguments,
-                   void (*invoke)(const void* bound), const void* bound, size_t bound_bytes);
+#if ROUX_EMULATED
+// invoke(call) runs the kernel once, on the calling thread; the arguments lie in [call, call + bytes).
+void launch_kernel(const void* kernel, const LaunchConfig& config, void (*invoke)(const void* call),
+                   const void* call, size_t bytes);
+#else
+void launch_kernel(const void* kernel, const LaunchConfig& config, void** arguments);
+#endif
 }  // namespace internal
 
 template <class... Params, class... Args>
 void launch(void (*kernel)(Params...), const LaunchConfig& config, Args&&... args) {
   static_assert(sizeof...(Params) == sizeof...(Args), "launch: the kernel takes another number of arguments");
-  using Bound = std::pair<void (*)(Params...), std::tuple<Params...>>;
-  Bound bound(kernel, std::tuple<Params...>(std::forward<Args>(args)...));
-  std::apply(
-      [&](auto&... values) {
-        void* arguments[] = {const_cast<void*>(static_cast<const void*>(&values))..., nullptr};
-        internal::launch_kernel(
-            reinterpret_cast<const void*>(kernel), config, arguments,
-            [](const void* data) {
-              const auto* call = static_cast<const Bound*>(data);
-              std::apply(call->first, call->second);
-            },
-            &bound, sizeof(bound));
-      },
-      bound.second);
+  const void* address = reinterpret_cast<const void*>(kernel);
+#if ROUX_EMULATED
+  const auto call = [kernel, ... bound = static_cast<Params>(args)] { kernel(bound...); };
+  internal::launch_kernel(
+      address, config, [](const void* data) { (*static_cast<decltype(&call)>(data))(); }, &call,
+      sizeof(call));
+#else
+  [address, &config](Params... bound) {
+    void* arguments[] = {const_cast<void*>(static_cast<const void*>(&bound))..., nullptr};
+    internal::launch_kernel(address, config, arguments);
+  }(static_cast<Params>(args)...);
+#endif
 }
 
 }  // namespace roux::ROUX_CUDA_NAMESPACE

@@ -40,13 +40,13 @@ void* reserve(size_t bytes) {
   return p;
 }
 
-Region make_region(const char* name, size_t bytes) {
-  Region r{name, static_cast<std::byte*>(reserve(bytes)), bytes, nullptr, nullptr};
+void reserve_region(Region& r, size_t bytes) {
+  r.base = static_cast<std::byte*>(reserve(bytes));
   if (ROUX_EMULATOR_DETECTORS) {
     r.state = static_cast<uint8_t*>(reserve(bytes));
     r.cells = static_cast<Cell*>(reserve(bytes / kGranule * sizeof(Cell)));
   }
-  return r;
+  r.bytes = bytes;
 }
 
 struct Allocation {
@@ -107,15 +107,16 @@ const char* verb(Access access) {
   return access == Access::kRead ? "read" : access == Access::kWrite ? "write" : "atomic update";
 }
 
-// The access is not in the expected state: say why. Returns when the launch may go on.
-void bad_state(const uint8_t* state, const std::byte* address, uint32_t bytes, Access access,
-               const void* pc) {
+// Not all bytes hold a value: reports what is wrong with that, if anything is (a first write is fine).
+void check_state(const uint8_t* state, const std::byte* address, uint32_t bytes, Access access,
+                 const void* pc) {
   for (uint32_t i = 0; i < bytes; ++i) {
+    if (state[i] == kInitialised || (state[i] == kUninitialised && access == Access::kWrite)) continue;
+    RuntimeScope scope;
     const std::string text = absl::StrCat(verb(access), " of ", bytes, " bytes at ", describe(address + i));
     if (state[i] == kRedZoneByte) report_fatal("out of bounds", text, pc);
     if (state[i] == kFreed) report_fatal("use after free", text, pc);
-    if (state[i] == kPendingCopy) return report("cp.async not waited for", text, pc);
-    if (state[i] == kUninitialised && access != Access::kWrite) return report("uninitialised", text, pc);
+    return report(state[i] == kPendingCopy ? "cp.async not waited for" : "uninitialised", text, pc);
   }
 }
 
@@ -123,6 +124,7 @@ void check_host_address(Thread& thread, const void* address, uint32_t bytes, Acc
   const char* p = static_cast<const char*>(address);
   if (p >= thread.fiber.stack_low() && p < thread.fiber.stack_high()) return;
   if (access == Access::kRead && (is_argument(address) || is_program_constant(address))) return;
+  RuntimeScope scope;
   report_fatal(
       "not device memory",
       absl::StrCat(verb(access), " of ", bytes, " bytes at ", absl::Hex(reinterpret_cast<uintptr_t>(address)),
@@ -134,19 +136,13 @@ void check_host_address(Thread& thread, const void* address, uint32_t bytes, Acc
 
 bool has_detectors() { return ROUX_EMULATOR_DETECTORS; }
 
-Region& global_region() {
-  static Region region = make_region("global", kGlobalBytes);
-  return region;
-}
-Region& shared_region() {
-  static Region region = make_region("shared", kSharedBytes);
-  return region;
-}
+constinit Region global_region, shared_region;
 
 void* allocate_global(size_t bytes) {
-  Region& region = global_region();
+  Region& region = global_region;
   Heap& h = heap();
   std::lock_guard<std::mutex> lock(h.mutex);
+  if (region.bytes == 0) reserve_region(region, kGlobalBytes);
   const size_t step = std::max<size_t>(256, std::bit_floor(bytes) / 4);
   const size_t room = (bytes + step - 1) / step * step;
   size_t offset = 0;
@@ -173,7 +169,7 @@ void* allocate_global(size_t bytes) {
 }
 
 void deallocate_global(void* data) {
-  Region& region = global_region();
+  Region& region = global_region;
   Heap& h = heap();
   std::lock_guard<std::mutex> lock(h.mutex);
   const size_t offset = static_cast<size_t>(static_cast<std::byte*>(data) - region.base);
@@ -199,7 +195,7 @@ void deallocate_global(void* data) {
 }
 
 void host_access(const void* data, size_t bytes, bool write, const char* what) {
-  Region& region = global_region();
+  Region& region = global_region;
   Heap& h = heap();
   std::lock_guard<std::mutex> lock(h.mutex);
   size_t offset;
@@ -215,8 +211,9 @@ void host_access(const void* data, size_t bytes, bool write, const char* what) {
 }
 
 void reset_shared() {
-  Region& region = shared_region();
+  Region& region = shared_region;
   auto& variables = shared_variables();
+  if (region.bytes == 0) reserve_region(region, kSharedBytes);
   if (!variables.empty() && region.state != nullptr) {
     std::memset(region.state, kRedZoneByte, variables.back().offset + variables.back().bytes);
   }
@@ -225,7 +222,7 @@ void reset_shared() {
 }
 
 void* add_shared(const char* name, size_t bytes, size_t alignment) {
-  Region& region = shared_region();
+  Region& region = shared_region;
   auto& variables = shared_variables();
   alignment = std::max<size_t>(alignment, 16);
   size_t offset = variables.empty() ? 0 : variables.back().offset + variables.back().bytes;
@@ -240,7 +237,7 @@ void* add_shared(const char* name, size_t bytes, size_t alignment) {
 
 std::string describe(const void* address) {
   size_t offset;
-  if (inside(shared_region(), address, &offset)) {
+  if (inside(shared_region, address, &offset)) {
     const SharedVariable* best = nullptr;
     const auto at = static_cast<int64_t>(offset);
     int64_t best_distance = 0;
@@ -252,7 +249,7 @@ std::string describe(const void* address) {
     return place(absl::StrCat("shared ", best->name), at - static_cast<int64_t>(best->offset),
                  static_cast<int64_t>(best->bytes));
   }
-  if (!inside(global_region(), address, &offset)) return "host memory";
+  if (!inside(global_region, address, &offset)) return "host memory";
   Heap& h = heap();
   std::lock_guard<std::mutex> lock(h.mutex);
   const auto at = static_cast<int64_t>(offset);
@@ -272,16 +269,16 @@ std::string describe(const void* address) {
 
 void check_access(Thread& thread, const void* address, uint32_t bytes, Access access, const void* pc) {
   if (!ROUX_EMULATOR_DETECTORS) return;
-  static Region& global = global_region();
-  static Region& shared = shared_region();
+  static Region& global = global_region;
+  static Region& shared = shared_region;
   size_t offset;
   const bool is_global = inside(global, address, &offset);
   if (!is_global && !inside(shared, address, &offset))
     return check_host_address(thread, address, bytes, access, pc);
-  Region& region = is_global ? global : shared;
+  Region& region = is_global ? global_region : shared_region;
   uint8_t* state = region.state + offset;
   if (!all_bytes(state, bytes, kInitialised)) {
-    bad_state(state, region.base + offset, bytes, access, pc);
+    check_state(state, region.base + offset, bytes, access, pc);
     if (access != Access::kRead) std::memset(state, kInitialised, bytes);
   }
   check_race(thread, region, offset, bytes, access, pc);
@@ -290,16 +287,16 @@ void check_access(Thread& thread, const void* address, uint32_t bytes, Access ac
 void begin_copy(Thread& thread, void* dst, uint32_t bytes, const void* pc) {
   check_access(thread, dst, bytes, Access::kWrite, pc);
   size_t offset;
-  if (ROUX_EMULATOR_DETECTORS && inside(shared_region(), dst, &offset)) {
-    std::memset(shared_region().state + offset, kPendingCopy, bytes);
+  if (ROUX_EMULATOR_DETECTORS && inside(shared_region, dst, &offset)) {
+    std::memset(shared_region.state + offset, kPendingCopy, bytes);
   }
 }
 
 void end_copy(Thread& thread, void* dst, uint32_t bytes, const void* pc) {
   size_t offset;
-  if (!ROUX_EMULATOR_DETECTORS || !inside(shared_region(), dst, &offset)) return;
-  std::memset(shared_region().state + offset, kInitialised, bytes);
-  check_race(thread, shared_region(), offset, bytes, Access::kWrite, pc);
+  if (!ROUX_EMULATOR_DETECTORS || !inside(shared_region, dst, &offset)) return;
+  std::memset(shared_region.state + offset, kInitialised, bytes);
+  check_race(thread, shared_region, offset, bytes, Access::kWrite, pc);
 }
 
 }  // namespace roux::emulator

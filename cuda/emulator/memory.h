@@ -41,15 +41,13 @@ struct Cell {
 inline constexpr uint32_t kReadByEarlierBlock =
     1u << 31;  // in read_serial: blocks before it read the granule too
 
-struct Region {
-  const char* name;
-  std::byte* base;
-  size_t bytes;
-  uint8_t* state;  // [bytes]; nullptr without detectors
-  Cell* cells;     // [bytes / kGranule]
+struct Region {  // empty until something is allocated
+  std::byte* base = nullptr;
+  size_t bytes = 0;
+  uint8_t* state = nullptr;  // [bytes]; nullptr without detectors
+  Cell* cells = nullptr;     // [bytes / kGranule]
 };
-Region& global_region();
-Region& shared_region();
+extern constinit Region global_region, shared_region;
 
 // Device memory, 256-byte aligned, uninitialised (filled with NaN patterns). Returns nullptr when the arena
 // is full.

@@ -37,9 +37,9 @@ class Checker {
 
  private:
   void record_read(Cell& cell) {
-    const uint32_t serial = block_serial();
+    const uint32_t serial = now.serial;
     if ((cell.read_serial & ~kReadByEarlierBlock) != serial) {
-      const bool same_launch = is_global_ && (cell.read_serial & ~kReadByEarlierBlock) >= launch_serial();
+      const bool same_launch = is_global_ && (cell.read_serial & ~kReadByEarlierBlock) >= now.first_serial;
       cell.read_serial = serial | (same_launch ? kReadByEarlierBlock : 0);
       cell.read = stamp_;
       cell.other_read = kNobody;
@@ -54,9 +54,9 @@ class Checker {
     const uint32_t readers = cell.read_serial & ~kReadByEarlierBlock;
     check(readers, cell.read, false);
     check(readers, cell.other_read, false);
-    if ((cell.read_serial & kReadByEarlierBlock) != 0 && readers >= launch_serial())
+    if ((cell.read_serial & kReadByEarlierBlock) != 0 && readers >= now.first_serial)
       race("a read", "an earlier block of the launch");
-    cell.write_serial = block_serial();
+    cell.write_serial = now.serial;
     cell.write = stamp_;
   }
 
@@ -67,13 +67,13 @@ class Checker {
   }
 
   void check(uint32_t serial, uint32_t stamp, bool write) {
-    if (stamp == kNobody || serial < launch_serial() || ((stamp & stamp_) >> kMaskShift & 3u) == 0) return;
+    if (stamp == kNobody || serial < now.first_serial || ((stamp & stamp_) >> kMaskShift & 3u) == 0) return;
     if ((stamp & stamp_ & kAtomicBit) != 0) return;
     const uint32_t by = stamp & kThreadMask;
-    if (serial != block_serial()) {
+    if (serial != now.serial) {
       if (is_global_) {
         race(past(stamp, write),
-             absl::StrCat("thread ", by, " of block ", serial - launch_serial(), " of the launch"));
+             absl::StrCat("thread ", by, " of block ", serial - now.first_serial, " of the launch"));
       }
     } else if (by != thread_.index && !happens_before(by, stamp >> kClockShift, thread_)) {
       race(past(stamp, write), absl::StrCat("thread ", by));
@@ -81,6 +81,7 @@ class Checker {
   }
 
   void race(const char* earlier, const std::string& by) {
+    RuntimeScope scope;
     const char* verb = access_ == Access::kRead    ? "read"
                        : access_ == Access::kWrite ? "write"
                                                    : "atomic update";
@@ -97,7 +98,7 @@ class Checker {
   const Access access_;
   const void* const pc_;
   uint32_t stamp_ = 0;
-  const bool is_global_ = &region_ == &global_region();
+  const bool is_global_ = &region_ == &global_region;
 };
 
 }  // namespace

@@ -19,6 +19,7 @@ namespace roux::emulator {
 
 thread_local Thread* current_thread = nullptr;
 thread_local Thread* checked_thread = nullptr;
+constinit Now now;
 
 namespace {
 
@@ -48,8 +49,7 @@ struct Grid {
   uint32_t thread_count = 0, warp_count = 0;
   uint3 block{};
   uint32_t live = 0, at_barrier = 0;
-  uint32_t now = 1, barrier_time = 0;
-  uint32_t serial = 0, first_serial = 0;
+  uint32_t time = 1;  // of the last synchronisation in the block
   Vote vote{};
   bool abandoned = false;
   void* dynamic = nullptr;
@@ -101,7 +101,7 @@ bool same_call(const Thread& a, const Thread& b) {
 // Lanes of the mask have synchronised their memory.
 void order_lanes(Warp& warp, uint32_t first_thread, uint32_t lanes) {
   Grid& g = grid();
-  const uint32_t time = ++g.now;
+  const uint32_t time = ++g.time;
   if ((lanes | warp.done) == kFullMask) {
     warp.full = time;
     warp.partial = false;
@@ -199,12 +199,12 @@ bool try_complete_barrier() {
   }
   if (!same)
     report_block("barrier divergence", absl::StrCat("threads meet at different barriers: ", list_waiting()));
-  g.barrier_time = ++g.now;
+  now.barrier_time = ++g.time;
   for (uint32_t i = 0; i < g.thread_count; ++i) {
     Thread& t = g.threads[i];
     if (t.status != Status::kAtBarrier) continue;
     t.status = Status::kReady;
-    t.clock = g.now;
+    t.clock = g.time;
   }
   g.at_barrier = 0;
   return true;
@@ -231,11 +231,11 @@ void run_thread(void* data) {
 void prepare_block(uint3 block) {
   Grid& g = grid();
   g.block = block;
-  ++g.serial;
+  ++now.serial;
   g.live = g.thread_count;
   g.at_barrier = 0;
-  g.now = 1;
-  g.barrier_time = 0;
+  g.time = 1;
+  now.barrier_time = 0;
   g.shared.clear();
   g.static_bytes = 0;
   reset_shared();
@@ -324,8 +324,6 @@ const void* running_kernel() { return grid().call.kernel; }
 uint3 running_block() { return grid().block; }
 dim3 running_block_size() { return grid().block_size; }
 dim3 running_grid_size() { return grid().grid_size; }
-uint32_t block_serial() { return grid().serial; }
-uint32_t launch_serial() { return grid().first_serial; }
 
 bool is_argument(const void* address) {
   const auto* begin = static_cast<const char*>(grid().call.arguments);
@@ -333,11 +331,8 @@ bool is_argument(const void* address) {
   return p >= begin && p < begin + grid().call.argument_bytes;
 }
 
-bool happens_before(uint32_t by, uint32_t clock, const Thread& thread) {
-  const Grid& g = grid();
-  if (clock < g.barrier_time) return true;
-  if (by / kWarpSize != thread.warp) return false;
-  const Warp& warp = g.warps[thread.warp];
+bool happens_before_in_warp(uint32_t by, uint32_t clock, const Thread& thread) {
+  const Warp& warp = grid().warps[thread.warp];
   return clock < warp.full || (warp.partial && clock < warp.seen[thread.lane][by % kWarpSize]);
 }
 
@@ -412,7 +407,7 @@ void run_grid(const KernelCall& call, dim3 grid_size, dim3 block, size_t dynamic
   g.dynamic_bytes = dynamic_shared;
   g.thread_count = block.x * block.y * block.z;
   g.warp_count = (g.thread_count + kWarpSize - 1) / kWarpSize;
-  g.first_serial = g.serial + 1;
+  now.first_serial = now.serial + 1;
   g.abandoned = false;
   g.random = current_schedule().seed;
   const uint32_t blocks = grid_size.x * grid_size.y * grid_size.z;

@@ -102,11 +102,20 @@ class RuntimeScope {
   Thread* const saved_;
 };
 
+// The running block in the numbering of all blocks of all launches, the first block of the launch, and the
+// time of the block's last barrier of all threads.
+struct Now {
+  uint32_t serial = 0, first_serial = 0;
+  uint32_t barrier_time = 0;
+};
+extern constinit Now now;
+
 // True when an access of `by` at `clock` is ordered before what `thread` does now: a barrier lies between.
-bool happens_before(uint32_t by, uint32_t clock, const Thread& thread);
-// Serial number of the running block and of the first block of the launch.
-uint32_t block_serial();
-uint32_t launch_serial();
+bool happens_before_in_warp(uint32_t by, uint32_t clock, const Thread& thread);
+inline bool happens_before(uint32_t by, uint32_t clock, const Thread& thread) {
+  if (clock < now.barrier_time) return true;
+  return by / kWarpSize == thread.warp && happens_before_in_warp(by, clock, thread);
+}
 // [begin, end) of the bound arguments, which kernel threads copy from the host.
 bool is_argument(const void* address);
 // Ends the launch; the calling fiber is never resumed.

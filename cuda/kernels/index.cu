@@ -60,13 +60,13 @@ __global__ void __launch_bounds__(kSortBlock) scan_kernel(int64_t rows, Count* s
 template <class I>
 __global__ void __launch_bounds__(kSortBlock)
     place_kernel(const I* ids, int64_t count, int64_t rows, Count* starts, int64_t* sorted) {
-  ROUX_SHARED(piece, int64_t[kSortBlock]);
+  ROUX_SHARED(piece, int[kSortBlock]);
   const int thread = static_cast<int>(threadIdx.x);
   for (int64_t first = 0; first < count; first += kSortBlock) {
     const int64_t i = first + thread;
     const int64_t id = i < count ? static_cast<int64_t>(ids[i]) : -1;
-    const bool valid = id >= 0 && id < rows;
-    piece[thread] = valid ? id : -1;
+    const bool valid = id >= 0 && id < rows;  // fewer than 2^31
+    piece[thread] = valid ? static_cast<int>(id) : -1;
     __syncthreads();
     Count earlier = 0, later = 0;  // positions of the same row in this piece
     for (int j = 0; valid && j < kSortBlock; ++j) {

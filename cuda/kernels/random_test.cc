@@ -1,0 +1,33 @@
+// Philox kernels on the emulated device: the CPU's bits.
+#include "tensor/ops/random.h"
+#include "cuda/kernels/testing.h"
+#include "tensor/generator.h"
+
+namespace roux {
+namespace {
+
+// Draws twice on both devices and compares.
+template <class Draw>
+void expect_same_draws(Draw draw) {
+  Generator cpu(11), emulated(11, kEmulated);
+  for (int round = 0; round < 2; ++round) {
+    const std::vector<double> expected = draw(cpu).template to_vector<double>();
+    EXPECT_EQ(draw(emulated).template to_vector<double>(), expected);
+  }
+  cpu.commit();
+  emulated.commit();
+  EXPECT_EQ(draw(emulated).template to_vector<double>(), draw(cpu).template to_vector<double>());
+}
+
+TEST(RandomKernels, SameBitsAsTheCpu) {
+  for (DType dtype : {kF32, kF64, kBF16, kF16}) {
+    for (int64_t n : {0, 1, 3, 4, 5, 1023, 1025, 2050}) {
+      expect_same_draws([=](Generator& g) { return uniform({n}, -3, 5, g, dtype); });
+      expect_same_draws([=](Generator& g) { return normal({n}, 1, 0.5, g, dtype); });
+      expect_same_draws([=](Generator& g) { return dropout(sample({n}, dtype).to(g.device()), 0.3, g); });
+    }
+  }
+}
+
+}  // namespace
+}  // namespace roux

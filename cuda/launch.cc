@@ -1,0 +1,159 @@
+// launch(), streams, names and fault slots on the CUDA device.
+#include <cxxabi.h>
+#include <nvtx3/nvToolsExt.h>
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cuda/context.h"
+#include "cuda/fault.h"
+#include "cuda/kernel.h"
+#include "tensor/error.h"
+
+namespace roux::cuda {
+namespace {
+
+constexpr int kMaxDevices = 64;
+constexpr size_t kStaticSharedLimit = 48 * 1024;  // more must be asked for per kernel
+
+LaunchObserver launch_observer = nullptr;
+thread_local const std::string* last = nullptr;
+
+bool synchronous() {
+  static const bool on = [] {
+    const char* text = std::getenv("ROUX_CUDA_SYNC");
+    return text != nullptr && std::string(text) != "0";
+  }();
+  return on;
+}
+
+struct PendingFault {
+  unsigned long long* first;  // NOLINT: CUDA's type of atomics
+  FaultMessage message;
+};
+struct Faults {
+  std::mutex mutex;
+  std::vector<PendingFault> pending;
+};
+Faults& faults() {
+  static auto* faults = new Faults;
+  return *faults;
+}
+
+}  // namespace
+
+void check(cudaError_t status, const char* call, const char* file, int line) {
+  if (status == cudaSuccess) return;
+  std::string text =
+      absl::StrCat("cuda: ", call, " failed at ", file, ":", line, ": ", cudaGetErrorString(status));
+  if (last != nullptr) {
+    absl::StrAppend(&text, "; the last kernel launched was ", *last,
+                    synchronous() ? "" : " (ROUX_CUDA_SYNC=1 finds the kernel that failed)");
+  }
+  throw Error(text);
+}
+
+cudaStream_t current_stream() {
+  static std::mutex mutex;
+  static cudaStream_t streams[kMaxDevices] = {};
+  int device = 0;
+  ROUX_CUDA(cudaGetDevice(&device));
+  std::lock_guard<std::mutex> lock(mutex);
+  if (streams[device] == nullptr) {
+    ROUX_CUDA(cudaStreamCreateWithFlags(&streams[device], cudaStreamNonBlocking));
+  }
+  return streams[device];
+}
+
+const std::string& kernel_name(const void* kernel) {
+  static std::mutex mutex;
+  static auto* names = new std::map<const void*, std::string>;
+  std::lock_guard<std::mutex> lock(mutex);
+  std::string& name = (*names)[kernel];
+  if (name.empty()) {
+    const char* mangled = nullptr;
+    if (cudaFuncGetName(&mangled, kernel) != cudaSuccess || mangled == nullptr) mangled = "kernel";
+    char* readable = abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr);
+    name = readable != nullptr ? readable : mangled;
+    std::free(readable);
+  }
+  return name;
+}
+
+const std::string& last_kernel() {
+  static const std::string none;
+  return last != nullptr ? *last : none;
+}
+
+void set_launch_observer(LaunchObserver observer) { launch_observer = observer; }
+
+namespace internal {
+
+void launch_kernel(const void* kernel, const LaunchConfig& config, void** arguments) {
+  const std::string& name = kernel_name(kernel);
+  last = &name;
+  const cudaStream_t stream = current_stream();
+  if (config.dynamic_shared > kStaticSharedLimit) {
+    ROUX_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   static_cast<int>(config.dynamic_shared)));
+  }
+  nvtxRangePushA(name.c_str());
+  cudaEvent_t begin = nullptr, end = nullptr;
+  if (launch_observer != nullptr) {
+    ROUX_CUDA(cudaEventCreate(&begin));
+    ROUX_CUDA(cudaEventCreate(&end));
+    ROUX_CUDA(cudaEventRecord(begin, stream));
+  }
+  const cudaError_t status =
+      cudaLaunchKernel(kernel, config.grid, config.block, arguments, config.dynamic_shared, stream);
+  nvtxRangePop();
+  check(status, "cudaLaunchKernel", __FILE__, __LINE__);
+  if (synchronous()) ROUX_CUDA(cudaStreamSynchronize(stream));
+  if (launch_observer == nullptr) return;
+  float milliseconds = 0;
+  ROUX_CUDA(cudaEventRecord(end, stream));
+  ROUX_CUDA(cudaEventSynchronize(end));
+  ROUX_CUDA(cudaEventElapsedTime(&milliseconds, begin, end));
+  ROUX_CUDA(cudaEventDestroy(begin));
+  ROUX_CUDA(cudaEventDestroy(end));
+  launch_observer({name, config, milliseconds});
+}
+
+}  // namespace internal
+
+FaultSlot open_fault_slot() {
+  void* slot = nullptr;
+  ROUX_CUDA(cudaMallocAsync(&slot, sizeof(*FaultSlot::first), current_stream()));
+  ROUX_CUDA(cudaMemsetAsync(slot, 0xff, sizeof(*FaultSlot::first), current_stream()));
+  return {static_cast<unsigned long long*>(slot)};  // NOLINT
+}
+
+void close_fault_slot(FaultSlot slot, FaultMessage message) {
+  std::lock_guard<std::mutex> lock(faults().mutex);
+  faults().pending.push_back({slot.first, std::move(message)});
+}
+
+void throw_faults() {
+  std::vector<PendingFault> pending;
+  {
+    std::lock_guard<std::mutex> lock(faults().mutex);
+    pending.swap(faults().pending);
+  }
+  std::string text;
+  for (const PendingFault& fault : pending) {
+    unsigned long long first = 0;  // NOLINT
+    ROUX_CUDA(cudaMemcpyAsync(&first, fault.first, sizeof(first), cudaMemcpyDeviceToHost, current_stream()));
+    ROUX_CUDA(cudaStreamSynchronize(current_stream()));
+    ROUX_CUDA(cudaFreeAsync(fault.first, current_stream()));
+    if (first != ~0ull && text.empty()) {
+      text = fault.message(static_cast<int64_t>(first >> 32), static_cast<int32_t>(first));
+    }
+  }
+  ROUX_CHECK(text.empty()) << text;
+}
+
+}  // namespace roux::cuda
