@@ -109,7 +109,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     dense_k = attention_ready(k).detach();
     dense_v = attention_ready(v).detach();
     if (options.mask.defined()) mask = options.mask.expand({q.size(0), q.size(1), q.size(2), k.size(2)});
-    lse = empty({spec.dtype, {q.size(0), q.size(1), q.size(2)}}, device);
+    lse = empty({spec.dtype == kF64 ? kF64 : kF32, {q.size(0), q.size(1), q.size(2)}}, device);
     Tensor workspace = empty(attention_workspace_spec(q, k, false), device);
     attention_kernels.run(q, dense_q, dense_k, dense_v, mask, attention_case, workspace, y, lse);
   }

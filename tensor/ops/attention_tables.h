@@ -8,9 +8,9 @@
 namespace roux {
 
 // q [B, H, T, D], k [B, G, S, D], v [B, G, S, E], y [B, H, T, E] with any strides but 1 on the last axis.
-// mask is undefined or expanded to [B, H, T, S] by strides, bool or q's dtype. lse [B, H, T], contiguous: log
-// of the sum of the exponentials of a row's scores, -inf for a row that looks at nothing. Overwrites y and
-// lse.
+// mask is undefined or expanded to [B, H, T, S] by strides, bool or q's dtype. lse [B, H, T] f32 (f64 for
+// f64), contiguous: log of the sum of the exponentials of a row's scores, -inf for a row that looks at
+// nothing. Overwrites y and lse.
 struct AttentionCase {
   bool causal;
   double scale;

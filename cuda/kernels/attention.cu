@@ -1,0 +1,290 @@
+// CUDA kernel of scaled_dot_product_attention, forward, on mma.sync: one block per 64 queries of a head, keys
+// and values pass by in tiles of 64 through two stages of shared memory (cp.async), scores stay in registers,
+// the softmax is carried along as running maximum and sum (Dao 2023, FlashAttention-2, alg. 1).
+#include "cuda/mma.h"
+#include "tensor/error.h"
+#include "tensor/ops/attention_tables.h"
+#include "tensor/vector_math.h"
+
+namespace roux::ROUX_CUDA_NAMESPACE {
+namespace {
+
+constexpr int kWarps = 4, kThreads = 32 * kWarps;
+constexpr int kQueries = 16 * kWarps;  // rows of a tile of scores: 16 for each warp
+constexpr int kKeys = 64;              // columns of a tile of scores
+constexpr int kPad = 8;  // elements behind each row in shared memory, so that ldmatrix meets all banks
+constexpr float kLog2E = 1.44269504088896340736f, kLn2 = 0.69314718055994530942f;
+
+// One of q, k, v, y: [B, heads, length, width], the last axis with stride 1.
+template <class T>
+struct Heads {
+  T* data;
+  int64_t batch_stride, head_stride, row_stride;  // in elements
+  int64_t length;
+  int width;
+  bool packets;  // every row starts 16-byte aligned
+  __device__ __forceinline__ T* head(int64_t batch, int64_t index) const {
+    return data + batch * batch_stride + index * head_stride;
+  }
+};
+
+// An optional mask over [B, H, T, S], any strides.
+template <class T>
+struct Mask {
+  enum Kind { kNone, kAllowed, kAdded } kind;
+  const void* data;
+  int64_t stride[4];
+  // Added to the score (in units of the natural exponent).
+  __device__ __forceinline__ float at(int64_t batch, int64_t head, int64_t query, int64_t key) const {
+    const int64_t i = batch * stride[0] + head * stride[1] + query * stride[2] + key * stride[3];
+    if (kind == kAllowed) return static_cast<const bool*>(data)[i] ? 0.0f : -__builtin_inff();
+    return static_cast<float>(static_cast<const T*>(data)[i]);
+  }
+};
+
+// Copies rows [first, first + 64) of a head to a tile of shared memory, zeros where the head has no row or
+// column. Asynchronous where packets allow.
+template <int kWidth, class T>
+__device__ __forceinline__ void load_tile(T* tile, const Heads<const T>& heads, const T* head,
+                                          int64_t first) {
+  constexpr int kChunks = kWidth / 8;
+  for (int i = static_cast<int>(threadIdx.x); i < kKeys * kChunks; i += kThreads) {
+    const int row = i / kChunks, column = i % kChunks * 8;
+    const int valid = first + row < heads.length ? min(max(heads.width - column, 0), 8) : 0;
+    const T* from = head + (first + row) * heads.row_stride + column;
+    T* to = tile + row * (kWidth + kPad) + column;
+    if (heads.packets) {
+      cp_async_16(to, valid > 0 ? from : head, static_cast<uint32_t>(valid * 2));
+    } else {
+      for (int e = 0; e < 8; ++e) to[e] = e < valid ? from[e] : T(0.0f);
+    }
+  }
+}
+
+template <class T>
+__device__ __forceinline__ uint32_t pack(float low, float high) {
+  return T(low).bits | static_cast<uint32_t>(T(high).bits) << 16;
+}
+
+// The part of a block's work that one warp holds in registers: 16 queries, of which a lane has rows g and g
+// + 8.
+template <class T, int kWidth>
+struct WarpTile {
+  uint32_t q[kWidth / 16][4];
+  float output[kWidth / 8][4];
+  float scores[kKeys / 8][4];
+  float largest[2], sum[2];  // of the lane's two rows; the sum over the lane's own keys only
+
+  __device__ __forceinline__ void start(const T* q_tile, int warp, int lane) {
+    for (int c = 0; c < kWidth / 16; ++c) {
+      ldmatrix<4>(q[c], q_tile + (warp * 16 + lane % 16) * (kWidth + kPad) + c * 16 + lane / 16 * 8);
+    }
+    for (auto& tile : output) {
+      for (float& value : tile) value = 0.0f;
+    }
+    for (int r = 0; r < 2; ++r) {
+      largest[r] = -__builtin_inff();
+      sum[r] = 0.0f;
+    }
+  }
+
+  // scores = q k^T
+  __device__ __forceinline__ void multiply_keys(const T* k_tile, int lane) {
+    for (auto& tile : scores) {
+      for (float& value : tile) value = 0.0f;
+    }
+    for (int c = 0; c < kWidth / 16; ++c) {
+      for (int n = 0; n < kKeys / 8; n += 2) {
+        uint32_t b[4];
+        const int key = n * 8 + lane / 16 * 8 + lane % 8, column = c * 16 + lane / 8 % 2 * 8;
+        ldmatrix<4>(b, k_tile + key * (kWidth + kPad) + column);
+        mma_m16n8k16<T>(scores[n], q[c], {b[0], b[1]});
+        mma_m16n8k16<T>(scores[n + 1], q[c], {b[2], b[3]});
+      }
+    }
+  }
+
+  // Turns scores (in units of log2) into exp2(score - running maximum) and rescales what was summed before.
+  __device__ __forceinline__ void update_softmax() {
+    for (int r = 0; r < 2; ++r) {
+      float tile_max = -__builtin_inff();
+      for (auto& tile : scores) tile_max = max(tile_max, max(tile[2 * r], tile[2 * r + 1]));
+      tile_max = max(tile_max, __shfl_xor_sync(0xffffffffu, tile_max, 1));
+      tile_max = max(tile_max, __shfl_xor_sync(0xffffffffu, tile_max, 2));
+      const float updated = max(largest[r], tile_max);
+      const float shift =
+          updated == -__builtin_inff() ? 0.0f : updated;  // a row that looks at nothing so far
+      const float rescale = fast_exp2(largest[r] - shift);
+      largest[r] = updated;
+      sum[r] *= rescale;
+      for (auto& tile : output) {
+        tile[2 * r] *= rescale;
+        tile[2 * r + 1] *= rescale;
+      }
+      for (auto& tile : scores) {
+        for (int i = 2 * r; i < 2 * r + 2; ++i) {
+          tile[i] = fast_exp2(tile[i] - shift);
+          sum[r] += tile[i];
+        }
+      }
+    }
+  }
+
+  // output += scores v
+  __device__ __forceinline__ void multiply_values(const T* v_tile, int lane) {
+    for (int c = 0; c < kKeys / 16; ++c) {
+      const float(&low)[4] = scores[2 * c];
+      const float(&high)[4] = scores[2 * c + 1];
+      const uint32_t a[4] = {pack<T>(low[0], low[1]), pack<T>(low[2], low[3]), pack<T>(high[0], high[1]),
+                             pack<T>(high[2], high[3])};
+      for (int n = 0; n < kWidth / 8; n += 2) {
+        uint32_t b[4];
+        const int key = c * 16 + lane / 8 % 2 * 8 + lane % 8, column = n * 8 + lane / 16 * 8;
+        ldmatrix<4, true>(b, v_tile + key * (kWidth + kPad) + column);
+        mma_m16n8k16<T>(output[n], a, {b[0], b[1]});
+        mma_m16n8k16<T>(output[n + 1], a, {b[2], b[3]});
+      }
+    }
+  }
+};
+
+template <class T>
+struct AttentionArguments {
+  Heads<const T> q, k, v;
+  Heads<T> y;
+  Mask<T> mask;
+  float* lse;     // [B, H, T]
+  float scale;    // of the scores
+  int64_t group;  // query heads per key-value head
+  bool causal;
+};
+
+template <class T, int kWidth>
+__global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<T> in) {
+  constexpr int kTile = kKeys * (kWidth + kPad);
+  ROUX_DYNAMIC_SHARED(T, shared);  // q, then two stages of k and v
+  T* const q_tile = shared;
+  auto k_tile = [&](int64_t stage) { return shared + (1 + 2 * (stage % 2)) * kTile; };
+  auto v_tile = [&](int64_t stage) { return shared + (2 + 2 * (stage % 2)) * kTile; };
+
+  const int64_t batch = blockIdx.z, head = blockIdx.y, first = blockIdx.x * int64_t{kQueries};
+  const int warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
+  const int64_t queries = in.q.length, keys = in.k.length;
+  const T* k_head = in.k.head(batch, head / in.group);
+  const T* v_head = in.v.head(batch, head / in.group);
+  // Query t looks at keys up to t + offset.
+  const int64_t offset = in.causal ? keys - queries : keys;
+  const int64_t last_key = min(keys - 1, min(first + kQueries, queries) - 1 + offset);
+  const int64_t tiles = last_key < 0 ? 0 : last_key / kKeys + 1;
+
+  load_tile<kWidth>(q_tile, in.q, in.q.head(batch, head), first);
+  if (tiles > 0) {
+    load_tile<kWidth>(k_tile(0), in.k, k_head, 0);
+    load_tile<kWidth>(v_tile(0), in.v, v_head, 0);
+  }
+  cp_async_commit();
+  cp_async_wait<0>();
+  __syncthreads();
+
+  WarpTile<T, kWidth> mine;
+  mine.start(q_tile, warp, lane);
+  const int64_t row = first + warp * 16 + lane / 4;  // of rows g; the lane's other row is 8 further
+  for (int64_t tile = 0; tile < tiles; ++tile) {
+    if (tile + 1 < tiles) {
+      load_tile<kWidth>(k_tile(tile + 1), in.k, k_head, (tile + 1) * kKeys);
+      load_tile<kWidth>(v_tile(tile + 1), in.v, v_head, (tile + 1) * kKeys);
+    }
+    cp_async_commit();
+    mine.multiply_keys(k_tile(tile), lane);
+    for (int n = 0; n < kKeys / 8; ++n) {
+      for (int i = 0; i < 4; ++i) {
+        const int64_t query = row + i / 2 * 8, key = tile * kKeys + n * 8 + lane % 4 * 2 + i % 2;
+        float score = mine.scores[n][i] * in.scale;
+        if (key >= keys || key > query + offset || query >= queries) {
+          score = -__builtin_inff();
+        } else if (in.mask.kind != Mask<T>::kNone) {
+          score += in.mask.at(batch, head, query, key);
+        }
+        mine.scores[n][i] = score * kLog2E;
+      }
+    }
+    mine.update_softmax();
+    mine.multiply_values(v_tile(tile), lane);
+    cp_async_wait<0>();
+    __syncthreads();  // the next tile has arrived, and nobody reads this one any more
+  }
+
+  for (int r = 0; r < 2; ++r) {
+    float sum = mine.sum[r];
+    sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+    sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+    const int64_t query = row + r * 8;
+    if (query >= queries) continue;
+    const float inverse = sum == 0.0f ? 0.0f : 1.0f / sum;
+    T* y = in.y.head(batch, head) + query * in.y.row_stride;
+    for (int n = 0; n < kWidth / 8; ++n) {
+      const int column = n * 8 + lane % 4 * 2;
+      const float low = mine.output[n][2 * r] * inverse, high = mine.output[n][2 * r + 1] * inverse;
+      if (in.y.packets && column + 1 < in.y.width) {
+        *reinterpret_cast<uint32_t*>(y + column) = pack<T>(low, high);
+      } else {
+        if (column < in.y.width) y[column] = T(low);
+        if (column + 1 < in.y.width) y[column + 1] = T(high);
+      }
+    }
+    if (lane % 4 == 0) {
+      in.lse[(batch * gridDim.y + head) * queries + query] =
+          sum == 0.0f ? -__builtin_inff() : mine.largest[r] * kLn2 + vmath::log(sum);
+    }
+  }
+}
+
+template <class T, class Data>
+Heads<Data> heads_of(const Tensor& x) {
+  const Strides& s = x.strides();
+  auto in_packets = [](int64_t stride) { return stride % 8 == 0; };
+  const bool packets = reinterpret_cast<uintptr_t>(x.raw_data()) % 16 == 0 && in_packets(s[0]) &&
+                       in_packets(s[1]) && in_packets(s[2]);
+  return {x.data<T>(), s[0], s[1], s[2], x.shape()[2], static_cast<int>(x.shape()[3]), packets};
+}
+
+template <class T, int kWidth>
+void run(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const AttentionCase& options,
+         Tensor& y, Tensor& lse) {
+  AttentionArguments<T> in;
+  in.q = heads_of<T, const T>(q);
+  in.k = heads_of<T, const T>(k);
+  in.v = heads_of<T, const T>(v);
+  in.y = heads_of<T, T>(y);
+  in.mask = {Mask<T>::kNone, nullptr, {}};
+  if (mask.defined()) {
+    in.mask.kind = mask.dtype() == kBool ? Mask<T>::kAllowed : Mask<T>::kAdded;
+    in.mask.data = mask.raw_data();
+    for (int axis = 0; axis < 4; ++axis) in.mask.stride[axis] = mask.strides()[axis];
+  }
+  in.lse = lse.data<float>();
+  in.scale = static_cast<float>(options.scale);
+  in.group = q.shape()[1] / k.shape()[1];
+  in.causal = options.causal;
+  const dim3 grid(blocks_for(q.shape()[2], kQueries), static_cast<unsigned>(q.shape()[1]),
+                  static_cast<unsigned>(q.shape()[0]));
+  const size_t shared = (kQueries + 4 * kKeys) * (kWidth + kPad) * sizeof(T);
+  launch(attention_kernel<T, kWidth>, {.grid = grid, .block = kThreads, .dynamic_shared = shared}, in);
+}
+
+template <class T>
+void attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
+               const AttentionCase& options, Tensor&, Tensor& y, Tensor& lse) {
+  if (q.numel() == 0 && y.numel() == 0) return;
+  const int64_t width = max(q.shape()[3], v.shape()[3]);
+  ROUX_CHECK(width <= 128) << "scaled_dot_product_attention: heads are too wide for the CUDA kernel: q is "
+                           << q.spec() << ", v is " << v.spec() << ", needed at most 128";
+  width <= 64 ? run<T, 64>(q, k, v, mask, options, y, lse) : run<T, 128>(q, k, v, mask, options, y, lse);
+}
+
+constexpr DeviceType kDevice = ROUX_CUDA_DEVICE_TYPE;
+const RegisterKernel kAttentionBfloat16(attention_kernels, kDevice, kBF16, attention<bfloat16>);
+const RegisterKernel kAttentionFloat16(attention_kernels, kDevice, kF16, attention<float16>);
+
+}  // namespace
+}  // namespace roux::ROUX_CUDA_NAMESPACE

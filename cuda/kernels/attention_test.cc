@@ -1,0 +1,100 @@
+// The attention kernel on the emulated device against the CPU: bf16 and f16 inputs, causal and not, grouped
+// heads, masks, widths and lengths that do not fill tiles, strided heads.
+#include "tensor/ops/attention.h"
+#include "cuda/kernels/testing.h"
+#include "tensor/ops/attention_tables.h"
+#include "tensor/ops/view.h"
+
+namespace roux {
+namespace {
+
+struct Case {
+  int64_t batch, heads, groups, queries, keys, width, value_width;
+  bool causal;
+};
+
+// {y, lse} of the kernels. The CPU's computes in f32; its y is rounded afterwards.
+std::vector<Tensor> kernel(const std::vector<Tensor>& v, Tensor mask, bool causal, double scale) {
+  const bool cpu = v[0].device() == kCpu;
+  const DType dtype = cpu ? kF32 : v[0].dtype();
+  const Tensor q = cast(v[0], dtype), k = cast(v[1], dtype), value = cast(v[2], dtype);
+  if (mask.defined() && mask.dtype() != kBool) mask = cast(mask, dtype);
+  Tensor y = empty_with_heads_inside({q.size(0), q.size(1), q.size(2), value.size(3)}, dtype, q.device());
+  Tensor lse = empty({kF32, {q.size(0), q.size(1), q.size(2)}}, q.device());
+  Tensor workspace;
+  if (cpu) workspace = empty(attention_workspace_spec(q, k, false), kCpu);
+  attention_kernels.run(q, q, k, value, mask, AttentionCase{causal, scale}, workspace, y, lse);
+  return {cast(y, v[0].dtype()), lse};
+}
+
+void check(const Case& c, DType dtype, bool inside = false) {
+  auto make = [&](int64_t heads, int64_t length, int64_t width, uint64_t seed) {
+    if (inside) return sample({c.batch, length, heads, width}, dtype, -1, 1, seed).transpose(1, 2);
+    return sample({c.batch, heads, length, width}, dtype, -1, 1, seed);
+  };
+  expect_same_on_emulated(
+      {make(c.heads, c.queries, c.width, 1), make(c.groups, c.keys, c.width, 2),
+       make(c.groups, c.keys, c.value_width, 3)},
+      [&](const std::vector<Tensor>& v) { return kernel(v, Tensor(), c.causal, 0.3); },
+      dtype == kBF16 ? 8e-3 : 1e-3);
+}
+
+TEST(AttentionKernel, Shapes) {
+  for (DType dtype : {kBF16, kF16}) {
+    for (bool causal : {false, true}) {
+      check({1, 1, 1, 64, 64, 64, 64, causal}, dtype);
+      if (dtype == kF16 && causal) continue;
+      check({2, 2, 1, 70, 130, 64, 64, causal}, dtype);     // grouped, lengths that do not fill tiles
+      check({1, 4, 2, 5, 67, 16, 16, causal}, dtype);       // few queries behind a cache
+      check({1, 1, 1, 130, 130, 128, 128, causal}, dtype);  // three tiles, wide heads
+      check({1, 2, 2, 33, 65, 80, 40, causal}, dtype);      // width between the templates, other value width
+      check({1, 1, 1, 1, 1, 8, 8, causal}, dtype);
+      check({1, 2, 1, 20, 20, 7, 9, causal}, dtype);  // no packets
+      check({2, 2, 1, 66, 66, 24, 24, causal}, dtype, true);
+    }
+  }
+}
+
+// More queries than keys: the first ones look at nothing, give zeros and lse -inf.
+TEST(AttentionKernel, QueriesThatLookAtNothing) {
+  check({1, 1, 1, 100, 20, 32, 32, true}, kBF16);
+  check({1, 1, 1, 200, 70, 32, 32, true}, kBF16);
+}
+
+TEST(AttentionKernel, LargeScores) {
+  for (bool causal : {false, true}) {
+    expect_same_on_emulated(
+        {sample({1, 1, 70, 64}, kBF16, -30, 30), sample({1, 1, 150, 64}, kBF16, -30, 30, 2),
+         sample({1, 1, 150, 64}, kBF16, -1, 1, 3)},
+        [&](const std::vector<Tensor>& v) { return kernel(v, Tensor(), causal, 0.125); }, 8e-3);
+  }
+}
+
+TEST(AttentionKernel, Masks) {
+  const Tensor q = sample({2, 2, 40, 32}, kBF16), k = sample({2, 2, 70, 32}, kBF16, -1, 1, 2);
+  const Tensor v = sample({2, 2, 70, 32}, kBF16, -1, 1, 3);
+  for (bool causal : {false, true}) {
+    for (const Shape& shape : {Shape{40, 70}, Shape{2, 1, 1, 70}, Shape{1, 2, 40, 1}}) {
+      const Tensor added = sample(shape, kBF16, -3, 3, 9), allowed = lt(added, 0.5);
+      for (const Tensor& mask : {added, allowed}) {
+        expect_same_on_emulated(
+            {q, k, v, mask},
+            [&](const std::vector<Tensor>& x) {
+              return kernel(x, x[3].expand({2, 2, 40, 70}), causal, 0.2);
+            },
+            8e-3);
+      }
+    }
+  }
+}
+
+TEST(AttentionKernel, TooWideHeadsAreAnError) {
+  const Tensor x = sample({1, 1, 4, 160}, kBF16).to(kEmulated);
+  EXPECT_NE(emulator::error_of([&] {
+              kernel({x, x, x}, Tensor(), false, 1);
+            }).find("heads are too wide"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace roux

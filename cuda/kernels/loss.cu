@@ -1,0 +1,140 @@
+// CUDA kernels of cross_entropy: per row one pass for maximum and sum, one for the gradient.
+#include "absl/strings/str_cat.h"
+#include "cuda/fault.h"
+#include "cuda/rows.h"
+#include "tensor/ops/loss_tables.h"
+
+namespace roux::ROUX_CUDA_NAMESPACE {
+namespace {
+
+// targets are i32 or i64.
+struct Targets {
+  const void* data;
+  bool wide;
+  __device__ __forceinline__ int64_t operator[](int64_t row) const {
+    return wide ? static_cast<const int64_t*>(data)[row] : static_cast<const int32_t*>(data)[row];
+  }
+};
+Targets targets_of(const Tensor& targets) { return {targets.raw_data(), targets.dtype() == kI64}; }
+
+template <class C>
+__global__ void target_weights_kernel(Targets targets, const C* weight, int64_t ignore_index, int64_t classes,
+                                      int64_t n, FaultSlot fault, C* row_weights) {
+  const int64_t i = blockIdx.x * int64_t{kRowBlock} + threadIdx.x;
+  if (i >= n) return;
+  const int64_t target = targets[i];
+  C value = C(0);
+  if (target != ignore_index) {
+    if (target >= 0 && target < classes) {
+      value = weight != nullptr ? weight[target] : C(1);
+    } else {
+      note_bad_index(fault, i, target);
+    }
+  }
+  row_weights[i] = value;
+}
+
+template <class T, class Team, class C = compute_t<T>>
+__global__ void __launch_bounds__(kRowBlock)
+    cross_entropy_kernel(const T* logits, Targets targets, const C* row_weights, int64_t rows,
+                         int64_t classes, bool packets, C* losses, C* lse) {
+  const int64_t row = Team::row();
+  if (row >= rows) return;
+  const C weight = row_weights[row];
+  if (weight == C(0)) {  // the target may be out of range
+    if (Team::rank() == 0) losses[row] = lse[row] = C(0);
+    return;
+  }
+  const T* x = logits + row * classes;
+  MaxSum<C> total{-C(__builtin_inf()), C(0)};
+  visit_row<Team>(
+      classes, packets, [&](int64_t, C v) { total.add(v); }, x);
+  total = Team::reduce(total);
+  if (Team::rank() == 0) {
+    const C log_sum = total.max + vmath::log(total.sum);
+    lse[row] = log_sum;
+    losses[row] = weight * (log_sum - static_cast<C>(x[targets[row]]));
+  }
+}
+
+// grad may be the memory of logits.
+template <class T, class Team, class C = compute_t<T>>
+__global__ void __launch_bounds__(kRowBlock)
+    cross_entropy_backward_kernel(const T* logits, Targets targets, const C* lse, const C* row_scales,
+                                  int64_t rows, int64_t classes, bool packets, T* grad) {
+  const int64_t row = Team::row();
+  if (row >= rows) return;
+  const C scale = row_scales[row];
+  const T* x = logits + row * classes;
+  T* out = grad + row * classes;
+  if (scale == C(0)) {
+    transform_row<Team>(
+        classes, packets, [](int64_t) { return C(0); }, out);
+    return;
+  }
+  const C log_sum = lse[row];
+  const int64_t target = targets[row];
+  auto gradient = [=](int64_t i, C v) {
+    return scale * (vmath::exp(v - log_sum) - (i == target ? C(1) : C(0)));
+  };
+  transform_row<Team>(classes, packets, gradient, out, x);
+}
+
+void target_weights(const Tensor& targets, const Tensor& weight, int64_t ignore_index, int64_t classes,
+                    const char* op, Tensor& row_weights) {
+  const int64_t n = targets.numel();
+  if (n == 0) return;
+  const FaultSlot fault = open_fault_slot();
+  auto run = [&](auto tag) {
+    using C = decltype(tag);
+    launch(target_weights_kernel<C>, {.grid = blocks_for(n, kRowBlock), .block = kRowBlock},
+           targets_of(targets), weight.defined() ? weight.data<const C>() : nullptr, ignore_index, classes, n,
+           fault, row_weights.data<C>());
+  };
+  row_weights.dtype() == kF64 ? run(double{}) : run(float{});
+  close_fault_slot(fault, [=, op = std::string(op)](int64_t position, int64_t target) {
+    return absl::StrCat(op, ": target is out of range: targets[", position, "] (in row-major order) is ",
+                        target, ", needed 0 <= target < ", classes, ", or ignore_index ", ignore_index);
+  });
+}
+
+void cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& row_weights, Tensor& losses,
+                   Tensor& lse) {
+  const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
+  if (rows == 0) return;
+  dispatch_floating(logits.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    using C = compute_t<T>;
+    with_team(classes, [&](auto team) {
+      using Team = decltype(team);
+      launch(cross_entropy_kernel<T, Team>, {.grid = Team::blocks(rows), .block = kRowBlock},
+             logits.data<const T>(), targets_of(targets), row_weights.data<const C>(), rows, classes,
+             rows_in_packets(classes, logits), losses.data<C>(), lse.data<C>());
+    });
+  });
+}
+
+void cross_entropy_backward(const Tensor& logits, const Tensor& targets, const Tensor& lse,
+                            const Tensor& row_scales, Tensor& grad) {
+  const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
+  if (logits.numel() == 0) return;
+  dispatch_floating(logits.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    using C = compute_t<T>;
+    with_team(classes, [&](auto team) {
+      using Team = decltype(team);
+      launch(cross_entropy_backward_kernel<T, Team>, {.grid = Team::blocks(rows), .block = kRowBlock},
+             logits.data<const T>(), targets_of(targets), lse.data<const C>(), row_scales.data<const C>(),
+             rows, classes, rows_in_packets(classes, logits, grad), grad.data<T>());
+    });
+  });
+}
+
+constexpr DeviceType kDevice = ROUX_CUDA_DEVICE_TYPE;
+const RegisterKernel kTargetWeights(target_weights_kernels, kDevice, kF32 | kF64, target_weights);
+const RegisterKernel kCrossEntropy(cross_entropy_kernels, kDevice, kFloating, cross_entropy);
+const RegisterKernel kCrossEntropyBackward(cross_entropy_backward_kernels, kDevice, kFloating,
+                                           cross_entropy_backward);
+
+}  // namespace
+}  // namespace roux::ROUX_CUDA_NAMESPACE
