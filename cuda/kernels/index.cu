@@ -1,6 +1,6 @@
 // CUDA kernels of embedding and its backward. The gradient of a weight row is the sum of the gradients of its
 // positions in ascending order: positions are sorted by id (stable counting sort), so there are no
-// floating-point atomics and the bits are those of the CPU.
+// floating-point atomics and the bits are the same every time.
 #include "absl/strings/str_cat.h"
 #include "cuda/fault.h"
 #include "cuda/kernel.h"
@@ -77,8 +77,7 @@ __global__ void __launch_bounds__(kSortBlock)
     const Count at = valid ? starts[id] + earlier : 0;
     if (valid) sorted[at] = i;
     __syncthreads();
-    if (valid && later == 0) starts[id] = at + 1;
-    __syncthreads();
+    if (valid && later == 0) starts[id] = at + 1;  // read again behind the next piece's first barrier
   }
 }
 

@@ -36,10 +36,12 @@ inline Tensor on_emulated(const Tensor& x) {
   return alias(to_device(all, kEmulated), x.shape(), x.strides(), x.impl()->offset);
 }
 
-// Checks that op gives the same on both devices: exactly, or within `tolerance` relative to 1 + |expected|.
+// Checks that op gives the same on both devices, exactly or within `tolerance` relative to 1 + |expected|,
+// and the same bits under every schedule.
 using Op = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
 inline void expect_same_on_emulated(const std::vector<Tensor>& inputs, const Op& op, double tolerance = 0) {
   const std::vector<Tensor> expected = op(inputs);
+  std::vector<std::vector<double>> first_run;
   for (emulator::Schedule schedule : emulator::all_schedules()) {
     emulator::ScheduleScope scope(schedule);
     std::vector<Tensor> moved;
@@ -51,7 +53,12 @@ inline void expect_same_on_emulated(const std::vector<Tensor>& inputs, const Op&
       ASSERT_EQ(actual[k].device(), kEmulated);
       ASSERT_EQ(actual[k].spec(), expected[k].spec());
       const std::vector<double> a = actual[k].to_vector<double>(), e = expected[k].to_vector<double>();
+      if (first_run.size() <= k) first_run.resize(k + 1, a);
       for (size_t i = 0; i < e.size(); ++i) {
+        ASSERT_TRUE(a[i] == first_run[k][i] || std::isnan(a[i]))
+            << "other bits under another schedule: output " << k << ", element " << i << ", " << a[i]
+            << " and " << first_run[k][i] << "; inputs " << inputs[0].spec() << ", schedule "
+            << schedule.kind;
         if (std::isnan(e[i]) && std::isnan(a[i])) continue;
         if (a[i] == e[i]) continue;
         ASSERT_LE(std::abs(a[i] - e[i]), tolerance * (1 + std::abs(e[i])))
