@@ -88,8 +88,15 @@ __global__ void embedding_backward_kernel(const T* grad, const Count* ends, cons
   const int64_t row = blockIdx.x, column = blockIdx.y * int64_t{kBlock} + threadIdx.x;
   if (column >= width) return;
   const Count begin = row == 0 ? 0 : ends[row - 1], end = ends[row];
+  constexpr Count kPiece = 64;  // sums of pieces: the error grows slower; as on the CPU
   accumulate_t<T> sum = 0;
-  for (Count i = begin; i < end; ++i) sum += static_cast<accumulate_t<T>>(grad[sorted[i] * width + column]);
+  for (Count i = begin; i < end;) {
+    accumulate_t<T> piece = 0;
+    for (const Count last = min(end, i + kPiece); i < last; ++i) {
+      piece += static_cast<accumulate_t<T>>(grad[sorted[i] * width + column]);
+    }
+    sum += piece;
+  }
   y[row * width + column] = static_cast<T>(sum);
 }
 

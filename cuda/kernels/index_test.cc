@@ -17,7 +17,7 @@ TEST(EmbeddingKernels, Forward) {
   }
 }
 
-TEST(EmbeddingKernels, Backward) {
+TEST(EmbeddingKernels, BackwardIsBitwiseTheCpus) {
   for (DType dtype : {kF32, kF64, kBF16, kF16}) {
     for (auto [rows, width, count] : {std::array<int64_t, 3>{7, 5, 40},
                                       {1, 1, 33},
@@ -29,17 +29,12 @@ TEST(EmbeddingKernels, Backward) {
       if (count > 100 && dtype != kF32) continue;  // the sort does not depend on it
       expect_same_on_emulated(
           {sample({count, width}, dtype, -100, 100), ids_of(count, rows, kI32)},
-          [=](const std::vector<Tensor>& x) { return embedding_backward(x[0], x[1], r); },
-          dtype == kF64    ? 1e-13
-          : dtype == kF32  ? 2e-6
-          : dtype == kBF16 ? 1e-2
-                           : 2e-3);
+          [=](const std::vector<Tensor>& x) { return embedding_backward(x[0], x[1], r); });
     }
   }
   const Tensor one_row = full({2049}, 3, kI64);  // all positions of one row, more than one piece
-  expect_same_on_emulated(
-      {sample({2049, 2}), one_row},
-      [](const std::vector<Tensor>& x) { return embedding_backward(x[0], x[1], 5); }, 2e-6);
+  expect_same_on_emulated({sample({2049, 2}), one_row},
+                          [](const std::vector<Tensor>& x) { return embedding_backward(x[0], x[1], 5); });
 }
 
 TEST(EmbeddingKernels, OutOfRangeIdsAreReportedWithTheirPosition) {
