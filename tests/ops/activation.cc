@@ -22,6 +22,7 @@ OP_SUITE(swiglu)
     .error("gate and up must have one floating dtype and shape: gate is f32[2], up is f32[3]",
            [](Device d) { swiglu(zeros({2}, kF32, d), zeros({3}, kF32, d)); });
 OP_SUITE_VARIANT(swiglu, composed)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .call([](const Tensors& in) { return Tensors{swiglu_composed(in[0], in[1])}; })
     .reference([](const Refs& in) { return Refs{swiglu_f64(in)}; })

@@ -41,6 +41,7 @@ Ref attention_f64(const Ref& q, const Ref& k, const Ref& v, bool causal, const R
 }
 
 OP_SUITE(scaled_dot_product_attention)
+    .devices(kBF16 | kF16)
     .call([](const Tensors& in) { return Tensors{scaled_dot_product_attention(in[0], in[1], in[2])}; })
     .reference([](const Refs& in) { return Refs{attention_f64(in[0], in[1], in[2], false, nullptr, false)}; })
     .sample({{2, 3, 5, 4}, {2, 3, 7, 4}, {2, 3, 7, 6}})
@@ -75,6 +76,7 @@ OP_SUITE(scaled_dot_product_attention)
 
 // Fewer keys than queries too: the first queries then see nothing. One key-value head for all query heads.
 OP_SUITE_VARIANT(scaled_dot_product_attention, causal)
+    .devices(kBF16 | kF16)
     .call([](const Tensors& in) {
       return Tensors{scaled_dot_product_attention(in[0], in[1], in[2], {.causal = true})};
     })
@@ -91,6 +93,7 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, causal)
     .skip("errors", "in the main entry");
 
 OP_SUITE_VARIANT(scaled_dot_product_attention, grouped_masked)
+    .devices(kBF16 | kF16)
     .inputs({uniform_in(-2, 2), uniform_in(-2, 2), uniform_in(-2, 2), booleans()})
     .call([](const Tensors& in) {
       return Tensors{scaled_dot_product_attention(in[0], in[1], in[2], {.causal = true, .mask = in[3]})};
@@ -108,6 +111,7 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, grouped_masked)
 
 // An additive mask that is a constant for the fused kernel, and one that gets a gradient.
 OP_SUITE_VARIANT(scaled_dot_product_attention, additive_mask)
+    .devices(kBF16 | kF16)
     .inputs({uniform_in(-2, 2), uniform_in(-2, 2), uniform_in(-2, 2), constant_in(-2, 2)})
     .call([](const Tensors& in) {
       return Tensors{scaled_dot_product_attention(in[0], in[1], in[2], {.mask = in[3]})};

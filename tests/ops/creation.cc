@@ -19,18 +19,28 @@ std::function<void(Suite&)> creates(Tensor (*op)(const Tensor& like), double val
   };
 }
 OP_SUITE(full)
+    .devices(kAllDTypes)
     .with(creates([](const Tensor& x) { return full(x.shape(), 1, x.dtype(), x.device()); }, 1))
     .skip("errors", "a bad shape is reported by empty()");
 OP_SUITE(zeros)
+    .devices(kAllDTypes)
     .with(creates([](const Tensor& x) { return zeros(x.shape(), x.dtype(), x.device()); }, 0))
     .skip("errors", "a bad shape is reported by empty()");
 OP_SUITE(ones)
+    .devices(kAllDTypes)
     .with(creates([](const Tensor& x) { return ones(x.shape(), x.dtype(), x.device()); }, 1))
     .skip("errors", "a bad shape is reported by empty()");
-OP_SUITE(zeros_like).with(creates(zeros_like, 0)).skip("errors", "takes any defined tensor");
-OP_SUITE(ones_like).with(creates(ones_like, 1)).skip("errors", "takes any defined tensor");
+OP_SUITE(zeros_like)
+    .devices(kAllDTypes)
+    .with(creates(zeros_like, 0))
+    .skip("errors", "takes any defined tensor");
+OP_SUITE(ones_like)
+    .devices(kAllDTypes)
+    .with(creates(ones_like, 1))
+    .skip("errors", "takes any defined tensor");
 
 OP_SUITE(arange)
+    .devices(kNumeric)
     .dtypes(kNumeric)
     .inputs({constant_in(0, 2)})
     .call([](const Tensors& in) {
@@ -52,6 +62,7 @@ OP_SUITE(arange)
     .error("from 0 to 1 in steps of -1 never ends", [](Device d) { arange(0, 1, -1, kF32, d); });
 
 OP_SUITE(to_device)
+    .devices(kAllDTypes)
     .dtypes(kAllDTypes)
     .inputs({uniform_in(0, 3)})
     .call([](const Tensors& in) {

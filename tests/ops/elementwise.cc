@@ -58,49 +58,78 @@ double sigmoid_f64(double x) { return 1 / (1 + std::exp(-x)); }
 double max_f64(double a, double b) { return std::isnan(a) || std::isnan(b) ? std::nan("") : std::max(a, b); }
 double min_f64(double a, double b) { return std::isnan(a) || std::isnan(b) ? std::nan("") : std::min(a, b); }
 
-OP_SUITE(add).with(binary(add, [](double a, double b) { return a + b; })).dtypes(kSigned);
-OP_SUITE(sub).with(binary(sub, [](double a, double b) { return a - b; })).dtypes(kSigned);
-OP_SUITE(mul).with(binary(mul, [](double a, double b) { return a * b; })).dtypes(kSigned);
+OP_SUITE(add)
+    .devices(kFloating | kI32 | kI64)
+    .with(binary(add, [](double a, double b) { return a + b; }))
+    .dtypes(kSigned);
+OP_SUITE(sub)
+    .devices(kFloating | kI32 | kI64)
+    .with(binary(sub, [](double a, double b) { return a - b; }))
+    .dtypes(kSigned);
+OP_SUITE(mul)
+    .devices(kFloating | kI32 | kI64)
+    .with(binary(mul, [](double a, double b) { return a * b; }))
+    .dtypes(kSigned);
 OP_SUITE(div)
+    .devices(kFloating)
     .with(binary(div, [](double a, double b) { return a / b; }))
     .inputs({uniform_in(-2, 2), uniform_in(0.5, 2)});
 OP_SUITE(pow)
+    .devices(kFloating)
     .with(binary(pow, [](double a, double b) { return std::pow(a, b); }))
     .inputs({uniform_in(0.3, 2), uniform_in(-2, 2)});
 OP_SUITE_VARIANT(pow, square)
+    .devices(kFloating)
     .with(binary([](const Tensor& a, const Tensor& b) { return pow(a, 2.0) + b; },
                  [](double a, double b) { return a * a + b; }))
     .skip("errors", "the default entry has them");
-OP_SUITE(maximum).with(binary(maximum, max_f64)).dtypes(kSigned);
-OP_SUITE(minimum).with(binary(minimum, min_f64)).dtypes(kSigned);
+OP_SUITE(maximum).devices(kFloating | kI32 | kI64).with(binary(maximum, max_f64)).dtypes(kSigned);
+OP_SUITE(minimum).devices(kFloating | kI32 | kI64).with(binary(minimum, min_f64)).dtypes(kSigned);
 
-OP_SUITE(eq).with(comparison(eq, [](double a, double b) { return double(a == b); }));
-OP_SUITE(ne).with(comparison(ne, [](double a, double b) { return double(a != b); }));
-OP_SUITE(lt).with(comparison(lt, [](double a, double b) { return double(a < b); }));
-OP_SUITE(le).with(comparison(le, [](double a, double b) { return double(a <= b); }));
-OP_SUITE(gt).with(comparison(gt, [](double a, double b) { return double(a > b); }));
-OP_SUITE(ge).with(comparison(ge, [](double a, double b) { return double(a >= b); }));
+OP_SUITE(eq).devices(kAllDTypes).with(comparison(eq, [](double a, double b) { return double(a == b); }));
+OP_SUITE(ne).devices(kAllDTypes).with(comparison(ne, [](double a, double b) { return double(a != b); }));
+OP_SUITE(lt).devices(kAllDTypes).with(comparison(lt, [](double a, double b) { return double(a < b); }));
+OP_SUITE(le).devices(kAllDTypes).with(comparison(le, [](double a, double b) { return double(a <= b); }));
+OP_SUITE(gt).devices(kAllDTypes).with(comparison(gt, [](double a, double b) { return double(a > b); }));
+OP_SUITE(ge).devices(kAllDTypes).with(comparison(ge, [](double a, double b) { return double(a >= b); }));
 
-OP_SUITE(neg).with(unary(neg, [](double x) { return -x; })).dtypes(kSigned);
-OP_SUITE(abs).with(unary(abs, [](double x) { return std::fabs(x); })).dtypes(kSigned);
-OP_SUITE(exp).with(unary(exp, [](double x) { return std::exp(x); }));
-OP_SUITE(log).with(unary(log, [](double x) { return std::log(x); })).inputs({uniform_in(0.1, 3)});
-OP_SUITE(sqrt).with(unary(sqrt, [](double x) { return std::sqrt(x); })).inputs({uniform_in(0.1, 3)});
-OP_SUITE(rsqrt).with(unary(rsqrt, [](double x) { return 1 / std::sqrt(x); })).inputs({uniform_in(0.1, 3)});
-OP_SUITE(tanh).with(unary(tanh, [](double x) { return std::tanh(x); }));
-OP_SUITE(sigmoid).with(unary(sigmoid, sigmoid_f64));
-OP_SUITE(erf).with(unary(erf, [](double x) { return std::erf(x); }));
-OP_SUITE(relu).with(unary(relu, [](double x) { return x > 0 || std::isnan(x) ? x : 0.0; }));
-OP_SUITE(silu).with(unary(silu, [](double x) { return x * sigmoid_f64(x); }));
-OP_SUITE(gelu).with(unary([](const Tensor& x) { return gelu(x); },
-                          [](double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))); }));
+OP_SUITE(neg).devices(kFloating | kI32 | kI64).with(unary(neg, [](double x) { return -x; })).dtypes(kSigned);
+OP_SUITE(abs)
+    .devices(kFloating | kI32 | kI64)
+    .with(unary(abs, [](double x) { return std::fabs(x); }))
+    .dtypes(kSigned);
+OP_SUITE(exp).devices(kFloating).with(unary(exp, [](double x) { return std::exp(x); }));
+OP_SUITE(log)
+    .devices(kFloating)
+    .with(unary(log, [](double x) { return std::log(x); }))
+    .inputs({uniform_in(0.1, 3)});
+OP_SUITE(sqrt)
+    .devices(kFloating)
+    .with(unary(sqrt, [](double x) { return std::sqrt(x); }))
+    .inputs({uniform_in(0.1, 3)});
+OP_SUITE(rsqrt)
+    .devices(kFloating)
+    .with(unary(rsqrt, [](double x) { return 1 / std::sqrt(x); }))
+    .inputs({uniform_in(0.1, 3)});
+OP_SUITE(tanh).devices(kFloating).with(unary(tanh, [](double x) { return std::tanh(x); }));
+OP_SUITE(sigmoid).devices(kFloating).with(unary(sigmoid, sigmoid_f64));
+OP_SUITE(erf).devices(kFloating).with(unary(erf, [](double x) { return std::erf(x); }));
+OP_SUITE(relu).devices(kFloating).with(unary(relu,
+                                             [](double x) { return x > 0 || std::isnan(x) ? x : 0.0; }));
+OP_SUITE(silu).devices(kFloating).with(unary(silu, [](double x) { return x * sigmoid_f64(x); }));
+OP_SUITE(gelu).devices(kFloating).with(unary([](const Tensor& x) { return gelu(x); },
+                                             [](double x) {
+                                               return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+                                             }));
 OP_SUITE_VARIANT(gelu, tanh)
+    .devices(kFloating)
     .with(unary([](const Tensor& x) { return gelu(x, GeluKind::kTanh); },
                 [](double x) {
                   return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
                 }));
 
 OP_SUITE(where)
+    .devices(kFloating | kI32 | kI64)
     .dtypes(kSigned)
     .inputs({booleans()})
     .call([](const Tensors& in) { return Tensors{where(in[0], in[1], in[2])}; })
@@ -115,6 +144,7 @@ OP_SUITE(where)
            [](Device d) { where(zeros({2}, kF32, d), zeros({2}, kF32, d), zeros({2}, kF32, d)); });
 
 OP_SUITE(clamp)
+    .devices(kFloating | kI32 | kI64)
     .with(unary([](const Tensor& x) { return clamp(x, -1, 1); },
                 [](double x) { return std::isnan(x) ? x : std::min(std::max(x, -1.0), 1.0); }))
     .dtypes(kSigned)
@@ -131,25 +161,33 @@ Configure cast_to(DType dtype, double (*reference)(double)) {
     suite.error("needs a tensor, got an undefined one", [=](Device) { cast(Tensor(), dtype); });
   };
 }
-OP_SUITE(cast).with(cast_to(kF64, [](double x) { return x; }));
+OP_SUITE(cast).devices(kAllDTypes).with(cast_to(kF64, [](double x) { return x; }));
 OP_SUITE_VARIANT(cast, f32)
+    .devices(kAllDTypes)
     .with(cast_to(kF32, [](double x) { return x; }))
     .tolerance(kF64, 1e-7)
     .skip("grad", "rounding is not smooth")
     .skip("gradgrad", "rounding is not smooth");
-OP_SUITE_VARIANT(cast, bf16).with(cast_to(kBF16, [](double x) { return x; })).with([](Suite& suite) {
-  for (DType dtype : {kF32, kF64, kF16}) suite.tolerance(dtype, 4e-3);  // bf16 keeps 8 bits
-  suite.skip("grad", "rounding is not smooth").skip("gradgrad", "rounding is not smooth");
-});
+OP_SUITE_VARIANT(cast, bf16)
+    .devices(kAllDTypes)
+    .with(cast_to(kBF16, [](double x) { return x; }))
+    .with([](Suite& suite) {
+      for (DType dtype : {kF32, kF64, kF16}) suite.tolerance(dtype, 4e-3);  // bf16 keeps 8 bits
+      suite.skip("grad", "rounding is not smooth").skip("gradgrad", "rounding is not smooth");
+    });
 OP_SUITE_VARIANT(cast, i32)
+    .devices(kAllDTypes)
     .with(cast_to(kI32, [](double x) { return std::trunc(x); }))
     .with([](Suite& suite) {
       suite.special_values_ = false;  // NaN and infinities have no integer value
     });
-OP_SUITE_VARIANT(cast, bool).with(cast_to(kBool, [](double x) { return double(x != 0); }));
+OP_SUITE_VARIANT(cast, bool).devices(kAllDTypes).with(cast_to(kBool, [](double x) {
+  return double(x != 0);
+}));
 
 // The writes go to a fresh tensor, so that the result can be compared.
 OP_SUITE(copy_)
+    .devices(kFloating)
     .inputs({constant_in(-2, 2), constant_in(-2, 2)})
     .call([](const Tensors& in) {
       const Tensor x = zeros_like(in[0]);
@@ -164,6 +202,7 @@ OP_SUITE(copy_)
     .error("source does not broadcast to x: x is f32[2], source is f32[3]",
            [](Device d) { copy_(zeros({2}, kF32, d), zeros({3}, kF32, d)); });
 OP_SUITE(fill_)
+    .devices(kAllDTypes)
     .dtypes(kAllDTypes)
     .inputs({constant_in(0, 1)})
     .call([](const Tensors& in) {
@@ -188,6 +227,7 @@ OP_SUITE(fill_)
       fill_(x, 1);
     });
 OP_SUITE(add_)
+    .devices(kFloating | kI32 | kI64)
     .dtypes(kSigned)
     .inputs({constant_in(-2, 2), constant_in(-2, 2)})
     .call([](const Tensors& in) {

@@ -47,6 +47,7 @@ Tensors both(const Tensor& logits, const Tensor& targets) {
 }
 
 OP_SUITE(cross_entropy)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-4, 4), index_into(0, 1)})
     .call([](const Tensors& in) { return both(in[0], in[1]); })
@@ -78,6 +79,7 @@ OP_SUITE(cross_entropy)
         });
 
 OP_SUITE_VARIANT(cross_entropy, half)
+    .devices(kF32 | kBF16 | kF16)
     .dtypes(kF32 | kBF16 | kF16)
     .output_dtype(kF32)
     .inputs({uniform_in(-4, 4), index_into(0, 1)})
@@ -96,6 +98,7 @@ OP_SUITE_VARIANT(cross_entropy, half)
 
 // Mean over weighted targets of which some are ignored; targets have two axes.
 OP_SUITE_VARIANT(cross_entropy, weighted_mean)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-4, 4), index_into(0, 2), constant_in(0.2, 2)})
     .call([](const Tensors& in) {

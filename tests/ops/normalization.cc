@@ -24,6 +24,7 @@ Ref normalized(const Ref& x, const Ref& weight, const Ref* bias, bool centered, 
 }
 
 OP_SUITE(rms_norm)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{rms_norm(in[0], in[1])}; })
     .reference([](const Refs& in) { return Refs{normalized(in[0], in[1], nullptr, false, 1e-6)}; })
     .sample({{2, 3, 8}, {8}})
@@ -44,6 +45,7 @@ OP_SUITE(rms_norm)
       rms_norm(zeros({2, 3}, kF32, d), zeros({3}, kBF16, d));
     });
 OP_SUITE_VARIANT(rms_norm, composed)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{rms_norm_composed(in[0], in[1], 1e-3)}; })
     .reference([](const Refs& in) { return Refs{normalized(in[0], in[1], nullptr, false, 1e-3)}; })
     .sample({{5, 8}, {8}})

@@ -37,6 +37,7 @@ const auto shapes = [](Suite& suite) {
 };
 
 OP_SUITE(uniform)
+    .devices(kFloating)
     .with(shapes)
     .call([](const Tensors& in) {
       Generator generator = after_two_draws(in[0]);
@@ -63,6 +64,7 @@ OP_SUITE(uniform)
     });
 
 OP_SUITE(normal)
+    .devices(kFloating)
     .with(shapes)
     .call([](const Tensors& in) {
       Generator generator = after_two_draws(in[0]);
@@ -120,6 +122,7 @@ OP_SUITE(categorical)
     });
 
 OP_SUITE(dropout)
+    .devices(kFloating)
     .call([](const Tensors& in) {
       Generator generator = after_two_draws(in[0]);
       return Tensors{dropout(in[0], 0.25, generator)};

@@ -41,6 +41,7 @@ OP_SUITE(rotary_embedding)
 
 // The input gives count and half the head size; the formula is Hugging Face's inv_freq = theta^(-2i/d).
 OP_SUITE(rotary_tables)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({constant_in(0, 1)})
     .call([](const Tensors& in) {

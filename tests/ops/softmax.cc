@@ -30,6 +30,7 @@ Ref softmax_f64(const Ref& x, int axis, bool log_of_it) {
 }
 
 OP_SUITE(softmax)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{softmax(in[0])}; })
     .reference([](const Refs& in) { return Refs{softmax_f64(in[0], in[0].shape.rank() - 1, false)}; })
     .inputs({uniform_in(-8, 8)})
@@ -50,6 +51,7 @@ OP_SUITE(softmax)
     });
 
 OP_SUITE_VARIANT(softmax, axis0)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{softmax(in[0], 0)}; })
     .reference([](const Refs& in) { return Refs{softmax_f64(in[0], 0, false)}; })
     .sample({{5, 3, 2}})
@@ -60,6 +62,7 @@ OP_SUITE_VARIANT(softmax, axis0)
     .skip("errors", "in the main entry");
 
 OP_SUITE(log_softmax)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{log_softmax(in[0])}; })
     .reference([](const Refs& in) { return Refs{softmax_f64(in[0], in[0].shape.rank() - 1, true)}; })
     .inputs({uniform_in(-8, 8)})
@@ -75,6 +78,7 @@ OP_SUITE(log_softmax)
     });
 
 OP_SUITE_VARIANT(log_softmax, axis1)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{log_softmax(in[0], 1)}; })
     .reference([](const Refs& in) { return Refs{softmax_f64(in[0], 1, true)}; })
     .sample({{5, 3, 2}})

@@ -23,6 +23,7 @@ const auto samples = [](Suite& suite) {
 };
 
 OP_SUITE(view)
+    .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) {
       return Tensors{view(in[0], {in[0].size(0), in[0].size(1) * in[0].size(2)})};
@@ -39,6 +40,7 @@ OP_SUITE(view)
       view(transpose(zeros({2, 3}, kF32, d), 0, 1), {6});
     });
 OP_SUITE(reshape)
+    .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) {
       const Tensor& x = in[0];
@@ -54,6 +56,7 @@ OP_SUITE(reshape)
       reshape(zeros({2, 3}, kF32, d), {4, -1});
     });
 OP_SUITE(contiguous)
+    .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) { return Tensors{contiguous(transpose(in[0], 0, 2))}; })
     .reference([](const Refs& in) {
@@ -62,6 +65,7 @@ OP_SUITE(contiguous)
     })
     .error("needs a tensor", [](Device) { contiguous(Tensor()); });
 OP_SUITE(transpose)
+    .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) { return Tensors{transpose(in[0], 0, -2)}; })
     .reference([](const Refs& in) {
@@ -72,6 +76,7 @@ OP_SUITE(transpose)
       transpose(zeros({2, 3}, kF32, d), 0, 2);
     });
 OP_SUITE(permute)
+    .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) {
       return Tensors{permute(in[0], {2, 0, 1})};
@@ -84,6 +89,7 @@ OP_SUITE(permute)
       permute(zeros({2, 3}, kF32, d), {0, 0});
     });
 OP_SUITE(squeeze)
+    .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) { return Tensors{squeeze(slice(in[0], 0, 0, 1), 0)}; })
     .reference([](const Refs& in) {
@@ -94,6 +100,7 @@ OP_SUITE(squeeze)
       squeeze(zeros({2, 3}, kF32, d), 1);
     });
 OP_SUITE(unsqueeze)
+    .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) {
       return Tensors{unsqueeze(in[0], 1), unsqueeze(in[0], -1)};
@@ -106,6 +113,7 @@ OP_SUITE(unsqueeze)
       unsqueeze(zeros({2, 3}, kF32, d), 3);
     });
 OP_SUITE(expand)
+    .devices(kFloating)
     .call([](const Tensors& in) {
       const Shape& s = in[0].shape();
       return Tensors{expand(in[0], {3, s[0], 7, s[2]})};
@@ -121,6 +129,7 @@ OP_SUITE(expand)
       expand(zeros({2, 3}, kF32, d), {2, 4});
     });
 OP_SUITE(slice)
+    .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) {
       return Tensors{slice(in[0], 1, 1, -1, 2), slice(in[0], -1, -1, 99)};
@@ -138,6 +147,7 @@ OP_SUITE(slice)
     })
     .error("step is 0, at least 1 is needed", [](Device d) { slice(zeros({2}, kF32, d), 0, 0, 2, 0); });
 OP_SUITE(select)
+    .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) { return Tensors{select(in[0], 2, -1)}; })
     .reference([](const Refs& in) {
@@ -148,6 +158,7 @@ OP_SUITE(select)
       select(zeros({2, 3}, kF32, d), 1, 3);
     });
 OP_SUITE(split)
+    .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) {
       const int64_t n = in[0].size(1);
