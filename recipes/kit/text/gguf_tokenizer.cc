@@ -1,0 +1,166 @@
+#include "recipes/kit/text/gguf_tokenizer.h"
+
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "recipes/kit/text/bpe.h"
+#include "tensor/error.h"
+
+namespace roux::kit {
+namespace {
+
+// tokenizer.ggml.token_type
+enum TokenType : int64_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6
+};
+
+constexpr char kSpace[] = "\xE2\x96\x81";
+
+template <class T>
+T or_default(const absl::StatusOr<T>& value, T fallback) {
+  return value.ok() ? *value : fallback;
+}
+
+absl::StatusOr<std::optional<int32_t>> special_id(const GgufMetadata& meta, const std::string& key,
+                                                  size_t vocab) {
+  const std::string full = "tokenizer.ggml." + key;
+  if (!meta.has(full)) return std::optional<int32_t>();
+  ROUX_ASSIGN_OR_RETURN(const int64_t id, meta.integer(full));
+  if (id == std::numeric_limits<uint32_t>::max() || id == -1)
+    return std::optional<int32_t>();  // written for "none"
+  if (id < 0 || id >= static_cast<int64_t>(vocab)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(meta.name(), ": ", full, " is ", id, ", but the vocabulary has ", vocab, " tokens"));
+  }
+  return std::optional<int32_t>(static_cast<int32_t>(id));
+}
+
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> read_merges(const GgufMetadata& meta) {
+  ROUX_ASSIGN_OR_RETURN(const std::vector<std::string> lines, meta.texts("tokenizer.ggml.merges"));
+  std::vector<std::pair<std::string, std::string>> merges;
+  merges.reserve(lines.size());
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const size_t space = lines[i].find(' ', 1);
+    if (space == std::string::npos) {
+      return absl::InvalidArgumentError(absl::StrCat(meta.name(), ": tokenizer.ggml.merges[", i, "] is \"",
+                                                     lines[i], "\", expected \"left right\""));
+    }
+    merges.emplace_back(lines[i].substr(0, space), lines[i].substr(space + 1));
+  }
+  return merges;
+}
+
+absl::Status set_byte_level(const GgufMetadata& meta, std::vector<std::string> tokens,
+                            TokenizerParts* parts) {
+  ROUX_ASSIGN_OR_RETURN(const std::string pre, meta.text("tokenizer.ggml.pre"));
+  const std::vector<std::string> patterns = pre_tokenizer_patterns(pre);
+  if (patterns.empty()) {
+    return absl::UnimplementedError(absl::StrCat(meta.name(), ": pre-tokenizer \"", pre,
+                                                 "\" (tokenizer.ggml.pre) is not known; known are ",
+                                                 pre_tokenizer_names()));
+  }
+  if (or_default(meta.boolean("tokenizer.ggml.add_space_prefix"), false))
+    parts->pre_tokenizer.add(prefix_space_step());
+  for (const std::string& pattern : patterns) {
+    ROUX_ASSIGN_OR_RETURN(Regex regex, Regex::compile(pattern));
+    parts->pre_tokenizer.add(split_step(std::move(regex), SplitBehavior::kIsolated, false));
+  }
+  ROUX_ASSIGN_OR_RETURN(const auto merges, read_merges(meta));
+  BpeOptions options;
+  options.ignore_merges = pre == "llama-bpe" || pre == "llama3" || pre == "tekken";
+  ROUX_ASSIGN_OR_RETURN(parts->model, BpeModel::from_merges(std::move(tokens), merges, options));
+  return absl::OkStatus();
+}
+
+// SentencePiece's BPE: spaces become U+2581, one stands in front of the text, merges follow from the scores.
+absl::Status set_scored(const GgufMetadata& meta, std::vector<std::string> tokens,
+                        const std::vector<int64_t>& types, TokenizerParts* parts) {
+  ROUX_ASSIGN_OR_RETURN(const std::vector<double> numbers, meta.numbers("tokenizer.ggml.scores"));
+  std::vector<float> scores(numbers.begin(), numbers.end());
+  for (size_t i = 0; i < types.size() && i < scores.size(); ++i) {
+    const bool merges = types[i] == kNormal || types[i] == kUserDefined || types[i] == kUnused;
+    if (!merges) scores[i] = std::numeric_limits<float>::quiet_NaN();
+  }
+  const bool prefix = or_default(meta.boolean("tokenizer.ggml.add_space_prefix"), true);
+  parts->pre_tokenizer.add(
+      metaspace_step(kSpace, prefix ? PrependScheme::kFirst : PrependScheme::kNever, /*split=*/false));
+  BpeOptions options;
+  options.byte_level = false;
+  options.byte_fallback = true;
+  options.fuse_unknown = true;
+  options.unknown = parts->special.unknown;
+  ROUX_ASSIGN_OR_RETURN(parts->model, BpeModel::from_scores(std::move(tokens), scores, options));
+  parts->decode.kind = DecodeRules::Kind::kMetaspace;
+  parts->decode.strip_spaces = prefix ? 1 : 0;
+  return absl::OkStatus();
+}
+
+void set_template(const GgufMetadata& meta, TokenizerParts* parts) {
+  const bool bos = or_default(meta.boolean("tokenizer.ggml.add_bos_token"),
+                              parts->decode.kind == DecodeRules::Kind::kMetaspace);
+  const bool eos = or_default(meta.boolean("tokenizer.ggml.add_eos_token"), false);
+  if (bos && parts->special.bos) {
+    parts->single.insert(parts->single.begin(), {*parts->special.bos, 0});
+    parts->pair.insert(parts->pair.begin(), {*parts->special.bos, 0});
+  }
+  if (eos && parts->special.eos) {
+    parts->single.push_back({*parts->special.eos, 0});
+    parts->pair.push_back({*parts->special.eos, 1});
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> gguf_tokenizer(const GgufMetadata& meta) {
+  TokenizerParts parts;
+  parts.name = meta.name();
+  ROUX_ASSIGN_OR_RETURN(const std::string model, meta.text("tokenizer.ggml.model"));
+  ROUX_ASSIGN_OR_RETURN(std::vector<std::string> tokens, meta.texts("tokenizer.ggml.tokens"));
+  std::vector<int64_t> types;
+  if (meta.has("tokenizer.ggml.token_type")) {
+    ROUX_ASSIGN_OR_RETURN(types, meta.integers("tokenizer.ggml.token_type"));
+    if (types.size() != tokens.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(meta.name(), ": ", types.size(), " token types for ", tokens.size(), " tokens"));
+    }
+  }
+  const size_t vocab = tokens.size();
+  ROUX_ASSIGN_OR_RETURN(parts.special.bos, special_id(meta, "bos_token_id", vocab));
+  ROUX_ASSIGN_OR_RETURN(parts.special.eos, special_id(meta, "eos_token_id", vocab));
+  ROUX_ASSIGN_OR_RETURN(parts.special.unknown, special_id(meta, "unknown_token_id", vocab));
+  ROUX_ASSIGN_OR_RETURN(parts.special.padding, special_id(meta, "padding_token_id", vocab));
+  parts.chat_template = or_default(meta.text("tokenizer.chat_template"), std::string());
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (types[i] != kControl && types[i] != kUserDefined) continue;
+    if (tokens[i].empty()) continue;
+    AddedToken token;
+    token.content = tokens[i];
+    token.id = static_cast<int32_t>(i);
+    token.special = types[i] == kControl;
+    parts.added_tokens.push_back(std::move(token));
+  }
+  if (model == "gpt2") {
+    ROUX_RETURN_IF_ERROR(set_byte_level(meta, std::move(tokens), &parts));
+  } else if (model == "llama") {
+    ROUX_RETURN_IF_ERROR(set_scored(meta, std::move(tokens), types, &parts));
+  } else {
+    return absl::UnimplementedError(absl::StrCat(meta.name(), ": tokenizer.ggml.model \"", model,
+                                                 "\" is not supported; gpt2 and llama are"));
+  }
+  set_template(meta, &parts);
+  return Tokenizer::build(std::move(parts));
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> load_gguf_tokenizer(const std::string& path) {
+  ROUX_ASSIGN_OR_RETURN(const GgufMetadata metadata, load_gguf_metadata(path));
+  return gguf_tokenizer(metadata);
+}
+
+}  // namespace roux::kit

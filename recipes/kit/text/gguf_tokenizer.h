@@ -1,0 +1,20 @@
+// The tokenizer inside a GGUF file (keys tokenizer.ggml.*): byte-level BPE ("gpt2"), SentencePiece-style BPE
+// ("llama"), with special tokens and the model's chat template.
+#ifndef ROUX_RECIPES_KIT_TEXT_GGUF_TOKENIZER_H_
+#define ROUX_RECIPES_KIT_TEXT_GGUF_TOKENIZER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "recipes/kit/text/gguf_metadata.h"
+#include "recipes/kit/text/tokenizer.h"
+
+namespace roux::kit {
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> gguf_tokenizer(const GgufMetadata& metadata);
+absl::StatusOr<std::shared_ptr<const Tokenizer>> load_gguf_tokenizer(const std::string& path);
+
+}  // namespace roux::kit
+
+#endif  // ROUX_RECIPES_KIT_TEXT_GGUF_TOKENIZER_H_

@@ -1,0 +1,76 @@
+// Text normalisation before tokenizing, with byte alignment to the original, as the `normalizer` entry of a
+// Hugging Face tokenizer.json describes it. A Normalizer is immutable and thread-safe.
+#ifndef ROUX_RECIPES_KIT_TEXT_NORMALIZER_H_
+#define ROUX_RECIPES_KIT_TEXT_NORMALIZER_H_
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recipes/kit/text/regex.h"
+#include "recipes/kit/text/unicode.h"
+
+namespace roux::kit {
+
+// A text and, for each of its bytes, the range of the original text it came from. No ranges means: unchanged.
+class AlignedText {
+ public:
+  explicit AlignedText(std::string_view original) : text_(original) {}
+  const std::string& text() const { return text_; }
+  // Original range covered by text[span]; for an empty span the position where it stands.
+  Span original(Span span) const;
+
+  // Replaces the text by pieces copied from it or made from it: copy(b, e) keeps bytes [b, e) with their
+  // origins, emit(s, b, e) writes s as coming from bytes [b, e) of the current text. Positions must not
+  // decrease.
+  class Rewriter {
+   public:
+    explicit Rewriter(AlignedText* target) : target_(target) {}
+    void copy(size_t begin, size_t end);
+    void emit(std::string_view replacement, size_t begin, size_t end);
+    void finish();
+
+   private:
+    AlignedText* target_;
+    std::string text_;
+    std::vector<Span> origins_;
+  };
+
+ private:
+  std::string text_;
+  std::vector<Span> origins_;
+};
+
+class Normalizer {
+ public:
+  using Step = std::function<void(AlignedText*)>;
+  bool empty() const { return steps_.empty(); }
+  void add(Step step) { steps_.push_back(std::move(step)); }
+  // `text` must hold valid UTF-8.
+  void apply(AlignedText* text) const {
+    for (const Step& step : steps_) step(text);
+  }
+
+ private:
+  std::vector<Step> steps_;
+};
+
+// The steps. Unicode data are ICU's.
+Normalizer::Step unicode_form_step(UnicodeForm form);
+Normalizer::Step lowercase_step();    // per character, without context rules (Rust's char::to_lowercase)
+Normalizer::Step strip_marks_step();  // removes marks (category M); decompose first
+Normalizer::Step strip_step(bool left, bool right);  // White_Space at the ends
+Normalizer::Step replace_step(Regex pattern, std::string replacement);
+Normalizer::Step prepend_step(std::string prefix);  // nothing for an empty text
+// BERT as the reference has it: its category tables are those of Unicode 8, so later characters are no
+// punctuation, no marks and no controls.
+bool is_bert_punctuation(char32_t c);
+Normalizer::Step bert_strip_accents_step();  // after NFD: removes nonspacing marks
+// BERT: control characters out and white space to U+0020; spaces around CJK ideographs.
+Normalizer::Step bert_clean_step();
+Normalizer::Step bert_chinese_step();
+
+}  // namespace roux::kit
+
+#endif  // ROUX_RECIPES_KIT_TEXT_NORMALIZER_H_

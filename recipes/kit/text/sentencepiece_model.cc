@@ -1,0 +1,77 @@
+#include "recipes/kit/text/sentencepiece_model.h"
+
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "recipes/kit/data/text_file.h"
+#include "recipes/kit/text/sentencepiece_shim.h"
+#include "tensor/error.h"
+
+namespace roux::kit {
+namespace {
+
+constexpr char kUnknownText[] = " \xE2\x81\x87 ";  // what the library writes for an unknown piece
+
+class SentencepieceModel : public PieceModel {
+ public:
+  explicit SentencepieceModel(std::unique_ptr<internal::SentencepieceShim> shim) : shim_(std::move(shim)) {}
+
+  int32_t vocab_size() const override { return shim_->size(); }
+  void encode(std::string_view piece, std::vector<Piece>* out) const override {
+    std::vector<internal::SentencepieceShim::Token> tokens;
+    shim_->encode(piece, &tokens);
+    for (const auto& token : tokens) out->push_back({token.id, token.begin, token.end});
+  }
+  std::string token(int32_t id) const override { return shim_->piece(id); }
+  std::string bytes(int32_t id) const override {
+    if (id == shim_->unknown()) return kUnknownText;
+    if (!shim_->is_byte(id)) return shim_->piece(id);
+    return std::string(1, static_cast<char>(std::strtol(shim_->piece(id).substr(3, 2).c_str(), nullptr, 16)));
+  }
+  std::optional<int32_t> id(std::string_view token) const override {
+    const int32_t found = shim_->id(token);
+    return found < 0 ? std::nullopt : std::optional<int32_t>(found);
+  }
+  bool takes_any_bytes() const override { return false; }
+
+ private:
+  std::unique_ptr<internal::SentencepieceShim> shim_;
+};
+
+std::optional<int32_t> optional_id(int32_t id) { return id < 0 ? std::nullopt : std::optional<int32_t>(id); }
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> load_sentencepiece(const std::string& path,
+                                                                    const SentencepieceOptions& options) {
+  ROUX_ASSIGN_OR_RETURN(const std::string bytes, read_text(path));
+  std::string error;
+  std::unique_ptr<internal::SentencepieceShim> shim = internal::SentencepieceShim::load(bytes, &error);
+  if (shim == nullptr)
+    return absl::InvalidArgumentError(absl::StrCat(path, ": not a SentencePiece model: ", error));
+  TokenizerParts parts;
+  parts.name = path;
+  parts.special = {optional_id(shim->bos()), optional_id(shim->eos()), optional_id(shim->unknown()),
+                   optional_id(shim->padding())};
+  if (options.bos && parts.special.bos) parts.single.insert(parts.single.begin(), {*parts.special.bos, 0});
+  if (options.eos && parts.special.eos) parts.single.push_back({*parts.special.eos, 0});
+  for (int32_t id = 0; id < shim->size(); ++id) {
+    if (!shim->is_control(id)) continue;
+    AddedToken token;
+    token.content = shim->piece(id);
+    token.id = id;
+    token.in_text = false;
+    parts.added_tokens.push_back(std::move(token));
+  }
+  std::vector<internal::SentencepieceShim::Token> probe;
+  shim->encode("x", &probe);
+  parts.decode.kind = DecodeRules::Kind::kMetaspace;
+  const bool prefix = !probe.empty() && shim->piece(probe[0].id).compare(0, 3, "\xE2\x96\x81") == 0;
+  parts.decode.strip_spaces = prefix ? 1 : 0;
+  parts.model = std::make_shared<SentencepieceModel>(std::move(shim));
+  return Tokenizer::build(std::move(parts));
+}
+
+}  // namespace roux::kit

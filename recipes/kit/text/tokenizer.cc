@@ -1,0 +1,308 @@
+#include "recipes/kit/text/tokenizer.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "recipes/kit/text/utf8.h"
+#include "tensor/error.h"
+
+namespace roux::kit {
+namespace {
+
+constexpr std::string_view kMetaspace = "\xE2\x96\x81";
+
+void replace_all(std::string_view from, std::string_view to, std::string* text) {
+  for (size_t at = 0; (at = text->find(from, at)) != std::string::npos; at += to.size()) {
+    text->replace(at, from.size(), to);
+  }
+}
+
+// The clean-up of BERT's decoder, applied token by token as the reference does.
+void clean_word_piece(std::string* text) {
+  constexpr std::pair<const char*, const char*> kRules[] = {
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  for (const auto& [from, to] : kRules) replace_all(from, to, text);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::build(TokenizerParts parts) {
+  ROUX_INVARIANT(parts.model != nullptr);
+  auto made = std::shared_ptr<Tokenizer>(new Tokenizer(std::move(parts)));
+  const PieceModel& model = *made->parts_.model;
+  const std::string& name = made->parts_.name;
+  made->vocab_size_ = model.vocab_size();
+  for (const AddedToken& token : made->parts_.added_tokens)
+    made->vocab_size_ = std::max(made->vocab_size_, token.id + 1);
+  made->added_by_id_.assign(made->vocab_size_, nullptr);
+  for (const AddedToken& token : made->parts_.added_tokens) {
+    if (token.content.empty())
+      return absl::InvalidArgumentError(absl::StrCat(name, ": added token ", token.id, " is empty"));
+    const AddedToken*& slot = made->added_by_id_[token.id];
+    if (slot != nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat(name, ": added tokens \"", slot->content, "\" and \"",
+                                                     token.content, "\" share id ", token.id));
+    }
+    slot = &token;
+    if (!token.in_text) continue;
+    (token.normalized && !made->parts_.normalizer.empty() ? made->normalized_added_ : made->raw_added_)
+        .add(token);
+  }
+  for (const std::vector<TemplateItem>* items : {&made->parts_.single, &made->parts_.pair}) {
+    for (const TemplateItem& item : *items) {
+      if (item.id >= made->vocab_size_) {
+        return absl::InvalidArgumentError(absl::StrCat(name, ": the template adds token ", item.id,
+                                                       ", but the vocabulary has ", made->vocab_size_));
+      }
+    }
+  }
+  return std::shared_ptr<const Tokenizer>(std::move(made));
+}
+
+Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
+  std::vector<Piece> pieces;
+  pieces.reserve(text.size() / 4 + 4);
+  encode_text(text, options, &pieces);
+  Encoding out;
+  out.ids.reserve(pieces.size() + parts_.single.size());
+  const auto append = [&] { append_pieces(pieces, options.offsets, &out); };
+  if (!options.add_special) {
+    append();
+    return out;
+  }
+  for (const TemplateItem& item : parts_.single) {
+    if (item.id == TemplateItem::kTextA) {
+      append();
+    } else if (item.id >= 0) {
+      out.ids.push_back(item.id);
+      if (options.offsets) out.offsets.push_back({0, 0});
+    }
+  }
+  return out;
+}
+
+Encoding Tokenizer::encode_pair(std::string_view a, std::string_view b, EncodeOptions options) const {
+  Encoding out;
+  for (const TemplateItem& item : parts_.pair) {
+    if (item.id >= 0) {
+      out.ids.push_back(item.id);
+      if (options.offsets) out.offsets.push_back({0, 0});
+    } else {
+      std::vector<Piece> pieces;
+      encode_text(item.id == TemplateItem::kTextA ? a : b, options, &pieces);
+      append_pieces(pieces, options.offsets, &out);
+    }
+    out.type_ids.resize(out.ids.size(), item.type_id);
+  }
+  return out;
+}
+
+void Tokenizer::append_pieces(const std::vector<Piece>& pieces, bool offsets, Encoding* out) const {
+  for (const Piece& piece : pieces) out->ids.push_back(piece.id);
+  if (!offsets) return;
+  for (const Piece& piece : pieces) out->offsets.push_back({piece.begin, piece.end});
+}
+
+void Tokenizer::encode_text(std::string_view text, const EncodeOptions& options,
+                            std::vector<Piece>* pieces) const {
+  ROUX_CHECK(text.size() < (uint64_t{1} << 32))
+      << "encode: the text has " << text.size() << " bytes; a single text must be below 4 GiB";
+  std::string repaired;
+  if (!parts_.model->takes_any_bytes() && !is_valid_utf8(text)) {
+    // Offsets then count in the repaired text.
+    repaired = replace_invalid_utf8(text);
+    text = repaired;
+  }
+  uint32_t done = 0;
+  for (const AddedTokens::Match& match :
+       raw_added_.find(text, options.parse_special, options.literal_ranges)) {
+    encode_segment(text.substr(done, match.span.begin - done), done, options, pieces);
+    pieces->push_back({match.token->id, match.span.begin, match.span.end});
+    done = match.span.end;
+  }
+  encode_segment(text.substr(done), done, options, pieces);
+}
+
+void Tokenizer::encode_segment(std::string_view segment, uint32_t base, const EncodeOptions& options,
+                               std::vector<Piece>* pieces) const {
+  while (!segment.empty()) {
+    const size_t valid = valid_utf8_prefix(segment);
+    if (valid > 0) {
+      AlignedText text(segment.substr(0, valid));
+      parts_.normalizer.apply(&text);
+      if (normalized_added_.empty()) {
+        encode_normalized(std::move(text), base, base == 0, pieces);
+      } else {
+        // Normalised added tokens are looked up in the normalised text and cut out of it.
+        const std::string current = text.text();
+        size_t done = 0;
+        const auto part = [&](size_t begin, size_t end) {
+          if (begin == end) return;
+          AlignedText cut = text;
+          AlignedText::Rewriter rewriter(&cut);
+          rewriter.copy(begin, end);
+          rewriter.finish();
+          encode_normalized(std::move(cut), base, base == 0 && begin == 0, pieces);
+        };
+        for (const AddedTokens::Match& match : normalized_added_.find(current, options.parse_special, {})) {
+          part(done, match.span.begin);
+          const Span origin = text.original(match.span);
+          pieces->push_back({match.token->id, base + origin.begin, base + origin.end});
+          done = match.span.end;
+        }
+        part(done, current.size());
+      }
+    }
+    base += static_cast<uint32_t>(valid);
+    segment.remove_prefix(valid);
+    size_t bad = 0;
+    while (bad < segment.size() && !decode_utf8(segment, bad).valid) bad += decode_utf8(segment, bad).length;
+    if (bad == 0) continue;
+    const size_t first = pieces->size();
+    parts_.model->encode(segment.substr(0, bad), pieces);
+    for (size_t i = first; i < pieces->size(); ++i) {
+      (*pieces)[i].begin += base;
+      (*pieces)[i].end += base;
+    }
+    base += static_cast<uint32_t>(bad);
+    segment.remove_prefix(bad);
+  }
+}
+
+void Tokenizer::encode_normalized(AlignedText text, uint32_t base, bool first,
+                                  std::vector<Piece>* pieces) const {
+  const std::vector<Span> spans = parts_.pre_tokenizer.split(&text, first);
+  const std::string_view all = text.text();
+  for (const Span& span : spans) {
+    const size_t before = pieces->size();
+    parts_.model->encode(all.substr(span.begin, span.end - span.begin), pieces);
+    for (size_t i = before; i < pieces->size(); ++i) {
+      Piece& piece = (*pieces)[i];
+      const Span origin = text.original({span.begin + piece.begin, span.begin + piece.end});
+      piece.begin = base + origin.begin;
+      piece.end = base + origin.end;
+    }
+  }
+}
+
+void Tokenizer::append_token_text(int32_t id, bool first, std::string* out) const {
+  const AddedToken* added = added_by_id_[id];
+  std::string text = added != nullptr ? added->content : parts_.model->bytes(id);
+  switch (parts_.decode.kind) {
+    case DecodeRules::Kind::kBytes:
+      break;
+    case DecodeRules::Kind::kWordPiece:
+      if (!first) {
+        const std::string& prefix = parts_.decode.prefix;
+        if (text.compare(0, prefix.size(), prefix) == 0) {
+          text.erase(0, prefix.size());
+        } else {
+          text.insert(0, " ");
+        }
+      }
+      if (parts_.decode.cleanup) clean_word_piece(&text);
+      break;
+    case DecodeRules::Kind::kMetaspace:
+      if (added == nullptr) replace_all(kMetaspace, " ", &text);
+      break;
+  }
+  out->append(text);
+}
+
+std::string Tokenizer::decode(absl::Span<const int32_t> ids, bool skip_special) const {
+  StreamDecoder stream(*this, skip_special);
+  std::string text;
+  for (const int32_t id : ids) text += stream.push(id);
+  return text + stream.finish();
+}
+
+std::string Tokenizer::token(int32_t id) const {
+  ROUX_CHECK(id >= 0 && id < vocab_size_)
+      << "tokenizer: id " << id << " is outside of the vocabulary of " << vocab_size_;
+  if (added_by_id_[id] != nullptr) return added_by_id_[id]->content;
+  return id < parts_.model->vocab_size() ? parts_.model->token(id) : "";
+}
+
+std::optional<int32_t> Tokenizer::id(std::string_view token) const {
+  for (const AddedToken& added : parts_.added_tokens) {
+    if (added.content == token) return added.id;
+  }
+  return parts_.model->id(token);
+}
+
+bool Tokenizer::is_special(int32_t id) const {
+  return id >= 0 && id < vocab_size_ && added_by_id_[id] != nullptr && added_by_id_[id]->special;
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::with_added(std::vector<AddedToken> tokens) const {
+  TokenizerParts parts = parts_;
+  int32_t next = vocab_size_;
+  for (AddedToken& token : tokens) {
+    std::optional<int32_t> known = id(token.content);
+    for (size_t i = parts_.added_tokens.size(); i < parts.added_tokens.size(); ++i) {
+      if (parts.added_tokens[i].content == token.content) known = parts.added_tokens[i].id;
+    }
+    if (known) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(parts.name, ": \"", token.content, "\" is already token ", *known));
+    }
+    token.id = next++;
+    parts.added_tokens.push_back(std::move(token));
+  }
+  return build(std::move(parts));
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::with_config(const SpecialNames& names,
+                                                                        std::string chat_template) const {
+  TokenizerParts parts = parts_;
+  const std::pair<const std::string*, std::optional<int32_t>*> slots[] = {
+      {&names.bos, &parts.special.bos},
+      {&names.eos, &parts.special.eos},
+      {&names.unknown, &parts.special.unknown},
+      {&names.padding, &parts.special.padding}};
+  for (const auto& [text, slot] : slots) {
+    *slot = text->empty() ? std::nullopt : id(*text);
+    if (!text->empty() && !slot->has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(parts.name, ": special token \"", *text, "\" is not in the vocabulary"));
+    }
+  }
+  parts.chat_template = std::move(chat_template);
+  return build(std::move(parts));
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::with_model(
+    std::shared_ptr<const PieceModel> model) const {
+  TokenizerParts parts = parts_;
+  parts.model = std::move(model);
+  return build(std::move(parts));
+}
+
+std::string StreamDecoder::push(int32_t id) {
+  ROUX_CHECK(id >= 0 && id < tokenizer_.vocab_size())
+      << "decode: id " << id << " is outside of the vocabulary of " << tokenizer_.vocab_size();
+  if (skip_special_ && tokenizer_.is_special(id)) return "";
+  const bool unused = tokenizer_.added_by_id_[id] == nullptr && id >= tokenizer_.parts_.model->vocab_size();
+  if (unused) return "";
+  tokenizer_.append_token_text(id, first_, &pending_);
+  const DecodeRules& rules = tokenizer_.parts_.decode;
+  if (rules.kind == DecodeRules::Kind::kMetaspace && first_) {
+    while (stripped_ < rules.strip_spaces && !pending_.empty() && pending_[0] == ' ') {
+      pending_.erase(0, 1);
+      ++stripped_;
+    }
+  }
+  first_ = false;
+  std::string ready = pending_.substr(0, pending_.size() - incomplete_utf8_suffix(pending_));
+  pending_.erase(0, ready.size());
+  return ready;
+}
+
+std::string StreamDecoder::finish() {
+  first_ = true;
+  stripped_ = 0;
+  return std::exchange(pending_, "");
+}
+
+}  // namespace roux::kit

@@ -1,0 +1,159 @@
+// Tokenizers: text to ids and back, exact to the reference implementations of the models they come from.
+//
+// A Tokenizer is a pipeline, as in a Hugging Face tokenizer.json: added tokens are cut out of the text, the
+// rest is normalised, split into pieces (PreTokenizer), and each piece is cut into tokens by a PieceModel
+// (byte-level BPE, WordPiece, SentencePiece, bytes). It is immutable once built and may be used from several
+// threads.
+//
+//   ROUX_ASSIGN_OR_RETURN(auto tokenizer, load_gguf_tokenizer(path));      // or load_tokenizer_json,
+//   byte_tokenizer ... Encoding e = tokenizer->encode("Hello world"); std::string text =
+//   tokenizer->decode(e.ids); StreamDecoder stream(*tokenizer); for (int32_t id : sampled) std::cout <<
+//   stream.push(id);               // never splits a character
+//
+// Invalid UTF-8: a byte-level tokenizer without normaliser keeps every byte (decode(encode(x)) == x for any
+// bytes); all others first replace invalid bytes by U+FFFD.
+#ifndef ROUX_RECIPES_KIT_TEXT_TOKENIZER_H_
+#define ROUX_RECIPES_KIT_TEXT_TOKENIZER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "recipes/kit/text/added_tokens.h"
+#include "recipes/kit/text/normalizer.h"
+#include "recipes/kit/text/piece_model.h"
+#include "recipes/kit/text/pre_tokenizer.h"
+
+namespace roux::kit {
+
+struct Encoding {
+  std::vector<int32_t> ids;
+  std::vector<Span>
+      offsets;  // byte range of each token in the text, [0, 0) if it was added; filled if asked for
+  std::vector<int32_t> type_ids;  // 0 for the first text, 1 for the second; filled by encode_pair
+};
+
+struct EncodeOptions {
+  bool add_special = false;   // add what the model's template adds: BOS, EOS, [CLS] ... [SEP]
+  bool parse_special = true;  // recognise special tokens written in the text ("<|im_end|>")
+  bool offsets = false;
+  // Byte ranges, sorted, in which no added token is recognised: text of users inside a chat template.
+  absl::Span<const Span> literal_ranges = {};
+};
+
+// How ids become text.
+struct DecodeRules {
+  enum class Kind { kBytes, kWordPiece, kMetaspace };
+  Kind kind = Kind::kBytes;
+  std::string prefix = "##";  // WordPiece: marks continuations
+  bool cleanup = true;        // WordPiece: no space before punctuation and English clitics
+  int strip_spaces = 1;       // Metaspace: leading spaces removed from the whole text
+};
+
+// What stands around one or two texts: ids >= 0 are special tokens, kTextA and kTextB the texts.
+struct TemplateItem {
+  static constexpr int32_t kTextA = -1;
+  static constexpr int32_t kTextB = -2;
+  int32_t id = kTextA;
+  int32_t type_id = 0;
+};
+
+struct SpecialIds {
+  std::optional<int32_t> bos, eos, unknown, padding;
+};
+// The same by token text; empty = none.
+struct SpecialNames {
+  std::string bos, eos, unknown, padding;
+};
+
+struct TokenizerParts {
+  std::string name;  // where it came from, for messages
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
+  std::shared_ptr<const PieceModel> model;
+  std::vector<AddedToken> added_tokens;
+  DecodeRules decode;
+  std::vector<TemplateItem> single = {{TemplateItem::kTextA, 0}};
+  std::vector<TemplateItem> pair = {{TemplateItem::kTextA, 0}, {TemplateItem::kTextB, 1}};
+  SpecialIds special;
+  std::string chat_template;  // the model's own, empty if unknown
+};
+
+class Tokenizer {
+ public:
+  // Fails on added tokens that contradict each other or the model's vocabulary.
+  static absl::StatusOr<std::shared_ptr<const Tokenizer>> build(TokenizerParts parts);
+
+  // Highest id + 1, added tokens included: the number of rows an embedding needs.
+  int32_t vocab_size() const { return vocab_size_; }
+  const SpecialIds& special() const { return parts_.special; }
+  const std::string& chat_template() const { return parts_.chat_template; }
+  const std::string& name() const { return parts_.name; }
+
+  Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
+  // Two texts in the model's pair template with type ids, special tokens added.
+  Encoding encode_pair(std::string_view a, std::string_view b, EncodeOptions options = {}) const;
+
+  // Text of the ids; raw bytes where the tokens don't form valid UTF-8. An id without a token throws Error.
+  std::string decode(absl::Span<const int32_t> ids, bool skip_special = false) const;
+
+  // The token as the vocabulary writes it ("Ġthe", "##ing"); empty for an unused id.
+  std::string token(int32_t id) const;
+  std::optional<int32_t> id(std::string_view token) const;
+  bool is_special(int32_t id) const;
+
+  // A tokenizer with more added tokens, with new ids from vocab_size() on in the given order. Content that
+  // exists is an error. The embedding must grow to the new vocab_size().
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> with_added(std::vector<AddedToken> tokens) const;
+  // The same tokenizer with other special tokens and chat template; a name that is no token is an error.
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> with_config(const SpecialNames& names,
+                                                               std::string chat_template) const;
+  // The same tokenizer around another model. Added tokens keep their ids.
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> with_model(std::shared_ptr<const PieceModel> model) const;
+  const PieceModel& model() const { return *parts_.model; }
+
+ private:
+  friend class StreamDecoder;
+  explicit Tokenizer(TokenizerParts parts) : parts_(std::move(parts)) {}
+  void encode_text(std::string_view text, const EncodeOptions& options, std::vector<Piece>* pieces) const;
+  void encode_segment(std::string_view segment, uint32_t base, const EncodeOptions& options,
+                      std::vector<Piece>* pieces) const;
+  void encode_normalized(AlignedText text, uint32_t base, bool first, std::vector<Piece>* pieces) const;
+  void append_pieces(const std::vector<Piece>& pieces, bool offsets, Encoding* out) const;
+  // Text of one token; `first`: no token was written before.
+  void append_token_text(int32_t id, bool first, std::string* out) const;
+
+  TokenizerParts parts_;
+  AddedTokens raw_added_;                       // matched in the text as it is
+  AddedTokens normalized_added_;                // matched in the normalised text
+  std::vector<const AddedToken*> added_by_id_;  // empty slots are null; starts at id 0
+  int32_t vocab_size_ = 0;
+};
+
+// Text of a growing sequence of ids: every byte once, characters never split. Not thread-safe.
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = false)
+      : tokenizer_(tokenizer), skip_special_(skip_special) {}
+  // New text that the id completes; may be empty.
+  std::string push(int32_t id);
+  // What is left: bytes that never became a character.
+  std::string finish();
+
+ private:
+  const Tokenizer& tokenizer_;
+  bool skip_special_;
+  bool first_ = true;
+  int stripped_ = 0;
+  std::string pending_;
+};
+
+}  // namespace roux::kit
+
+#endif  // ROUX_RECIPES_KIT_TEXT_TOKENIZER_H_

@@ -1,0 +1,190 @@
+#include "recipes/kit/text/tokenizer_json.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "recipes/kit/data/text_file.h"
+#include "recipes/kit/text/bpe.h"
+#include "recipes/kit/text/json_field.h"
+#include "recipes/kit/text/tokenizer_json_steps.h"
+#include "recipes/kit/text/word_piece.h"
+#include "tensor/error.h"
+
+namespace roux::kit {
+namespace {
+
+using nlohmann::json;
+
+// vocab: {"token": id} to tokens[id]. Ids may have holes, but not so many that a small file fills the memory.
+absl::StatusOr<std::vector<std::string>> tokens_by_id(const JsonField& vocab) {
+  ROUX_RETURN_IF_ERROR(vocab.expect_object());
+  const size_t limit = 4 * vocab.json().size() + 65536;
+  std::vector<std::string> tokens;
+  for (const auto& [token, id] : vocab.json().items()) {
+    if (!id.is_number_integer() || id.get<int64_t>() < 0 ||
+        id.get<int64_t>() >= static_cast<int64_t>(limit)) {
+      return vocab.error(
+          absl::StrCat("token \"", token, "\" has id ", id.dump(), ", expected 0 .. ", limit - 1));
+    }
+    const auto at = id.get<size_t>();
+    if (at >= tokens.size()) tokens.resize(at + 1);
+    if (!tokens[at].empty()) {
+      return vocab.error(absl::StrCat("tokens \"", tokens[at], "\" and \"", token, "\" share id ", at));
+    }
+    tokens[at] = token;
+  }
+  return tokens;
+}
+
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> read_merges(const JsonField& field) {
+  ROUX_RETURN_IF_ERROR(field.expect_array());
+  std::vector<std::pair<std::string, std::string>> merges;
+  merges.reserve(field.json().size());
+  for (size_t i = 0; i < field.json().size(); ++i) {
+    const json& merge = field.json()[i];
+    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      merges.emplace_back(merge[0].get<std::string>(), merge[1].get<std::string>());
+      continue;
+    }
+    const std::string text = merge.is_string() ? merge.get<std::string>() : "";
+    const size_t space = text.find(' ');
+    if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
+      return field.error(
+          absl::StrCat("entry ", i, " is ", merge.dump(), ", expected \"left right\" or a pair"));
+    }
+    merges.emplace_back(text.substr(0, space), text.substr(space + 1));
+  }
+  return merges;
+}
+
+absl::StatusOr<std::shared_ptr<const PieceModel>> read_bpe(const JsonField& model, bool byte_level) {
+  for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    ROUX_ASSIGN_OR_RETURN(const std::string text, model.string_or(name, ""));
+    if (!text.empty()) return model.unsupported(absl::StrCat(name, " = \"", text, "\""));
+  }
+  ROUX_ASSIGN_OR_RETURN(std::vector<std::string> tokens, tokens_by_id(model.at("vocab")));
+  ROUX_ASSIGN_OR_RETURN(const auto merges, read_merges(model.at("merges")));
+  BpeOptions options;
+  options.byte_level = byte_level;
+  ROUX_ASSIGN_OR_RETURN(options.byte_fallback, model.bool_or("byte_fallback", false));
+  ROUX_ASSIGN_OR_RETURN(options.fuse_unknown, model.bool_or("fuse_unk", false));
+  ROUX_ASSIGN_OR_RETURN(options.ignore_merges, model.bool_or("ignore_merges", false));
+  ROUX_ASSIGN_OR_RETURN(const std::string unknown, model.string_or("unk_token", ""));
+  if (!unknown.empty()) {
+    const auto at = std::find(tokens.begin(), tokens.end(), unknown);
+    if (at == tokens.end())
+      return model.error(absl::StrCat("unk_token \"", unknown, "\" is not in the vocabulary"));
+    options.unknown = static_cast<int32_t>(at - tokens.begin());
+  }
+  return BpeModel::from_merges(std::move(tokens), merges, options);
+}
+
+absl::StatusOr<std::shared_ptr<const PieceModel>> read_word_piece(const JsonField& model) {
+  ROUX_ASSIGN_OR_RETURN(std::vector<std::string> tokens, tokens_by_id(model.at("vocab")));
+  WordPieceOptions options;
+  ROUX_ASSIGN_OR_RETURN(options.unknown, model.string_or("unk_token", options.unknown));
+  ROUX_ASSIGN_OR_RETURN(options.prefix, model.string_or("continuing_subword_prefix", options.prefix));
+  ROUX_ASSIGN_OR_RETURN(options.max_chars, model.int_or("max_input_chars_per_word", options.max_chars));
+  return WordPieceModel::build(std::move(tokens), std::move(options));
+}
+
+absl::Status read_added_tokens(const JsonField& field, TokenizerParts* parts) {
+  if (field.missing()) return absl::OkStatus();
+  ROUX_RETURN_IF_ERROR(field.expect_array());
+  const auto limit = static_cast<int64_t>(parts->model->vocab_size()) +
+                     4 * static_cast<int64_t>(field.json().size()) + 65536;
+  for (size_t i = 0; i < field.json().size(); ++i) {
+    const JsonField entry = field.item(i);
+    ROUX_RETURN_IF_ERROR(entry.expect_object());
+    AddedToken token;
+    ROUX_ASSIGN_OR_RETURN(token.content, entry.string_or("content", ""));
+    ROUX_ASSIGN_OR_RETURN(const int64_t id, entry.int_or("id", -1));
+    if (token.content.empty()) return entry.error("content is missing or empty");
+    if (id < 0 || id >= limit) return entry.error(absl::StrCat("id is ", id, ", expected 0 .. ", limit - 1));
+    token.id = static_cast<int32_t>(id);
+    ROUX_ASSIGN_OR_RETURN(token.special, entry.bool_or("special", false));
+    ROUX_ASSIGN_OR_RETURN(token.normalized, entry.bool_or("normalized", !token.special));
+    ROUX_ASSIGN_OR_RETURN(token.single_word, entry.bool_or("single_word", false));
+    ROUX_ASSIGN_OR_RETURN(token.lstrip, entry.bool_or("lstrip", false));
+    ROUX_ASSIGN_OR_RETURN(token.rstrip, entry.bool_or("rstrip", false));
+    parts->added_tokens.push_back(std::move(token));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> build(const JsonField& root, const std::string& name) {
+  TokenizerParts parts;
+  parts.name = name;
+  ROUX_RETURN_IF_ERROR(root.expect_object());
+  ROUX_RETURN_IF_ERROR(read_normalizer(root.at("normalizer"), &parts.normalizer));
+  bool byte_level = false;
+  ROUX_RETURN_IF_ERROR(read_pre_tokenizer(root.at("pre_tokenizer"), &parts.pre_tokenizer, &byte_level));
+  const JsonField model = root.at("model");
+  ROUX_RETURN_IF_ERROR(model.expect_object());
+  std::string type = model.json().contains("merges") ? "BPE" : "";  // old files leave the type out
+  ROUX_ASSIGN_OR_RETURN(type, model.string_or("type", type));
+  if (type == "BPE") {
+    ROUX_ASSIGN_OR_RETURN(parts.model, read_bpe(model, byte_level));
+  } else if (type == "WordPiece") {
+    ROUX_ASSIGN_OR_RETURN(parts.model, read_word_piece(model));
+  } else {
+    return model.unsupported(absl::StrCat("model type \"", type,
+                                          "\" (BPE and WordPiece are; SentencePiece models load "
+                                          "from their .model file)"));
+  }
+  ROUX_RETURN_IF_ERROR(read_decoder(root.at("decoder"), &parts.decode));
+  ROUX_RETURN_IF_ERROR(read_added_tokens(root.at("added_tokens"), &parts));
+  ROUX_RETURN_IF_ERROR(read_post_processor(root.at("post_processor"), &parts));
+  return Tokenizer::build(std::move(parts));
+}
+
+// Special tokens of tokenizer_config.json: "<s>" or {"content": "<s>", ...}.
+std::string token_name(const json& config, const char* key) {
+  const auto at = config.find(key);
+  if (at == config.end()) return "";
+  if (at->is_string()) return at->get<std::string>();
+  return at->is_object() && at->contains("content") && (*at)["content"].is_string()
+             ? (*at)["content"].get<std::string>()
+             : "";
+}
+
+void read_config(const json& config, SpecialNames* names, std::string* chat_template) {
+  if (!config.is_object()) return;
+  names->bos = token_name(config, "bos_token");
+  names->eos = token_name(config, "eos_token");
+  names->unknown = token_name(config, "unk_token");
+  names->padding = token_name(config, "pad_token");
+  const auto chat = config.find("chat_template");
+  if (chat != config.end() && chat->is_string()) *chat_template = chat->get<std::string>();
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_tokenizer_json(std::string_view text,
+                                                                      const std::string& name) {
+  ROUX_ASSIGN_OR_RETURN(const json root, parse_json(text, name));
+  return build(JsonField(&root, name, ""), name);
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> load_tokenizer_json(const std::string& path) {
+  struct stat info;
+  const bool folder = stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+  const std::string file = folder ? path + "/tokenizer.json" : path;
+  ROUX_ASSIGN_OR_RETURN(const std::string text, read_text(file));
+  ROUX_ASSIGN_OR_RETURN(std::shared_ptr<const Tokenizer> tokenizer, parse_tokenizer_json(text, file));
+  const std::string config_file = file.substr(0, file.rfind('/') + 1) + "tokenizer_config.json";
+  if (stat(config_file.c_str(), &info) != 0) return tokenizer;
+  ROUX_ASSIGN_OR_RETURN(const std::string config_text, read_text(config_file));
+  ROUX_ASSIGN_OR_RETURN(const json config, parse_json(config_text, config_file));
+  SpecialNames names;
+  std::string chat_template;
+  read_config(config, &names, &chat_template);
+  return tokenizer->with_config(names, chat_template);
+}
+
+}  // namespace roux::kit

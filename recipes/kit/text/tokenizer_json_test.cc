@@ -1,0 +1,69 @@
+#include "recipes/kit/text/tokenizer_json.h"
+
+#include <gtest/gtest.h>
+
+namespace roux::kit {
+namespace {
+
+std::string message(const std::string& json) {
+  const auto result = parse_tokenizer_json(json, "f.json");
+  return result.ok() ? "ok" : std::string(result.status().message());
+}
+
+std::string with_model(const std::string& rest) {
+  return R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]})" + rest + "}";
+}
+
+TEST(TokenizerJson, ReadsBpe) {
+  const auto t = parse_tokenizer_json(with_model(""), "f.json");
+  ASSERT_TRUE(t.ok()) << t.status();
+  EXPECT_EQ((*t)->encode("abba").ids, (std::vector<int32_t>{2, 1, 0}));
+}
+
+TEST(TokenizerJson, ReadsPairsOfMergesAndTheWordPieceTemplate) {
+  EXPECT_EQ(message(R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[["a","b"]]}})"), "ok");
+  const auto t = parse_tokenizer_json(
+      R"({"model":{"type":"WordPiece","vocab":{"[UNK]":0,"[CLS]":1,"[SEP]":2,"un":3,"##able":4}},
+          "pre_tokenizer":{"type":"BertPreTokenizer"},
+          "decoder":{"type":"WordPiece"},
+          "post_processor":{"type":"BertProcessing","sep":["[SEP]",2],"cls":["[CLS]",1]}})",
+      "f.json");
+  ASSERT_TRUE(t.ok()) << t.status();
+  const Encoding pair = (*t)->encode_pair("unable", "un x");
+  EXPECT_EQ(pair.ids, (std::vector<int32_t>{1, 3, 4, 2, 3, 0, 2}));
+  EXPECT_EQ(pair.type_ids, (std::vector<int32_t>{0, 0, 0, 0, 1, 1, 1}));
+  EXPECT_EQ((*t)->decode(std::vector<int32_t>{3, 4, 3}), "unable un");
+}
+
+TEST(TokenizerJson, DamageIsNamedWithItsPlace) {
+  EXPECT_NE(message("{\"model\": ").find("at byte 11"), std::string::npos) << message("{\"model\": ");
+  EXPECT_EQ(message("[]"), "f.json: is array, expected an object");
+  EXPECT_EQ(message("{}"), "f.json: model: is missing, expected an object");
+  EXPECT_EQ(message(R"({"model":{"type":"BPE","vocab":[],"merges":[]}})"),
+            "f.json: model.vocab: is array, expected an object");
+  EXPECT_EQ(message(R"({"model":{"type":"BPE","vocab":{"a":4000000000},"merges":[]}})"),
+            "f.json: model.vocab: token \"a\" has id 4000000000, expected 0 .. 65539");
+  EXPECT_EQ(message(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":["a"]}})"),
+            "f.json: model.merges: entry 0 is \"a\", expected \"left right\" or a pair");
+  EXPECT_EQ(message(with_model(R"(,"normalizer":{"type":"Precompiled"})")),
+            "f.json: normalizer: normalizer type \"Precompiled\" is not supported");
+  EXPECT_EQ(message(with_model(R"(,"added_tokens":[{"id":9999999,"content":"x"}])")),
+            "f.json: added_tokens[0]: id is 9999999, expected 0 .. 65542");
+  EXPECT_NE(
+      message(
+          with_model(R"J(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated"})J"))
+          .find("pre_tokenizer.pattern: regex: missing closing parenthesis"),
+      std::string::npos);
+  EXPECT_NE(message(R"({"model":{"type":"Unigram","vocab":[]}})").find("model type \"Unigram\""),
+            std::string::npos);
+}
+
+TEST(TokenizerJson, NestingIsBounded) {
+  std::string deep = "{\"type\":\"NFC\"}";
+  for (int i = 0; i < 40; ++i) deep = R"({"type":"Sequence","normalizers":[)" + deep + "]}";
+  EXPECT_NE(message(with_model(",\"normalizer\":" + deep)).find("nested too deeply"), std::string::npos);
+  EXPECT_NE(message(std::string(200000, '[')), "ok");
+}
+
+}  // namespace
+}  // namespace roux::kit

