@@ -1,6 +1,6 @@
 // One row of a softmax: its maximum and the sum of its exponentials, shared by softmax, cross_entropy and
-// attention. Elements go to fixed lanes (one 64-byte vector), which are added as a tree at the end: the same
-// bits on AVX2 and AVX-512 and for any number of threads.
+// attention. Elements go to fixed lanes (four 64-byte vectors), which are added as a tree at the end: the
+// same bits on AVX2 and AVX-512 and for any number of threads.
 #ifndef ROUX_TENSOR_CPU_ROW_SOFTMAX_H_
 #define ROUX_TENSOR_CPU_ROW_SOFTMAX_H_
 
@@ -17,53 +17,64 @@ template <class C>
 inline constexpr int kRowLanes = 64 / sizeof(C);
 inline constexpr int kRowTile = 256;  // elements between two visits of the lanes, a multiple of kRowLanes
 
-// Adds (or maximises) values[0, n) into lanes; n <= kRowTile, values padded to whole vectors.
+// Running sums or maxima in four vectors of lanes (one would wait for its own latency).
 template <class C>
 struct RowLanes {
   typedef C Vector __attribute__((vector_size(64)));
-  C lane[kRowLanes<C>];
+  static constexpr int kLanes = kRowLanes<C>, kVectors = 4;
+  Vector part[kVectors];
 
   ROUX_ALWAYS_INLINE explicit RowLanes(C identity) {
-    for (C& value : lane) value = identity;
+    for (Vector& v : part) v = identity + Vector{};
   }
   ROUX_ALWAYS_INLINE void add(const C* values, int64_t n) {
-    Vector total;
-    std::memcpy(&total, lane, 64);
-    for (int64_t i = 0; i + kRowLanes<C> <= n; i += kRowLanes<C>) {
-      Vector next;
-      std::memcpy(&next, values + i, 64);
-      total += next;
+    int64_t i = 0;
+    for (; i + kVectors * kLanes <= n; i += kVectors * kLanes) {
+      for (int v = 0; v < kVectors; ++v) add_vector(values + i + v * kLanes, part[v]);
     }
-    std::memcpy(lane, &total, 64);
-    const int64_t whole = n / kRowLanes<C> * kRowLanes<C>;
-    for (int64_t i = whole; i < n; ++i) lane[i - whole] += values[i];
+    for (int v = 0; i + kLanes <= n; i += kLanes, ++v) add_vector(values + i, part[v]);
+    for (int lane = 0; i < n; ++i, ++lane) part[kVectors - 1][lane] += values[i];
   }
-  // A NaN enters the comparison the wrong way round, so that a row of nothing but NaN has no maximum -inf.
   ROUX_ALWAYS_INLINE void maximise(const C* values, int64_t n) {
-    Vector largest;
-    std::memcpy(&largest, lane, 64);
-    for (int64_t i = 0; i + kRowLanes<C> <= n; i += kRowLanes<C>) {
-      Vector next;
-      std::memcpy(&next, values + i, 64);
-      largest = next <= largest ? largest : next;
+    int64_t i = 0;
+    for (; i + kVectors * kLanes <= n; i += kVectors * kLanes) {
+      for (int v = 0; v < kVectors; ++v) take_larger(values + i + v * kLanes, part[v]);
     }
-    std::memcpy(lane, &largest, 64);
-    const int64_t whole = n / kRowLanes<C> * kRowLanes<C>;
-    for (int64_t i = whole; i < n; ++i)
-      lane[i - whole] = values[i] <= lane[i - whole] ? lane[i - whole] : values[i];
+    for (int v = 0; i + kLanes <= n; i += kLanes, ++v) take_larger(values + i, part[v]);
+    for (int lane = 0; i < n; ++i, ++lane) {
+      C best = part[kVectors - 1][lane];
+      part[kVectors - 1][lane] = values[i] <= best ? best : values[i];
+    }
   }
   ROUX_ALWAYS_INLINE C sum() const {
-    C tree[kRowLanes<C>];
-    std::memcpy(tree, lane, 64);
-    for (int half = kRowLanes<C> / 2; half > 0; half /= 2) {
+    C tree[kVectors * kLanes];
+    std::memcpy(tree, part, sizeof(tree));
+    for (int half = kVectors * kLanes / 2; half > 0; half /= 2) {
       for (int i = 0; i < half; ++i) tree[i] += tree[i + half];
     }
     return tree[0];
   }
   ROUX_ALWAYS_INLINE C largest() const {
-    C best = lane[0];
-    for (C value : lane) best = value <= best ? best : value;
-    return best;
+    C tree[kVectors * kLanes];
+    std::memcpy(tree, part, sizeof(tree));
+    for (int half = kVectors * kLanes / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; ++i) tree[i] = tree[i + half] <= tree[i] ? tree[i] : tree[i + half];
+    }
+    return tree[0];
+  }
+
+ private:
+  // Vectors are passed by reference: as values they would have another calling convention on each target.
+  ROUX_ALWAYS_INLINE static void add_vector(const C* values, Vector& total) {
+    Vector next;
+    std::memcpy(&next, values, 64);
+    total += next;
+  }
+  // A NaN enters the comparison the wrong way round, so that a row of nothing but NaN has no maximum -inf.
+  ROUX_ALWAYS_INLINE static void take_larger(const C* values, Vector& largest) {
+    Vector next;
+    std::memcpy(&next, values, 64);
+    largest = next <= largest ? largest : next;
   }
 };
 
@@ -73,11 +84,14 @@ ROUX_ALWAYS_INLINE void load_tile(const T* x, int64_t n, C* tile) {
   for (int64_t i = 0; i < n; ++i) tile[i] = static_cast<C>(x[i]);
 }
 
-// e^x for x <= 0 (or NaN): vmath::exp without its overflow and subnormal range; exactly 0 below -87.
+// e^x for x <= 0 (or NaN): the polynomial of vmath::exp without its overflow and subnormal range; exactly 0
+// below -87. Unsigned arithmetic throughout: what it makes of a NaN or of -inf is discarded or multiplied by
+// NaN.
 ROUX_ALWAYS_INLINE float exp_weight(float x) {
-  const float c = x < -87.0f ? -87.0f : x;
-  const float n = vmath::round_small(c * 1.44269504088896341f);
-  float r = vmath::fma(n, -0.693359375f, c);
+  constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: the low bits of the sum are the rounded exponent
+  const float shifted = vmath::fma(x, 1.44269504088896341f, kMagic);
+  const float n = shifted - kMagic;
+  float r = vmath::fma(n, -0.693359375f, x);
   r = vmath::fma(n, 2.12194440e-4f, r);
   float p = 1.9875691500e-4f;
   p = vmath::fma(p, r, 1.3981999507e-3f);
@@ -86,8 +100,8 @@ ROUX_ALWAYS_INLINE float exp_weight(float x) {
   p = vmath::fma(p, r, 1.6666665459e-1f);
   p = vmath::fma(p, r, 5.0000001201e-1f);
   p = vmath::fma(p, r * r, r) + 1.0f;
-  const float y = p * vmath::pow2(static_cast<int32_t>(n == n ? n : 0.0f));
-  return x < -87.0f ? 0.0f : y;
+  const float power = internal::bits_as<float>((internal::bits_as<uint32_t>(shifted) << 23) + 0x3f800000u);
+  return x < -87.0f ? 0.0f : p * power;
 }
 ROUX_ALWAYS_INLINE double exp_weight(double x) { return vmath::exp(x); }
 ROUX_ALWAYS_INLINE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }

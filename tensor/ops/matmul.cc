@@ -115,13 +115,19 @@ bool needs_conversion(DType dtype, Device device) {
          !matmul_kernels.has(device.type, dtype);
 }
 
+// x in f32; a transposed view stays one, which spares the conversion a strided walk.
+Tensor in_f32_as_stored(const Tensor& x) {
+  if (!gemm_layout(x).transposed) return cast(x, kF32);
+  return cast(x.transpose(-1, -2), kF32).transpose(-1, -2);
+}
+
 // y = a b + bias without recording: a [..., M, K], b [..., K, N], both of rank 2 or more. When b has no
 // batch, all rows of a are one product.
 void multiply(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
   if (y.numel() == 0) return;
   if (needs_conversion(y.dtype(), y.device())) {
     Tensor in_f32 = empty({kF32, y.shape()}, y.device());
-    multiply(cast(a, kF32), cast(b, kF32), bias.defined() ? cast(bias, kF32) : bias, in_f32);
+    multiply(in_f32_as_stored(a), in_f32_as_stored(b), bias.defined() ? cast(bias, kF32) : bias, in_f32);
     copy_(y, in_f32);
     return;
   }
