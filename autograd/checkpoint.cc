@@ -49,6 +49,7 @@ class Recompute final : public SavedTensorHooks {
             std::vector<Generator*> generators)
       : fn_(std::move(fn)), inputs_(std::move(inputs)), generators_(std::move(generators)) {
     for (Generator* generator : generators_) starts_.emplace_back(*generator);
+    for (const Tensor& x : inputs_) versions_.push_back(x.defined() ? x.version() : 0);
   }
 
   Tensor run() {
@@ -72,6 +73,11 @@ class Recompute final : public SavedTensorHooks {
 
  private:
   void recompute(bool connected) {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      ROUX_CHECK(!inputs_[i].defined() || inputs_[i].version() == versions_[i])
+          << "checkpoint: input " << i << ", " << inputs_[i].spec()
+          << ", was overwritten before backward, last by " << inputs_[i].impl()->storage->last_write();
+    }
     std::vector<Generator> now;
     for (size_t i = 0; i < generators_.size(); ++i) {
       now.push_back(*generators_[i]);
@@ -96,6 +102,7 @@ class Recompute final : public SavedTensorHooks {
 
   std::function<Tensor(const std::vector<Tensor>&)> fn_;
   std::vector<Tensor> inputs_;
+  std::vector<uint32_t> versions_;  // of the inputs
   std::vector<Generator*> generators_;
   std::vector<GeneratorStart> starts_;
   std::vector<TensorSpec> specs_;
