@@ -34,14 +34,14 @@ void div_backward(const PairSaved& s, const Tensor& grad_output, GradInputs& gra
   if (grad.needs(1)) grad.set(1, -(quotient * (s.a.get() / b)));
 }
 
-// d/da a^b = b a^(b-1), 0 for b = 0 even at a = 0; d/db a^b = a^b log a.
+// d/da a^b = b a^(b-1), 0 for b = 0 even at a = 0; d/db a^b = a^b log a, 0 at a = 0.
 void pow_backward(const PowSaved& s, const Tensor& grad_output, GradInputs& grad) {
   const Tensor a = s.a.get(), b = s.b.get();
   if (grad.needs(0)) {
     const Tensor exponent = where(eq(b, 0.0), scalar_like(b, 1), b - 1.0);
     grad.set(0, grad_output * b * pow(a, exponent));
   }
-  if (grad.needs(1)) grad.set(1, grad_output * s.y.get() * log(a));
+  if (grad.needs(1)) grad.set(1, grad_output * s.y.get() * log(where(eq(a, 0.0), scalar_like(a, 1), a)));
 }
 
 // At ties each side gets half.

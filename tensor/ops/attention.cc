@@ -40,7 +40,9 @@ Tensor empty_with_heads_inside(const Shape& shape, DType dtype, Device device) {
 }
 
 Tensor attention_ready(const Tensor& x) {
-  return x.strides()[3] == 1 || x.shape()[3] <= 1 ? x : contiguous(x);
+  const bool dense_row = x.strides()[3] == 1 || x.shape()[3] <= 1;
+  const bool apart = x.strides()[2] >= x.shape()[3] || x.shape()[2] <= 1;  // not so when expanded along T
+  return dense_row && apart ? x : contiguous(x);
 }
 
 namespace {

@@ -33,7 +33,7 @@ AttentionTiles attention_tiles(int64_t queries, int64_t keys);
 TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, bool backward);
 // Memory like x [B, H, T, D] whose heads lie beside each other: [B, T, H, D].
 Tensor empty_with_heads_inside(const Shape& shape, DType dtype, Device device);
-Tensor attention_ready(const Tensor& x);  // x, copied unless its last axis has stride 1
+Tensor attention_ready(const Tensor& x);  // x, copied unless its rows are dense and lie apart
 
 struct AttentionSaved {
   SavedTensor q, k, v, mask, y, lse;
