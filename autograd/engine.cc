@@ -117,11 +117,12 @@ class Engine {
   }
 
   void push(Node* node) {
-    // Leaves (sequence 0) run as soon as they are complete: their buffers are not kept until the end.
+    // Leaves (sequence 0) run as soon as they are complete, in that order: their buffers are not kept until
+    // the end.
     State& state = states_[node];
     if (state.queued) return;
     state.queued = true;
-    const uint64_t priority = node->is_leaf_node() ? ~uint64_t{0} : node->sequence;
+    const uint64_t priority = node->is_leaf_node() ? --leaf_priority_ : node->sequence;
     if (!state.targets.empty() || state.continues || node->is_leaf_node()) ready_.push({priority, node});
   }
 
@@ -194,6 +195,7 @@ class Engine {
   std::vector<Root> roots_;
   absl::flat_hash_map<Node*, State> states_;
   std::priority_queue<std::pair<uint64_t, Node*>> ready_;
+  uint64_t leaf_priority_ = ~uint64_t{0};
 };
 
 Tensor checked_grad_output(const char* op, const Tensor& output, const Tensor& given) {
