@@ -15,6 +15,9 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::vector<std::string> st
     for (const auto& [name, param] : group.params) {
       ROUX_CHECK(param.requires_grad() && param.is_leaf())
           << "optimizer: parameter " << name << " is not a leaf that requires grad";
+      ROUX_CHECK(param.dtype() == kF32 || param.dtype() == kF64)
+          << "optimizer: parameter " << name << " is " << param.spec()
+          << ", needed f32 or f64 (master weights)";
       for (const Group& earlier : groups_) {
         for (const Slot& slot : earlier.slots) {
           ROUX_CHECK(slot.param.impl() != param.impl())

@@ -7,8 +7,8 @@
 //
 // Gradients add up over micro-batches: divide each micro-batch's summed loss by the target tokens of the
 // whole global batch and the result equals one large batch. A step whose gradients are not finite changes no
-// parameter and no state (the decision is taken on the device; skipped() tells). State is saved and restored
-// bit for bit.
+// parameter and no moment, but counts (the decision is taken on the device; skipped() tells). State is saved
+// and restored bit for bit. Parameters are f32 or f64.
 #ifndef ROUX_OPTIM_OPTIMIZER_H_
 #define ROUX_OPTIM_OPTIMIZER_H_
 

@@ -135,6 +135,8 @@ TEST(Errors, AreClear) {
     EXPECT_THAT(error.what(), HasSubstr("no parameter has a gradient"));
   }
   EXPECT_THROW(Sgd({{{{"p", p}, {"again", p}}}}), Error);
+  const Tensor half = ones({2}, kBF16).set_requires_grad(true);
+  EXPECT_THROW(Sgd({{{{"half", half}}}}), Error);  // it would never be updated
 }
 
 }  // namespace
