@@ -19,11 +19,12 @@ FirstBatch first_batch_of(const TokenBatch& batch, std::function<std::string(int
   FirstBatch first{.columns = batch.length};
   first.tokens.assign(batch.input.begin(), batch.input.end());
   first.loss_mask.assign(first.tokens.size(), 0);
-  // The token at i + 1 is a target when position i has one.
+  // The token at i + 1 is a target when position i has one, unless a new document begins there.
   for (int64_t row = 0; row < batch.rows; ++row) {
     for (int64_t i = 0; i + 1 < batch.length; ++i) {
       const auto at = static_cast<size_t>(row * batch.length + i);
-      first.loss_mask[at + 1] = batch.target[at] != kIgnoreTarget;
+      first.loss_mask[at + 1] =
+          batch.target[at] != kIgnoreTarget && batch.document[at] == batch.document[at + 1];
     }
   }
   first.decode = std::move(decode);
@@ -46,9 +47,11 @@ double evaluate_loss(const WindowSet& windows, absl::Span<const int64_t> rows, i
 
 void save_tensors(const std::string& prefix, const NamedTensors& tensors, CheckpointWriter& writer) {
   for (const auto& [name, x] : tensors) {
-    std::string bytes(x.bytes(), '\0');
+    const Tensor dense = x.detach().contiguous();
+    std::string bytes(dense.bytes(), '\0');
     if (!bytes.empty())
-      runtime(x.device().type).copy_to_host(&bytes[0], x.raw_data(), bytes.size(), x.device().index);
+      runtime(dense.device().type)
+          .copy_to_host(&bytes[0], dense.raw_data(), bytes.size(), dense.device().index);
     writer.add(absl::StrCat(prefix, "/", name), std::move(bytes));
   }
 }
