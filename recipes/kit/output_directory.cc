@@ -31,6 +31,23 @@ bool is_empty(const std::string& directory) {
   return std::filesystem::is_empty(directory, error) && !error;
 }
 
+absl::Status remove_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  return error ? errno_status("cannot remove", path, error.value()) : absl::OkStatus();
+}
+
+// Whether the run there got as far as a checkpoint, a finished part or claims.
+bool holds_work(const std::string& directory) {
+  if (exists(absl::StrCat(directory, "/claims.json"))) return true;
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator at(absl::StrCat(directory, "/checkpoints"), error), end;
+  for (; !error && at != end; at.increment(error)) {
+    if (at->path().extension() == ".ckpt") return true;
+  }
+  return false;
+}
+
 absl::Status not_ours(const std::string& path) {
   return absl::FailedPreconditionError(
       absl::StrCat(path, " is not empty and holds no run of a recipe; choose another --out"));
@@ -79,11 +96,14 @@ absl::Status OutputDirectory::move_aside() {
   if (!exists(absl::StrCat(path_, "/", kMarker))) return not_ours(path_);
   ROUX_RETURN_IF_ERROR(lock());
   const std::string previous = path_ + ".previous";
+  if (!holds_work(path_)) {  // a run that failed at once must not push out an earlier one
+    ROUX_RETURN_IF_ERROR(remove_directory(path_));
+    ::close(std::exchange(lock_, -1));
+    return absl::OkStatus();
+  }
   if (exists(previous)) {
     if (!exists(absl::StrCat(previous, "/", kMarker))) return not_ours(previous);
-    std::error_code error;
-    std::filesystem::remove_all(previous, error);
-    if (error) return errno_status("cannot remove", previous, error.value());
+    ROUX_RETURN_IF_ERROR(remove_directory(previous));
   }
   if (::rename(path_.c_str(), previous.c_str()) != 0) return errno_status("cannot move aside", path_, errno);
   ::close(std::exchange(lock_, -1));

@@ -3,8 +3,8 @@
 // Default: outputs/<slug>/<preset>-seed<N>, below the workspace under `bazel run`, else below the current
 // folder. Rules:
 //   - The newest run always has the same path. What was there, finished or not, is moved as a whole to
-//   `<path>.previous`
-//     (of which one is kept) and said aloud.
+//     `<path>.previous` (of which one is kept) and said aloud; what stopped before its first checkpoint is
+//     removed.
 //   - A folder that is not empty and was not made by a recipe is never touched: an error.
 //   - With resume the folder is used as it is.
 //   - One run at a time: the folder is locked until the process ends, however it ends.

@@ -257,9 +257,24 @@ TEST(OutputDirectoryTest, EarlierRunIsMovedAsideOnce) {
     ASSERT_TRUE(directory.ok()) << directory.status();
     EXPECT_EQ(directory->note().empty(), std::string(generation) == "1");
     ASSERT_TRUE(write_file_atomically(out + "/config.json", generation).ok());
+    ASSERT_TRUE(write_file_atomically(out + "/claims.json", "[]").ok());
   }
   EXPECT_EQ(*read_file(out + "/config.json"), "3");
   EXPECT_EQ(*read_file(out + ".previous/config.json"), "2");
+}
+
+// Two mistyped commands in a row do not cost the finished run.
+TEST(OutputDirectoryTest, RunsWithoutWorkAreNotKept) {
+  const std::string out = fresh_directory() + "/run";
+  ASSERT_TRUE(OutputDirectory::open(out, false).ok());
+  ASSERT_TRUE(write_file_atomically(out + "/config.json", "finished").ok());
+  ASSERT_TRUE(make_directories(out + "/checkpoints/a").ok());
+  ASSERT_TRUE(write_file_atomically(out + "/checkpoints/a/result.ckpt", "").ok());
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    ASSERT_TRUE(OutputDirectory::open(out, false).ok());
+    ASSERT_TRUE(write_file_atomically(out + "/config.json", "failed").ok());
+  }
+  EXPECT_EQ(*read_file(out + ".previous/config.json"), "finished");
 }
 
 TEST(OutputDirectoryTest, NeverTouchesWhatItDidNotMake) {
