@@ -34,7 +34,7 @@ class Conv1D final : public ModuleOf<Conv1D> {
   Tensor weight_, bias_;
 };
 
-// Rows of weight: [V, D] for ids: [...] i32 or i64. Returns [..., D] in `dtype`.
+// Rows of weight: [V, D] for ids: [...] i32 or i64. Returns [..., D] in the dtype of weight.
 class Embedding final : public ModuleOf<Embedding> {
  public:
   Embedding(int64_t vocabulary, int64_t dimension, const Init& init);
