@@ -3,9 +3,10 @@
 // The loss of a run at step s, for one model, data, batch size and optimizer, follows from its learning rates
 // alone:
 //
-//   L(s) = L0 + A * S1(s)^-alpha - C * S2(s) (law) S1(s) = sum_{i<=s} eta_i forward area (1) m_0 = 0,  m_i =
-//   lambda * m_{i-1} + (eta_{i-1} - eta_i)                     annealing momentum             (2) S2(s) =
-//   sum_{i<=s} m_i                                                     annealing area                 (3)
+//   L(s) = L0 + A * S1(s)^-alpha - C * S2(s)                          the law
+//   S1(s) = sum_{i<=s} eta_i                                          forward area (1)
+//   m_0 = 0,  m_i = lambda * m_{i-1} + (eta_{i-1} - eta_i)            annealing momentum (2)
+//   S2(s) = sum_{i<=s} m_i                                            annealing area (3)
 //
 // Four constants >= 0, fitted on one or two curves, predict the whole curve of any other schedule. Everything
 // here is f64 on the CPU, without state; bad arguments throw roux::Error.

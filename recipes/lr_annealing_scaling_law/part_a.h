@@ -23,7 +23,7 @@ struct PartA {
   Fit half;                  // the law on the cosine and the first half of the constant curve
   Fit half_step_only;        // the step-only power law on the same points
   double second_half_error;  // mean |relative error| of `half` on the second half of the constant curve
-                             // (paper: < 0.3 %)
+                             // (claimed: < 0.3 %)
   double second_half_error_step_only;
 };
 
