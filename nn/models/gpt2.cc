@@ -33,7 +33,7 @@ GPT2Attention::GPT2Attention(const GPT2Config& config, const Init& init)
     : heads_(config.n_head),
       c_attn(config.n_embd, 3 * config.n_embd, init),
       c_proj(config.n_embd, config.n_embd, residual_init(config, init)) {
-  ROUX_CHECK(config.n_embd % config.n_head == 0)
+  ROUX_CHECK(config.n_head > 0 && config.n_embd % config.n_head == 0)
       << "gpt2: n_embd " << config.n_embd << " is not a multiple of n_head " << config.n_head;
   ROUX_CHECK(config.attn_pdrop == 0) << "gpt2: attn_pdrop is " << config.attn_pdrop
                                      << ", only 0 is supported";

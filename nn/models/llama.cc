@@ -11,9 +11,16 @@
 
 namespace roux {
 
+namespace {
+int64_t positive(const char* name, int64_t value) {
+  ROUX_CHECK(value > 0) << "llama: " << name << " is " << value << ", needed at least 1";
+  return value;
+}
+}  // namespace
+
 LlamaAttention::LlamaAttention(const LlamaConfig& config, const Init& init)
-    : heads_(config.num_attention_heads),
-      kv_heads_(config.num_key_value_heads),
+    : heads_(positive("num_attention_heads", config.num_attention_heads)),
+      kv_heads_(positive("num_key_value_heads", config.num_key_value_heads)),
       q_proj(config.hidden_size, config.hidden_size, false, init),
       k_proj(config.hidden_size, config.hidden_size / heads_ * kv_heads_, false, init),
       v_proj(config.hidden_size, config.hidden_size / heads_ * kv_heads_, false, init),

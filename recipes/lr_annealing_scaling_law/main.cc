@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "recipes/kit/main.h"
 #include "recipes/lr_annealing_scaling_law/report.h"
 #include "tensor/error.h"
@@ -12,11 +13,17 @@ namespace {
 using kit::Run;
 
 absl::StatusOr<kit::Corpus> corpus_of(const TrainingConfig& config, const Run& run) {
+  if (run.preset().name == "gpu" && run.options().data.empty()) {
+    return absl::InvalidArgumentError(
+        "--preset=gpu reads 65 million bytes: give a text of that size with --data=PATH");
+  }
   return kit::load_corpus({.path = run.options().data, .excerpts = {"austen_emma"}, .length = config.length});
 }
 
 absl::Status show_first_batch(const TrainingConfig& config, const kit::Corpus& corpus, Run& run) {
-  run.print(absl::StrCat("Data: ", corpus.description, "\n"));
+  const int64_t tokens = config.steps * config.batch * config.length;
+  run.print(absl::StrFormat("Data: %s, %.1f epochs a run\n", corpus.description,
+                            static_cast<double>(tokens) / static_cast<double>(corpus.train.target_count())));
   ROUX_ASSIGN_OR_RETURN(
       kit::BatchLoader loader,
       kit::BatchLoader::create(corpus.train, {.seed = run.seeds()[0], .global_batch = config.batch}));
@@ -42,6 +49,7 @@ absl::Status reproduce(const TrainingConfig& config, Run& run) {
     for (const Arm& arm : all) names.push_back(absl::StrCat(arm.name, "/seed", seed));
   }
   run.expect_steps(config.steps * static_cast<int64_t>(names.size()));
+  run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
   ROUX_ASSIGN_OR_RETURN(const auto results, run.side_by_side(names, [&](kit::Part& part) {
     const auto index =
         static_cast<size_t>(std::find(names.begin(), names.end(), part.name()) - names.begin());

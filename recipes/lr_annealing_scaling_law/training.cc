@@ -116,6 +116,7 @@ absl::StatusOr<std::vector<double>> train_curve(const TrainingConfig& config, co
         .step = step + 1, .steps = config.steps, .loss = loss, .grad_norm = norm, .lr = schedule(step)};
     info.tokens = config.batch * config.length;
     info.flops = flops;
+    info.memory_mib = static_cast<double>(memory_stats(device).peak) / (1 << 20);
     if (trainer->optimizer->skipped()) info.nonfinite = first_nan_op(*trainer, batch);
     if ((step + 1) % config.eval_every == 0 && info.nonfinite.empty()) {
       curve.push_back(kit::evaluate_loss(corpus.validation, rows, 32, device, [&](const kit::LmBatch& b) {

@@ -1,5 +1,7 @@
 #include "recipes/kit/train/training.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -7,6 +9,8 @@
 #include "recipes/kit/text_table.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
+#include "tensor/ops/matmul.h"
+#include "tensor/parallel.h"
 
 namespace roux::kit {
 
@@ -108,6 +112,23 @@ absl::Status restore_training(const Checkpoint& checkpoint, const TrainingState&
     ROUX_RETURN_IF_ERROR(state.loader->restore(std::string(text)));
   }
   return absl::OkStatus();
+}
+
+double measured_peak_flops(int threads) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int64_t kSize = 1024;
+  const int before = num_threads();
+  set_num_threads(threads);
+  NoGradGuard no_grad;
+  const Tensor a = ones({kSize, kSize}), b = ones({kSize, kSize});
+  double best = 1e9;
+  for (int i = 0; i < 4; ++i) {
+    const auto begin = Clock::now();
+    matmul(a, b);
+    best = std::min(best, std::chrono::duration<double>(Clock::now() - begin).count());
+  }
+  set_num_threads(before);
+  return 2.0 * static_cast<double>(kSize * kSize * kSize) / best;
 }
 
 MemoryPlan plan_memory(Device device, const std::function<void()>& step) {

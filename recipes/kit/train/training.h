@@ -53,6 +53,10 @@ void save_tensors(const std::string& prefix, const NamedTensors& tensors, Checkp
 absl::StatusOr<NamedTensors> read_tensors(const Checkpoint& checkpoint, const std::string& prefix,
                                           const NamedTensors& like);
 
+// Floating-point operations a second of the best of a few f32 matrix products (1024^3) on `threads` CPU
+// threads: what Run::set_peak_flops takes. About 0.1 s.
+double measured_peak_flops(int threads);
+
 // What one training step needs, found by running `step` (on meta nothing is computed): parameters, optimizer
 // state, gradients and activations, and their peak. Model, optimizer and batch exist already, on `device`.
 struct MemoryPlan {
