@@ -140,9 +140,9 @@ Layout<1 + sizeof...(Inputs)> layout_of(const Tensor& y, const Inputs&... x) {
       y.shape(), {y.strides(), broadcast_strides(x.shape(), x.strides(), y.shape())...});
 }
 
-// Launches y = op(x...) on data of types Out and In... (the dtypes, or anything of their size where op only moves
-// data). Op works on compute_t of the input types and returns what converts to Out. y may be one of the inputs when both
-// have the same strides.
+// Launches y = op(x...) on data of types Out and In... (the dtypes, or anything of their size where op only
+// moves data). Op works on compute_t of the input types and returns what converts to Out. y may be one of the
+// inputs when both have the same strides.
 template <class Out, class... In, class Op, class... Inputs>
 void launch_elementwise(Op op, Tensor& y, const Inputs&... x) {
   static_assert(sizeof...(In) == sizeof...(Inputs));

@@ -112,9 +112,18 @@ template <class T>
 using accumulate_t = typename AccumulateOf<T>::type;
 
 // The type that elementwise ops compute in: f32 for bf16 and f16, else the dtype's own type.
-template <class T> struct ComputeOf { using type = T; };
-template <> struct ComputeOf<bfloat16> { using type = float; };
-template <> struct ComputeOf<float16> { using type = float; };
+template <class T>
+struct ComputeOf {
+  using type = T;
+};
+template <>
+struct ComputeOf<bfloat16> {
+  using type = float;
+};
+template <>
+struct ComputeOf<float16> {
+  using type = float;
+};
 template <class T>
 using compute_t = typename ComputeOf<T>::type;
 
