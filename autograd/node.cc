@@ -8,11 +8,10 @@ namespace roux {
 namespace {
 thread_local uint64_t sequence = 0;
 
-struct Graveyard {
-  std::vector<Node*> pending;
-  bool draining = false;
-};
-thread_local Graveyard graveyard;
+// Nodes to free; lives while a chain is freed, so that graphs in static storage may go after all
+// thread_locals.
+using Graveyard = absl::InlinedVector<Node*, 16>;
+constinit thread_local Graveyard* graveyard = nullptr;
 }  // namespace
 
 const Tensor& Node::accumulated_grad() const {
@@ -22,15 +21,18 @@ const Tensor& Node::accumulated_grad() const {
 void Node::set_accumulated_grad(const Tensor&) { ROUX_INVARIANT(false); }
 
 void Node::destroy() {
-  graveyard.pending.push_back(this);
-  if (graveyard.draining) return;
-  graveyard.draining = true;
-  while (!graveyard.pending.empty()) {
-    Node* node = graveyard.pending.back();
-    graveyard.pending.pop_back();
+  if (graveyard != nullptr) {
+    graveyard->push_back(this);
+    return;
+  }
+  Graveyard pending{this};
+  graveyard = &pending;
+  while (!pending.empty()) {
+    Node* node = pending.back();
+    pending.pop_back();
     delete node;
   }
-  graveyard.draining = false;
+  graveyard = nullptr;
 }
 
 void AccumulateGrad::backward(absl::Span<const Tensor> grad_outputs, GradInputs&) {

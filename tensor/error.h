@@ -50,11 +50,15 @@ class ErrorThrower {
   ErrorThrower() = default;
   ErrorThrower(const ErrorThrower&) = delete;
   ErrorThrower& operator=(const ErrorThrower&) = delete;
-  ~ErrorThrower() noexcept(false) { throw Error(stream_.str()); }
+  // An operand of << may throw itself (the spec of an undefined tensor, say): that error goes on alone.
+  ~ErrorThrower() noexcept(false) {
+    if (std::uncaught_exceptions() == uncaught_) throw Error(stream_.str());
+  }
   std::ostream& stream() { return stream_; }
 
  private:
   std::ostringstream stream_;
+  const int uncaught_ = std::uncaught_exceptions();
 };
 
 struct Voidify {

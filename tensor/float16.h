@@ -16,6 +16,16 @@ template <class To, class From>
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE To bits_as(From from) {
   return __builtin_bit_cast(To, from);
 }
+
+// f64 to f32 rounded to odd: a further rounding to 8 or 11 bits then gives what one rounding would.
+ROUX_HOST_DEVICE inline float round_to_odd(double value) {
+  const float nearest = static_cast<float>(value);
+  const double back = nearest;
+  if (back == value || value != value) return nearest;
+  uint32_t u = bits_as<uint32_t>(nearest);
+  if ((back < 0 ? -back : back) > (value < 0 ? -value : value)) --u;  // toward zero, then odd
+  return bits_as<float>(u | 1u);
+}
 }  // namespace internal
 
 struct bfloat16 {
@@ -28,7 +38,7 @@ struct bfloat16 {
     const bool nan = (u & 0x7fffffffu) > 0x7f800000u;
     bits = static_cast<uint16_t>(nan ? ((u >> 16) | 0x40u) : rounded);  // keep a NaN a (quiet) NaN
   }
-  ROUX_HOST_DEVICE explicit bfloat16(double value) : bfloat16(static_cast<float>(value)) {}
+  ROUX_HOST_DEVICE explicit bfloat16(double value) : bfloat16(internal::round_to_odd(value)) {}
   ROUX_HOST_DEVICE operator float() const {
     return internal::bits_as<float>(static_cast<uint32_t>(bits) << 16);
   }
@@ -51,7 +61,7 @@ struct float16 {
     }
     bits = static_cast<uint16_t>(sign | h);
   }
-  ROUX_HOST_DEVICE explicit float16(double value) : float16(static_cast<float>(value)) {}
+  ROUX_HOST_DEVICE explicit float16(double value) : float16(internal::round_to_odd(value)) {}
   ROUX_HOST_DEVICE operator float() const {
     const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
     const uint32_t exponent = (bits >> 10) & 0x1fu, mantissa = bits & 0x3ffu;

@@ -62,7 +62,8 @@ int thread_index() { return index_in_team; }
 
 void parallel_for(int64_t begin, int64_t end, int64_t grain, absl::FunctionRef<void(int64_t, int64_t)> fn) {
   if (begin >= end) return;
-  const int64_t chunks = (end - begin + grain - 1) / grain;
+  ROUX_INVARIANT(grain >= 1);
+  const int64_t chunks = (end - begin - 1) / grain + 1;
   const int threads = static_cast<int>(std::min<int64_t>(num_threads(), chunks));
   auto run_chunk = [&](int64_t chunk) {
     const int64_t from = begin + chunk * grain;

@@ -14,9 +14,13 @@ constexpr int64_t kSummarizeAbove = 1000, kEdge = 3;
 
 class Printer {
  public:
-  explicit Printer(const Tensor& x)
-      : x_(x), values_(x.to_vector<double>()), summarize_(x.numel() > kSummarizeAbove) {
-    if (is_floating(x.dtype())) choose_format();
+  explicit Printer(const Tensor& x) : x_(x), summarize_(x.numel() > kSummarizeAbove) {
+    if (is_floating(x.dtype())) {
+      values_ = x.to_vector<double>();
+      choose_format();
+    } else {
+      integers_ = x.to_vector<int64_t>();  // not through double: all 64 bits count
+    }
     std::string ignored;
     walk(0, 0, 0, &ignored, /*measure=*/true);
   }
@@ -37,9 +41,10 @@ class Printer {
     scientific_ = largest >= 1e6 || (largest > 0 && (smallest < 1e-4 || largest / smallest > 1e5));
   }
 
-  std::string element(double v) const {
-    if (x_.dtype() == kBool) return v != 0 ? "true" : "false";
-    if (!is_floating(x_.dtype())) return absl::StrCat(static_cast<int64_t>(v));
+  std::string element(size_t i) const {
+    if (x_.dtype() == kBool) return integers_[i] != 0 ? "true" : "false";
+    if (!is_floating(x_.dtype())) return absl::StrCat(integers_[i]);
+    const double v = values_[i];
     if (std::isnan(v)) return "nan";
     if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
     return scientific_ ? absl::StrFormat("%.4e", v) : absl::StrFormat("%.4f", v);
@@ -47,7 +52,7 @@ class Printer {
 
   void walk(int axis, int64_t offset, int indent, std::string* out, bool measure) {
     if (axis == x_.dim()) {
-      const std::string text = element(values_[static_cast<size_t>(offset)]);
+      const std::string text = element(static_cast<size_t>(offset));
       if (measure)
         width_ = std::max(width_, text.size());
       else
@@ -73,7 +78,8 @@ class Printer {
   }
 
   const Tensor& x_;
-  std::vector<double> values_;
+  std::vector<double> values_;     // of a floating tensor
+  std::vector<int64_t> integers_;  // of another
   bool summarize_, scientific_ = false;
   size_t width_ = 0;
 };

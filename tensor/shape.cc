@@ -44,8 +44,13 @@ std::ostream& operator<<(std::ostream& out, const TensorSpec& spec) { return out
 
 int64_t numel(const Shape& shape) {
   int64_t count = 1;
-  for (int64_t size : shape) count *= size;
-  return count;
+  bool empty = false;
+  for (int64_t size : shape) {
+    empty |= size == 0;
+    ROUX_CHECK(!__builtin_mul_overflow(count, size == 0 ? 1 : size, &count))
+        << "shape: too large: " << shape << " has more elements than an int64 counts";
+  }
+  return empty ? 0 : count;
 }
 
 Strides contiguous_strides(const Shape& shape) {
@@ -60,12 +65,13 @@ Strides contiguous_strides(const Shape& shape) {
 
 bool is_contiguous(const Shape& shape, const Strides& strides) {
   int64_t expected = 1;
+  bool packed = true;
   for (int i = shape.rank() - 1; i >= 0; --i) {
-    if (shape[i] == 0) return true;
-    if (shape[i] != 1 && strides[i] != expected) return false;
+    if (shape[i] == 0) return true;  // whatever the strides of the other axes are
+    packed &= shape[i] == 1 || strides[i] == expected;
     expected *= shape[i];
   }
-  return true;
+  return packed;
 }
 
 absl::StatusOr<int> normalize_axis(int64_t axis, int rank) {

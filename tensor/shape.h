@@ -52,7 +52,9 @@ using Strides = Dims;
 std::string to_string(const Dims& dims);  // "[4,3]"
 std::ostream& operator<<(std::ostream& out, const Dims& dims);
 
-int64_t numel(const Shape& shape);               // product; 1 for rank 0
+// Product of the sizes; 1 for rank 0. Throws Error when the product of the sizes that are not 0 overflows, so
+// that strides and offsets of a shape that has passed fit an int64 too.
+int64_t numel(const Shape& shape);
 Strides contiguous_strides(const Shape& shape);  // row-major
 bool is_contiguous(const Shape& shape, const Strides& strides);
 

@@ -79,17 +79,24 @@ Tensor SavedTensor::get() const {
   return connected;
 }
 
-Device common_device(const char* op, std::initializer_list<TensorRef> inputs) {
-  const Tensor* first = nullptr;
+Device common_device(const char* op, std::initializer_list<TensorRef> inputs,
+                     std::initializer_list<TensorRef> optional) {
+  const Tensor& first = **inputs.begin();
+  int position = 0;
+  auto check = [&](const Tensor& x) {
+    ROUX_CHECK(x.device() == first.device())
+        << op << ": tensors are on different devices: " << first.spec() << " is on " << first.device() << ", "
+        << x.spec() << " is on " << x.device() << "; move one with .to(device)";
+  };
   for (const TensorRef& x : inputs) {
-    if (!x->defined()) continue;
-    if (first == nullptr) first = &*x;
-    ROUX_CHECK(x->device() == first->device())
-        << op << ": tensors are on different devices: " << first->spec() << " is on " << first->device()
-        << ", " << x->spec() << " is on " << x->device() << "; move one with .to(device)";
+    ROUX_CHECK(x->defined()) << op << ": tensor argument " << position << " is undefined";
+    check(*x);
+    ++position;
   }
-  ROUX_CHECK(first != nullptr) << op << ": needs a tensor, got an undefined one";
-  return first->device();
+  for (const TensorRef& x : optional) {
+    if (x->defined()) check(*x);
+  }
+  return first.device();
 }
 
 }  // namespace roux

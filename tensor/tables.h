@@ -187,8 +187,10 @@ class GradSlot {
   const void* rule_ = nullptr;
 };
 
-// Throws Error when the defined tensors among `inputs` are on different devices; returns the common device.
-Device common_device(const char* op, std::initializer_list<TensorRef> inputs);
+// The device of an op's arguments. Throws Error when one of `inputs` is undefined, or when two of them or a
+// defined one of `optional` are on different devices.
+Device common_device(const char* op, std::initializer_list<TensorRef> inputs,
+                     std::initializer_list<TensorRef> optional = {});
 
 }  // namespace roux
 

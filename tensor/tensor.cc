@@ -1,5 +1,7 @@
 #include "tensor/tensor.h"
 
+#include <limits>
+
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 
@@ -24,16 +26,26 @@ IntrusivePtr<TensorImpl> make_impl(IntrusivePtr<Storage> storage, const TensorSp
 bool grad_mode_enabled() { return grad_mode; }
 void set_grad_mode(bool enabled) { grad_mode = enabled; }
 
+namespace internal {
+void undefined_tensor() {
+  throw Error("tensor: undefined: it was never given a value (a gradient: nothing was accumulated)");
+}
+}  // namespace internal
+
 Tensor empty(const TensorSpec& spec, Device device) {
   for (int64_t size : spec.shape) {
     ROUX_CHECK(size >= 0) << "empty: negative size in shape " << spec.shape;
   }
-  const size_t bytes = static_cast<size_t>(numel(spec.shape)) * size_of(spec.dtype);
+  const size_t count = static_cast<size_t>(numel(spec.shape)), element = size_of(spec.dtype);
+  ROUX_CHECK(count <= static_cast<size_t>(std::numeric_limits<int64_t>::max()) / element)
+      << "empty: out of memory: " << spec << " has more bytes than an int64 counts";
+  const size_t bytes = count * element;
   return Tensor(make_impl(make_intrusive<Storage>(bytes, device), spec, contiguous_strides(spec.shape), 0));
 }
 
 Tensor alias(const Tensor& base, const Shape& shape, const Strides& strides, int64_t offset) {
-  return Tensor(make_impl(base.impl()->storage, {base.dtype(), shape}, strides, offset));
+  const DType dtype = base.dtype();  // throws for an undefined base
+  return Tensor(make_impl(base.impl()->storage, {dtype, shape}, strides, offset));
 }
 
 Tensor from_memory(void* data, const TensorSpec& spec, std::shared_ptr<void> owner) {
@@ -59,19 +71,22 @@ Tensor& Tensor::set_requires_grad(bool requires_grad) {
 
 const Tensor& Tensor::grad() const {
   static const Tensor kUndefined;
-  return impl_->node ? impl_->node->accumulated_grad() : kUndefined;
+  return checked().node ? impl_->node->accumulated_grad() : kUndefined;
 }
 
 void Tensor::set_grad(const Tensor& grad) {
   ROUX_CHECK(is_leaf()) << "set_grad: " << spec() << " is the result of " << impl_->node->op()
                         << ", not a leaf";
+  ROUX_CHECK(!grad.defined() || (grad.spec() == spec() && grad.device() == device()))
+      << "set_grad: grad is " << grad.spec() << " on " << grad.device() << ", the tensor is " << spec()
+      << " on " << device();
   if (impl_->node)
     impl_->node->set_accumulated_grad(grad);
   else
     ROUX_CHECK(!grad.defined()) << "set_grad: " << spec() << " has not taken part in a graph yet";
 }
 
-Tensor Tensor::detach() const { return alias(*this, shape(), strides(), impl_->offset); }
+Tensor Tensor::detach() const { return alias(*this, shape(), strides(), checked().offset); }
 
 void note_write(const Tensor& x, const char* op) {
   ROUX_CHECK(!(grad_mode_enabled() && x.requires_grad()))

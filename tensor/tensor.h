@@ -47,27 +47,31 @@ struct TensorImpl final : RefCounted {
   IntrusivePtr<GraphNode> node;
 };
 
+namespace internal {
+[[noreturn]] void undefined_tensor();
+}
+
 class Tensor {
  public:
-  Tensor() = default;  // undefined: no shape, no data
+  Tensor() = default;  // undefined: no shape, no data; members but defined() and impl() throw Error
   explicit Tensor(IntrusivePtr<TensorImpl> impl) : impl_(std::move(impl)) {}
 
   bool defined() const { return static_cast<bool>(impl_); }
-  const TensorSpec& spec() const { return impl_->spec; }
-  const Shape& shape() const { return impl_->spec.shape; }
+  const TensorSpec& spec() const { return checked().spec; }
+  const Shape& shape() const { return checked().spec.shape; }
   int64_t size(int64_t axis) const;  // axis may be negative; throws Error out of range
-  const Strides& strides() const { return impl_->strides; }
-  int dim() const { return impl_->spec.shape.rank(); }
-  int64_t numel() const { return impl_->numel; }
-  DType dtype() const { return impl_->spec.dtype; }
-  Device device() const { return impl_->storage->device(); }
-  bool is_contiguous() const { return impl_->contiguous; }
-  size_t bytes() const { return static_cast<size_t>(impl_->numel) * size_of(dtype()); }
+  const Strides& strides() const { return checked().strides; }
+  int dim() const { return checked().spec.shape.rank(); }
+  int64_t numel() const { return checked().numel; }
+  DType dtype() const { return checked().spec.dtype; }
+  Device device() const { return checked().storage->device(); }
+  bool is_contiguous() const { return checked().contiguous; }
+  size_t bytes() const { return static_cast<size_t>(checked().numel) * size_of(dtype()); }
 
   // Pointer to the first element. data<T>() throws Error unless T is the dtype, and on meta.
   void* raw_data() const {
-    return static_cast<char*>(impl_->storage->data()) +
-           impl_->offset * static_cast<int64_t>(size_of(dtype()));
+    return static_cast<char*>(checked().storage->data()) +
+           checked().offset * static_cast<int64_t>(size_of(dtype()));
   }
   template <class T>
   T* data() const {
@@ -81,13 +85,15 @@ class Tensor {
   std::vector<T> to_vector() const;
 
   // Autograd state. set_requires_grad throws Error on a non-floating tensor and on a non-leaf.
-  bool requires_grad() const { return impl_->requires_grad; }
+  bool requires_grad() const { return checked().requires_grad; }
   Tensor& set_requires_grad(bool requires_grad);
-  bool is_leaf() const { return !impl_->node || impl_->node->is_leaf_node(); }
-  const Tensor& grad() const;         // undefined when nothing was accumulated
-  void set_grad(const Tensor& grad);  // of a leaf that requires grad; undefined clears it
-  Tensor detach() const;              // same data, no graph
-  uint32_t version() const { return impl_->storage->version(); }
+  bool is_leaf() const { return !checked().node || checked().node->is_leaf_node(); }
+  const Tensor& grad() const;  // undefined when nothing was accumulated
+  // Of a leaf that requires grad; undefined clears it. Throws Error unless grad has the leaf's spec and
+  // device.
+  void set_grad(const Tensor& grad);
+  Tensor detach() const;  // same data, no graph
+  uint32_t version() const { return checked().storage->version(); }
 
   // Ops as members; documented where the function is declared.
   Tensor to(DType dtype) const;                          // tensor/ops/elementwise.h: cast
@@ -105,6 +111,11 @@ class Tensor {
   TensorImpl* impl() const { return impl_.get(); }  // for tables and autograd
 
  private:
+  TensorImpl& checked() const {
+    if (!impl_) [[unlikely]]
+      internal::undefined_tensor();
+    return *impl_;
+  }
   void check_data(DType wanted) const;
   IntrusivePtr<TensorImpl> impl_;
 };
@@ -112,7 +123,8 @@ class Tensor {
 // Tensors with names, in a fixed order: parameters, states, the contents of a file.
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
-// New memory of that spec, contents undefined, contiguous. On meta it is only counted.
+// New memory of that spec, contents undefined, contiguous. On meta it is only counted. Throws Error for a
+// negative size, for more bytes than int64 counts and when memory runs out.
 Tensor empty(const TensorSpec& spec, Device device = kCpu);
 // A view of the same storage: no copy, no autograd record (ops/view.h records).
 Tensor alias(const Tensor& base, const Shape& shape, const Strides& strides, int64_t offset);

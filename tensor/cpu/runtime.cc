@@ -5,6 +5,7 @@
 // mutex. A freed block may be reused by any thread. Nothing is given back to the system until an allocation
 // fails.
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -63,38 +64,23 @@ class NoEvent final : public Event {
   void synchronize() override {}
 };
 
+// Set when this thread's cache is gone: tensors in static storage are freed after it.
+constinit thread_local bool thread_cache_ended = false;
+
 using FreeLists = std::array<std::vector<void*>, kClassCount>;
 
 class CpuRuntime final : public DeviceRuntime {
  public:
   void* allocate(size_t bytes, int) override {
-    const int cls = size_class(bytes);
-    ROUX_CHECK(cls < kClassCount) << "out of memory: " << bytes << " bytes asked for";
+    void* data = find(bytes);  // throws before anything is counted
     counter_.add(static_cast<int64_t>(bytes));
-    if (cls < kThreadCachedClasses) {
-      auto& list = thread_cache().lists[static_cast<size_t>(cls)];
-      if (!list.empty()) {
-        void* data = list.back();
-        list.pop_back();
-        return data;
-      }
-    }
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      auto& list = shared_[static_cast<size_t>(cls)];
-      if (!list.empty()) {
-        void* data = list.back();
-        list.pop_back();
-        return data;
-      }
-    }
-    return from_system(bytes, class_bytes(cls));
+    return data;
   }
 
   void deallocate(void* data, size_t bytes, int) override {
     counter_.remove(static_cast<int64_t>(bytes));
     const int cls = size_class(bytes);
-    if (cls < kThreadCachedClasses) {
+    if (cls < kThreadCachedClasses && !thread_cache_ended) {
       auto& list = thread_cache().lists[static_cast<size_t>(cls)];
       if (list.size() < kThreadCacheDepth) return list.push_back(data);
     }
@@ -116,11 +102,41 @@ class CpuRuntime final : public DeviceRuntime {
   std::unique_ptr<CapturedGraph> end_capture(int) override { return nullptr; }
 
  private:
+  void* find(size_t bytes) {
+    if (bytes > physical_memory()) out_of_memory(bytes);
+    const int cls = size_class(bytes);
+    if (cls < kThreadCachedClasses && !thread_cache_ended) {
+      if (void* data = pop(thread_cache().lists[static_cast<size_t>(cls)])) return data;
+    }
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (void* data = pop(shared_[static_cast<size_t>(cls)])) return data;
+    }
+    return from_system(bytes, class_bytes(cls));
+  }
+  static void* pop(std::vector<void*>& list) {
+    if (list.empty()) return nullptr;
+    void* data = list.back();
+    list.pop_back();
+    return data;
+  }
+  // A kernel that overcommits would grant more than there is and stop the program later.
+  static size_t physical_memory() {
+    static const size_t bytes =
+        static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    return bytes;
+  }
+  [[noreturn]] void out_of_memory(size_t asked) const {
+    throw Error(absl::StrCat("out of memory: ", asked, " bytes asked for, ", memory_stats(0).current,
+                             " bytes are in live tensors on cpu"));
+  }
+
   // A thread's blocks go to the shared lists when it ends.
   struct ThreadCache {
     FreeLists lists;
     CpuRuntime* owner = nullptr;
     ~ThreadCache() {
+      thread_cache_ended = true;
       if (owner == nullptr) return;
       std::lock_guard<std::mutex> lock(owner->mutex_);
       for (size_t cls = 0; cls < lists.size(); ++cls) {
@@ -141,11 +157,7 @@ class CpuRuntime final : public DeviceRuntime {
       if (posix_memalign(&data, huge ? kHugePage : 64, bytes) != 0) data = nullptr;
       if (data == nullptr) release_cached();
     }
-    if (data == nullptr) {
-      counter_.remove(static_cast<int64_t>(asked));
-      throw Error(absl::StrCat("out of memory: ", asked, " bytes asked for, ", memory_stats(0).current,
-                               " bytes are in live tensors on cpu"));
-    }
+    if (data == nullptr) out_of_memory(asked);
     if (huge) madvise(data, bytes, MADV_HUGEPAGE);
     reserved_ += static_cast<int64_t>(bytes);
     return data;

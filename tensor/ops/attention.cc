@@ -93,7 +93,7 @@ Tensor causal_mask(int64_t queries, int64_t keys, Device device) {
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options) {
-  const Device device = common_device(kOp, {q, k, v, options.mask});
+  const Device device = common_device(kOp, {q, k, v}, {options.mask});
   const TensorSpec spec = or_throw(attention_spec(q.spec(), k.spec(), v.spec(), options.mask), kOp);
   if (options.mask.defined() && attention_grad.wants({options.mask})) {
     return scaled_dot_product_attention_composed(q, k, v, options);
@@ -122,7 +122,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 
 Tensor scaled_dot_product_attention_composed(const Tensor& q, const Tensor& k, const Tensor& v,
                                              const AttentionOptions& options) {
-  common_device(kOp, {q, k, v, options.mask});
+  common_device(kOp, {q, k, v}, {options.mask});
   const TensorSpec spec = or_throw(attention_spec(q.spec(), k.spec(), v.spec(), options.mask), kOp);
   const int64_t batch = q.size(0), heads = q.size(1), groups = k.size(1), queries = q.size(2),
                 keys = k.size(2);

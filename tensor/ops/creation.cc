@@ -48,10 +48,15 @@ Tensor tensor(std::initializer_list<float> values) {
 Tensor arange(double begin, double end, double step, DType dtype, Device device) {
   ROUX_CHECK(step != 0 && (end - begin) * step >= 0)
       << "arange: from " << begin << " to " << end << " in steps of " << step << " never ends";
-  const auto count = static_cast<int64_t>(std::ceil((end - begin) / step));
-  std::vector<double> values(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) values[static_cast<size_t>(i)] = begin + static_cast<double>(i) * step;
-  return cast(tensor(values, {count}, device), dtype);
+  const double steps = std::ceil((end - begin) / step);
+  ROUX_CHECK(steps < 0x1p53) << "arange: from " << begin << " to " << end << " in steps of " << step
+                             << " has too many elements";
+  const auto count = static_cast<int64_t>(steps);
+  if (device.type == DeviceType::kMeta) return empty({dtype, {count}}, device);
+  const Tensor x = empty({kF64, {count}});
+  auto* values = x.data<double>();
+  for (int64_t i = 0; i < count; ++i) values[i] = begin + static_cast<double>(i) * step;
+  return cast(to_device(x, device), dtype);
 }
 
 Tensor to_device(const Tensor& x, Device device) {

@@ -108,8 +108,8 @@ const auto input = [](const Tensor& x, const Tensor&) { return InputSaved{x}; };
 const auto output = [](const Tensor&, const Tensor& y) { return OutputSaved{SavedTensor::output(y)}; };
 
 // A number as a zero-dimensional tensor that leaves x's dtype alone.
-Tensor number_like(const Tensor& x, double value) {
-  common_device("number", {x});
+Tensor number_like(const char* op, const Tensor& x, double value) {
+  common_device(op, {x});
   const bool fraction = value != std::floor(value);
   return full({}, value, !is_floating(x.dtype()) && (fraction || x.dtype() == kBool) ? kF32 : x.dtype(),
               x.device());
@@ -230,15 +230,15 @@ void add_(Tensor x, const Tensor& other, double scale) {
   add_in_place_kernels.run(x, x, other, scale);
 }
 
-Tensor add(const Tensor& a, double b) { return add(a, number_like(a, b)); }
-Tensor sub(const Tensor& a, double b) { return sub(a, number_like(a, b)); }
-Tensor sub(double a, const Tensor& b) { return sub(number_like(b, a), b); }
-Tensor mul(const Tensor& a, double b) { return mul(a, number_like(a, b)); }
-Tensor div(const Tensor& a, double b) { return div(a, number_like(a, b)); }
-Tensor div(double a, const Tensor& b) { return div(number_like(b, a), b); }
-Tensor pow(const Tensor& a, double exponent) { return pow(a, number_like(a, exponent)); }
-Tensor eq(const Tensor& a, double b) { return eq(a, number_like(a, b)); }
-Tensor lt(const Tensor& a, double b) { return lt(a, number_like(a, b)); }
-Tensor gt(const Tensor& a, double b) { return gt(a, number_like(a, b)); }
+Tensor add(const Tensor& a, double b) { return add(a, number_like("add", a, b)); }
+Tensor sub(const Tensor& a, double b) { return sub(a, number_like("sub", a, b)); }
+Tensor sub(double a, const Tensor& b) { return sub(number_like("sub", b, a), b); }
+Tensor mul(const Tensor& a, double b) { return mul(a, number_like("mul", a, b)); }
+Tensor div(const Tensor& a, double b) { return div(a, number_like("div", a, b)); }
+Tensor div(double a, const Tensor& b) { return div(number_like("div", b, a), b); }
+Tensor pow(const Tensor& a, double exponent) { return pow(a, number_like("pow", a, exponent)); }
+Tensor eq(const Tensor& a, double b) { return eq(a, number_like("eq", a, b)); }
+Tensor lt(const Tensor& a, double b) { return lt(a, number_like("lt", a, b)); }
+Tensor gt(const Tensor& a, double b) { return gt(a, number_like("gt", a, b)); }
 
 }  // namespace roux

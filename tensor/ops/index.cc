@@ -50,6 +50,7 @@ Tensor triangle(const Tensor& x, int64_t k, bool lower, const char* op) {
 
 Tensor cat(absl::Span<const Tensor> tensors, int64_t axis) {
   ROUX_CHECK(!tensors.empty()) << "cat: needs at least one tensor";
+  common_device("cat", {tensors[0]});
   DType dtype = tensors[0].dtype();
   bool promotes = false;
   for (const Tensor& x : tensors) {

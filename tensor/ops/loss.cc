@@ -91,7 +91,7 @@ Tensor cross_entropy_from_weights(const Tensor& logits, const Tensor& targets, c
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
-  common_device("cross_entropy", {logits, targets, options.weight});
+  common_device("cross_entropy", {logits, targets}, {options.weight});
   const TensorSpec spec =
       or_throw(cross_entropy_spec(logits.spec(), targets.spec(), options), "cross_entropy");
   Tensor loss, rows, index, row_weights, lse;
@@ -112,7 +112,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
 
 Tensor cross_entropy_composed(const Tensor& logits, const Tensor& targets,
                               const CrossEntropyOptions& options) {
-  common_device("cross_entropy", {logits, targets, options.weight});
+  common_device("cross_entropy", {logits, targets}, {options.weight});
   const TensorSpec spec =
       or_throw(cross_entropy_spec(logits.spec(), targets.spec(), options), "cross_entropy");
   const Tensor row_weights = target_weights(targets, options, logits.size(-1), spec.dtype, "cross_entropy");
@@ -182,7 +182,7 @@ void linear_cross_entropy_pass(const Tensor& x, const Tensor& weight, const Tens
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& targets,
                             const CrossEntropyOptions& options) {
   constexpr const char* kOp = "linear_cross_entropy";
-  common_device(kOp, {x, weight, targets, options.weight});
+  common_device(kOp, {x, weight, targets}, {options.weight});
   const TensorSpec spec =
       or_throw(linear_cross_entropy_spec(x.spec(), weight.spec(), targets.spec(), options), kOp);
   const bool recording = linear_cross_entropy_grad.wants({x, weight});

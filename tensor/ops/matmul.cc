@@ -169,7 +169,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  const Device device = common_device("linear", {x, weight, bias});
+  const Device device = common_device("linear", {x, weight}, {bias});
   const TensorSpec spec = or_throw(linear_spec(x.spec(), weight.spec(), bias), "linear");
   if (x.dim() == 1) return reshape(linear(unsqueeze(x, 0), weight, bias), spec.shape);
   Tensor y = empty(spec, device);

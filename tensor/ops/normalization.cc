@@ -68,7 +68,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
-  common_device("layer_norm", {x, weight, bias});
+  common_device("layer_norm", {x, weight}, {bias});
   const TensorSpec* bias_spec = bias.defined() ? &bias.spec() : nullptr;
   Tensor y = empty(or_throw(norm_spec(x.spec(), weight.spec(), bias_spec), "layer_norm"), x.device());
   Tensor mean = row_statistics(x), rstd = row_statistics(x);

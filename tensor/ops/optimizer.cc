@@ -15,8 +15,7 @@ void check_list(const char* op, const char* what, TensorList params, TensorList 
   ROUX_CHECK(list.size() == params.size())
       << op << ": " << what << " has " << list.size() << " tensors, params has " << params.size();
   for (size_t i = 0; i < list.size(); ++i) {
-    ROUX_CHECK(list[i].defined()) << op << ": " << what << "[" << i << "] is undefined, params[" << i
-                                  << "] is " << params[i].spec();
+    ROUX_CHECK(list[i].defined()) << op << ": " << what << "[" << i << "] is undefined";
     ROUX_CHECK(list[i].spec() == params[i].spec() && list[i].device() == params[i].device())
         << op << ": " << what << "[" << i << "] is " << list[i].spec() << ", params[" << i << "] is "
         << params[i].spec() << ", needed the same dtype, shape and device";
@@ -25,6 +24,8 @@ void check_list(const char* op, const char* what, TensorList params, TensorList 
 }
 
 void check_params(const char* op, TensorList params, const Tensor& scalars) {
+  check_list(op, "params", params, params);
+  common_device(op, {params[0], scalars});
   for (size_t i = 0; i < params.size(); ++i) {
     ROUX_CHECK(params[i].dtype() == kF32 || params[i].dtype() == kF64)
         << op << ": params[" << i << "] is " << params[i].spec() << ", needed f32 or f64";
@@ -46,7 +47,6 @@ void adamw_(TensorList params, TensorList grads, TensorList exp_avg, TensorList 
             const Tensor& scalars, const AdamWOptions& options) {
   if (params.empty()) return;
   check_params("adamw_", params, scalars);
-  check_list("adamw_", "params", params, params);
   check_list("adamw_", "grads", params, grads);
   check_list("adamw_", "exp_avg", params, exp_avg);
   check_list("adamw_", "exp_avg_sq", params, exp_avg_sq);
@@ -58,7 +58,6 @@ void sgd_(TensorList params, TensorList grads, TensorList momentum_buffers, cons
           const SgdOptions& options) {
   if (params.empty()) return;
   check_params("sgd_", params, scalars);
-  check_list("sgd_", "params", params, params);
   check_list("sgd_", "grads", params, grads);
   if (options.momentum != 0) check_list("sgd_", "momentum_buffers", params, momentum_buffers);
   note_writes("sgd_", params);
@@ -82,6 +81,7 @@ Tensor grad_norm(TensorList grads) {
 }
 
 void clip_factor_(const Tensor& norm, double max_norm, double factor, Tensor scalars) {
+  common_device("clip_factor_", {norm, scalars});
   ROUX_CHECK(norm.spec() == (TensorSpec{kF64, {1}}))
       << "clip_factor_: norm is " << norm.spec() << ", needed f64[1]";
   ROUX_CHECK(scalars.spec() == (TensorSpec{kF64, {kStepScalarCount}}))

@@ -30,17 +30,16 @@ std::pair<Tensor, Tensor> rotary_tables(int64_t first, int64_t count, int64_t he
                                         DType dtype, Device device) {
   ROUX_CHECK(head_dim % 2 == 0 && head_dim > 0 && count >= 0)
       << "rotary_tables: head_dim is " << head_dim << " (needed even), count is " << count;
-  std::vector<double> cos, sin;
-  for (int64_t t = first; t < first + count; ++t) {
-    for (int64_t i = 0; i < head_dim / 2; ++i) {
-      const double angle = static_cast<double>(t) *
-                           std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
-      cos.push_back(std::cos(angle));
-      sin.push_back(std::sin(angle));
-    }
+  const int64_t pairs = head_dim / 2;
+  const Tensor cos = empty({kF64, {count, pairs}}), sin = empty({kF64, {count, pairs}});
+  for (int64_t i = 0; i < count * pairs; ++i) {
+    const double exponent = -2.0 * static_cast<double>(i % pairs) / static_cast<double>(head_dim);
+    const double angle =
+        (static_cast<double>(first) + static_cast<double>(i / pairs)) * std::pow(theta, exponent);
+    cos.data<double>()[i] = std::cos(angle);
+    sin.data<double>()[i] = std::sin(angle);
   }
-  const Shape shape{count, head_dim / 2};
-  return {cast(tensor(cos, shape), dtype).to(device), cast(tensor(sin, shape), dtype).to(device)};
+  return {cast(cos, dtype).to(device), cast(sin, dtype).to(device)};
 }
 
 }  // namespace roux

@@ -21,16 +21,18 @@ constinit GradSlot<ContiguousSaved> contiguous_grad("contiguous", kRules);
 namespace {
 
 absl::StatusOr<Shape> infer_shape(const TensorSpec& x, Shape shape) {
-  int64_t known = 1;
+  Shape known_sizes = shape;
   int unknown = -1;
   for (int i = 0; i < shape.rank(); ++i) {
-    if (shape[i] == -1 && unknown < 0)
+    if (shape[i] == -1 && unknown < 0) {
       unknown = i;
-    else if (shape[i] < 0)
-      return absl::InvalidArgumentError(absl::StrCat("bad shape ", to_string(shape)));
-    else
-      known *= shape[i];
+      known_sizes[i] = 1;
+    } else if (shape[i] < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("negative size: asked for ", to_string(shape), ", x is ", to_string(x)));
+    }
   }
+  int64_t known = numel(known_sizes);
   const int64_t count = numel(x.shape);
   if (unknown >= 0 && known > 0 && count % known == 0) {
     shape[unknown] = count / known;
@@ -176,6 +178,7 @@ Tensor slice(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t 
   end = std::clamp<int64_t>(end < 0 ? end + size : end, begin, size);
   Shape shape = x.shape();
   Strides strides = x.strides();
+  step = std::min(step, std::max<int64_t>(size, 1));  // a longer one picks the same element
   shape[at] = (end - begin + step - 1) / step;
   strides[at] *= step;
   const int64_t offset = x.impl()->offset + begin * x.strides()[at];
@@ -199,7 +202,8 @@ Tensor slice_backward(const Tensor& x, const SliceSaved& saved) {
 }
 
 Tensor select(const Tensor& x, int64_t axis, int64_t index) {
-  const int64_t size = x.size(axis);
+  common_device("select", {x});
+  const int64_t size = x.shape()[or_throw(normalize_axis(axis, x.dim()), "select")];
   ROUX_CHECK(index >= -size && index < size) << "select: index " << index << " is out of range: axis " << axis
                                              << " of x is " << size << ", x is " << x.spec();
   if (index < 0) index += size;
@@ -209,13 +213,15 @@ Tensor select(const Tensor& x, int64_t axis, int64_t index) {
 std::vector<Tensor> split(const Tensor& x, absl::Span<const int64_t> sizes, int64_t axis) {
   common_device("split", {x});
   const int at = or_throw(normalize_axis(axis, x.dim()), "split");
+  const int64_t length = x.shape()[at];
   int64_t total = 0;
   for (int64_t size : sizes) {
-    ROUX_CHECK(size >= 0) << "split: sizes " << Dims(sizes) << " contain a negative one";
+    ROUX_CHECK(size >= 0 && size <= length) << "split: size " << size << " does not fit: axis " << axis
+                                            << " of x has size " << length << ", x is " << x.spec();
     total += size;
   }
-  ROUX_CHECK(total == x.shape()[at]) << "split: sizes " << Dims(sizes) << " add up to " << total << ", axis "
-                                     << axis << " of x has size " << x.shape()[at] << ": x is " << x.spec();
+  ROUX_CHECK(total == length) << "split: " << sizes.size() << " sizes add up to " << total << ", axis "
+                              << axis << " of x has size " << length << ", x is " << x.spec();
   std::vector<Tensor> pieces;
   int64_t offset = x.impl()->offset;
   for (int64_t size : sizes) {
