@@ -8,7 +8,7 @@
 #include "autograd/node.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tensor/error.h"
+#include "tensor/error_of.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -24,16 +24,6 @@ using ::testing::HasSubstr;
 Tensor leaf(std::vector<double> values) {
   const auto n = static_cast<int64_t>(values.size());
   return tensor(values, {n}).set_requires_grad(true);
-}
-
-template <class Fn>
-std::string error_of(Fn&& fn) {
-  try {
-    fn();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Backward, AccumulatesIntoLeaves) {

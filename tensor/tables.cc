@@ -89,7 +89,7 @@ Device common_device(const char* op, std::initializer_list<TensorRef> inputs,
         << x.spec() << " is on " << x.device() << "; move one with .to(device)";
   };
   for (const TensorRef& x : inputs) {
-    ROUX_CHECK(x->defined()) << op << ": tensor argument " << position << " is undefined";
+    ROUX_CHECK(x->defined()) << op << ": needs a tensor, got an undefined one: argument " << position;
     check(*x);
     ++position;
   }

@@ -1,0 +1,154 @@
+// Errors in units in the last place against libm in f64, over a sample of the whole f32 range.
+#include "tensor/vector_math.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "gtest/gtest.h"
+
+namespace roux {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kTiny = 1e-45f;  // the smallest subnormal
+
+// Distance of `got` from `exact` in units of the f32 spacing at `exact` (2^-149 for subnormals).
+double ulps(float got, double exact) {
+  if (std::isnan(exact)) return std::isnan(got) ? 0 : 1e30;
+  if (static_cast<float>(exact) == got) return 0;  // infinities too
+  if (std::isinf(got)) return std::fabs(exact) < 3.4028234e38 ? 1e30 : 1;
+  const int exponent = exact == 0 ? -149 : std::max(std::ilogb(exact) - 23, -149);
+  return std::fabs(got - exact) / std::ldexp(1.0, exponent);
+}
+
+struct Worst {
+  double error = 0;
+  float at = 0;
+};
+
+// Every 4093rd bit pattern: 2^20 values of both signs, all exponents, inf and NaN excluded by the caller's
+// range.
+template <class Got, class Exact>
+Worst worst_error(float low, float high, Got got, Exact exact) {
+  Worst worst;
+  for (uint64_t bits = 0; bits <= 0xffffffffu; bits += 4093) {
+    const float x = internal::bits_as<float>(static_cast<uint32_t>(bits));
+    if (!(x >= low && x <= high)) continue;
+    const double error = ulps(got(x), exact(static_cast<double>(x)));
+    if (error > worst.error) worst = {error, x};
+  }
+  // The bit patterns above are dense near 0; the same count evenly over the interesting middle.
+  for (int i = 0; i <= 1 << 18; ++i) {
+    const float x = std::ldexp(static_cast<float>(i - (1 << 17)), -10);  // [-128, 128]
+    if (!(x >= low && x <= high)) continue;
+    const double error = ulps(got(x), exact(static_cast<double>(x)));
+    if (error > worst.error) worst = {error, x};
+  }
+  return worst;
+}
+
+#define EXPECT_ULPS(worst, bound)                                            \
+  EXPECT_LE((worst).error, bound) << "at " << (worst).at;                    \
+  EXPECT_GT((worst).error, 0.5) << "a bound this loose should be tightened"; \
+  RecordProperty("ulps", std::to_string((worst).error))
+
+TEST(VectorMath, Exp) {
+  const Worst worst = worst_error(
+      -kInf, kInf, [](float x) { return vmath::exp(x); }, [](double x) { return std::exp(x); });
+  EXPECT_ULPS(worst, 1.1);
+  EXPECT_EQ(vmath::exp(0.0f), 1);
+  EXPECT_EQ(vmath::exp(-0.0f), 1);
+  EXPECT_EQ(vmath::exp(kTiny), 1);
+  EXPECT_EQ(vmath::exp(kInf), kInf);
+  EXPECT_EQ(vmath::exp(-kInf), 0);
+  EXPECT_EQ(vmath::exp(88.8f), kInf);
+  EXPECT_LT(vmath::exp(88.7f), kInf);
+  EXPECT_EQ(vmath::exp(-103.0f), static_cast<float>(std::exp(-103.0)));  // a subnormal
+  EXPECT_GT(vmath::exp(-103.0f), 0);
+  EXPECT_EQ(vmath::exp(-104.5f), 0);
+  EXPECT_TRUE(std::isnan(vmath::exp(kNaN)));
+}
+
+TEST(VectorMath, Log) {
+  const Worst worst = worst_error(
+      kTiny, 3.4028234e38f, [](float x) { return vmath::log(x); }, [](double x) { return std::log(x); });
+  EXPECT_ULPS(worst, 1.1);
+  EXPECT_EQ(vmath::log(1.0f), 0);
+  EXPECT_EQ(vmath::log(0.0f), -kInf);
+  EXPECT_EQ(vmath::log(-0.0f), -kInf);
+  EXPECT_EQ(vmath::log(kInf), kInf);
+  EXPECT_TRUE(std::isnan(vmath::log(-1.0f)));
+  EXPECT_TRUE(std::isnan(vmath::log(-kTiny)));
+  EXPECT_TRUE(std::isnan(vmath::log(-kInf)));
+  EXPECT_TRUE(std::isnan(vmath::log(kNaN)));
+  EXPECT_FLOAT_EQ(vmath::log(kTiny), static_cast<float>(-149 * std::log(2.0)));
+}
+
+TEST(VectorMath, Tanh) {
+  const Worst worst = worst_error(
+      -kInf, kInf, [](float x) { return vmath::tanh(x); }, [](double x) { return std::tanh(x); });
+  EXPECT_ULPS(worst, 2.0);
+  EXPECT_EQ(vmath::tanh(0.0f), 0);
+  EXPECT_EQ(vmath::tanh(kTiny), kTiny);
+  EXPECT_EQ(vmath::tanh(kInf), 1);
+  EXPECT_EQ(vmath::tanh(-kInf), -1);
+  EXPECT_TRUE(std::isnan(vmath::tanh(kNaN)));
+}
+
+TEST(VectorMath, Sigmoid) {
+  const auto exact = [](double x) { return 1 / (1 + std::exp(-x)); };
+  const Worst worst = worst_error(
+      -87.3f, kInf, [](float x) { return vmath::sigmoid(x); }, exact);
+  EXPECT_ULPS(worst, 2.5);
+  // Below, e^-x overflows and the result is 0 instead of a subnormal.
+  for (float x = -110; x < -87.3f; x += 0.01f) {
+    const float y = vmath::sigmoid(x);
+    EXPECT_GE(y, 0);
+    EXPECT_NEAR(y, exact(x), 1.2e-38) << x;
+  }
+  EXPECT_EQ(vmath::sigmoid(0.0f), 0.5f);
+  EXPECT_EQ(vmath::sigmoid(kInf), 1);
+  EXPECT_EQ(vmath::sigmoid(-kInf), 0);
+  EXPECT_TRUE(std::isnan(vmath::sigmoid(kNaN)));
+}
+
+TEST(VectorMath, Erf) {
+  // Below 1e-36 an intermediate product is subnormal: the error is absolute there.
+  const Worst worst = worst_error(
+      1e-36f, kInf, [](float x) { return vmath::erf(x); }, [](double x) { return std::erf(x); });
+  for (float x = 1e-36f; x > 2e-45f; x *= 0.7f)
+    EXPECT_NEAR(vmath::erf(x), std::erf(static_cast<double>(x)), 1e-43);
+  for (float x = -5; x < 0; x += 0.01f) EXPECT_EQ(vmath::erf(x), -vmath::erf(-x));
+  EXPECT_ULPS(worst, 4.0);
+  EXPECT_EQ(vmath::erf(0.0f), 0);
+  EXPECT_EQ(vmath::erf(-kInf), -vmath::erf(kInf));
+  EXPECT_NEAR(vmath::erf(kInf), 1, 1.2e-7);
+  EXPECT_TRUE(std::isnan(vmath::erf(kNaN)));
+}
+
+TEST(VectorMath, SinCosOfATurn) {
+  double worst = 0, worst_norm = 0;
+  for (uint32_t i = 0; i <= 1u << 20; ++i) {
+    const float u = static_cast<float>(i) * 0x1p-20f;
+    float sine, cosine;
+    vmath::sincos_2pi(u, &sine, &cosine);
+    const double angle = 2 * M_PI * static_cast<double>(u);
+    worst = std::max({worst, std::fabs(sine - std::sin(angle)), std::fabs(cosine - std::cos(angle))});
+    worst_norm = std::max(worst_norm,
+                          std::fabs(std::hypot(static_cast<double>(sine), static_cast<double>(cosine)) - 1));
+  }
+  EXPECT_LE(worst, 0x1p-23);  // absolute: one unit in the last place at 1
+  EXPECT_LE(worst_norm, 0x1p-23);
+  const float quarter[5][2] = {{0, 1}, {1, 0}, {0, -1}, {-1, 0}, {0, 1}};
+  for (int k = 0; k <= 4; ++k) {
+    float sine, cosine;
+    vmath::sincos_2pi(0.25f * static_cast<float>(k), &sine, &cosine);
+    EXPECT_EQ(sine, quarter[k][0]) << k;
+    EXPECT_EQ(cosine, quarter[k][1]) << k;
+  }
+}
+
+}  // namespace
+}  // namespace roux
