@@ -1,6 +1,7 @@
 #include "autograd/autograd.h"
 
 #include <cmath>
+#include <thread>
 
 #include "autograd/anomaly.h"
 #include "autograd/checkpoint.h"
@@ -12,7 +13,9 @@
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/matmul.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/ops/softmax.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
@@ -183,6 +186,159 @@ TEST(Gradcheck, NoticesAWrongGradient) {
   const auto right = [](const std::vector<Tensor>& in) { return std::vector<Tensor>{in[0] * in[0]}; };
   EXPECT_TRUE(gradcheck(right, {leaf({1, 2, 3})}).ok());
   EXPECT_TRUE(gradgradcheck(right, {leaf({1, 2, 3})}).ok());
+}
+
+TEST(Backward, DiamondsAndReuse) {
+  const Tensor x = leaf({3});
+  const Tensor a = x * x, b = a * x, c = a + b;  // x^2 + x^3, x and a used several times
+  backward(c * c + a);
+  // d/dx [(x^2 + x^3)^2 + x^2] = 2 (x^2 + x^3) (2 x + 3 x^2) + 2 x
+  EXPECT_EQ(x.grad().item(), 2 * 36 * 33 + 6);
+}
+
+TEST(Backward, OpsWithSeveralOutputs) {
+  const Tensor x = leaf({1, 2, 3, 4, 5});
+  const std::vector<Tensor> pieces = split(x, std::vector<int64_t>{2, 3}, 0);
+  backward(sum(pieces[1] * pieces[1]), {.retain_graph = true});  // the other output gets nothing
+  EXPECT_THAT(x.grad().to_vector<double>(), ElementsAre(0, 0, 6, 8, 10));
+  backward(sum(pieces[0]) + sum(pieces[1]));
+  EXPECT_THAT(x.grad().to_vector<double>(), ElementsAre(1, 1, 7, 9, 11));
+}
+
+TEST(Grad, LeafAndIntermediateTogether) {
+  const Tensor x = leaf({2});
+  const Tensor y = x * x, z = y * y * x;  // x^5
+  const std::vector<Tensor> g = grad({z}, {x, y, z});
+  EXPECT_EQ(g[0].item(), 5 * 16);
+  EXPECT_EQ(g[1].item(), 2 * 4 * 2);  // 2 y x
+  EXPECT_EQ(g[2].item(), 1);
+}
+
+TEST(Grad, SeveralOutputsAndTheSameInputTwice) {
+  const Tensor x = leaf({2}), w = leaf({3});
+  const std::vector<Tensor> g = grad({x * w, x * x}, {x, w, x});
+  EXPECT_EQ(g[0].item(), 3 + 4);
+  EXPECT_EQ(g[1].item(), 2);
+  EXPECT_EQ(g[2].item(), 7);
+}
+
+TEST(Backward, CreateGraphAccumulates) {
+  const Tensor x = leaf({2});
+  backward(x * x * x, {.create_graph = true});
+  const Tensor first = x.grad();
+  EXPECT_EQ(first.item(), 12);
+  EXPECT_TRUE(first.requires_grad());
+  EXPECT_EQ(grad({first}, {x})[0].item(), 12);  // 6 x
+  Tensor(x).set_grad(Tensor());
+}
+
+TEST(Hooks, RunInTheOrderOfRegistration) {
+  const Tensor x = leaf({1});
+  const Tensor y = x * 1.0;
+  std::string order;
+  register_hook(y, [&](const Tensor& g) {
+    order += "a";
+    return g + 1.0;
+  });
+  register_hook(y, [&](const Tensor& g) {
+    order += "b";
+    return g * 10.0;
+  });
+  register_hook(x, [&](const Tensor&) {
+    order += "x";
+    return Tensor();
+  });
+  backward(y);
+  EXPECT_EQ(order, "abx");
+  EXPECT_EQ(x.grad().item(), 20);
+}
+
+TEST(Hooks, AnErrorLeavesTheEngineUsable) {
+  const Tensor x = leaf({2});
+  const Tensor y = x * x;
+  const int64_t id = register_hook(y, [](const Tensor&) -> Tensor { throw Error("from the hook"); });
+  EXPECT_EQ(error_of([&] { backward(y * 2.0); }), "from the hook");
+  EXPECT_TRUE(grad_mode_enabled());
+  EXPECT_EQ(current_backward_node(), nullptr);
+  remove_hook(y, id);
+  backward(y * 3.0);
+  EXPECT_EQ(x.grad().item(), 12);
+}
+
+TEST(GradMode, BelongsToTheThread) {
+  const Tensor x = leaf({1});
+  NoGradGuard no_grad;
+  bool recorded = false;
+  std::thread([&] { recorded = (x * x).requires_grad(); }).join();
+  EXPECT_TRUE(recorded);
+  EXPECT_FALSE((x * x).requires_grad());
+}
+
+TEST(Memory, GraphsAreFreed) {
+  const Tensor x = zeros({1000}, kF64).set_requires_grad(true);
+  backward(sum(exp(x)));
+  const int64_t before = memory_stats(kCpu).current;
+  {
+    Tensor y = x;
+    for (int i = 0; i < 10; ++i) y = exp(y * 0.1);
+    EXPECT_GT(memory_stats(kCpu).current, before + 10 * 8000);
+  }  // dropped without a backward
+  EXPECT_EQ(memory_stats(kCpu).current, before);
+  {
+    Tensor y = x;
+    for (int i = 0; i < 10; ++i) y = exp(y * 0.1);
+    const Tensor loss = sum(y);
+    y = Tensor();
+    backward(loss, {.retain_graph = true});
+    EXPECT_GT(memory_stats(kCpu).current, before + 9 * 8000);
+    backward(loss);  // frees what was saved while the loss still lives
+    EXPECT_LT(memory_stats(kCpu).current, before + 8000);
+  }
+  EXPECT_EQ(memory_stats(kCpu).current, before);
+}
+
+TEST(Checkpoint, DeepChainOfSegments) {
+  const Tensor x = leaf({0.5});
+  Tensor y = x;
+  for (int i = 0; i < 20000; ++i) {
+    y = checkpoint([](const std::vector<Tensor>& in) { return in[0] * 1.0 + 0.0; }, {y});
+  }
+  backward(y);
+  EXPECT_EQ(x.grad().item(), 1);
+}
+
+TEST(Transforms, JvpAndHvpOfAttentionWeights) {
+  // p = softmax(W x) for W [3, 2], x [2]: dp = (diag p - p p^T) W v; f = sum c p.
+  const std::vector<double> w = {0.5, -1, 2, 0.25, -0.75, 1.5}, at = {0.3, -0.4}, v = {1, 2}, c = {1, -2, 3};
+  const Tensor weight = tensor(w, {3, 2}), x = tensor(at, {2}), direction = tensor(v, {2});
+  const auto f = [&](const std::vector<Tensor>& in) { return softmax(matmul(weight, in[0])); };
+  std::vector<double> p(3), wv(3);
+  double total = 0, mean_wv = 0;
+  for (size_t i = 0; i < 3; ++i) {
+    p[i] = std::exp(w[2 * i] * at[0] + w[2 * i + 1] * at[1]);
+    wv[i] = w[2 * i] * v[0] + w[2 * i + 1] * v[1];
+    total += p[i];
+  }
+  for (size_t i = 0; i < 3; ++i) mean_wv += (p[i] /= total) * wv[i];
+  const std::vector<double> got = jvp(f, {x}, {direction}).to_vector<double>();
+  for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(got[i], p[i] * (wv[i] - mean_wv), 1e-14) << i;
+
+  // The gradient of sum_i c_i p_i by the logits is g_i = p_i (c_i - m), m = sum c p; its derivative along wv
+  // is dp_i (c_i - m) - p_i dm, and H v = W^T of that.
+  const auto scalar = [&](const std::vector<Tensor>& in) { return sum(f(in) * tensor(c, {3})); };
+  double m = 0, dm = 0;
+  std::vector<double> dp(3);
+  for (size_t i = 0; i < 3; ++i) {
+    dp[i] = p[i] * (wv[i] - mean_wv);
+    m += c[i] * p[i];
+    dm += c[i] * dp[i];
+  }
+  std::vector<double> wanted(2);
+  for (size_t i = 0; i < 3; ++i) {
+    for (size_t j = 0; j < 2; ++j) wanted[j] += w[2 * i + j] * (dp[i] * (c[i] - m) - p[i] * dm);
+  }
+  const std::vector<double> hv = hvp(scalar, {x}, {direction})[0].to_vector<double>();
+  for (size_t j = 0; j < 2; ++j) EXPECT_NEAR(hv[j], wanted[j], 1e-14) << j;
 }
 
 }  // namespace

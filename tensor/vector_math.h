@@ -1,8 +1,9 @@
 // Transcendental functions in f32 as branch-free polynomials: selects instead of branches and explicit fused
 // multiply-adds, so that compilers vectorise loops over them and CPU, emulator and GPU get the same bits.
 // Coefficients are the classic minimax sets for these ranges (Moshier, Cephes; erf: a rational fit on [-4,
-// 4]). Largest errors measured over the whole range by vector_math_test. f64 overloads call libm: the
-// reference path.
+// 4]). Largest errors in units in the last place, held by vector_math_test over the whole range: exp 1.1, log
+// 1.1, tanh 2, sigmoid 2.5 (0 below -88.7), erf 6 (absolute below 1e-36); sin and cos 2^-23 absolute. f64
+// overloads call libm: the reference path.
 #ifndef ROUX_TENSOR_VECTOR_MATH_H_
 #define ROUX_TENSOR_VECTOR_MATH_H_
 
