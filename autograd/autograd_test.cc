@@ -14,6 +14,7 @@
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/ops/random.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/softmax.h"
 #include "tensor/ops/view.h"
@@ -295,6 +296,23 @@ TEST(Memory, GraphsAreFreed) {
     EXPECT_LT(memory_stats(kCpu).current, before + 8000);
   }
   EXPECT_EQ(memory_stats(kCpu).current, before);
+}
+
+TEST(Checkpoint, AnErrorInTheSecondRunLeavesTheGeneratorAlone) {
+  const Tensor x = leaf({1, 2});
+  Generator generator(4);
+  int calls = 0;
+  const Tensor y = checkpoint(
+      [&](const std::vector<Tensor>& in) {
+        const Tensor dropped = dropout(exp(in[0]), 0.5, generator);
+        if (calls++ > 0) throw Error("second run");
+        return dropped;
+      },
+      {x}, {&generator});
+  const Tensor later = uniform({3}, 0, 1, generator);
+  const GeneratorState state = generator.state();
+  EXPECT_EQ(error_of([&] { backward(sum(y)); }), "second run");
+  EXPECT_EQ(generator.state(), state);
 }
 
 TEST(Checkpoint, DeepChainOfSegments) {

@@ -43,6 +43,23 @@ class GeneratorStart {
   uint32_t version_;
 };
 
+// Other generators in the place of these; back at the end, also when the function throws.
+class GeneratorsScope {
+ public:
+  GeneratorsScope(const std::vector<Generator*>& generators, std::vector<Generator> others)
+      : generators_(generators), kept_(std::move(others)) {
+    exchange();
+  }
+  ~GeneratorsScope() { exchange(); }
+
+ private:
+  void exchange() {
+    for (size_t i = 0; i < generators_.size(); ++i) std::swap(*generators_[i], kept_[i]);
+  }
+  const std::vector<Generator*>& generators_;
+  std::vector<Generator> kept_;
+};
+
 class Recompute final : public SavedTensorHooks {
  public:
   Recompute(std::function<Tensor(const std::vector<Tensor>&)> fn, std::vector<Tensor> inputs,
@@ -78,18 +95,15 @@ class Recompute final : public SavedTensorHooks {
           << "checkpoint: input " << i << ", " << inputs_[i].spec()
           << ", was overwritten before backward, last by " << inputs_[i].impl()->storage->last_write();
     }
-    std::vector<Generator> now;
-    for (size_t i = 0; i < generators_.size(); ++i) {
-      now.push_back(*generators_[i]);
-      *generators_[i] = starts_[i].restart();
-    }
+    std::vector<Generator> restarted;
+    for (const GeneratorStart& start : starts_) restarted.push_back(start.restart());
     auto collector = make_intrusive<Collector>();
     {
+      GeneratorsScope replay(generators_, std::move(restarted));
       GradModeGuard recording(true);
       HooksScope scope(collector.get());
       fn_(inputs_);
     }
-    for (size_t i = 0; i < generators_.size(); ++i) *generators_[i] = now[i];
     std::vector<Tensor>& again = collector->tensors;
     bool same = again.size() == specs_.size();
     for (size_t i = 0; same && i < specs_.size(); ++i) same = again[i].spec() == specs_[i];
