@@ -174,6 +174,16 @@ class CudaGraph final : public CapturedGraph {
 
 class CudaRuntime final : public DeviceRuntime {
  public:
+  // Without a driver or a device there are none: that is no error, the program runs on the CPU.
+  int device_count() const override {
+    static const int count = [] {
+      int found = 0;
+      if (cudaGetDeviceCount(&found) != cudaSuccess) found = 0;
+      (void)cudaGetLastError();
+      return found;
+    }();
+    return count;
+  }
   void* allocate(size_t bytes, int index) override {
     use_device(index);
     return cache(index).allocate(bytes);

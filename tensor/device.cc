@@ -42,7 +42,10 @@ DeviceRuntime& runtime(DeviceType type) {
                                                                    : "//tensor/cpu");
   return *found;
 }
-bool has_runtime(DeviceType type) { return runtimes[static_cast<int>(type)] != nullptr; }
+int device_count(DeviceType type) {
+  const DeviceRuntime* found = runtimes[static_cast<int>(type)];
+  return found == nullptr ? 0 : found->device_count();
+}
 
 RegisterRuntime::RegisterRuntime(DeviceType type, DeviceRuntime* runtime) {
   runtimes[static_cast<int>(type)] = runtime;

@@ -66,6 +66,9 @@ class DeviceRuntime {
  public:
   virtual ~DeviceRuntime() = default;
 
+  // How many devices of this type the machine has.
+  virtual int device_count() const { return 1; }
+
   // 64-byte aligned (256 on cuda) memory, contents undefined. Throws Error when there is none left. bytes >
   // 0.
   virtual void* allocate(size_t bytes, int index) = 0;
@@ -91,7 +94,8 @@ class DeviceRuntime {
 
 // The runtime of a device type; throws Error naming the library to link when none is registered.
 DeviceRuntime& runtime(DeviceType type);
-bool has_runtime(DeviceType type);
+// Devices of a type that this program can use on this machine; 0 when its runtime is not linked.
+int device_count(DeviceType type);
 
 struct RegisterRuntime {
   RegisterRuntime(DeviceType type, DeviceRuntime* runtime);
