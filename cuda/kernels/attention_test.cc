@@ -32,7 +32,7 @@ void check(const Case& c, DType dtype, bool inside = false) {
     if (inside) return sample({c.batch, length, heads, width}, dtype, -1, 1, seed).transpose(1, 2);
     return sample({c.batch, heads, length, width}, dtype, -1, 1, seed);
   };
-  expect_same_on_emulated(
+  expect_same_on_devices(
       {make(c.heads, c.queries, c.width, 1), make(c.groups, c.keys, c.width, 2),
        make(c.groups, c.keys, c.value_width, 3)},
       [&](const std::vector<Tensor>& v) { return kernel(v, Tensor(), c.causal, 0.3); },
@@ -63,7 +63,7 @@ TEST(AttentionKernel, QueriesThatLookAtNothing) {
 
 TEST(AttentionKernel, LargeScores) {
   for (bool causal : {false, true}) {
-    expect_same_on_emulated(
+    expect_same_on_devices(
         {sample({1, 1, 70, 64}, kBF16, -30, 30), sample({1, 1, 150, 64}, kBF16, -30, 30, 2),
          sample({1, 1, 150, 64}, kBF16, -1, 1, 3)},
         [&](const std::vector<Tensor>& v) { return kernel(v, Tensor(), causal, 0.125); }, 8e-3);
@@ -77,7 +77,7 @@ TEST(AttentionKernel, Masks) {
     for (const Shape& shape : {Shape{40, 70}, Shape{2, 1, 1, 70}, Shape{1, 2, 40, 1}}) {
       const Tensor added = sample(shape, kBF16, -3, 3, 9), allowed = lt(added, 0.5);
       for (const Tensor& mask : {added, allowed}) {
-        expect_same_on_emulated(
+        expect_same_on_devices(
             {q, k, v, mask},
             [&](const std::vector<Tensor>& x) {
               return kernel(x, x[3].expand({2, 2, 40, 70}), causal, 0.2);
@@ -89,11 +89,11 @@ TEST(AttentionKernel, Masks) {
 }
 
 TEST(AttentionKernel, TooWideHeadsAreAnError) {
-  const Tensor x = sample({1, 1, 4, 160}, kBF16).to(kEmulated);
-  EXPECT_NE(emulator::error_of([&] {
-              kernel({x, x, x}, Tensor(), false, 1);
-            }).find("heads are too wide"),
-            std::string::npos);
+  for (Device device : kernel_devices()) {
+    const Tensor x = sample({1, 1, 4, 160}, kBF16).to(device);
+    const std::string error = error_on(device, [&](Device) { kernel({x, x, x}, Tensor(), false, 1); });
+    EXPECT_NE(error.find("heads are too wide"), std::string::npos) << error;
+  }
 }
 
 }  // namespace

@@ -10,10 +10,10 @@ using Binary = Tensor (*)(const Tensor&, const Tensor&);
 using Unary = Tensor (*)(const Tensor&);
 
 void check(Binary op, const Tensor& a, const Tensor& b) {
-  expect_same_on_emulated({a, b}, [&](const std::vector<Tensor>& x) { return op(x[0], x[1]); });
+  expect_same_on_devices({a, b}, [&](const std::vector<Tensor>& x) { return op(x[0], x[1]); });
 }
 void check(Unary op, const Tensor& a) {
-  expect_same_on_emulated({a}, [&](const std::vector<Tensor>& x) { return op(x[0]); });
+  expect_same_on_devices({a}, [&](const std::vector<Tensor>& x) { return op(x[0]); });
 }
 
 TEST(ElementwiseKernels, BinaryOfEveryDtype) {
@@ -69,7 +69,7 @@ TEST(ElementwiseKernels, Unary) {
     }
     for (Unary op : {Unary(log), Unary(sqrt), Unary(rsqrt)}) check(op, abs(x));
     for (GeluKind kind : {GeluKind::kErf, GeluKind::kTanh}) {
-      expect_same_on_emulated({x}, [&](const std::vector<Tensor>& v) { return gelu(v[0], kind); });
+      expect_same_on_devices({x}, [&](const std::vector<Tensor>& v) { return gelu(v[0], kind); });
     }
   }
   for (DType dtype : {kI32, kI64}) {
@@ -87,8 +87,8 @@ TEST(ElementwiseKernels, ActivationsBackward) {
     const Tensor x = sample({5, 67}, dtype, -6, 6), g = sample({5, 67}, dtype, -1, 1, 2);
     check(silu_backward, x, g);
     for (GeluKind kind : {GeluKind::kErf, GeluKind::kTanh}) {
-      expect_same_on_emulated({x, g},
-                              [&](const std::vector<Tensor>& v) { return gelu_backward(v[0], v[1], kind); });
+      expect_same_on_devices({x, g},
+                             [&](const std::vector<Tensor>& v) { return gelu_backward(v[0], v[1], kind); });
     }
   }
 }
@@ -98,14 +98,14 @@ TEST(ElementwiseKernels, CastBetweenAllDtypes) {
   for (DType from : dtypes) {
     const Tensor x = cast(sample({7, 11}, kF32, 0, 99), from);
     for (DType to : dtypes) {
-      expect_same_on_emulated({x}, [&](const std::vector<Tensor>& v) { return cast(v[0], to); });
-      expect_same_on_emulated({x.transpose(0, 1)},
-                              [&](const std::vector<Tensor>& v) { return cast(v[0], to); });
+      expect_same_on_devices({x}, [&](const std::vector<Tensor>& v) { return cast(v[0], to); });
+      expect_same_on_devices({x.transpose(0, 1)},
+                             [&](const std::vector<Tensor>& v) { return cast(v[0], to); });
     }
   }
   const Tensor big = tensor(std::vector<int64_t>{(int64_t{1} << 53) + 1, -(int64_t{1} << 60) - 3, 1}, {3});
   for (DType to : {kF32, kF64, kI32, kBool}) {
-    expect_same_on_emulated({big}, [&](const std::vector<Tensor>& v) { return cast(v[0], to); });
+    expect_same_on_devices({big}, [&](const std::vector<Tensor>& v) { return cast(v[0], to); });
   }
 }
 
@@ -113,10 +113,10 @@ TEST(ElementwiseKernels, WhereClampFillAndWrites) {
   for (DType dtype : {kF32, kF64, kBF16, kI64, kU8}) {
     const Tensor a = sample({4, 9}, dtype, 0, 9), b = sample({9}, dtype, 0, 9, 2);
     const Tensor condition = lt(sample({4, 1}), sample({4, 9}, kF32, -2, 2, 3));
-    expect_same_on_emulated({condition, a, b},
-                            [](const std::vector<Tensor>& v) { return where(v[0], v[1], v[2]); });
-    expect_same_on_emulated({a}, [](const std::vector<Tensor>& v) { return clamp(v[0], 2.5, 6.5); });
-    expect_same_on_emulated({a, sample({9, 4}, dtype, 0, 9, 4)}, [](const std::vector<Tensor>& v) {
+    expect_same_on_devices({condition, a, b},
+                           [](const std::vector<Tensor>& v) { return where(v[0], v[1], v[2]); });
+    expect_same_on_devices({a}, [](const std::vector<Tensor>& v) { return clamp(v[0], 2.5, 6.5); });
+    expect_same_on_devices({a, sample({9, 4}, dtype, 0, 9, 4)}, [](const std::vector<Tensor>& v) {
       Tensor x = full({4, 9}, 3, v[0].dtype(), v[0].device());
       fill_(x.slice(1, 2, 7, 2), 5);
       add_(x, v[0], 2);

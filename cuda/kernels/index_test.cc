@@ -12,8 +12,8 @@ Tensor ids_of(int64_t count, int64_t rows, DType dtype, uint64_t seed = 3) {
 
 TEST(EmbeddingKernels, Forward) {
   for (DType dtype : {kF32, kF64, kBF16, kU8}) {
-    expect_same_on_emulated({sample({9, 5}, dtype, 0, 9), ids_of(300, 9, kI64)},
-                            [](const std::vector<Tensor>& x) { return embedding(x[0], x[1]); });
+    expect_same_on_devices({sample({9, 5}, dtype, 0, 9), ids_of(300, 9, kI64)},
+                           [](const std::vector<Tensor>& x) { return embedding(x[0], x[1]); });
   }
 }
 
@@ -27,14 +27,13 @@ TEST(EmbeddingKernels, BackwardIsBitwiseTheCpus) {
                                       {50, 4, 0}}) {
       const int64_t r = rows;
       if (count > 100 && dtype != kF32) continue;  // the sort does not depend on it
-      expect_same_on_emulated(
-          {sample({count, width}, dtype, -100, 100), ids_of(count, rows, kI32)},
-          [=](const std::vector<Tensor>& x) { return embedding_backward(x[0], x[1], r); });
+      expect_same_on_devices({sample({count, width}, dtype, -100, 100), ids_of(count, rows, kI32)},
+                             [=](const std::vector<Tensor>& x) { return embedding_backward(x[0], x[1], r); });
     }
   }
   const Tensor one_row = full({2049}, 3, kI64);  // all positions of one row, more than one piece
-  expect_same_on_emulated({sample({2049, 2}), one_row},
-                          [](const std::vector<Tensor>& x) { return embedding_backward(x[0], x[1], 5); });
+  expect_same_on_devices({sample({2049, 2}), one_row},
+                         [](const std::vector<Tensor>& x) { return embedding_backward(x[0], x[1], 5); });
 }
 
 TEST(EmbeddingKernels, OutOfRangeIdsAreReportedWithTheirPosition) {
@@ -47,9 +46,9 @@ TEST(EmbeddingKernels, OutOfRangeIdsAreReportedWithTheirPosition) {
     for (const auto& run : std::vector<std::function<void(Device)>>{
              [&](Device d) { embedding(weight.to(d), ids.to(d)); },
              [&](Device d) { embedding_backward(grad.to(d), ids.to(d), 9); }}) {
-      const std::string expected = emulator::error_of([&] { run(kCpu); });
+      const std::string expected = error_on(kCpu, run);
       EXPECT_NE(expected.find("[500] is 9"), std::string::npos) << expected;
-      EXPECT_EQ(emulator::error_of([&] { run(kEmulated); }), expected);
+      for (Device device : kernel_devices()) EXPECT_EQ(error_on(device, run), expected);
     }
   }
 }

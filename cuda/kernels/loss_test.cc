@@ -31,10 +31,10 @@ TEST(LossKernels, ForwardAndBackward) {
         if (shape[0] > 2) fill_(targets.slice(0, 1, shape[0], 3), -7);
         const Tensor weight = sample({shape[1]}, dtype == kF64 ? kF64 : kF32, 0.5, 2, 6);
         const Tensor logits = sample(shape, dtype, -8, 8);
-        expect_same_on_emulated(
+        expect_same_on_devices(
             {logits, targets, weight},
             [](const std::vector<Tensor>& v) { return all_kernels(v[0], v[1], v[2]); }, tolerance(dtype));
-        expect_same_on_emulated(
+        expect_same_on_devices(
             {logits, targets}, [](const std::vector<Tensor>& v) { return all_kernels(v[0], v[1], Tensor()); },
             tolerance(dtype));
       }
@@ -44,7 +44,7 @@ TEST(LossKernels, ForwardAndBackward) {
 
 TEST(LossKernels, GradientInTheMemoryOfTheLogits) {
   const Tensor targets = sample({5}, kI64, 0, 70, 4);
-  expect_same_on_emulated(
+  expect_same_on_devices(
       {sample({5, 70}), targets},
       [](const std::vector<Tensor>& v) {
         std::vector<Tensor> results = all_kernels(v[0], v[1], Tensor());
@@ -66,9 +66,9 @@ TEST(LossKernels, BadTargetsAreReportedWithTheirPosition) {
       if (position < 290) targets[290] = 99;  // a later one is not the one to name
       const Tensor ids = cast(tensor(targets, {300}), index), logits = sample({300, 10});
       auto run = [&](Device d) { all_kernels(logits.to(d), ids.to(d), Tensor()); };
-      const std::string expected = emulator::error_of([&] { run(kCpu); });
+      const std::string expected = error_on(kCpu, run);
       EXPECT_NE(expected.find("cross_entropy: target is out of range"), std::string::npos) << expected;
-      EXPECT_EQ(emulator::error_of([&] { run(kEmulated); }), expected);
+      for (Device device : kernel_devices()) EXPECT_EQ(error_on(device, run), expected);
     }
   }
 }

@@ -16,13 +16,13 @@ const std::vector<Shape> kShapes = {{1, 1},    {3, 5},    {70, 8},   {64, 31},  
 TEST(NormalizationKernels, RmsNorm) {
   for (DType dtype : {kF32, kF64, kBF16, kF16}) {
     for (const Shape& shape : kShapes) {
-      expect_same_on_emulated(
+      expect_same_on_devices(
           {sample(shape, dtype), sample({shape[1]}, dtype, 0.5, 1.5, 2)},
           [](const std::vector<Tensor>& v) { return rms_norm(v[0], v[1], 1e-2); }, tolerance(dtype));
     }
   }
   const Tensor odd = sample({3 * 64 + 1}).slice(0, 1, 193).view({3, 64});  // starts in the middle of a packet
-  expect_same_on_emulated(
+  expect_same_on_devices(
       {odd, sample({64})}, [](const std::vector<Tensor>& v) { return rms_norm(v[0], v[1]); }, 4e-6);
 }
 
@@ -31,7 +31,7 @@ TEST(NormalizationKernels, RmsNormBackward) {
     for (const Shape& shape : kShapes) {
       const Tensor x = sample(shape, dtype), weight = sample({shape[1]}, dtype, 0.5, 1.5, 2);
       for (int wanted : {1, 2, 3}) {
-        expect_same_on_emulated(
+        expect_same_on_devices(
             {x, weight, sample(shape, dtype, -1, 1, 3)},
             [&](const std::vector<Tensor>& v) {
               const DType statistics = dtype == kF64 ? kF64 : kF32;

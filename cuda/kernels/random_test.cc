@@ -1,4 +1,4 @@
-// Philox kernels on the emulated device: the CPU's bits.
+// Philox kernels on every device: the CPU's bits.
 #include "tensor/ops/random.h"
 #include "cuda/kernels/testing.h"
 #include "tensor/generator.h"
@@ -6,17 +6,19 @@
 namespace roux {
 namespace {
 
-// Draws twice on both devices and compares.
+// Draws twice on the CPU and on each other device and compares.
 template <class Draw>
 void expect_same_draws(Draw draw) {
-  Generator cpu(11), emulated(11, kEmulated);
-  for (int round = 0; round < 2; ++round) {
-    const std::vector<double> expected = draw(cpu).template to_vector<double>();
-    EXPECT_EQ(draw(emulated).template to_vector<double>(), expected);
+  for (Device device : kernel_devices()) {
+    Generator cpu(11), other(11, device);
+    for (int round = 0; round < 2; ++round) {
+      const std::vector<double> expected = draw(cpu).template to_vector<double>();
+      EXPECT_EQ(draw(other).template to_vector<double>(), expected) << device;
+    }
+    cpu.commit();
+    other.commit();
+    EXPECT_EQ(draw(other).template to_vector<double>(), draw(cpu).template to_vector<double>()) << device;
   }
-  cpu.commit();
-  emulated.commit();
-  EXPECT_EQ(draw(emulated).template to_vector<double>(), draw(cpu).template to_vector<double>());
 }
 
 TEST(RandomKernels, SameBitsAsTheCpu) {

@@ -18,9 +18,9 @@ TEST(SoftmaxKernels, Forward) {
   for (DType dtype : {kF32, kF64, kBF16, kF16}) {
     for (const Shape& shape : kShapes) {
       const Tensor x = sample(shape, dtype, -20, 20);
-      expect_same_on_emulated(
+      expect_same_on_devices(
           {x}, [](const std::vector<Tensor>& v) { return softmax(v[0]); }, tolerance(dtype));
-      expect_same_on_emulated(
+      expect_same_on_devices(
           {x}, [](const std::vector<Tensor>& v) { return log_softmax(v[0]); }, tolerance(dtype));
     }
   }
@@ -29,7 +29,7 @@ TEST(SoftmaxKernels, Forward) {
 TEST(SoftmaxKernels, RowsThatDoNotStartAligned) {
   const Tensor x = sample({5, 64}).slice(0, 1, 5), odd = sample({259}).slice(0, 3, 259).view({4, 64});
   for (const Tensor& v : {x, odd}) {
-    expect_same_on_emulated(
+    expect_same_on_devices(
         {v}, [](const std::vector<Tensor>& t) { return softmax(t[0]); }, 2e-6);
   }
 }
@@ -40,7 +40,7 @@ TEST(SoftmaxKernels, LargestElementAnywhere) {
     for (int64_t at : {int64_t{0}, n / 2, n - 1}) {
       std::vector<float> values(static_cast<size_t>(n), 1.0f);
       values[static_cast<size_t>(at)] = 90.0f;
-      expect_same_on_emulated(
+      expect_same_on_devices(
           {tensor(values, {1, n})}, [](const std::vector<Tensor>& v) { return log_softmax(v[0]); }, 2e-6);
     }
   }
@@ -53,11 +53,11 @@ TEST(SoftmaxKernels, InfinitiesAndNan) {
          std::vector<std::vector<float>>{{-inf}, {inf}, {nan}, {-inf, inf}, {inf, inf}, {-inf, -inf, nan}}) {
       std::vector<float> values(static_cast<size_t>(n), 0.5f);
       for (size_t i = 0; i < special.size(); ++i) values[i * 2] = special[i];
-      expect_same_on_emulated(
+      expect_same_on_devices(
           {tensor(values, {1, n})}, [](const std::vector<Tensor>& v) { return softmax(v[0]); }, 2e-6);
     }
     const Tensor nothing = full({2, n}, -inf);
-    expect_same_on_emulated({nothing}, [](const std::vector<Tensor>& v) { return softmax(v[0]); });
+    expect_same_on_devices({nothing}, [](const std::vector<Tensor>& v) { return softmax(v[0]); });
   }
 }
 
@@ -65,7 +65,7 @@ TEST(SoftmaxKernels, Backward) {
   for (DType dtype : {kF32, kF64, kBF16, kF16}) {
     for (const Shape& shape : kShapes) {
       const Tensor y = softmax(sample(shape, dtype)), g = sample(shape, dtype, -1, 1, 2);
-      expect_same_on_emulated(
+      expect_same_on_devices(
           {g, y, log_softmax(sample(shape, dtype))},
           [](const std::vector<Tensor>& v) {
             Tensor plain = empty_like(v[0]), log = empty_like(v[0]);
