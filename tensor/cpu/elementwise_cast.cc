@@ -2,6 +2,7 @@
 #include <type_traits>
 
 #include "tensor/cpu/elementwise_loops.h"
+#include "tensor/cpu/transposed_copy.h"
 #include "tensor/ops/elementwise_tables.h"
 
 namespace roux::cpu {
@@ -29,6 +30,7 @@ struct NonZero {
 
 void cast_cpu(const Tensor& x, Tensor& y) {
   if (x.dtype() == y.dtype()) {
+    if (copy_transposed(x, y)) return;
     dispatch_bits(size_of(x.dtype()),
                   [&](auto tag) { unary_loop<decltype(tag), decltype(tag)>(x, y, Identity{}); });
     return;
