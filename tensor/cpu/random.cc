@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "tensor/cpu/strided_loop.h"
+#include "tensor/cpu/elementwise_loops.h"
 #include "tensor/ops/random_tables.h"
 #include "tensor/philox.h"
 
@@ -19,71 +19,81 @@ struct Draw {
   PhiloxWords block(int64_t index) const { return philox(seed, offset, static_cast<uint64_t>(index)); }
 };
 
-// Calls make(words, values) for the blocks of n elements, in parallel, and store(element, value) with what it
-// makes. Whole blocks have loops of constant length.
-template <class Value, class Make, class Store>
-void for_each_block(const Draw& draw, int64_t n, const Make& make, const Store& store) {
-  parallel_for(0, (n + 3) / 4, kElementwiseGrain / 16, [&](int64_t begin, int64_t end) {
-    const int64_t whole = std::min(end, n / 4);
-    Value values[4];
-    for (int64_t b = begin; b < whole; ++b) {
-      make(draw.block(b), values);
-      for (int i = 0; i < 4; ++i) store(4 * b + i, values[i]);
-    }
-    if (end == whole) return;
-    make(draw.block(whole), values);
-    for (int64_t i = 4 * whole; i < n; ++i) store(i, values[i - 4 * whole]);
-  });
-}
-
-void uniform_cpu(const Tensor& state, int64_t increment, double low, double high, Tensor& y) {
-  const float from = static_cast<float>(low), width = static_cast<float>(high - low);
-  dispatch_floating(y.dtype(), [&](auto tag) {
-    using T = decltype(tag);
-    T* py = y.data<T>();
-    const auto make = [=](const PhiloxWords& words, float* values) {
-      for (int i = 0; i < 4; ++i) values[i] = vmath::fma(philox_uniform(words.word[i]), width, from);
-    };
-    for_each_block<float>(Draw(state, increment), y.numel(), make,
-                          [=](int64_t i, float value) { py[i] = static_cast<T>(value); });
-  });
-}
-
 // kLanes blocks side by side: the loops over lanes vectorise, and the quadrants of sine and cosine are then
 // selected without branches (a mispredicted branch costs more than the rest).
 constexpr int kLanes = 16;
-void normal_strip(const Draw& draw, int64_t first_block, float scale, float center, float* values) {
+constexpr int64_t kStrip = 4 * kLanes;  // elements
+
+// What a strip becomes. Each is called with the words of kLanes blocks, word i of block l in words[i][l], and
+// fills element 4 l + i of the strip.
+struct Uniform {
+  float low, width;
+  ROUX_ALWAYS_INLINE void operator()(const uint32_t (&words)[4][kLanes], float* values) const {
+    for (int l = 0; l < kLanes; ++l) {
+      for (int i = 0; i < 4; ++i) values[4 * l + i] = vmath::fma(philox_uniform(words[i][l]), width, low);
+    }
+  }
+};
+struct Normal {
+  float mean, std;
+  ROUX_ALWAYS_INLINE void operator()(const uint32_t (&words)[4][kLanes], float* values) const {
+    float z[4][kLanes];
+    for (int l = 0; l < kLanes; ++l) philox_normal(words[0][l], words[1][l], &z[0][l], &z[1][l]);
+    for (int l = 0; l < kLanes; ++l) philox_normal(words[2][l], words[3][l], &z[2][l], &z[3][l]);
+    for (int l = 0; l < kLanes; ++l) {
+      for (int i = 0; i < 4; ++i) values[4 * l + i] = vmath::fma(z[i][l], std, mean);
+    }
+  }
+};
+
+template <class Make>
+ROUX_ALWAYS_INLINE void make_strip(const Draw& draw, int64_t first_block, const Make& make, float* values) {
   uint32_t words[4][kLanes];
-  float z[4][kLanes];
   for (int l = 0; l < kLanes; ++l) {
     const PhiloxWords block = draw.block(first_block + l);
     for (int i = 0; i < 4; ++i) words[i][l] = block.word[i];
   }
-  for (int l = 0; l < kLanes; ++l) philox_normal(words[0][l], words[1][l], &z[0][l], &z[1][l]);
-  for (int l = 0; l < kLanes; ++l) philox_normal(words[2][l], words[3][l], &z[2][l], &z[3][l]);
-  for (int l = 0; l < kLanes; ++l) {
-    for (int i = 0; i < 4; ++i) values[4 * l + i] = vmath::fma(z[i][l], scale, center);
-  }
+  make(words, values);
+}
+template <class Make>
+void strip_avx2(const Draw& draw, int64_t first_block, const Make& make, float* values) {
+  make_strip(draw, first_block, make, values);
+}
+template <class Make>
+ROUX_TARGET_AVX512 void strip_avx512(const Draw& draw, int64_t first_block, const Make& make, float* values) {
+  make_strip(draw, first_block, make, values);
 }
 
-void normal_cpu(const Tensor& state, int64_t increment, double mean, double std, Tensor& y) {
-  const float center = static_cast<float>(mean), scale = static_cast<float>(std);
-  const Draw draw(state, increment);
-  constexpr int64_t kStrip = 4 * kLanes;  // elements
-  const int64_t n = y.numel();
+// Calls store(element, values, count) for the strips of n elements, in parallel.
+template <class Make, class Store>
+void for_each_strip(const Draw& draw, int64_t n, const Make& make, const Store& store) {
+  const auto strip = has_avx512() ? strip_avx512<Make> : strip_avx2<Make>;
+  parallel_for(0, (n + kStrip - 1) / kStrip, kElementwiseGrain / 8 / kStrip, [&](int64_t begin, int64_t end) {
+    float values[kStrip];
+    for (int64_t s = begin; s < end; ++s) {
+      strip(draw, s * kLanes, make, values);
+      store(s * kStrip, values, std::min(kStrip, n - s * kStrip));
+    }
+  });
+}
+
+template <class Make>
+void fill_strips(const Tensor& state, int64_t increment, const Make& make, Tensor& y) {
   dispatch_floating(y.dtype(), [&](auto tag) {
     using T = decltype(tag);
     T* py = y.data<T>();
-    parallel_for(0, (n + kStrip - 1) / kStrip, kElementwiseGrain / 8 / kStrip,
-                 [&](int64_t begin, int64_t end) {
-                   float values[kStrip];
-                   for (int64_t strip = begin; strip < end; ++strip) {
-                     normal_strip(draw, strip * kLanes, scale, center, values);
-                     const int64_t at = strip * kStrip, count = std::min(kStrip, n - at);
+    for_each_strip(Draw(state, increment), y.numel(), make,
+                   [=](int64_t at, const float* values, int64_t count) {
                      for (int64_t i = 0; i < count; ++i) py[at + i] = static_cast<T>(values[i]);
-                   }
-                 });
+                   });
   });
+}
+
+void uniform_cpu(const Tensor& state, int64_t increment, double low, double high, Tensor& y) {
+  fill_strips(state, increment, Uniform{static_cast<float>(low), static_cast<float>(high - low)}, y);
+}
+void normal_cpu(const Tensor& state, int64_t increment, double mean, double std, Tensor& y) {
+  fill_strips(state, increment, Normal{static_cast<float>(mean), static_cast<float>(std)}, y);
 }
 
 // The first index at which the running sum of e^(logit - max) exceeds u times the total (f64).
@@ -133,13 +143,13 @@ void dropout_cpu(const Tensor& x, const Tensor& state, int64_t increment, double
     const C scale = static_cast<C>(1 / (1 - p));
     const T* px = x.data<const T>();
     T* py = y.data<T>();
-    const auto make = [=](const PhiloxWords& words, bool* kept) {
-      for (int i = 0; i < 4; ++i) kept[i] = philox_uniform(words.word[i]) >= threshold;
-    };
-    for_each_block<bool>(Draw(state, increment), y.numel(), make, [=](int64_t i, bool kept) {
-      const C value = static_cast<C>(px[i]) * scale;
-      py[i] = static_cast<T>(kept ? value : C(0));
-    });
+    for_each_strip(Draw(state, increment), y.numel(), Uniform{0, 1},
+                   [=](int64_t at, const float* uniform, int64_t count) {
+                     for (int64_t i = 0; i < count; ++i) {
+                       const C value = static_cast<C>(px[at + i]) * scale;
+                       py[at + i] = static_cast<T>(uniform[i] >= threshold ? value : C(0));
+                     }
+                   });
   });
 }
 
