@@ -13,6 +13,8 @@ class CheckTest : public ::testing::Test {
   void TestBody() override {
     const auto skip = suite_->skips_.find(check_->name);
     if (skip != suite_->skips_.end()) GTEST_SKIP() << skip->second;
+    if (check_->name == std::string("cuda") && device_count(DeviceType::kCuda) == 0)
+      GTEST_SKIP() << "no GPU here";
     const std::string failure = check_->run(*suite_);
     EXPECT_EQ(failure, "") << suite_->op << ": " << check_->what;
     EXPECT_EQ(take_guard_failure(), "") << suite_->op;
