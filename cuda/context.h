@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 
 #include <string>
+#include <vector>
 
 namespace roux::cuda {
 
@@ -24,6 +25,10 @@ const std::string& last_kernel();
 
 // Throws what kernels noted in their fault slots (cuda/fault.h). Waits for the stream.
 void throw_faults();
+// Slots that are opened between the two calls belong to the captured graph until release_faults().
+void begin_fault_capture();
+std::vector<int> end_fault_capture();
+void release_faults(const std::vector<int>& captured);
 
 }  // namespace roux::cuda
 

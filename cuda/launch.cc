@@ -1,16 +1,13 @@
-// launch(), streams, names and fault slots on the CUDA device.
+// launch(), streams and names on the CUDA device.
 #include <cxxabi.h>
 #include <nvtx3/nvToolsExt.h>
 
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cuda/context.h"
-#include "cuda/fault.h"
 #include "cuda/kernel.h"
 #include "tensor/error.h"
 
@@ -29,19 +26,6 @@ bool synchronous() {
     return text != nullptr && std::string(text) != "0";
   }();
   return on;
-}
-
-struct PendingFault {
-  unsigned long long* first;  // NOLINT: CUDA's type of atomics
-  FaultMessage message;
-};
-struct Faults {
-  std::mutex mutex;
-  std::vector<PendingFault> pending;
-};
-Faults& faults() {
-  static auto* faults = new Faults;
-  return *faults;
 }
 
 }  // namespace
@@ -124,36 +108,5 @@ void launch_kernel(const void* kernel, const LaunchConfig& config, void** argume
 }
 
 }  // namespace internal
-
-FaultSlot open_fault_slot() {
-  void* slot = nullptr;
-  ROUX_CUDA(cudaMallocAsync(&slot, sizeof(*FaultSlot::first), current_stream()));
-  ROUX_CUDA(cudaMemsetAsync(slot, 0xff, sizeof(*FaultSlot::first), current_stream()));
-  return {static_cast<unsigned long long*>(slot)};  // NOLINT
-}
-
-void close_fault_slot(FaultSlot slot, FaultMessage message) {
-  std::lock_guard<std::mutex> lock(faults().mutex);
-  faults().pending.push_back({slot.first, std::move(message)});
-}
-
-void throw_faults() {
-  std::vector<PendingFault> pending;
-  {
-    std::lock_guard<std::mutex> lock(faults().mutex);
-    pending.swap(faults().pending);
-  }
-  std::string text;
-  for (const PendingFault& fault : pending) {
-    unsigned long long first = 0;  // NOLINT
-    ROUX_CUDA(cudaMemcpyAsync(&first, fault.first, sizeof(first), cudaMemcpyDeviceToHost, current_stream()));
-    ROUX_CUDA(cudaStreamSynchronize(current_stream()));
-    ROUX_CUDA(cudaFreeAsync(fault.first, current_stream()));
-    if (first != ~0ull && text.empty()) {
-      text = fault.message(static_cast<int64_t>(first >> 32), static_cast<int32_t>(first));
-    }
-  }
-  ROUX_CHECK(text.empty()) << text;
-}
 
 }  // namespace roux::cuda

@@ -154,8 +154,8 @@ class Cache {
 
 class CudaGraph final : public CapturedGraph {
  public:
-  CudaGraph(cudaGraph_t graph, Cache* cache, std::unique_ptr<Cache::Blocks> blocks)
-      : cache_(cache), blocks_(std::move(blocks)) {
+  CudaGraph(cudaGraph_t graph, Cache* cache, std::unique_ptr<Cache::Blocks> blocks, std::vector<int> faults)
+      : cache_(cache), blocks_(std::move(blocks)), faults_(std::move(faults)) {
     const cudaError_t status = cudaGraphInstantiate(&executable_, graph, 0);
     cudaGraphDestroy(graph);
     ROUX_CUDA(status);
@@ -163,6 +163,7 @@ class CudaGraph final : public CapturedGraph {
   ~CudaGraph() override {
     cudaGraphExecDestroy(executable_);
     cache_->end_graph(blocks_.get());
+    release_faults(faults_);
   }
   void replay() override { ROUX_CUDA(cudaGraphLaunch(executable_, current_stream())); }
 
@@ -170,6 +171,7 @@ class CudaGraph final : public CapturedGraph {
   cudaGraphExec_t executable_ = nullptr;
   Cache* cache_;
   std::unique_ptr<Cache::Blocks> blocks_;
+  std::vector<int> faults_;
 };
 
 class CudaRuntime final : public DeviceRuntime {
@@ -223,6 +225,7 @@ class CudaRuntime final : public DeviceRuntime {
   void begin_capture(int index) override {
     use_device(index);
     cache(index).begin_capture();
+    begin_fault_capture();
     ROUX_CUDA(cudaStreamBeginCapture(current_stream(), cudaStreamCaptureModeThreadLocal));
   }
   std::unique_ptr<CapturedGraph> end_capture(int index) override {
@@ -231,8 +234,9 @@ class CudaRuntime final : public DeviceRuntime {
     cudaGraph_t graph = nullptr;
     const cudaError_t status = cudaStreamEndCapture(current_stream(), &graph);
     cache(index).end_capture(blocks.get());
+    std::vector<int> faults = end_fault_capture();
     ROUX_CUDA(status);
-    return std::make_unique<CudaGraph>(graph, &cache(index), std::move(blocks));
+    return std::make_unique<CudaGraph>(graph, &cache(index), std::move(blocks), std::move(faults));
   }
 
  private:

@@ -14,6 +14,7 @@
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/index.h"
 #include "tensor/ops/reduce.h"
 
 namespace roux {
@@ -123,6 +124,33 @@ TEST_P(RuntimeTest, AReplayedCaptureReadsItsInputsAnew) {
     graph->replay();
     EXPECT_EQ(y.to_vector<float>(), std::vector<float>(3, value * value + 1));
     EXPECT_EQ(other.to_vector<float>(), std::vector<float>(3, 99)) << "a replay wrote into another tensor";
+  }
+}
+
+// Each replay may find a bad index, and a good one after it finds none.
+TEST_P(RuntimeTest, AReplayReportsBadIndices) {
+  const Device device = GetParam();
+  NoGradGuard no_grad;
+  const Tensor weight = ones({3, 2}, kF32, device);
+  const Tensor ids = tensor(std::vector<int64_t>{0, 1}, {2}, device);
+  { const Tensor warm = embedding(weight, ids); }
+  runtime().begin_capture(0);
+  const Tensor y = embedding(weight, ids);
+  const std::unique_ptr<CapturedGraph> graph = runtime().end_capture(0);
+  if (graph == nullptr) GTEST_SKIP() << "nothing is captured here";
+  for (int64_t id : {9, 2, 7, 1}) {
+    const std::vector<int64_t> fresh = {0, id};
+    runtime().copy_from_host(ids.data<int64_t>(), fresh.data(), 16, 0);
+    graph->replay();
+    std::string error;
+    try {
+      synchronize(device);
+    } catch (const Error& e) {
+      error = e.what();
+    }
+    EXPECT_EQ(error.empty(), id < 3) << error;
+    if (id < 3) continue;
+    EXPECT_NE(error.find("[1] is " + std::to_string(id)), std::string::npos) << error;
   }
 }
 
