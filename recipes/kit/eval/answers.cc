@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cmath>
 #include <map>
+#include <vector>
 
 #include "recipes/kit/text/unicode.h"
 #include "recipes/kit/text/utf8.h"
@@ -57,6 +57,7 @@ std::string normalize_answer(std::string_view text) {
 }
 
 double exact_match(std::string_view answer, absl::Span<const std::string> gold) {
+  ROUX_CHECK(!gold.empty()) << "exact_match: there is no gold answer";
   const std::string normal = normalize_answer(answer);
   return std::any_of(gold.begin(), gold.end(),
                      [&](const std::string& g) { return normalize_answer(g) == normal; })
@@ -65,6 +66,7 @@ double exact_match(std::string_view answer, absl::Span<const std::string> gold) 
 }
 
 double answer_f1(std::string_view answer, absl::Span<const std::string> gold) {
+  ROUX_CHECK(!gold.empty()) << "answer_f1: there is no gold answer";
   const std::string normal = normalize_answer(answer);
   const std::vector<std::string_view> words = split_words(normal);
   double best = 0;
@@ -87,31 +89,6 @@ double answer_f1(std::string_view answer, absl::Span<const std::string> gold) {
     }
   }
   return best;
-}
-
-double pass_at_k(int64_t n, int64_t c, int64_t k) {
-  ROUX_CHECK(0 <= c && c <= n && 1 <= k && k <= n)
-      << "pass_at_k: n=" << n << ", c=" << c << ", k=" << k << "; needs 0 <= c <= n and 1 <= k <= n";
-  if (n - c < k) return 1;
-  double miss = 1;
-  for (int64_t i = n - c + 1; i <= n; ++i) miss *= 1 - static_cast<double>(k) / static_cast<double>(i);
-  return 1 - miss;
-}
-
-double perplexity(double negative_log_likelihood, int64_t tokens) {
-  ROUX_CHECK(tokens > 0) << "perplexity: there are " << tokens << " tokens";
-  return std::exp(negative_log_likelihood / static_cast<double>(tokens));
-}
-
-double bits_per_byte(double negative_log_likelihood, int64_t bytes) {
-  ROUX_CHECK(bytes > 0) << "bits_per_byte: there are " << bytes << " bytes";
-  return negative_log_likelihood / (std::log(2.0) * static_cast<double>(bytes));
-}
-
-double information_parity(double english_nll, double other_nll) {
-  ROUX_CHECK(other_nll > 0) << "information_parity: the other text's negative log likelihood is "
-                            << other_nll;
-  return english_nll / other_nll;
 }
 
 }  // namespace roux::kit

@@ -1,30 +1,29 @@
-// Edit distances between token lists and what is built on them: word and character error rate, common
-// subsequences. All functions are pure.
+// Edit distances between sequences of symbols. All functions are pure. Texts and tokens become symbols
+// through symbols.h:
+//   edit_distance(char_symbols("kitten"), char_symbols("sitting"))   // 3
 #ifndef ROUX_RECIPES_KIT_EVAL_EDIT_DISTANCE_H_
 #define ROUX_RECIPES_KIT_EVAL_EDIT_DISTANCE_H_
 
 #include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "absl/types/span.h"
+#include "recipes/kit/eval/symbols.h"
 
 namespace roux::kit {
 
-// Fewest insertions, deletions and substitutions that turn a into b [Levenshtein 1966]. O(|a| |b|) time,
-// O(|b|) memory.
-int64_t edit_distance(absl::Span<const std::string> a, absl::Span<const std::string> b);
-// The same over characters.
-int64_t char_edit_distance(std::string_view a, std::string_view b);
+// Fewest insertions, deletions and substitutions that turn a into b [Levenshtein 1966]. Bit-parallel [Myers
+// 1999, Hyyro 2003]: |a| |b| / 64 steps.
+int64_t edit_distance(absl::Span<const int32_t> a, absl::Span<const int32_t> b);
 
-int64_t longest_common_subsequence(absl::Span<const std::string> a, absl::Span<const std::string> b);
+// The same where swapping two neighbours is one edit too, and others may come between [Damerau 1964, Lowrance
+// & Wagner 1975]: "ca" to "abc" is 2. Keeps the triangle inequality. |a| |b| steps and memory.
+int64_t damerau_distance(absl::Span<const int32_t> a, absl::Span<const int32_t> b);
 
-// Edits over all texts divided by the length of all references, in words (split at white space) or
-// characters, as the package jiwer. May exceed 1. Lists of different length, and references without a word,
-// are misuse (Error).
-double word_error_rate(absl::Span<const std::string> references, absl::Span<const std::string> hypotheses);
-double char_error_rate(absl::Span<const std::string> references, absl::Span<const std::string> hypotheses);
+// The same where nothing is edited twice (optimal string alignment): "ca" to "abc" is 3. |a| |b| steps.
+int64_t alignment_distance(absl::Span<const int32_t> a, absl::Span<const int32_t> b);
+
+// Length of the longest common subsequence. Bit-parallel [Hyyro 2004]: |a| |b| / 64 steps.
+int64_t longest_common_subsequence(absl::Span<const int32_t> a, absl::Span<const int32_t> b);
 
 }  // namespace roux::kit
 

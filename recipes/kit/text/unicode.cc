@@ -95,6 +95,7 @@ std::string normalize(std::string_view text, UnicodeForm form) {
 bool is_white_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
 bool is_letter(char32_t c) { return in_categories(c, U_GC_L_MASK); }
 bool is_number(char32_t c) { return in_categories(c, U_GC_N_MASK); }
+bool is_symbol(char32_t c) { return in_categories(c, U_GC_S_MASK); }
 bool is_punctuation(char32_t c) { return in_categories(c, U_GC_P_MASK); }
 bool is_mark(char32_t c) { return in_categories(c, U_GC_M_MASK); }
 bool is_nonspacing_mark(char32_t c) { return in_categories(c, U_GC_MN_MASK); }

@@ -26,6 +26,7 @@ bool is_white_space(char32_t c);        // property White_Space
 bool is_letter(char32_t c);             // L
 bool is_number(char32_t c);             // N
 bool is_punctuation(char32_t c);        // P
+bool is_symbol(char32_t c);             // S
 bool is_mark(char32_t c);               // M
 bool is_nonspacing_mark(char32_t c);    // Mn
 bool is_control_or_format(char32_t c);  // Cc, Cf, Co
