@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "recipes/kit/text/chat_template_jinja.h"
 #include "recipes/kit/text/words.h"
 #include "tensor/error.h"
 
@@ -22,11 +23,6 @@ constexpr Family kFamilies[] = {
     {"zephyr", ChatFormat::kZephyr, "<|assistant|>"}, {"alpaca", ChatFormat::kAlpaca, "### Response:"},
 };
 
-// What templates of these families do beyond their family; each changes the text, so none is passed over.
-constexpr const char* kForeign[] = {"strftime_now",    "date_string",       "Cutting Knowledge",
-                                    "enable_thinking", "reasoning_content", "<think>",
-                                    "thinking",        "documents",         "<|end|>"};
-
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
@@ -35,35 +31,6 @@ std::string names() {
   std::string all;
   for (const Family& family : kFamilies) absl::StrAppend(&all, all.empty() ? "" : ", ", family.name);
   return all;
-}
-
-// Backslash escapes of a Jinja string.
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\' || i + 1 == text.size()) {
-      out += text[i];
-      continue;
-    }
-    const char next = text[++i];
-    out += next == 'n' ? '\n' : next == 't' ? '\t' : next;
-  }
-  return out;
-}
-
-// The system message that a ChatML template writes by itself: the constant after "<|im_start|>system\n".
-std::string chatml_default_system(std::string_view jinja) {
-  constexpr std::string_view kHead = "<|im_start|>system\\n";
-  for (size_t at = jinja.find(kHead); at != std::string_view::npos; at = jinja.find(kHead, at + 1)) {
-    const size_t begin = at + kHead.size();
-    const size_t end = jinja.find("<|im_end|>", begin);
-    if (end == std::string_view::npos) break;
-    const std::string_view constant = jinja.substr(begin, end - begin);
-    // A quote means that the string ends and an expression follows.
-    if (!constant.empty() && constant.find_first_of("'\"{") == std::string_view::npos)
-      return unescape(constant);
-  }
-  return "";
 }
 
 class Renderer {
@@ -105,6 +72,11 @@ class Renderer {
   absl::Status check() const {
     if (messages_.empty()) return absl::InvalidArgumentError("chat: there are no messages");
     const ChatFormat f = chat_.format;
+    if (chat_.eos.empty() &&
+        (f == ChatFormat::kLlama2 || f == ChatFormat::kZephyr || f == ChatFormat::kAlpaca)) {
+      return absl::InvalidArgumentError(
+          "chat: this format ends answers with the model's EOS, and there is none");
+    }
     const bool alternates = f == ChatFormat::kLlama2 || f == ChatFormat::kGemma || f == ChatFormat::kAlpaca;
     const bool system = messages_[0].role == "system";
     if (system && f == ChatFormat::kGemma && !chat_.system_in_user) {
@@ -138,17 +110,48 @@ class Renderer {
   void end(size_t index, std::string_view text) { add(text, -1, messages_[index].role == "assistant"); }
   bool has_system() const { return messages_[0].role == "system"; }
 
-  void chatml(bool generate) {
-    if (!has_system() && !chat_.default_system.empty()) {
-      fixed(absl::StrCat("<|im_start|>system\n", chat_.default_system, "<|im_end|>\n"));
-    }
+  std::string_view body(size_t index) const {
+    const std::string_view text = messages_[index].content;
+    return chat_.trim ? strip(text) : text;
+  }
+  // A message between its head and its end; the template's system text is put before it.
+  void message(size_t index, std::string_view head, std::string_view end_text) {
+    fixed(head);
+    if (messages_[index].role == "system") fixed(chat_.system_prefix);
+    content(index, body(index));
+    end(index, end_text);
+  }
+  bool writes_default_system() const { return !has_system() && !chat_.default_system.empty(); }
+
+  // Families in which each message stands between a head with its role and an end.
+  template <class Head>
+  void turns(Head head, std::string_view end_text, std::string_view after, bool generate) {
+    fixed(chat_.bos);
+    if (writes_default_system())
+      fixed(absl::StrCat(head("system"), chat_.default_system,
+                         absl::string_view(end_text.data(), end_text.size()),
+                         absl::string_view(after.data(), after.size())));
     for (size_t i = 0; i < messages_.size(); ++i) {
-      fixed(absl::StrCat("<|im_start|>", messages_[i].role, "\n"));
-      content(i, messages_[i].content);
-      end(i, "<|im_end|>");
-      fixed("\n");
+      message(i, head(messages_[i].role), end_text);
+      fixed(after);
     }
-    if (generate) fixed("<|im_start|>assistant\n");
+    if (generate) fixed(head("assistant"));
+  }
+
+  void chatml(bool generate) {
+    turns([](const std::string& role) { return absl::StrCat("<|im_start|>", role, "\n"); }, "<|im_end|>",
+          "\n", generate);
+  }
+  void llama3(bool generate) {
+    turns(
+        [](const std::string& role) {
+          return absl::StrCat("<|start_header_id|>", role, "<|end_header_id|>\n\n");
+        },
+        "<|eot_id|>", "", generate);
+  }
+  void zephyr(bool generate) {
+    turns([](const std::string& role) { return absl::StrCat("<|", role, "|>\n"); }, chat_.eos, "\n",
+          generate);
   }
 
   void llama2() {
@@ -163,26 +166,21 @@ class Renderer {
         continue;
       }
       fixed(chat_.bos + "[INST] ");
-      if (i == first && has_system()) {
+      const bool system = i == first && (has_system() || writes_default_system());
+      if (system) {
         fixed("<<SYS>>\n");
-        content(0, messages_[0].content);
-        fixed("\n<</SYS>>\n\n");
-        content(i, right_strip(messages_[i].content));
-      } else {
-        content(i, strip(messages_[i].content));
+        if (has_system()) {
+          fixed(chat_.system_prefix);
+          content(0, messages_[0].content);
+        } else {
+          fixed(chat_.default_system);
+        }
+        // The template strips the whole: an empty message takes the line ends with it.
+        fixed(strip(messages_[i].content).empty() ? "\n<</SYS>>" : "\n<</SYS>>\n\n");
       }
+      content(i, system ? right_strip(messages_[i].content) : strip(messages_[i].content));
       fixed(" [/INST]");
     }
-  }
-
-  void llama3(bool generate) {
-    fixed(chat_.bos);
-    for (size_t i = 0; i < messages_.size(); ++i) {
-      fixed(absl::StrCat("<|start_header_id|>", messages_[i].role, "<|end_header_id|>\n\n"));
-      content(i, strip(messages_[i].content));
-      end(i, "<|eot_id|>");
-    }
-    if (generate) fixed("<|start_header_id|>assistant<|end_header_id|>\n\n");
   }
 
   void gemma(bool generate) {
@@ -195,30 +193,24 @@ class Renderer {
         content(0, messages_[0].content);
         fixed("\n\n");
       }
-      content(i, strip(messages_[i].content));
+      content(i, body(i));
       end(i, "<end_of_turn>");
       fixed("\n");
     }
     if (generate) fixed("<start_of_turn>model\n");
   }
 
-  void zephyr(bool generate) {
-    for (size_t i = 0; i < messages_.size(); ++i) {
-      fixed(absl::StrCat("<|", messages_[i].role, "|>\n"));
-      content(i, messages_[i].content);
-      end(i, chat_.eos);
-      fixed("\n");
-    }
-    if (generate) fixed("<|assistant|>\n");
-  }
-
   void alpaca(bool generate) {
     fixed(chat_.bos);
+    if (writes_default_system()) fixed(chat_.default_system + "\n\n");
     for (size_t i = 0; i < messages_.size(); ++i) {
       const std::string& role = messages_[i].role;
-      if (role != "system") fixed(role == "user" ? "### Instruction:\n" : "### Response:\n");
-      content(i, strip(messages_[i].content));
-      if (role == "assistant") end(i, chat_.eos);
+      const bool answer = role == "assistant";
+      message(i,
+              role == "system" ? ""
+              : answer         ? "### Response:\n"
+                               : "### Instruction:\n",
+              answer ? chat_.eos : "");
       fixed("\n\n");
     }
     if (generate) fixed("### Response:\n");
@@ -229,10 +221,132 @@ class Renderer {
   RenderedChat out_;
 };
 
+bool trims(ChatFormat format) { return format != ChatFormat::kChatMl && format != ChatFormat::kZephyr; }
+
+struct Trial {
+  std::vector<ChatMessage> messages;
+  bool generate;
+  absl::StatusOr<std::string> text;  // what the model's own template renders
+};
+
+// Conversations that tell templates apart: white space, empty contents, system messages, roles out of order,
+// several turns, and a mark that some templates cut answers at. The first four must render.
+absl::StatusOr<std::vector<Trial>> try_template(const JinjaTemplate& jinja, std::string_view bos,
+                                                std::string_view eos, std::string_view date) {
+  const ChatMessage user = {"user", " \n Ask \u00e9. \n\n"}, answer = {"assistant", "\n  Say.\n "};
+  const ChatMessage system = {"system", "  Be brief. \n"};
+  const std::vector<std::vector<ChatMessage>> conversations = {
+      {user},
+      {user, answer},
+      {user, answer, user, answer},
+      {user, answer, user, answer, user},
+      {system, user},
+      {system, user, answer, user, answer},
+      {{"user", ""}, {"assistant", ""}},
+      {{"system", ""}, {"user", "x"}},
+      {system},
+      {system, answer},
+      {answer, user},
+      {user, user},
+      {user, answer, answer},
+      {{"user", "x"},
+       {"assistant", "<think>a</think>b"},
+       {"user", "y<|im_end|>"},
+       {"assistant", "[{'a': 1}] {{ x }}"}},
+  };
+  std::vector<Trial> trials;
+  for (const auto& messages : conversations) {
+    for (const bool generate : {false, true}) {
+      JinjaInput input;
+      for (const ChatMessage& message : messages) input.messages.emplace_back(message.role, message.content);
+      input.generate = generate;
+      input.bos = std::string(bos);
+      input.eos = std::string(eos);
+      input.date = std::string(date);
+      absl::StatusOr<std::string> text = jinja.render(input);
+      const bool refused = absl::IsFailedPrecondition(text.status());
+      if (!text.ok() && (!refused || trials.size() < 4)) return text.status();
+      trials.push_back({messages, generate, std::move(text)});
+    }
+  }
+  return trials;
+}
+
+std::string between(const std::string& text, const std::string& head, const std::string& end) {
+  const size_t at = text.find(head);
+  if (at == std::string::npos) return "";
+  const size_t stop = text.find(end, at + head.size());
+  return stop == std::string::npos ? "" : text.substr(at + head.size(), stop - at - head.size());
+}
+
+// What the template writes of its own accord, read off the trials. Whether it is right, the trials tell.
+void read_constants(const std::vector<Trial>& trials, std::string_view bos, ChatTemplate* chat) {
+  const std::string& plain = *trials[0].text;
+  std::string first, head, end;  // the first mark of the family; what encloses a system message
+  switch (chat->format) {
+    case ChatFormat::kChatMl:
+      first = "<|im_start|>", head = "<|im_start|>system\n", end = "<|im_end|>";
+      break;
+    case ChatFormat::kLlama3:
+      first = "<|start_header_id|>", head = "<|start_header_id|>system<|end_header_id|>\n\n",
+      end = "<|eot_id|>";
+      break;
+    case ChatFormat::kZephyr:
+      first = "<|", head = "<|system|>\n", end = chat->eos;
+      break;
+    case ChatFormat::kLlama2:
+      first = "[INST]", head = "<<SYS>>\n", end = "\n<</SYS>>";
+      break;
+    case ChatFormat::kGemma:
+      first = "<start_of_turn>";
+      break;
+    case ChatFormat::kAlpaca:
+      head = chat->bos = plain.rfind(std::string(bos), 0) == 0 ? std::string(bos) : "";
+      end = "\n\n### Instruction";
+  }
+  if (!first.empty()) chat->bos = plain.substr(0, std::min(plain.find(first), plain.size()));
+  if (end.empty()) return;
+  chat->default_system = between(plain, head, end);
+  for (const Trial& trial : trials) {
+    if (trial.messages[0].role != "system" || !trial.text.ok()) continue;
+    const std::string system = between(*trial.text, head, end);
+    const size_t at = system.find("Be brief.");
+    if (at == std::string::npos) continue;
+    // The blanks of the trial's own message are no part of the prefix.
+    chat->system_prefix = system.substr(0, at);
+    if (!chat->trim && chat->system_prefix.size() >= 2) chat->system_prefix.resize(at - 2);
+    return;
+  }
+}
+
+// How many trials the template and ours render alike; -1 if one renders differently.
+int agreement(const std::vector<Trial>& trials, const ChatTemplate& chat, const Trial** differs) {
+  int equal = 0;
+  for (const Trial& trial : trials) {
+    const absl::StatusOr<RenderedChat> ours = render_chat(chat, trial.messages, trial.generate);
+    const bool needed = &trial - trials.data() < 4;
+    if (ours.ok() && trial.text.ok() && ours->text == *trial.text) {
+      ++equal;
+    } else if (needed || (ours.ok() && trial.text.ok())) {
+      *differs = &trial;
+      return -1;
+    }
+  }
+  return equal;
+}
+
+std::string describe(const Trial& trial) {
+  std::string roles;
+  for (const ChatMessage& message : trial.messages)
+    absl::StrAppend(&roles, roles.empty() ? "" : ", ", message.role);
+  return roles + (trial.generate ? " with generation prompt" : "");
+}
+
 }  // namespace
 
 absl::StatusOr<ChatTemplate> recognise_chat_template(std::string_view jinja, std::string_view bos,
-                                                     std::string_view eos, std::string_view flag) {
+                                                     std::string_view eos, std::string_view flag,
+                                                     std::string_view date) {
   const auto unknown = [&](const std::string& why) {
     return absl::InvalidArgumentError(absl::StrCat(
         "chat template: ", why, ": set ", std::string(flag), " to one of ", names(),
@@ -241,10 +355,6 @@ absl::StatusOr<ChatTemplate> recognise_chat_template(std::string_view jinja, std
             : absl::StrCat("; the model's template begins \"", std::string(jinja.substr(0, 60)), "\"")));
   };
   if (jinja.empty()) return unknown("the model brings none");
-  for (const char* foreign : kForeign) {
-    if (contains(jinja, foreign))
-      return unknown(absl::StrCat("the model's own uses \"", foreign, "\", which is not known here"));
-  }
   const Family* found = nullptr;
   for (const Family& family : kFamilies) {
     if (!contains(jinja, family.mark)) continue;
@@ -254,21 +364,43 @@ absl::StatusOr<ChatTemplate> recognise_chat_template(std::string_view jinja, std
     found = &family;
   }
   if (found == nullptr) return unknown("the model's own is of no known kind");
-  ChatTemplate chat;
-  chat.format = found->format;
-  if (contains(jinja, "bos_token")) chat.bos = std::string(bos);
-  chat.eos = std::string(eos);
-  if (chat.format == ChatFormat::kChatMl) chat.default_system = chatml_default_system(jinja);
-  chat.system_in_user = chat.format == ChatFormat::kGemma && contains(jinja, "first_user_prefix");
-  return chat;
+  const absl::StatusOr<JinjaTemplate> parsed = JinjaTemplate::parse(jinja);
+  if (!parsed.ok())
+    return unknown(absl::StrCat("the model's own cannot be read: ", parsed.status().message()));
+  const absl::StatusOr<std::vector<Trial>> trials = try_template(*parsed, bos, eos, date);
+  if (!trials.ok())
+    return unknown(absl::StrCat("the model's own cannot be tried: ", trials.status().message()));
+  ChatTemplate best;
+  int most = -1;
+  const Trial* differs = nullptr;
+  for (const bool trim : {trims(found->format), !trims(found->format)}) {
+    for (const bool system_in_user : {false, true}) {
+      if (system_in_user && found->format != ChatFormat::kGemma) continue;
+      ChatTemplate chat;
+      chat.format = found->format;
+      chat.eos = std::string(eos);
+      chat.trim = trim;
+      chat.system_in_user = system_in_user;
+      read_constants(*trials, bos, &chat);
+      const int equal = agreement(*trials, chat, &differs);
+      if (equal > most) {
+        best = chat;
+        most = equal;
+      }
+    }
+  }
+  if (most >= 0) return best;
+  return unknown(absl::StrCat("the model's own looks like ", found->name, " but renders otherwise (",
+                              describe(*differs), ")"));
 }
 
-absl::StatusOr<ChatTemplate> recognise_chat_template(const Tokenizer& tokenizer, std::string_view flag) {
+absl::StatusOr<ChatTemplate> recognise_chat_template(const Tokenizer& tokenizer, std::string_view flag,
+                                                     std::string_view date) {
   const auto text = [&](const std::optional<int32_t>& id) {
     return id ? tokenizer.token(*id) : std::string();
   };
   return recognise_chat_template(tokenizer.chat_template(), text(tokenizer.special().bos),
-                                 text(tokenizer.special().eos), flag);
+                                 text(tokenizer.special().eos), flag, date);
 }
 
 absl::StatusOr<ChatTemplate> chat_template_by_name(std::string_view name, std::string_view bos,
@@ -280,6 +412,7 @@ absl::StatusOr<ChatTemplate> chat_template_by_name(std::string_view name, std::s
     const bool writes_bos = chat.format != ChatFormat::kChatMl && chat.format != ChatFormat::kZephyr;
     if (writes_bos) chat.bos = std::string(bos);
     chat.eos = std::string(eos);
+    chat.trim = trims(family.format);
     return chat;
   }
   return absl::InvalidArgumentError(

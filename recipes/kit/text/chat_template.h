@@ -1,8 +1,8 @@
 // Chat templates: a conversation as the text that a model was trained on, and which tokens the loss counts.
 //
-// The model's own template is Jinja text. It is recognised, not executed: ChatML, Llama 2, Llama 3, Gemma,
-// Zephyr and Alpaca style. A template that does more than these families do (tools aside) is an error that
-// names the flag.
+// The model's own template is Jinja text. It is taken when it belongs to one of six families (ChatML, Llama
+// 2, Llama 3, Gemma, Zephyr, Alpaca style) and renders a set of trial conversations byte for byte as the
+// renderer below does (tools aside); any other is an error that names the flag.
 //
 //   ROUX_ASSIGN_OR_RETURN(ChatTemplate chat, recognise_chat_template(*tokenizer));
 //   ROUX_ASSIGN_OR_RETURN(EncodedChat e, encode_chat(*tokenizer, chat, {{"user", "Hi"}, {"assistant",
@@ -31,8 +31,10 @@ enum class ChatFormat { kChatMl, kLlama2, kLlama3, kGemma, kZephyr, kAlpaca };
 struct ChatTemplate {
   ChatFormat format = ChatFormat::kChatMl;
   std::string bos, eos;         // texts of the model's tokens where the template writes them
-  std::string default_system;   // ChatML: system message of conversations without one; empty = none
+  std::string default_system;   // system message of conversations without one; empty = none
+  std::string system_prefix;    // stands before every given system message: Llama 3.1's dates
   bool system_in_user = false;  // Gemma 3: the system message opens the first user message
+  bool trim = false;            // contents lose the white space at their ends
 };
 
 // A part of the rendered text.
@@ -47,13 +49,16 @@ struct RenderedChat {
   std::vector<ChatSpan> spans;  // in order, without gaps
 };
 
-// The template text of a model. `flag` is what the error tells the user to set.
+// The template text of a model. `flag` is what the error tells the user to set. `date`, as "26 Jul 2024", is
+// what templates write that put a date into the system message (Llama 3.1 and later).
 absl::StatusOr<ChatTemplate> recognise_chat_template(std::string_view jinja, std::string_view bos,
                                                      std::string_view eos,
-                                                     std::string_view flag = "--chat_template");
+                                                     std::string_view flag = "--chat_template",
+                                                     std::string_view date = "");
 // The tokenizer's own, with its BOS and EOS.
 absl::StatusOr<ChatTemplate> recognise_chat_template(const Tokenizer& tokenizer,
-                                                     std::string_view flag = "--chat_template");
+                                                     std::string_view flag = "--chat_template",
+                                                     std::string_view date = "");
 // By name: chatml, llama2, llama3, gemma, zephyr, alpaca.
 absl::StatusOr<ChatTemplate> chat_template_by_name(std::string_view name, std::string_view bos,
                                                    std::string_view eos);

@@ -7,6 +7,7 @@
 #include "recipes/kit/data/runfiles.h"
 #include "recipes/kit/data/text_file.h"
 #include "recipes/kit/text/bpe.h"
+#include "recipes/kit/text/chat_template_jinja.h"
 
 namespace roux::kit {
 namespace {
@@ -41,10 +42,11 @@ std::shared_ptr<const Tokenizer> byte_tokenizer() {
 
 TEST(ChatTemplate, EqualsJinja) {
   int rendered = 0;
-  for (const auto& model : golden()) {
+  const nlohmann::json all = golden();
+  for (const auto& model : all["models"]) {
     const auto chat =
         recognise_chat_template(model["template"].get<std::string>(), model["bos"].get<std::string>(),
-                                model["eos"].get<std::string>());
+                                model["eos"].get<std::string>(), "--chat_template", "26 Jul 2024");
     ASSERT_TRUE(chat.ok()) << model["name"] << chat.status();
     const auto named = chat_template_by_name(model["family"].get<std::string>(), "", "");
     EXPECT_EQ(static_cast<int>(chat->format), static_cast<int>(named->format));
@@ -60,14 +62,15 @@ TEST(ChatTemplate, EqualsJinja) {
       ++rendered;
     }
   }
-  EXPECT_GE(rendered, 90);
+  EXPECT_GE(rendered, 230);
 }
 
 TEST(ChatTemplate, SpansTileTheTextAndAnswersAreTrained) {
-  for (const auto& model : golden()) {
+  const nlohmann::json all = golden();
+  for (const auto& model : all["models"]) {
     const auto chat =
         *recognise_chat_template(model["template"].get<std::string>(), model["bos"].get<std::string>(),
-                                 model["eos"].get<std::string>());
+                                 model["eos"].get<std::string>(), "--chat_template", "26 Jul 2024");
     const std::vector<ChatMessage> messages = {
         {"user", "question"}, {"assistant", "answer"}, {"user", "more"}};
     const auto r = render_chat(chat, messages);
@@ -132,6 +135,93 @@ TEST(ChatTemplate, UnknownTemplatesNameTheFlag) {
         << chat.status();
   }
   EXPECT_FALSE(chat_template_by_name("vicuna", "", "").ok());
+}
+
+TEST(ChatTemplate, LookalikesAreRefused) {
+  const nlohmann::json all = golden();
+  for (const auto& [name, text] : all["refused"].items()) {
+    const auto chat = recognise_chat_template(text.get<std::string>(), "<s>", "<|im_end|>");
+    EXPECT_FALSE(chat.ok()) << name;
+    EXPECT_NE(chat.status().message().find("set --chat_template to one of"), std::string::npos)
+        << chat.status();
+  }
+}
+
+TEST(ChatTemplate, DatesMustBeGiven) {
+  const nlohmann::json all = golden();
+  for (const auto& model : all["models"]) {
+    if (model["name"] != "llama3_date") continue;
+    const auto recognise = [&](std::string_view date) {
+      return recognise_chat_template(model["template"].get<std::string>(), "<s>", "</s>", "--chat", date);
+    };
+    EXPECT_NE(recognise("").status().message().find("today's date and none is set"), std::string::npos);
+    EXPECT_EQ(recognise("01 Feb 2025")->default_system, "Today: 01 Feb 2025\n\n");
+    EXPECT_EQ(recognise("01 Feb 2025")->system_prefix, "Today: 01 Feb 2025\n\n");
+  }
+}
+
+TEST(ChatTemplate, FormatsThatEndWithEosNeedOne) {
+  const auto chat = chat_template_by_name("zephyr", "", "");
+  EXPECT_NE(render_chat(*chat, {{"user", "x"}}).status().message().find("EOS"), std::string::npos);
+}
+
+TEST(ChatTemplateJinja, EqualsJinja) {
+  const nlohmann::json all = golden();
+  JinjaInput input;
+  for (const auto& m : all["messages"]) input.messages.emplace_back(m["role"], m["content"]);
+  input.generate = true;
+  input.bos = "<s>";
+  input.eos = "</s>";
+  for (const auto& snippet : all["snippets"]) {
+    const auto parsed = JinjaTemplate::parse(snippet["template"].get<std::string>());
+    ASSERT_TRUE(parsed.ok()) << snippet << parsed.status();
+    const auto text = parsed->render(input);
+    if (snippet["text"].is_null()) {
+      EXPECT_EQ(text.status().code(), absl::StatusCode::kFailedPrecondition) << snippet << text.status();
+    } else {
+      ASSERT_TRUE(text.ok()) << snippet << text.status();
+      EXPECT_EQ(*text, snippet["text"].get<std::string>()) << snippet;
+    }
+  }
+}
+
+std::string repeat(const std::string& text, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += text;
+  return out;
+}
+
+TEST(ChatTemplateJinja, HostileTemplatesAreRefused) {
+  const std::string grow =
+      "{% set n = namespace(x='xxxxxxxxxxxxxxxx') %}{% for i in range(99) %}{% set n.x = n.x + n.x %}{% "
+      "endfor %}";
+  for (const std::string& bad :
+       {repeat("{% if 1 %}", 100000),
+        "{{ " + repeat("(", 100000),
+        "{{ " + repeat("[", 100000),
+        "{{ " + repeat("-", 100000) + "1 }}",
+        "{{ a" + repeat(".b", 100000) + " }}",
+        "{{ 1" + repeat(" + 1", 100000) + " }}",
+        "{{ 1" + repeat("|trim", 100000) + " }}",
+        "{{ " + repeat("not ", 100000) + "1 }}",
+        "{{ 1" + repeat(" if 1 else 1", 100000) + " }}",
+        grow,
+        std::string("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"),
+        std::string("{{ range(999999999)|length }}"),
+        std::string(
+            "{% set n = namespace(l=[1]) %}{% for i in range(99) %}{% set n.l = n.l + n.l %}{% endfor %}"),
+        std::string("{% set n = namespace() %}{% set n.n = [n] %}"),
+        std::string("{{ 'x' "),
+        std::string("{% if 1 %}"),
+        std::string("{% endif %}"),
+        std::string("{{ 9999999999999999 }}"),
+        std::string("{{ 'x' }"),
+        std::string("{# x")}) {
+    const auto parsed = JinjaTemplate::parse(bad);
+    if (parsed.ok()) {
+      EXPECT_FALSE(parsed->render({}).ok()) << bad.substr(0, 40);
+    }
+  }
 }
 
 TEST(ChatTemplate, BadConversationsAreErrors) {
