@@ -142,6 +142,10 @@ def hypothesis_tests():
     emit("kWilcoxonLong", long)
     emit("kWilcoxon", [[r.statistic, r.pvalue] for r in rows],
          "as is (exact); with 0, 0, 0.1 appended, to halves; the long sample")
+    short = tied[:9]
+    emit("kWilcoxonShort", short)
+    r = stats.wilcoxon(short[short != 0])
+    emit("kWilcoxonShortTest", [r.statistic, r.pvalue], "ties, at most 13: exact by SciPy's own choice")
     a, b = np.round(rng.normal(0, 1, size=14), 1), np.round(rng.normal(0.7, 1.4, size=19), 1)
     emit("kTwoA", a)
     emit("kTwoB", b)
@@ -175,6 +179,9 @@ def hypothesis_tests():
                                                       stats.ks_2samp(x, y[:7], method="exact"),
                                                       stats.ks_2samp(x, y[:30], method="exact"))],
          "x against y, its first 7, its first 30")
+    emit("kKsTail", [stats.kstwo.sf(d, n) for n, d in ((30, 0.5), (140, 0.45), (500, 0.12), (1000, 0.1), (50000, 0.02),
+                                                          (5000, 0.018), (5000, 0.011))],
+         "n, D: (30, 0.5), (140, 0.45), (500, 0.12), (1000, 0.1), (50000, 0.02), (5000, 0.018), (5000, 0.011)")
     p = np.array([0.04, 0.001, 0.2, 0.03, 0.03, 0.7, 0.0004])
     emit("kManyP", p)
     emit("kHolm", multipletests(p, method="holm")[1])
@@ -256,8 +263,26 @@ def boosting():
     emit("kBoostedTraining", model.train_score_[[0, 9, 49]], "mean squared error after 1, 10 and 50 trees")
 
 
+def searches():
+    from scipy.optimize import lsq_linear
+    rng = np.random.default_rng(10)
+    a = np.round(rng.normal(size=(9, 6)), 2)
+    b = np.round(2 * rng.normal(size=9), 2)
+    emit("kBoxA", a, "row-major [9, 6]")
+    emit("kBoxB", b)
+    emit("kBoxX", lsq_linear(a, b, (-0.4, 0.6), method="bvls", tol=1e-15).x, "argmin |A x - b| over [-0.4, 0.6]^6")
+
+
+def sampled():
+    tenths = np.arange(1, 10) / 10
+    emit("kGammaDeciles", [stats.gamma.ppf(tenths, k) for k in (0.3, 1, 2.5, 40)], "shapes 0.3, 1, 2.5, 40: quantiles 0.1 .. 0.9")
+    emit("kBetaDeciles", stats.beta.ppf(tenths, 0.4, 2.1), "Beta(0.4, 2.1), a margin of Dirichlet(0.4, 1.5, 0.6)")
+    weights = np.arange(1, 13) ** -1.3
+    emit("kZipf", weights / weights.sum(), "12 ranks, exponent 1.3")
+
+
 SECTIONS = [correlations, intervals, distributions, least_squares, linear_models, resampling, hypothesis_tests,
-            logistic, structure, boosting]
+            logistic, structure, boosting, searches, sampled]
 
 
 def main():

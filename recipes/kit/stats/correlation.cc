@@ -7,6 +7,7 @@
 
 #include "recipes/kit/stats/check.h"
 #include "recipes/kit/stats/distributions.h"
+#include "recipes/kit/stats/moments.h"
 #include "recipes/kit/stats/ranks.h"
 
 namespace roux::stats {
@@ -14,25 +15,24 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-double mean_of(std::span<const double> x) {
-  double sum = 0;
-  for (double v : x) sum += v;
-  return sum / static_cast<double>(x.size());
-}
-
 double product_moment(std::span<const double> x, std::span<const double> y) {
-  const double mean_x = mean_of(x);
-  const double mean_y = mean_of(y);
+  const double unit_x = unit_of(x);
+  const double unit_y = unit_of(y);
+  const double mean_x = mean_of(x) / unit_x;
+  const double mean_y = mean_of(y) / unit_y;
   double xx = 0;
   double yy = 0;
   double xy = 0;
   for (size_t i = 0; i < x.size(); ++i) {
-    xx += (x[i] - mean_x) * (x[i] - mean_x);
-    yy += (y[i] - mean_y) * (y[i] - mean_y);
-    xy += (x[i] - mean_x) * (y[i] - mean_y);
+    const double dx = x[i] / unit_x - mean_x;
+    const double dy = y[i] / unit_y - mean_y;
+    xx += dx * dx;
+    yy += dy * dy;
+    xy += dx * dy;
   }
   if (xx == 0 || yy == 0) return kNaN;
-  return std::clamp(xy / std::sqrt(xx) / std::sqrt(yy), -1.0, 1.0);
+  // One root of the product: it is exact for perfectly correlated ranks.
+  return std::clamp(xy / std::sqrt(xx * yy), -1.0, 1.0);
 }
 
 Correlation with_t_p_value(double r, size_t n) {
@@ -82,6 +82,49 @@ TieSums tie_sums(std::span<const double> x) {
   return sums;
 }
 
+// Indices in ascending order of x, equal x in ascending order of y.
+std::vector<int64_t> order_by_both(std::span<const double> x, std::span<const double> y) {
+  std::vector<int64_t> order = argsort(y);
+  std::stable_sort(order.begin(), order.end(), [x](int64_t a, int64_t b) { return x[a] < x[b]; });
+  return order;
+}
+
+double pairs_tied_in_both(std::span<const double> x, std::span<const double> y) {
+  const std::vector<int64_t> order = order_by_both(x, y);
+  double pairs = 0;
+  double run = 0;  // earlier values equal to this one
+  for (size_t i = 1; i < order.size(); ++i) {
+    const bool same = x[order[i]] == x[order[i - 1]] && y[order[i]] == y[order[i - 1]];
+    run = same ? run + 1 : 0;
+    pairs += run;
+  }
+  return pairs;
+}
+
+// Pairs with x_i < x_j and y_i > y_j: the inversions of y in the order of x, counted while merging.
+int64_t discordant_pairs(std::span<const double> x, std::span<const double> y) {
+  std::vector<double> values;
+  for (int64_t i : order_by_both(x, y)) values.push_back(y[i]);
+  std::vector<double> merged(values.size());
+  const auto n = static_cast<int64_t>(values.size());
+  int64_t inversions = 0;
+  for (int64_t width = 1; width < n; width *= 2) {
+    for (int64_t begin = 0; begin < n; begin += 2 * width) {
+      const int64_t middle = std::min(begin + width, n);
+      const int64_t end = std::min(begin + 2 * width, n);
+      int64_t left = begin;
+      int64_t right = middle;
+      for (int64_t k = begin; k < end; ++k) {
+        const bool take_left = left < middle && (right == end || values[left] <= values[right]);
+        if (!take_left) inversions += middle - left;
+        merged[k] = values[take_left ? left++ : right++];
+      }
+    }
+    std::swap(values, merged);
+  }
+  return inversions;
+}
+
 }  // namespace
 
 Correlation pearson(std::span<const double> x, std::span<const double> y) {
@@ -97,25 +140,18 @@ Correlation spearman(std::span<const double> x, std::span<const double> y) {
 Correlation kendall_tau(std::span<const double> x, std::span<const double> y) {
   check_same_length(x, y, 2, "kendall_tau");
   const auto n = static_cast<double>(x.size());
-  int64_t concordant = 0;
-  int64_t discordant = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    for (size_t j = i + 1; j < x.size(); ++j) {
-      const bool up_x = x[i] < x[j];
-      const bool up_y = y[i] < y[j];
-      if (x[i] == x[j] || y[i] == y[j]) continue;
-      ++(up_x == up_y ? concordant : discordant);
-    }
-  }
   const double pairs = n * (n - 1) / 2;
   const TieSums tx = tie_sums(x);
   const TieSums ty = tie_sums(y);
   if (tx.pairs == pairs || ty.pairs == pairs) return {kNaN, kNaN};
-  const auto difference = static_cast<double>(concordant - discordant);
+  // Pairs tied in both were taken away twice.
+  const double untied = pairs - tx.pairs - ty.pairs + pairs_tied_in_both(x, y);
+  const auto discordant = static_cast<double>(discordant_pairs(x, y));
+  const double difference = untied - 2 * discordant;
   const double tau = std::clamp(difference / std::sqrt((pairs - tx.pairs) * (pairs - ty.pairs)), -1.0, 1.0);
   const bool ties = tx.pairs > 0 || ty.pairs > 0;
-  if (!ties && (x.size() <= 33 || std::min<double>(discordant, pairs - discordant) <= 1)) {
-    return {tau, kendall_exact(static_cast<int64_t>(x.size()), discordant)};
+  if (!ties && (x.size() <= 33 || std::min(discordant, pairs - discordant) <= 1)) {
+    return {tau, kendall_exact(static_cast<int64_t>(x.size()), std::llround(discordant))};
   }
   const double ordered = n * (n - 1);
   const double variance = (ordered * (2 * n + 5) - tx.variance - ty.variance) / 18 +

@@ -79,6 +79,38 @@ TEST(CorrelationTest, ConstantSampleHasNone) {
   }
 }
 
+TEST(CorrelationTest, KeepsItsDigitsWhateverTheUnit) {
+  for (double unit : {1e-300, 1e-160, 1e160, 1e305}) {
+    Vector scaled = kX;
+    for (double& v : scaled) v *= unit;
+    EXPECT_NEAR(pearson(scaled, kY).coefficient, golden::kCorrLong[0], 1e-12) << unit;
+  }
+  // 0.1 is no binary number and its sums round; a sample of it is constant all the same.
+  EXPECT_TRUE(std::isnan(pearson(Vector(7, 0.1), Vector{1, 2, 3, 4, 5, 6, 7}).coefficient));
+  // Perfectly ordered ranks correlate by exactly 1, so that the p-value is 0.
+  EXPECT_EQ(spearman(Vector{1, 5, 2}, Vector{10, 30, 20}).p_value, 0);
+}
+
+TEST(CorrelationTest, KendallCountsThePairsOfManyValues) {
+  Vector x, y;
+  for (int i = 0; i < 400; ++i) {
+    x.push_back((i * 37) % 23);
+    y.push_back((i * i) % 31);
+  }
+  double concordant = 0, tied_x = 0, tied_y = 0;
+  for (int i = 0; i < 400; ++i) {
+    for (int j = 0; j < i; ++j) {
+      const double product = (x[i] - x[j]) * (y[i] - y[j]);
+      concordant += product > 0 ? 1 : product < 0 ? -1 : 0;
+      tied_x += x[i] == x[j];
+      tied_y += y[i] == y[j];
+    }
+  }
+  const double pairs = 400 * 399 / 2;
+  EXPECT_NEAR(kendall_tau(x, y).coefficient, concordant / std::sqrt((pairs - tied_x) * (pairs - tied_y)),
+              1e-15);
+}
+
 TEST(CorrelationTest, MisuseThrows) {
   EXPECT_THROW(pearson(Vector{1, 2}, Vector{1, 2, 3}), Error);
   EXPECT_THROW(spearman(Vector{1, 2}, Vector{1, 2}), Error);

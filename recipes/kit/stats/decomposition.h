@@ -1,4 +1,4 @@
-// Eigenvalues and singular values of dense f64 matrices, over Eigen, without its headers. Thread-safe.
+// Eigenvalues and singular values of dense f64 matrices, over LAPACK. Thread-safe.
 // Matrices that are empty or not finite throw roux::Error.
 #ifndef ROUX_RECIPES_KIT_STATS_DECOMPOSITION_H_
 #define ROUX_RECIPES_KIT_STATS_DECOMPOSITION_H_

@@ -68,6 +68,15 @@ TEST(DistributionsTest, QuantileInvertsTheCdf) {
   EXPECT_NEAR(f_upper(4, 1, 12), student_two_sided(2, 12), 1e-14);
 }
 
+TEST(DistributionsTest, ExtremeArgumentsHaveAnAnswerOrAnError) {
+  EXPECT_EQ(chi_square_upper(1e-10, 1e6), 1);  // Boost alone complains of an overflow
+  // One degree of freedom: t = -cot(pi p). With half a degree t^2 comes near the largest f64.
+  EXPECT_NEAR(student_quantile(1e-200, 1) * 3.14159265358979323846e-200, -1, 1e-12);
+  EXPECT_NEAR(student_two_sided(student_quantile(1e-75, 0.5), 0.5) / 2e-75, 1, 1e-8);
+  EXPECT_THROW(student_two_sided(1, INFINITY), Error);
+  EXPECT_THROW(beta_quantile(1e-300, 3, 3), Error);  // Boost does not converge
+}
+
 TEST(DistributionsTest, EdgesAndMisuse) {
   EXPECT_EQ(binomial_lower(5, 5, 0.3), 1);
   EXPECT_EQ(binomial_upper(0, 5, 0.3), 1);

@@ -5,25 +5,28 @@
 
 #include "recipes/kit/stats/check.h"
 #include "recipes/kit/stats/distributions.h"
+#include "recipes/kit/stats/moments.h"
 #include "recipes/kit/stats/ranks.h"
 #include "tensor/error.h"
 
 namespace roux::stats {
 namespace {
 
-// P(rank sum <= w) for n differences without ties: the number of subsets of 1..n with each sum, divided by
-// 2^n as it is built.
-double signed_rank_lower(int64_t n, int64_t w) {
-  std::vector<double> share(n * (n + 1) / 2 + 1, 0.0);
+// P(rank sum <= w): the share of the 2^n choices of signs with each sum of ranks, built one rank at a time.
+// Ranks of ties are halves, so sums are counted in halves.
+double signed_rank_lower(const std::vector<double>& ranks, double w) {
+  const auto n = static_cast<int64_t>(ranks.size());
+  std::vector<double> share(n * (n + 1) + 1, 0.0);
   share[0] = 1;
   int64_t largest = 0;
-  for (int64_t rank = 1; rank <= n; ++rank) {
-    largest += rank;
+  for (double rank : ranks) {
+    const int64_t step = std::llround(2 * rank);
+    largest += step;
     for (int64_t sum = largest; sum >= 0; --sum)
-      share[sum] = 0.5 * (share[sum] + (sum >= rank ? share[sum - rank] : 0));
+      share[sum] = 0.5 * (share[sum] + (sum >= step ? share[sum - step] : 0));
   }
   double total = 0;
-  for (int64_t sum = 0; sum <= w; ++sum) total += share[sum];
+  for (int64_t sum = 0; sum <= std::llround(2 * w); ++sum) total += share[sum];
   return total;
 }
 
@@ -35,19 +38,6 @@ double tie_sum(std::span<const double> x) {
     sum += t * t * t - t;
   }
   return sum;
-}
-
-struct Moments {
-  double mean = 0;
-  double variance_of_mean = 0;
-};
-
-Moments moments(std::span<const double> x) {
-  const auto n = static_cast<double>(x.size());
-  Moments m;
-  for (double v : x) m.mean += v / n;
-  for (double v : x) m.variance_of_mean += (v - m.mean) * (v - m.mean) / (n - 1) / n;
-  return m;
 }
 
 void check_p_values(std::span<const double> p, const char* name) {
@@ -77,9 +67,7 @@ TestResult wilcoxon_test(std::span<const double> differences) {
   const double w = std::min(plus, minus);
   const double ties = tie_sum(sizes);
   const auto n = static_cast<double>(sizes.size());
-  if (ties == 0 && sizes.size() <= 50) {
-    return {w, std::min(1.0, 2 * signed_rank_lower(static_cast<int64_t>(sizes.size()), std::llround(w)))};
-  }
+  if (sizes.size() <= (ties == 0 ? 50 : 13)) return {w, std::min(1.0, 2 * signed_rank_lower(ranks, w))};
   const double variance = n * (n + 1) * (2 * n + 1) / 24 - ties / 48;
   return {w, normal_two_sided((w - n * (n + 1) / 4) / std::sqrt(variance))};
 }
@@ -104,16 +92,14 @@ TestResult mann_whitney_test(std::span<const double> a, std::span<const double> 
 TestResult welch_test(std::span<const double> a, std::span<const double> b) {
   check_sample(a, 2, "welch_test");
   check_sample(b, 2, "welch_test");
-  const Moments ma = moments(a);
-  const Moments mb = moments(b);
-  const double va = ma.variance_of_mean;
-  const double vb = mb.variance_of_mean;
-  ROUX_CHECK(va + vb > 0) << "welch_test: both samples are constant (" << ma.mean << " and " << mb.mean
-                          << "), so there is no t value";
-  const double degrees =
-      (va + vb) * (va + vb) /
-      (va * va / (static_cast<double>(a.size()) - 1) + vb * vb / (static_cast<double>(b.size()) - 1));
-  const double t = (ma.mean - mb.mean) / std::sqrt(va + vb);
+  const double unit = std::max(unit_of(a), unit_of(b));
+  const Moments ma = moments(a, unit);
+  const Moments mb = moments(b, unit);
+  const double variance = ma.variance_of_mean + mb.variance_of_mean;
+  ROUX_CHECK(variance > 0) << "welch_test: both samples are constant (" << a[0] << " and " << b[0]
+                           << "), so there is no t value";
+  const double degrees = welch_degrees(ma, static_cast<double>(a.size()), mb, static_cast<double>(b.size()));
+  const double t = (ma.mean - mb.mean) / std::sqrt(variance);
   return {t, student_two_sided(t, degrees)};
 }
 
@@ -164,6 +150,9 @@ TestResult binomial_test(int64_t successes, int64_t trials, double p) {
 TestResult chi_square_test(std::span<const double> observed, std::span<const double> expected,
                            int64_t fitted) {
   check_same_length(observed, expected, 2, "chi_square_test");
+  ROUX_CHECK(fitted >= 0 && fitted < static_cast<int64_t>(observed.size()) - 1)
+      << "chi_square_test: fitted parameters are " << fitted << " for " << observed.size()
+      << " cells, needed 0 to cells - 2";
   double statistic = 0;
   double observed_total = 0;
   double expected_total = 0;

@@ -19,8 +19,8 @@ struct TestResult {
 };
 
 // Wilcoxon signed-rank test of paired differences around 0. Zeros are dropped. Statistic: the smaller of the
-// two rank sums. Exact distribution without ties and with at most 50 differences left, else normal with the
-// tie correction and no continuity correction. All differences 0: p-value 1. [Wilcoxon 1945]
+// two rank sums. Exact distribution with at most 50 differences left (with ties: 13), as SciPy chooses, else
+// normal with the tie correction and no continuity correction. All differences 0: p-value 1. [Wilcoxon 1945]
 TestResult wilcoxon_test(std::span<const double> differences);
 
 // Mann-Whitney U of two independent samples: statistic U of a, normal approximation with tie and continuity
@@ -38,8 +38,8 @@ TestResult mcnemar_test(int64_t only_a, int64_t only_b, bool exact = true);
 // Statistic: the observed share.
 TestResult binomial_test(int64_t successes, int64_t trials, double p = 0.5);
 
-// Pearson's goodness of fit: sum (observed - expected)^2 / expected with n - 1 - fitted degrees. expected >
-// 0; both must have the same total (relative 1e-8).
+// Pearson's goodness of fit: sum (observed - expected)^2 / expected with n - 1 - fitted >= 1 degrees.
+// expected > 0; both must have the same total (relative 1e-8).
 TestResult chi_square_test(std::span<const double> observed, std::span<const double> expected,
                            int64_t fitted = 0);
 
@@ -54,13 +54,14 @@ struct IndependenceTest {
 // correction, where asked for, applies to 2 x 2 tables only.
 IndependenceTest chi_square_independence(const Matrix& counts, bool yates = true);
 
-// Kolmogorov-Smirnov: is x from the continuous distribution with this cdf? Statistic D = sup |F_n - F|; exact
-// p-value by the matrix formula of Marsaglia, Tsang & Wang (2003) up to n = 140, Kolmogorov's limit with
-// Stephens' correction beyond (relative error of p about 1 % at n = 140).
+// Kolmogorov-Smirnov: is x from the continuous distribution with this cdf? Statistic D = sup |F_n - F|; the
+// p-value is exact: twice Smirnov's one-sided tail where n D^2 >= 4, else the matrix formula of Marsaglia,
+// Tsang & Wang (2003) up to n = 1000. Only beyond, the expansion of Pelz & Good (1976) with an error of
+// about 1e-8.
 TestResult kolmogorov_smirnov_test(std::span<const double> x, const std::function<double(double)>& cdf);
 
 // Two samples: D = sup |F_a - F_b|; exact p-value by counting lattice paths while |a| * |b| <= 4000000, else
-// the asymptotic one. With ties the p-value is conservative.
+// that of one sample of |a| |b| / (|a| + |b|) values. With ties the p-value is conservative.
 TestResult kolmogorov_smirnov_test(std::span<const double> a, std::span<const double> b);
 
 // p-values adjusted for many tests: Holm controls the family-wise error, Benjamini-Hochberg the false

@@ -31,11 +31,14 @@ TEST(WilcoxonTest, AgreesWithSciPy) {
   for (double& v : x) v = std::nearbyint(2 * v) / 2;
   expect_test(wilcoxon_test(x), golden::kWilcoxon + 2);
   expect_test(wilcoxon_test(vec(golden::kWilcoxonLong)), golden::kWilcoxon + 4);
+  expect_test(wilcoxon_test(vec(golden::kWilcoxonShort)), golden::kWilcoxonShortTest);
 }
 
 TEST(WilcoxonTest, KnownValues) {
   // All of one sign: only one of 2^n rankings is as extreme on this side.
   EXPECT_NEAR(wilcoxon_test(Vector{1, 2, 3, 4, 5, 6}).p_value, 2.0 / 64, 1e-15);
+  EXPECT_EQ(wilcoxon_test(Vector{2, 2}).p_value,
+            0.5);  // tied, and still one sign of 4 patterns on either side
   EXPECT_EQ(wilcoxon_test(Vector{0, 0}).p_value, 1);
   EXPECT_EQ(wilcoxon_test(Vector{3}).p_value, 1);
   EXPECT_THROW(wilcoxon_test(Vector{}), Error);
@@ -46,6 +49,17 @@ TEST(TwoSampleTest, MannWhitneyAndWelchAgreeWithSciPy) {
   expect_test(welch_test(vec(golden::kTwoA), vec(golden::kTwoB)), golden::kWelchTest);
   EXPECT_EQ(mann_whitney_test(Vector{1, 1}, Vector{1}).p_value, 1);
   EXPECT_THROW(welch_test(Vector{1, 1}, Vector{2, 2}), Error);
+  // 0.1 cannot be written in binary, and its sums round: constant all the same.
+  EXPECT_THROW(welch_test(Vector(7, 0.1), Vector(3, 0.1)), Error);
+  // t values have no unit, so neither huge nor tiny numbers change them.
+  const TestResult plain = welch_test(Vector{1, 2, 4}, Vector{3, 5, 9, 9});
+  for (double unit : {1e-300, 1e-160, 1e160, 1e300}) {
+    Vector a = {1, 2, 4}, b = {3, 5, 9, 9};
+    for (double& v : a) v *= unit;
+    for (double& v : b) v *= unit;
+    EXPECT_NEAR(welch_test(a, b).statistic, plain.statistic, 1e-13);
+    EXPECT_NEAR(welch_test(a, b).p_value, plain.p_value, 1e-13);
+  }
 }
 
 TEST(McnemarTest, AgreesWithStatsmodels) {
@@ -102,6 +116,8 @@ TEST(ChiSquareTest, AgreesWithSciPy) {
   EXPECT_THROW(chi_square_test(observed, Vector{1, 1, 1, 1, 1, 1}), Error);
   EXPECT_THROW(chi_square_independence(Matrix(2, 2, {0, 0, 1, 2})), Error);
   EXPECT_THROW(chi_square_independence(Matrix(1, 2, {1, 2})), Error);
+  EXPECT_THROW(chi_square_test(Vector{1, 2, 3}, Vector{1, 2, 3}, 2), Error);
+  EXPECT_THROW(chi_square_test(Vector{1, 2, 3}, Vector{1, 2, 3}, -1), Error);
 }
 
 TEST(KolmogorovSmirnovTest, AgreesWithSciPy) {
@@ -125,18 +141,36 @@ TEST(KolmogorovSmirnovTest, KnownValues) {
   // Disjoint samples of 3 and 3: 2 of the 20 orders are as extreme.
   EXPECT_NEAR(kolmogorov_smirnov_test(Vector{1, 2, 3}, Vector{4, 5, 6}).p_value, 0.1, 1e-14);
   EXPECT_EQ(kolmogorov_smirnov_test(Vector{1, 2}, Vector{1, 2}).p_value, 1);
-  // Exact and limiting distributions meet at the switch, within the documented percent.
-  RandomStream random(1);
-  Vector x;
-  for (int i = 0; i < 140; ++i) x.push_back(random.uniform() * 0.93);
-  const TestResult exact = kolmogorov_smirnov_test(x, uniform);
-  const double root = std::sqrt(140.0);
-  const double scaled = (root + 0.12 + 0.11 / root) * exact.statistic;
-  double limit = 0;
-  for (int k = 1; k < 20; ++k) limit += (k % 2 == 1 ? 2 : -2) * std::exp(-2.0 * k * k * scaled * scaled);
-  EXPECT_NEAR(exact.p_value / limit, 1, 0.01);
+  // Two values: P(D >= d) = 2 (1 - d)^2 for d >= 1/2.
+  EXPECT_NEAR(kolmogorov_smirnov_test(Vector{0.1, 0.2}, uniform).p_value, 2 * 0.2 * 0.2, 1e-14);
+  // The matrix formula ends at 1000 values: the expansion beyond continues it, and both are far from the
+  // limit.
+  const auto spread = [](int64_t n, double d) {
+    Vector x;
+    for (int64_t i = 1; i <= n; ++i)
+      x.push_back(std::max(0.0, static_cast<double>(i) / static_cast<double>(n) - d));
+    return x;
+  };
+  const double z = 1.1;
+  const auto p = [&](double n) {
+    return kolmogorov_smirnov_test(spread(static_cast<int64_t>(n), z / std::sqrt(n)), uniform).p_value;
+  };
+  EXPECT_NEAR(p(1000) - p(999), p(1001) - p(1000), 3e-8);
   EXPECT_THROW(kolmogorov_smirnov_test(Vector{2}, uniform), Error);
   EXPECT_THROW(kolmogorov_smirnov_test(Vector{}, Vector{1}), Error);
+}
+
+TEST(KolmogorovSmirnovTest, TailsKeepTheirDigits) {
+  const double cases[][2] = {{30, 0.5},     {140, 0.45},   {500, 0.12},  {1000, 0.1},
+                             {50000, 0.02}, {5000, 0.018}, {5000, 0.011}};
+  for (int i = 0; i < 7; ++i) {
+    const auto [n, d] = cases[i];
+    Vector x;  // whose distribution function is d above the uniform one wherever it can be
+    for (double k = 1; k <= n; ++k) x.push_back(std::max(0.0, k / n - d));
+    const TestResult test = kolmogorov_smirnov_test(x, [](double v) { return v; });
+    EXPECT_NEAR(test.statistic, d, 1e-14);
+    EXPECT_NEAR(test.p_value / golden::kKsTail[i], 1, 1e-8) << n;
+  }
 }
 
 TEST(KolmogorovSmirnovTest, PValuesAreUniformUnderTheHypothesis) {
@@ -144,7 +178,7 @@ TEST(KolmogorovSmirnovTest, PValuesAreUniformUnderTheHypothesis) {
   int small = 0;
   for (int trial = 0; trial < 400; ++trial) {
     Vector x;
-    for (int i = 0; i < 200; ++i) x.push_back(random.uniform());  // beyond the exact range
+    for (int i = 0; i < 200; ++i) x.push_back(random.uniform());
     small += kolmogorov_smirnov_test(x, [](double v) { return v; }).p_value < 0.2;
   }
   EXPECT_NEAR(small, 80, 5 * std::sqrt(400 * 0.2 * 0.8));

@@ -1,36 +1,23 @@
 #include "recipes/kit/stats/intervals.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "recipes/kit/stats/check.h"
 #include "recipes/kit/stats/distributions.h"
+#include "recipes/kit/stats/moments.h"
 #include "tensor/error.h"
 
 namespace roux::stats {
 namespace {
 
-struct Moments {
-  double mean = 0;
-  double variance_of_mean = 0;
-};
-
-Moments moments(std::span<const double> x) {
-  const auto n = static_cast<double>(x.size());
-  Moments m;
-  for (double v : x) m.mean += v;
-  m.mean /= n;
-  double squares = 0;
-  for (double v : x) squares += (v - m.mean) * (v - m.mean);
-  m.variance_of_mean = squares / (n - 1) / n;
-  return m;
-}
-
-Interval around(double estimate, double variance, double degrees, double confidence) {
+// estimate and variance are in `unit`.
+Interval around(double estimate, double variance, double degrees, double confidence, double unit) {
   // The variance is 0 when all values are equal; no quantile is needed (and Welch's degrees are 0/0) then.
   const double half =
       variance == 0 ? 0 : student_quantile(0.5 + confidence / 2, degrees) * std::sqrt(variance);
-  return {estimate, estimate - half, estimate + half};
+  return {estimate * unit, (estimate - half) * unit, (estimate + half) * unit};
 }
 
 }  // namespace
@@ -38,8 +25,9 @@ Interval around(double estimate, double variance, double degrees, double confide
 Interval student_interval(std::span<const double> x, double confidence) {
   check_sample(x, 2, "student_interval");
   check_confidence(confidence, "student_interval");
-  const Moments m = moments(x);
-  return around(m.mean, m.variance_of_mean, static_cast<double>(x.size()) - 1, confidence);
+  const double unit = unit_of(x);
+  const Moments m = moments(x, unit);
+  return around(m.mean, m.variance_of_mean, static_cast<double>(x.size()) - 1, confidence, unit);
 }
 
 Interval paired_interval(std::span<const double> a, std::span<const double> b, double confidence) {
@@ -53,14 +41,12 @@ Interval welch_interval(std::span<const double> a, std::span<const double> b, do
   check_sample(a, 2, "welch_interval");
   check_sample(b, 2, "welch_interval");
   check_confidence(confidence, "welch_interval");
-  const Moments ma = moments(a);
-  const Moments mb = moments(b);
-  const double va = ma.variance_of_mean;
-  const double vb = mb.variance_of_mean;
-  const double degrees =
-      (va + vb) * (va + vb) /
-      (va * va / (static_cast<double>(a.size()) - 1) + vb * vb / (static_cast<double>(b.size()) - 1));
-  return around(ma.mean - mb.mean, va + vb, degrees, confidence);
+  const double unit = std::max(unit_of(a), unit_of(b));
+  const Moments ma = moments(a, unit);
+  const Moments mb = moments(b, unit);
+  return around(ma.mean - mb.mean, ma.variance_of_mean + mb.variance_of_mean,
+                welch_degrees(ma, static_cast<double>(a.size()), mb, static_cast<double>(b.size())),
+                confidence, unit);
 }
 
 Interval wilson_interval(int64_t successes, int64_t trials, double confidence) {

@@ -49,6 +49,19 @@ TEST(IntervalsTest, KnownIdentities) {
   EXPECT_EQ(wilson_interval(8, 8).high, 1);
 }
 
+TEST(IntervalsTest, UnitsAndConstants) {
+  for (double unit : {1e-300, 1e300}) {
+    const Interval small = student_interval(Vector{1 * unit, 2 * unit, 4 * unit});
+    EXPECT_NEAR(small.high / unit, student_interval(Vector{1, 2, 4}).high, 1e-13);
+    const Interval welch = welch_interval(Vector{1 * unit, 2 * unit, 4 * unit}, Vector{1 * unit, 9 * unit});
+    EXPECT_NEAR(welch.low / unit, welch_interval(Vector{1, 2, 4}, Vector{1, 9}).low, 1e-12);
+  }
+  const Interval flat = student_interval(Vector(7, 0.1));
+  EXPECT_EQ(flat.low, 0.1);
+  EXPECT_EQ(flat.high, 0.1);
+  EXPECT_TRUE(std::isinf(r_squared(Vector(7, 0.1), Vector(7, 0.2))));
+}
+
 TEST(IntervalsTest, MisuseThrows) {
   EXPECT_THROW(student_interval(Vector{1}), Error);
   EXPECT_THROW(student_interval(kA, 1), Error);

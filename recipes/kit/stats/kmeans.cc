@@ -1,6 +1,7 @@
 #include "recipes/kit/stats/kmeans.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "recipes/kit/stats/check.h"
@@ -47,6 +48,7 @@ bool assign(const Matrix& x, KMeans& result, std::vector<double>& distances) {
     distances[i] = best.distance;
     result.inertia += best.distance;
   }
+  ROUX_CHECK(std::isfinite(result.inertia)) << "kmeans: squared distances overflow; needed smaller values";
   return changed;
 }
 
@@ -109,8 +111,11 @@ KMeans kmeans_from(const Matrix& x, Matrix centres, int64_t max_iterations) {
   std::vector<double> distances(x.rows);
   while (assign(x, result, distances)) {
     if (result.iterations == max_iterations) return result;
+    const std::vector<double> before = result.centres.values;
     move_centres(x, result, distances);
     ++result.iterations;
+    // Equal rows in several clusters can change labels for ever.
+    if (result.centres.values == before) break;
   }
   result.converged = true;
   return result;

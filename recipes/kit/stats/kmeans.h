@@ -21,7 +21,7 @@ struct KMeans {
   std::vector<int64_t> labels;  // cluster of each row; equal distances go to the lower index
   double inertia = 0;           // sum of squared distances of rows to their centres
   int64_t iterations = 0;
-  bool converged = false;  // labels no longer change
+  bool converged = false;  // labels or centres no longer change
 };
 
 // Starts from k-means++ seeds [Arthur & Vassilvitskii 2007]. 1 <= clusters <= rows.

@@ -1,5 +1,5 @@
-// Dense f64 systems: least squares by QR and positive definite systems by Cholesky, over Eigen, without its
-// headers. Thread-safe. Shapes that do not fit and non-finite values throw roux::Error.
+// Dense f64 systems: least squares by QR and positive definite systems by Cholesky, over LAPACK. Columns may
+// have any units. Thread-safe. Shapes that do not fit and non-finite values throw roux::Error.
 #ifndef ROUX_RECIPES_KIT_STATS_LINEAR_ALGEBRA_H_
 #define ROUX_RECIPES_KIT_STATS_LINEAR_ALGEBRA_H_
 

@@ -1,11 +1,13 @@
 #include "recipes/kit/stats/linear_models.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "recipes/kit/stats/check.h"
 #include "recipes/kit/stats/distributions.h"
 #include "recipes/kit/stats/linear_algebra.h"
+#include "recipes/kit/stats/moments.h"
 #include "tensor/error.h"
 
 namespace roux::stats {
@@ -14,7 +16,7 @@ namespace {
 void check_table(const Matrix& x, std::span<const double> y, const char* name) {
   ROUX_CHECK(static_cast<int64_t>(y.size()) == x.rows) << name << ": rows differ: x is f64[" << x.rows << ","
                                                        << x.cols << "], y has " << y.size() << " values";
-  check_sample(x.values, 1, name);
+  check_sample(x.values, 0, name);
   check_sample(y, 1, name);
 }
 
@@ -31,12 +33,6 @@ double row_product(const Matrix& x, int64_t i, std::span<const double> weights) 
   double sum = 0;
   for (int64_t j = 0; j < x.cols; ++j) sum += x(i, j) * weights[j];
   return sum;
-}
-
-double mean_of(std::span<const double> y) {
-  double sum = 0;
-  for (double v : y) sum += v;
-  return sum / static_cast<double>(y.size());
 }
 
 void infer_coefficients(OlsFit& fit, Matrix normal_inverse, double confidence) {
@@ -63,10 +59,15 @@ void infer_model(OlsFit& fit, std::span<const double> y) {
   const auto rows = static_cast<double>(y.size());
   const auto degrees = static_cast<double>(fit.degrees);
   const double slopes = static_cast<double>(fit.coefficients.size()) - (fit.intercept ? 1 : 0);
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  if (total == 0) {  // y does not vary: there is nothing to explain
+    fit.r_squared = fit.adjusted_r_squared = fit.f_value = fit.f_p_value = kNaN;
+    return;
+  }
   fit.r_squared = 1 - fit.residual_sum / total;
   fit.adjusted_r_squared = 1 - (1 - fit.r_squared) * (rows - (fit.intercept ? 1 : 0)) / degrees;
   if (slopes == 0) {
-    fit.f_value = fit.f_p_value = std::numeric_limits<double>::quiet_NaN();
+    fit.f_value = fit.f_p_value = kNaN;
     return;
   }
   fit.f_value = (total - fit.residual_sum) / slopes / (fit.residual_sum / degrees);
@@ -79,6 +80,8 @@ OlsFit ols(const Matrix& x, std::span<const double> y, const OlsOptions& options
   check_table(x, y, "ols");
   check_confidence(options.confidence, "ols");
   const Matrix design = options.intercept ? with_ones(x) : x;
+  ROUX_CHECK(design.cols >= 1) << "ols: x is f64[" << x.rows
+                               << ",0] and there is no intercept: nothing to fit";
   ROUX_CHECK(design.rows > design.cols)
       << "ols: too few rows: x is f64[" << x.rows << "," << x.cols << "], needed more than " << design.cols
       << " rows for " << design.cols << " coefficients";
@@ -106,27 +109,44 @@ FTest nested_f_test(const OlsFit& smaller, const OlsFit& larger) {
       << ", needed equal rows and fewer coefficients in the first";
   const auto extra = static_cast<double>(smaller.degrees - larger.degrees);
   const auto degrees = static_cast<double>(larger.degrees);
+  ROUX_CHECK(larger.residual_sum > 0)
+      << "nested_f_test: the larger model fits every row exactly, so there is no F value";
   const double f = (smaller.residual_sum - larger.residual_sum) / extra / (larger.residual_sum / degrees);
   return {f, f_upper(f, extra, degrees)};
 }
 
 LinearModel ridge(const Matrix& x, std::span<const double> y, double penalty, bool intercept) {
   check_table(x, y, "ridge");
+  ROUX_CHECK(x.cols >= 1) << "ridge: x is f64[" << x.rows << ",0], needed at least one column";
   ROUX_CHECK(penalty >= 0 && std::isfinite(penalty)) << "ridge: penalty is " << penalty << ", needed >= 0";
   // Centred columns leave the intercept out of the penalty. sqrt(penalty) * I below the data turns the
   // problem into plain least squares, which QR solves without squaring the condition number.
   std::vector<double> centre(x.cols, 0.0);
   const double y_centre = intercept ? mean_of(y) : 0;
-  for (int64_t i = 0; intercept && i < x.rows; ++i) {
-    for (int64_t j = 0; j < x.cols; ++j) centre[j] += x(i, j) / static_cast<double>(x.rows);
+  for (int64_t j = 0; intercept && j < x.cols; ++j) {
+    std::vector<double> column(x.rows);
+    for (int64_t i = 0; i < x.rows; ++i) column[i] = x(i, j);
+    centre[j] = mean_of(column);
   }
+  Matrix centred = x;
+  double largest = 0;
+  for (int64_t i = 0; i < x.rows; ++i) {
+    for (int64_t j = 0; j < x.cols; ++j) {
+      centred(i, j) -= centre[j];
+      largest = std::max(largest, std::abs(centred(i, j)));
+    }
+  }
+  // Householder's QR keeps the digits of small rows only when the large ones come first.
+  const double root = std::sqrt(penalty);
+  const int64_t first_row = root > largest ? x.cols : 0;  // of the data
+  const int64_t first_penalty = root > largest ? 0 : x.rows;
   Matrix stacked(x.rows + x.cols, x.cols);
   std::vector<double> rhs(x.rows + x.cols, 0.0);
   for (int64_t i = 0; i < x.rows; ++i) {
-    rhs[i] = y[i] - y_centre;
-    for (int64_t j = 0; j < x.cols; ++j) stacked(i, j) = x(i, j) - centre[j];
+    rhs[first_row + i] = y[i] - y_centre;
+    std::copy_n(centred.row(i).begin(), x.cols, stacked.row(first_row + i).begin());
   }
-  for (int64_t j = 0; j < x.cols; ++j) stacked(x.rows + j, j) = std::sqrt(penalty);
+  for (int64_t j = 0; j < x.cols; ++j) stacked(first_penalty + j, j) = root;
   LeastSquares solution = least_squares(stacked, rhs);
   ROUX_CHECK(solution.rank == x.cols) << "ridge: columns are linearly dependent: rank " << solution.rank
                                       << " of " << x.cols << "; needed a penalty > 0";

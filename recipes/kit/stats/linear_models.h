@@ -23,17 +23,19 @@ struct OlsFit {
   bool intercept = true;
   std::vector<double> coefficients, standard_errors, t_values, p_values, low, high;
   std::vector<double> residuals;  // one per row
-  double residual_sum = 0;        // sum of squares
-  int64_t degrees = 0;            // rows - coefficients
-  double r_squared = 0;           // about the mean; about 0 without an intercept
+  double residual_sum =
+      0;                 // sum of squares; 0 makes standard errors 0 and t values infinite, or NaN for 0 / 0
+  int64_t degrees = 0;   // rows - coefficients
+  double r_squared = 0;  // about the mean; about 0 without an intercept
   double adjusted_r_squared = 0;
-  double f_value = 0;  // of all slopes together
+  double f_value = 0;  // of all slopes together; infinite for an exact fit
   double f_p_value = 1;
   Matrix covariance;  // of the coefficients: residual variance * (X'X)^-1
 };
 
 // x: [rows, features]; y: [rows]. Throws roux::Error when shapes differ, when rows are not more than
-// coefficients, or when columns are linearly dependent.
+// coefficients, or when columns are linearly dependent. No features (x [rows, 0]) is the model of the mean;
+// its F is NaN, and so are R^2 and F where y does not vary.
 OlsFit ols(const Matrix& x, std::span<const double> y, const OlsOptions& options = {});
 
 // F test of a model against one nested in it, fitted to the same rows: p-value of the extra coefficients

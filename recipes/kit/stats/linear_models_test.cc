@@ -76,6 +76,33 @@ TEST(OlsTest, KnownIdentities) {
   for (int64_t i = 0; i < 25; ++i) EXPECT_NEAR(predicted[i] + fit.residuals[i], kY[i], 1e-13);
 }
 
+TEST(OlsTest, UnitsOfColumnsDoNotMatter) {
+  const OlsFit plain = ols(kX, kY);
+  Matrix scaled = kX;
+  for (int64_t i = 0; i < 25; ++i) scaled(i, 0) *= 1e-20, scaled(i, 1) *= 1e30;
+  const OlsFit fit = ols(scaled, kY);
+  const double units[] = {1, 1e20, 1e-30, 1};
+  for (int j = 0; j < 4; ++j) {
+    EXPECT_NEAR(fit.coefficients[j] / units[j], plain.coefficients[j], 1e-12);
+    EXPECT_NEAR(fit.standard_errors[j] / units[j], plain.standard_errors[j], 1e-12);
+    EXPECT_NEAR(fit.p_values[j], plain.p_values[j], 1e-12);
+  }
+}
+
+TEST(OlsTest, DegenerateTargets) {
+  // No features: the mean and its standard error.
+  const OlsFit mean = ols(Matrix(4, 0), Vector{1, 2, 3, 6});
+  ASSERT_EQ(mean.coefficients.size(), 1u);
+  EXPECT_NEAR(mean.coefficients[0], 3, 1e-15);
+  EXPECT_NEAR(mean.standard_errors[0], std::sqrt(14.0 / 3 / 4), 1e-15);
+  EXPECT_TRUE(std::isnan(mean.f_value));
+  EXPECT_NEAR(nested_f_test(mean, ols(Matrix(4, 1, {1, 2, 3, 5}), Vector{1, 2, 3, 6})).f_value,
+              ols(Matrix(4, 1, {1, 2, 3, 5}), Vector{1, 2, 3, 6}).f_value, 1e-9);
+  // Nothing varies, so there is nothing to explain.
+  EXPECT_TRUE(std::isnan(ols(Matrix(4, 1, {1, 2, 3, 5}), Vector(4, 0.1)).r_squared));
+  EXPECT_THROW(ols(Matrix(4, 0), Vector{1, 2, 3, 6}, {.intercept = false}), Error);
+}
+
 TEST(OlsTest, MisuseThrows) {
   Matrix dependent = kX;
   for (int64_t i = 0; i < 25; ++i) dependent(i, 2) = 2 * kX(i, 0) - kX(i, 1);
@@ -101,6 +128,11 @@ TEST(RidgeTest, Limits) {
   for (int j = 0; j < 3; ++j) {
     EXPECT_NEAR(none.weights[j], plain.coefficients[j + 1], 1e-12);
     EXPECT_NEAR(all.weights[j], 0, 1e-11);
+  }
+  // One column: w = x'y / (x'x + penalty), also where the penalty dwarfs the data.
+  for (double penalty : {1e-3, 1.0, 1e12}) {
+    const LinearModel one = ridge(Matrix(3, 1, {1e-6, -2e-6, 3e-6}), Vector{1, 2, 4}, penalty, false);
+    EXPECT_NEAR(one.weights[0] * (14e-12 + penalty) / 9e-6, 1, 1e-14);
   }
   // More features than rows is no problem with a penalty.
   EXPECT_EQ(ridge(random_matrix(4, 9, 2), Vector{1, 2, 3, 4}, 0.1).weights.size(), 9u);
@@ -178,6 +210,15 @@ TEST(LinearAlgebraTest, LeastSquaresOfDependentColumns) {
   const LeastSquares solution = least_squares(a, b);
   EXPECT_EQ(solution.rank, 2);
   EXPECT_TRUE(solution.normal_inverse.values.empty());
+  // Equal columns of whole numbers, whose last pivot is rounding and not 0; the residual is that of one of
+  // them.
+  const Matrix twins(8, 3, {-1, 0, -1, 0, 1, 0, 0, 1, 0, 1, 0, 1, 1, 0, 1, 1, 1, 1, 0, -1, 0, 0, 2, 0});
+  const Matrix one(8, 2, {-1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 1, 0, -1, 0, 2});
+  const Vector c = {1, -2, 0.3, 4, 5, -1.1, 0.7, 2};
+  const LeastSquares both = least_squares(twins, c);
+  EXPECT_EQ(both.rank, 2);
+  expect_equal(product(twins, Matrix(3, 1, both.x)), product(one, Matrix(2, 1, least_squares(one, c).x)),
+               1e-13);
   expect_equal(product(a, Matrix(3, 1, solution.x)), Matrix(8, 1, b), 1e-12);
 }
 

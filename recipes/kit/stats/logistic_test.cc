@@ -95,6 +95,36 @@ TEST(LogisticTest, KnownIdentities) {
   EXPECT_EQ(centred.standard_errors.size(), 4u);
 }
 
+TEST(LogisticTest, UnitsAndOffsetsOfColumnsDoNotMatter) {
+  const LogisticFit plain = fit_logistic(kX, kLabels);
+  Matrix scaled = kX;
+  const double units[] = {1e-8, 1e9, 1, 1e4};
+  for (int64_t i = 0; i < 60; ++i) {
+    for (int64_t j = 0; j < 4; ++j) scaled(i, j) *= units[j];
+    scaled(i, 2) += 1000;
+  }
+  const LogisticFit fit = fit_logistic(scaled, kLabels);
+  EXPECT_TRUE(fit.converged);
+  EXPECT_NEAR(fit.log_loss, plain.log_loss, 1e-12);
+  EXPECT_NEAR(fit.intercept, plain.intercept - 1000 * plain.weights[2], 1e-8);
+  for (int j = 0; j < 4; ++j) {
+    EXPECT_NEAR(fit.weights[j] * units[j], plain.weights[j], 1e-11);
+    EXPECT_NEAR(fit.standard_errors[j + 1] * units[j], plain.standard_errors[j + 1], 1e-11);
+  }
+}
+
+TEST(LogisticTest, DependentColumnsAreReported) {
+  Matrix x(60, 3);
+  for (int64_t i = 0; i < 60; ++i) {
+    x(i, 0) = kX(i, 0), x(i, 1) = kX(i, 1);
+    x(i, 2) = 0.3 * x(i, 0) + 0.7 * x(i, 1);
+  }
+  const LogisticFit fit = fit_logistic(x, kLabels);
+  EXPECT_FALSE(fit.converged);
+  EXPECT_TRUE(fit.standard_errors.empty());
+  EXPECT_FALSE(fit_logistic(Matrix(4, 1, Vector(4, 0.1)), std::vector<int64_t>{0, 1, 1, 1}).converged);
+}
+
 TEST(LogisticTest, SeparableDataAreReported) {
   const Matrix x(4, 1, {-2, -1, 1, 2});
   const LogisticFit fit = fit_logistic(x, std::vector<int64_t>{0, 0, 1, 1}, {.max_iterations = 200});
@@ -124,6 +154,11 @@ TEST(LogisticTest, MisuseThrows) {
   EXPECT_THROW(fit_logistic(Matrix(1, 1, {1}), std::vector<int64_t>{2}), Error);
   EXPECT_THROW(fit_logistic(kX, kLabels, {.l1 = -1}), Error);
   EXPECT_THROW(fit_logistic(kX, kLabels, {.sample_weights = {1, 2}}), Error);
+  EXPECT_THROW(fit_logistic(kX, kLabels, {.sample_weights = Vector(60, 0.0)}), Error);
+  std::vector<int64_t> folds(60, 0);
+  EXPECT_THROW(cross_validated_log_loss(kX, kLabels, folds, {}), Error);
+  folds[3] = -1;
+  EXPECT_THROW(cross_validated_log_loss(kX, kLabels, folds, {}), Error);
   EXPECT_THROW(predict_probability(fit_logistic(kX, kLabels), Matrix(1, 2)), Error);
 }
 

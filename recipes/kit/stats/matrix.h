@@ -1,21 +1,18 @@
-// A dense row-major f64 matrix: how tables enter the statistics. Light on purpose; Eigen stays inside .cc
-// files.
+// A dense row-major f64 matrix: how tables enter the statistics. Light on purpose.
 #ifndef ROUX_RECIPES_KIT_STATS_MATRIX_H_
 #define ROUX_RECIPES_KIT_STATS_MATRIX_H_
 
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
 namespace roux::stats {
 
 struct Matrix {
   Matrix() = default;
-  Matrix(int64_t rows, int64_t cols) : rows(rows), cols(cols), values(rows * cols) {}
-  // `values` must have rows * cols entries, row by row.
-  Matrix(int64_t rows, int64_t cols, std::vector<double> values)
-      : rows(rows), cols(cols), values(std::move(values)) {}
+  Matrix(int64_t rows, int64_t cols);  // zeros
+  // `values` row by row; throws roux::Error unless they are rows * cols.
+  Matrix(int64_t rows, int64_t cols, std::vector<double> values);
 
   double& operator()(int64_t i, int64_t j) { return values[i * cols + j]; }
   double operator()(int64_t i, int64_t j) const { return values[i * cols + j]; }

@@ -42,7 +42,11 @@ Neighbors nearest_neighbors(const Matrix& base, const Matrix& queries, int64_t k
   Neighbors result{.k = k, .distances = Matrix(queries.rows, k)};
   std::vector<std::pair<double, int64_t>> all(base.rows);
   for (int64_t q = 0; q < queries.rows; ++q) {
-    for (int64_t i = 0; i < base.rows; ++i) all[i] = {distance(queries.row(q), base.row(i)), i};
+    for (int64_t i = 0; i < base.rows; ++i) {
+      all[i] = {distance(queries.row(q), base.row(i)), i};
+      ROUX_CHECK(!std::isnan(all[i].first))
+          << "nearest_neighbors: the distance of query " << q << " to row " << i << " is not a number";
+    }
     std::partial_sort(all.begin(), all.begin() + k, all.end());
     for (int64_t n = 0; n < k; ++n) {
       result.distances(q, n) = all[n].first;
@@ -57,12 +61,13 @@ std::vector<double> neighbor_mean(const Neighbors& neighbors, std::span<const do
   check_targets(neighbors, targets.size(), "neighbor_mean");
   std::vector<double> means(neighbors.distances.rows);
   for (int64_t q = 0; q < neighbors.distances.rows; ++q) {
-    const bool exact = neighbors.distances(q, 0) == 0;
+    const double nearest = neighbors.distances(q, 0);
     double sum = 0;
     double weights = 0;
     for (int64_t n = 0; n < neighbors.k; ++n) {
       const double d = neighbors.distances(q, n);
-      const double weight = !by_distance ? 1 : exact ? (d == 0 ? 1 : 0) : 1 / d;
+      // In units of the nearest: 1 / d alone overflows for tiny distances.
+      const double weight = !by_distance || d == nearest ? 1 : nearest / d;
       sum += weight * targets[neighbors.indices[q * neighbors.k + n]];
       weights += weight;
     }

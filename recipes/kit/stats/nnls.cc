@@ -86,18 +86,27 @@ std::vector<double> nnls(const Matrix& a, std::span<const double> b) {
   const double tolerance = gain_tolerance(a, b);
   std::vector<bool> passive(a.cols, false);
   Vector x(a.cols, 0.0);
-  for (int64_t outer = 0; outer < 3 * a.cols + 10; ++outer) {
+  std::vector<bool> useless(a.cols, false);  // columns whose gain was rounding only, until x moves
+  for (int64_t steps = 0; steps < 30 * a.cols + 100; ++steps) {
     const Vector gain = gains(a, b, x);
     int64_t entering = -1;
     for (int64_t j = 0; j < a.cols; ++j) {
-      if (!passive[j] && gain[j] > tolerance && (entering < 0 || gain[j] > gain[entering])) entering = j;
+      const bool may_enter = !passive[j] && !useless[j] && gain[j] > tolerance;
+      if (may_enter && (entering < 0 || gain[j] > gain[entering])) entering = j;
     }
-    if (entering < 0) break;
+    if (entering < 0) return x;
     passive[entering] = true;
     Vector z = solve_passive(a, b, passive);
-    if (z[entering] <= 0) break;  // linear dependence up to rounding: the column brings nothing
+    if (z[entering] <= 0) {  // depends on the passive columns up to rounding: it brings nothing
+      passive[entering] = false;
+      useless[entering] = true;
+      continue;
+    }
     walk_to_feasible(a, b, passive, x, std::move(z));
+    std::fill(useless.begin(), useless.end(), false);
   }
+  ROUX_CHECK(false) << "nnls: no optimum after " << 30 * a.cols + 100 << " steps, a is f64[" << a.rows << ","
+                    << a.cols << "]";
   return x;
 }
 

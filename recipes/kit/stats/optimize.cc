@@ -41,6 +41,14 @@ void clip(Vector& x, const Bounds& b) {
   for (size_t i = 0; i < x.size(); ++i) x[i] = std::clamp(x[i], b.lower[i], b.upper[i]);
 }
 
+bool all_finite(const Vector& x) {
+  return std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); });
+}
+
+// A search that finds no lower value has converged only if the gradient promised next to nothing.
+constexpr double kNegligible = 1e-9;
+constexpr double kUnbounded = 1e300;
+
 struct Pair {
   Vector s, y;
 };
@@ -56,6 +64,11 @@ class Lbfgs {
     result_.value = evaluate(result_.x, gradient_);
     ROUX_CHECK(std::isfinite(result_.value))
         << "minimize_lbfgs: objective at the start is " << result_.value << ", needed a finite value";
+    for (size_t i = 0; i < gradient_.size(); ++i) {
+      ROUX_CHECK(std::isfinite(gradient_[i])) << "minimize_lbfgs: gradient entry " << i << " at the start is "
+                                              << gradient_[i] << ", needed a finite value";
+    }
+    scale_ = std::abs(result_.value);
   }
 
   Minimum run() {
@@ -63,7 +76,11 @@ class Lbfgs {
     for (; result_.iterations < options_.max_iterations; ++result_.iterations) {
       if (projected_gradient_size() <= options_.gradient_tolerance) return done(true, "gradient tolerance");
       const double before = result_.value;
-      if (!advance()) return done(true, "no descent left in f64");
+      if (!advance()) {
+        const bool small = predicted_ <= kNegligible * std::max(scale_, std::abs(result_.value));
+        return done(small, small ? "no descent left in f64" : "the value does not fall along the gradient");
+      }
+      if (result_.value < -kUnbounded) return done(false, "unbounded below");
       const double scale = std::max(std::abs(before), std::abs(result_.value));
       small_steps = before - result_.value <= options_.value_tolerance * scale ? small_steps + 1 : 0;
       if (small_steps == 2) return done(true, "value tolerance");
@@ -138,7 +155,8 @@ class Lbfgs {
   // One step; false when not even steepest descent lowers the value.
   bool advance() {
     Vector d = direction();
-    if (!(dot(d, gradient_) < 0) || !search(d)) {
+    predicted_ = -dot(d, gradient_);
+    if (!(predicted_ > 0) || !search(d)) {
       pairs_.clear();
       d = direction();
       return search(d);
@@ -168,7 +186,8 @@ class Lbfgs {
         moved += gradient_[i] * (trial[i] - x[i]);
         if (trial[i] > bounds_.lower[i] && trial[i] < bounds_.upper[i]) trial_slope += gradient[i] * d[i];
       }
-      if (!(value <= result_.value + kSufficient * std::min(0.0, moved)) || !std::isfinite(value)) {
+      const bool usable = std::isfinite(value) && all_finite(gradient);
+      if (!usable || !(value <= result_.value + kSufficient * std::min(0.0, moved))) {
         high = t;
       } else {
         if (value < best_value) {
@@ -206,6 +225,8 @@ class Lbfgs {
   Minimum result_;
   Vector gradient_;
   std::deque<Pair> pairs_;
+  double scale_ = 0;      // |value| at the start
+  double predicted_ = 0;  // decrease that the gradient promises along the last direction
 };
 
 }  // namespace

@@ -25,8 +25,9 @@ struct Minimum {
   double value = 0;
   int64_t iterations = 0;
   int64_t evaluations = 0;
-  bool converged = false;  // a tolerance was met, not a limit
-  std::string reason;      // which
+  bool converged =
+      false;  // a tolerance was met, not a limit; false too where the gradient and the value disagree
+  std::string reason;  // which
 };
 
 // Returns the value at x and writes the gradient.

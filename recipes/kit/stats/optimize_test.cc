@@ -99,6 +99,47 @@ TEST(LbfgsTest, BoundThatIsActiveAtTheMinimum) {
   EXPECT_NEAR(m.x[1], 2, 1e-8);
 }
 
+TEST(LbfgsTest, BoxedLeastSquaresAgreeWithSciPy) {
+  const auto objective = [](std::span<const double> x, std::span<double> g) {
+    double sum = 0;
+    std::fill(g.begin(), g.end(), 0.0);
+    for (int i = 0; i < 9; ++i) {
+      double residual = -golden::kBoxB[i];
+      for (int j = 0; j < 6; ++j) residual += golden::kBoxA[6 * i + j] * x[j];
+      sum += 0.5 * residual * residual;
+      for (int j = 0; j < static_cast<int>(g.size()); ++j) g[j] += residual * golden::kBoxA[6 * i + j];
+    }
+    return sum;
+  };
+  const Bounds box{Vector(6, -0.4), Vector(6, 0.6)};
+  const Minimum smooth = minimize_lbfgs(objective, Vector(6, 0.0), {.bounds = box});
+  const Minimum simplex = minimize_nelder_mead([&](std::span<const double> x) { return objective(x, {}); },
+                                               Vector(6, 0.0), {.bounds = box});
+  EXPECT_TRUE(smooth.converged);
+  for (int j = 0; j < 6; ++j) {
+    EXPECT_NEAR(smooth.x[j], golden::kBoxX[j], 1e-8);
+    EXPECT_NEAR(simplex.x[j], golden::kBoxX[j], 1e-5);
+  }
+}
+
+TEST(LbfgsTest, SaysWhenItHasNotConverged) {
+  const auto uphill = [](std::span<const double> x, std::span<double> g) {
+    g[0] = -2 * x[0];  // the sign is wrong
+    return x[0] * x[0];
+  };
+  EXPECT_FALSE(minimize_lbfgs(uphill, {1.0}).converged);
+  const auto line = [](std::span<const double> x, std::span<double> g) {
+    g[0] = -1;
+    return -x[0];
+  };
+  EXPECT_FALSE(minimize_lbfgs(line, {0.0}, {.max_iterations = 20}).converged);
+  const auto broken = [](std::span<const double> x, std::span<double> g) {
+    g[0] = std::numeric_limits<double>::quiet_NaN();
+    return x[0] * x[0];
+  };
+  EXPECT_THROW(minimize_lbfgs(broken, {1.0}), Error);
+}
+
 TEST(LbfgsTest, MisuseThrows) {
   const auto f = [](std::span<const double> x, std::span<double> g) { return g[0] = x[0]; };
   const auto nan = [](std::span<const double>, std::span<double>) { return NAN; };

@@ -5,6 +5,7 @@
 
 #include "recipes/kit/stats/check.h"
 #include "recipes/kit/stats/decomposition.h"
+#include "recipes/kit/stats/moments.h"
 #include "tensor/error.h"
 
 namespace roux::stats {
@@ -29,27 +30,32 @@ Matrix covariance_sums(const Matrix& c) {
   return sums;
 }
 
-// Lower triangle of CC' [rows, rows].
-Matrix gram(const Matrix& c) {
-  Matrix g(c.rows, c.rows);
-  for (int64_t a = 0; a < c.rows; ++a) {
-    for (int64_t b = 0; b <= a; ++b) {
-      for (int64_t j = 0; j < c.cols; ++j) g(a, b) += c(a, j) * c(b, j);
-    }
-  }
-  return g;
-}
-
-// Unit length, and the entry of largest size positive: eigenvectors have no sign of their own.
-void normalise(std::span<double> component) {
-  double squares = 0;
+// The entry of largest size positive: directions have no sign of their own.
+void fix_sign(std::span<double> component) {
   double largest = 0;
   for (double v : component) {
-    squares += v * v;
     if (std::abs(v) > std::abs(largest)) largest = v;
   }
-  const double scale = (largest < 0 ? -1 : 1) / (squares > 0 ? std::sqrt(squares) : 1);
-  for (double& v : component) v *= scale;
+  if (largest >= 0) return;
+  for (double& v : component) v = -v;
+}
+
+struct Directions {
+  std::vector<double> sums;  // of squares along each direction, descending
+  Matrix vectors;            // unit rows
+};
+
+// Singular vectors keep the digits of the small components. Many rows are cheaper by the covariance, which
+// squares the numbers: components below about 1e-8 of the largest deviation are noise then. scikit-learn
+// divides the cases in the same way.
+Directions directions(const Matrix& c) {
+  if (c.rows >= 10 * c.cols) {
+    SymmetricEigen eigen = symmetric_eigen(covariance_sums(c));
+    return {std::move(eigen.values), std::move(eigen.vectors)};
+  }
+  Svd decomposition = svd(c);
+  for (double& s : decomposition.singular) s *= s;
+  return {std::move(decomposition.singular), std::move(decomposition.vt)};
 }
 
 }  // namespace
@@ -60,25 +66,21 @@ Pca pca(const Matrix& x, int64_t components) {
       << "pca: components are " << components << ", needed 1.." << std::min(x.rows - 1, x.cols)
       << " for x f64[" << x.rows << "," << x.cols << "]";
   Pca result{.mean = std::vector<double>(x.cols, 0.0), .components = Matrix(components, x.cols)};
-  for (int64_t i = 0; i < x.rows; ++i) {
-    for (int64_t j = 0; j < x.cols; ++j) result.mean[j] += x(i, j) / static_cast<double>(x.rows);
+  std::vector<double> column(x.rows);
+  for (int64_t j = 0; j < x.cols; ++j) {
+    for (int64_t i = 0; i < x.rows; ++i) column[i] = x(i, j);
+    result.mean[j] = mean_of(column);
   }
   const Matrix c = centred(x, result.mean);
-  const bool wide = x.rows < x.cols;
-  const SymmetricEigen eigen = symmetric_eigen(wide ? gram(c) : covariance_sums(c));
   double total = 0;
   for (double v : c.values) total += v * v;
+  ROUX_CHECK(std::isfinite(total)) << "pca: the total variance overflows; needed smaller values";
+  const Directions found = directions(c);
   for (int64_t k = 0; k < components; ++k) {
     const std::span<double> component = result.components.row(k);
-    if (wide) {
-      for (int64_t i = 0; i < x.rows; ++i) {
-        for (int64_t j = 0; j < x.cols; ++j) component[j] += eigen.vectors(k, i) * c(i, j);
-      }
-    } else {
-      std::copy_n(eigen.vectors.row(k).begin(), x.cols, component.begin());
-    }
-    normalise(component);
-    const double sum = std::max(0.0, eigen.values[k]);
+    std::copy_n(found.vectors.row(k).begin(), x.cols, component.begin());
+    fix_sign(component);
+    const double sum = std::max(0.0, found.sums[k]);
     result.explained_variance.push_back(sum / static_cast<double>(x.rows - 1));
     result.explained_ratio.push_back(total > 0 ? sum / total : 0);
   }

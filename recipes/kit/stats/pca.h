@@ -1,5 +1,5 @@
-// Principal component analysis in f64, through the eigenvectors of the covariance (or, with fewer rows than
-// columns, of the Gram matrix). Thread-safe; bad input throws roux::Error.
+// Principal component analysis in f64, by singular values, or by the eigenvectors of the covariance where
+// rows are at least ten times the columns. Thread-safe; bad input throws roux::Error.
 #ifndef ROUX_RECIPES_KIT_STATS_PCA_H_
 #define ROUX_RECIPES_KIT_STATS_PCA_H_
 
@@ -14,7 +14,7 @@ struct Pca {
   std::vector<double> mean;  // [features]
   Matrix components;         // [k, features], orthonormal rows; the largest entry of each is positive
   std::vector<double> explained_variance;  // [k], divided by rows - 1, descending
-  std::vector<double> explained_ratio;     // of the total variance
+  std::vector<double> explained_ratio;     // of the total variance; 0 where there is none
 };
 
 // x: [rows, features], rows >= 2; 1 <= components <= min(rows - 1, features).

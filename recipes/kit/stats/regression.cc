@@ -1,9 +1,11 @@
 #include "recipes/kit/stats/regression.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "recipes/kit/stats/check.h"
+#include "recipes/kit/stats/moments.h"
 #include "tensor/error.h"
 
 namespace roux::stats {
@@ -27,13 +29,15 @@ double nonzero(double t, const char* name) {
 
 double r_squared(std::span<const double> truth, std::span<const double> prediction) {
   check_same_length(truth, prediction, 1, "r_squared");
-  double mean = 0;
-  for (double t : truth) mean += t / static_cast<double>(truth.size());
+  const double unit = std::max(unit_of(truth), unit_of(prediction));
+  const double mean = mean_of(truth) / unit;
   double residual = 0;
   double total = 0;
   for (size_t i = 0; i < truth.size(); ++i) {
-    residual += (truth[i] - prediction[i]) * (truth[i] - prediction[i]);
-    total += (truth[i] - mean) * (truth[i] - mean);
+    const double error = truth[i] / unit - prediction[i] / unit;
+    const double deviation = truth[i] / unit - mean;
+    residual += error * error;
+    total += deviation * deviation;
   }
   if (total == 0) return residual == 0 ? 1 : -std::numeric_limits<double>::infinity();
   return 1 - residual / total;

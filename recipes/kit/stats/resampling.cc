@@ -44,6 +44,14 @@ void check_bootstrap(int64_t n, const BootstrapOptions& options, const char* nam
   check_confidence(options.confidence, name);
 }
 
+// Sorting and counting go wrong in silence on NaN (the correlation of a resample that happens to be constant,
+// say).
+double checked(double value, const char* name) {
+  ROUX_CHECK(std::isfinite(value)) << name << ": the statistic is " << value
+                                   << ", needed a finite value on every resample and rearrangement";
+  return value;
+}
+
 IndexStatistic mean_over(std::span<const double> x) {
   return [x](std::span<const int64_t> indices) {
     double sum = 0;
@@ -70,6 +78,27 @@ int64_t combinations(int64_t n, int64_t k, int64_t limit) {
   return std::min(limit + 1, static_cast<int64_t>(std::llround(count)));
 }
 
+// Calls visit(sum of the chosen values) for every choice of k of them. The smaller side of the split is the
+// one that is enumerated, so a step costs min(k, n - k).
+template <class F>
+void for_each_subset_sum(const std::vector<double>& values, int64_t k, F visit) {
+  const auto n = static_cast<int64_t>(values.size());
+  const bool complement = k > n - k;
+  const int64_t size = complement ? n - k : k;
+  const double total = std::accumulate(values.begin(), values.end(), 0.0);
+  std::vector<int64_t> chosen = identity(size);  // ascending
+  while (true) {
+    double sum = 0;
+    for (int64_t i : chosen) sum += values[i];
+    visit(complement ? total - sum : sum);
+    int64_t last = size - 1;  // the rightmost that can still move
+    while (last >= 0 && chosen[last] == n - size + last) --last;
+    if (last < 0) return;
+    ++chosen[last];
+    for (int64_t i = last + 1; i < size; ++i) chosen[i] = chosen[i - 1] + 1;
+  }
+}
+
 // Counts of rearranged statistics on either side of the observed one, ties counted on both.
 struct Tails {
   double observed;
@@ -88,11 +117,11 @@ Interval bootstrap_interval(int64_t n, const IndexStatistic& statistic, RandomSt
                             const BootstrapOptions& options) {
   check_bootstrap(n, options, "bootstrap_interval");
   std::vector<int64_t> indices = identity(n);
-  const double estimate = statistic(indices);
+  const double estimate = checked(statistic(indices), "bootstrap_interval");
   std::vector<double> values(options.resamples);
   for (double& value : values) {
     resample(indices, random);
-    value = statistic(indices);
+    value = checked(statistic(indices), "bootstrap_interval");
   }
   return percentile(estimate, std::move(values), options.confidence);
 }
@@ -106,13 +135,13 @@ PairedBootstrap paired_bootstrap(int64_t n, const IndexStatistic& a, const Index
                                  RandomStream& random, const BootstrapOptions& options) {
   check_bootstrap(n, options, "paired_bootstrap");
   std::vector<int64_t> indices = identity(n);
-  const double estimate = a(indices) - b(indices);
+  const double estimate = checked(a(indices) - b(indices), "paired_bootstrap");
   std::vector<double> values(options.resamples);
   int64_t above = 0;
   int64_t below = 0;
   for (double& value : values) {
     resample(indices, random);
-    value = a(indices) - b(indices);
+    value = checked(a(indices) - b(indices), "paired_bootstrap");
     above += value > 0;
     below += value < 0;
   }
@@ -137,6 +166,7 @@ ResamplingTest sign_flip_test(std::span<const double> differences, RandomStream&
   double sum = 0;
   double size = 0;
   for (double d : differences) sum += d, size += std::abs(d);
+  checked(size, "sign_flip_test");
   const double threshold = std::abs(sum) - kSlack * size;
   ResamplingTest test{.statistic = sum / static_cast<double>(n)};
   test.exact = n <= 20;
@@ -168,6 +198,7 @@ ResamplingTest permutation_test(std::span<const double> a, std::span<const doubl
   double total = 0;
   double size = 0;
   for (double v : pooled) total += v, size += std::abs(v);
+  checked(size, "permutation_test");
   const auto n = static_cast<int64_t>(pooled.size());
   // The difference of means rises with the sum of the first sample, which is enough to compare.
   Tails tails{.observed = std::accumulate(a.begin(), a.end(), 0.0), .slack = kSlack * size};
@@ -177,13 +208,7 @@ ResamplingTest permutation_test(std::span<const double> a, std::span<const doubl
   test.exact = splits <= kEnumerated;
   test.rearrangements = test.exact ? splits : resamples;
   if (test.exact) {
-    std::vector<char> chosen(n, 0);
-    std::fill(chosen.begin(), chosen.begin() + static_cast<int64_t>(k), 1);
-    do {
-      double sum = 0;
-      for (int64_t i = 0; i < n; ++i) sum += chosen[i] ? pooled[i] : 0;
-      tails.add(sum);
-    } while (std::prev_permutation(chosen.begin(), chosen.end()));
+    for_each_subset_sum(pooled, static_cast<int64_t>(k), [&](double sum) { tails.add(sum); });
     test.p_value =
         2.0 * static_cast<double>(std::min(tails.above, tails.below)) / static_cast<double>(splits);
   } else {
@@ -203,13 +228,13 @@ ResamplingTest pairing_test(int64_t n, const IndexStatistic& statistic, RandomSt
   ROUX_CHECK(n >= 2) << "pairing_test: n is " << n << ", needed >= 2";
   check_resamples(resamples, "pairing_test");
   std::vector<int64_t> order = identity(n);
-  ResamplingTest test{.statistic = statistic(order)};
+  ResamplingTest test{.statistic = checked(statistic(order), "pairing_test")};
   const double threshold = std::abs(test.statistic) * (1 - kSlack);
   int64_t extreme = 0;
   test.exact = n <= 8;
   if (test.exact) {
     do {
-      extreme += std::abs(statistic(order)) >= threshold;
+      extreme += std::abs(checked(statistic(order), "pairing_test")) >= threshold;
       ++test.rearrangements;
     } while (std::next_permutation(order.begin(), order.end()));
     test.p_value = static_cast<double>(extreme) / static_cast<double>(test.rearrangements);
@@ -217,7 +242,7 @@ ResamplingTest pairing_test(int64_t n, const IndexStatistic& statistic, RandomSt
   }
   for (int64_t r = 0; r < resamples; ++r) {
     shuffle(order, random);
-    extreme += std::abs(statistic(order)) >= threshold;
+    extreme += std::abs(checked(statistic(order), "pairing_test")) >= threshold;
   }
   test.rearrangements = resamples;
   test.p_value = monte_carlo_p(extreme, resamples);

@@ -1,6 +1,6 @@
 // Tests and intervals that re-use the data: bootstrap, permutation and sign-flip. Monte Carlo answers depend
-// on the RandomStream alone and so repeat exactly; small problems are enumerated and need none. Misuse throws
-// roux::Error.
+// on the RandomStream alone and so repeat exactly; small problems are enumerated and need none. Misuse, and a
+// statistic that is not finite on some resample, throw roux::Error.
 #ifndef ROUX_RECIPES_KIT_STATS_RESAMPLING_H_
 #define ROUX_RECIPES_KIT_STATS_RESAMPLING_H_
 

@@ -180,6 +180,30 @@ TEST(BootstrapTest, PairedComparesOnTheSameUnits) {
   EXPECT_EQ(same.p_value, 1);
 }
 
+TEST(BootstrapTest, StatisticMustBeFinite) {
+  RandomStream random(1);
+  const Vector x = {1, 1, 2}, y = {3, 1, 2};
+  const auto correlation = [&](std::span<const int64_t> indices) {  // NaN where a resample is constant
+    Vector a, b;
+    for (int64_t i : indices) a.push_back(x[i]), b.push_back(y[i]);
+    return pearson(a, b).coefficient;
+  };
+  EXPECT_THROW(bootstrap_interval(3, correlation, random), Error);
+  EXPECT_THROW(pairing_test(
+                   3, [](std::span<const int64_t>) { return std::sqrt(-1.0); }, random),
+               Error);
+}
+
+TEST(PermutationTest, OneAgainstManyIsQuick) {
+  RandomStream random(1);
+  Vector many(150000);
+  for (size_t i = 0; i < many.size(); ++i) many[i] = static_cast<double>(i);
+  const ResamplingTest test = permutation_test(Vector{149999.5}, many, random);
+  EXPECT_TRUE(test.exact);
+  EXPECT_NEAR(test.p_value, 2.0 / 150001, 1e-15);
+  EXPECT_EQ(permutation_test(many, Vector{149999.5}, random).p_value, test.p_value);
+}
+
 TEST(BootstrapTest, MisuseThrows) {
   RandomStream random(7);
   EXPECT_THROW(bootstrap_mean(Vector{}, random), Error);

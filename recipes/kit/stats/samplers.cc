@@ -70,7 +70,9 @@ std::vector<double> sample_dirichlet(std::span<const double> alpha, RandomStream
   std::vector<double> x(alpha.size());
   double largest = -std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < alpha.size(); ++i) {
-    ROUX_CHECK(alpha[i] > 0) << "sample_dirichlet: alpha[" << i << "] is " << alpha[i] << ", needed > 0";
+    // log(uniform) / alpha must stay finite.
+    ROUX_CHECK(alpha[i] >= 1e-300) << "sample_dirichlet: alpha[" << i << "] is " << alpha[i]
+                                   << ", needed at least 1e-300";
     x[i] = sample_log_gamma(alpha[i], random);
     largest = std::max(largest, x[i]);
   }
@@ -80,12 +82,13 @@ std::vector<double> sample_dirichlet(std::span<const double> alpha, RandomStream
   return x;
 }
 
-ZipfSampler::ZipfSampler(int64_t n, double exponent) {
+ZipfSampler::ZipfSampler(int64_t n, double exponent) : exponent_(exponent) {
   ROUX_CHECK(n >= 1 && exponent >= 0 && std::isfinite(exponent))
       << "ZipfSampler: n is " << n << ", exponent is " << exponent << ", needed n >= 1 and exponent >= 0";
   std::vector<double> weights(n);
   for (int64_t k = 0; k < n; ++k) weights[k] = std::pow(static_cast<double>(k + 1), -exponent);
   cumulative_ = cumulative_shares(weights);
+  first_ = cumulative_[0];
 }
 
 int64_t ZipfSampler::operator()(RandomStream& random) const {
@@ -94,7 +97,7 @@ int64_t ZipfSampler::operator()(RandomStream& random) const {
 
 double ZipfSampler::probability(int64_t rank) const {
   if (rank < 1 || rank > static_cast<int64_t>(cumulative_.size())) return 0;
-  return cumulative_[rank - 1] - (rank > 1 ? cumulative_[rank - 2] : 0);
+  return first_ * std::pow(static_cast<double>(rank), -exponent_);
 }
 
 std::vector<double> temperature_shares(std::span<const double> sizes, double temperature) {

@@ -12,12 +12,12 @@
 
 namespace roux::stats {
 
-// Gamma(shape, 1), shape > 0; below 1 through shape + 1 and a power of a uniform.          [Marsaglia & Tsang
-// 2000]
+// Gamma(shape, 1), shape > 0 (a draw may underflow to 0 for tiny ones); below 1 through shape + 1 and a power
+// of a uniform.          [Marsaglia & Tsang 2000]
 double sample_gamma(double shape, RandomStream& random);
 
-// A point of the simplex with density ~ prod x_i^(alpha_i - 1); all alpha > 0. Small alphas do not underflow:
-// the normalisation happens on logarithms.
+// A point of the simplex with density ~ prod x_i^(alpha_i - 1); all alpha >= 1e-300. Small alphas do not
+// underflow: the normalisation happens on logarithms.
 std::vector<double> sample_dirichlet(std::span<const double> alpha, RandomStream& random);
 
 // Ranks 1 .. n with probability ~ rank^-exponent, by inverse transform of a table: O(n) to build, O(log n) a
@@ -29,6 +29,8 @@ class ZipfSampler {
   double probability(int64_t rank) const;
 
  private:
+  double exponent_;
+  double first_ = 0;  // probability of rank 1
   std::vector<double> cumulative_;
 };
 

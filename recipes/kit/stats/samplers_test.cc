@@ -1,11 +1,14 @@
 #include "recipes/kit/stats/samplers.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "tensor/error.h"
+#include "tests/golden/stats.h"
 
 namespace roux::stats {
 namespace {
@@ -28,6 +31,37 @@ TEST(GammaTest, MeanAndVarianceAreTheShape) {
     EXPECT_NEAR(squares / kDraws - mean * mean, shape, 5 * shape * std::sqrt((2 + 6 / shape) / kDraws))
         << shape;
   }
+}
+
+// Counts of draws between the deciles, which SciPy gave: chi-square with 9 degrees, 0.1 % of which lie
+// above 27.9.
+void expect_deciles(const double* deciles, const std::function<double()>& draw) {
+  constexpr int kDraws = 20000;
+  double counts[10] = {};
+  for (int i = 0; i < kDraws; ++i) ++counts[std::upper_bound(deciles, deciles + 9, draw()) - deciles];
+  double statistic = 0;
+  for (double c : counts) statistic += (c - kDraws / 10) * (c - kDraws / 10) / (kDraws / 10);
+  EXPECT_LT(statistic, 27.9);
+}
+
+TEST(GammaTest, AgreesWithSciPysQuantiles) {
+  RandomStream random(11);
+  const double shapes[] = {0.3, 1, 2.5, 40};
+  for (int k = 0; k < 4; ++k)
+    expect_deciles(golden::kGammaDeciles + 9 * k, [&] { return sample_gamma(shapes[k], random); });
+}
+
+TEST(DirichletTest, MarginAgreesWithSciPysQuantiles) {
+  RandomStream random(12);
+  expect_deciles(golden::kBetaDeciles, [&] { return sample_dirichlet(Vector{0.4, 1.5, 0.6}, random)[0]; });
+}
+
+TEST(ZipfTest, ProbabilitiesAgreeWithTheFormula) {
+  const ZipfSampler zipf(12, 1.3);
+  for (int64_t k = 1; k <= 12; ++k) EXPECT_NEAR(zipf.probability(k) / golden::kZipf[k - 1], 1, 1e-14);
+  // Also where a difference of sums near 1 would have no digits left.
+  const ZipfSampler steep(1000, 6);
+  EXPECT_NEAR(steep.probability(1000) / steep.probability(1) * 1e18, 1, 1e-12);
 }
 
 TEST(GammaTest, ShapeOneIsExponential) {

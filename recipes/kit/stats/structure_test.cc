@@ -63,6 +63,8 @@ TEST(KMeansTest, FindsSeparatedClustersAndNeverEmptiesOne) {
   EXPECT_NEAR(kmeans(random_matrix(8, 2, 2), 8, random).inertia, 0, 1e-20);
   EXPECT_NEAR(kmeans(Matrix(2, 1, {1, 3}), 1, random).centres(0, 0), 2, 1e-15);
   EXPECT_EQ(kmeans(Matrix(4, 1, {5, 5, 5, 5}), 2, random).inertia, 0);
+  EXPECT_TRUE(kmeans(Matrix(4, 1, {5, 5, 5, 5}), 2, random).converged);
+  EXPECT_THROW(kmeans(Matrix(2, 1, {1e300, -1e300}), 1, random), Error);
 }
 
 TEST(NeighborsTest, AgreeWithScikitLearn) {
@@ -89,6 +91,12 @@ TEST(NeighborsTest, EveryRowIsItsOwnNearest) {
   std::vector<int64_t> labels(36);
   for (int64_t i = 0; i < 36; ++i) labels[i] = i / 12;
   EXPECT_EQ(neighbor_vote(self, labels), labels);
+  // Tiny distances are weighted as their ratios are: 1 and 1/9 here.
+  const auto gap = [](std::span<const double> a, std::span<const double> b) { return std::abs(a[0] - b[0]); };
+  const Neighbors tiny = nearest_neighbors(Matrix(2, 1, {0, 1e-309}), Matrix(1, 1, {1e-310}), 2, gap);
+  EXPECT_NEAR(neighbor_mean(tiny, Vector{0, 1}, true)[0], 0.1, 1e-12);
+  const auto broken = [](std::span<const double>, std::span<const double>) { return std::sqrt(-1.0); };
+  EXPECT_THROW(nearest_neighbors(kX, kQueries, 1, broken), Error);
   // A vote of all rows is a tie: the smallest label.
   EXPECT_EQ(neighbor_vote(nearest_neighbors(kX, kQueries, 36), labels), std::vector<int64_t>(5, 0));
 }
@@ -120,6 +128,26 @@ TEST(PcaTest, AllComponentsRebuildTheDataInBothShapes) {
       }
     }
   }
+}
+
+TEST(PcaTest, DirectionsWithoutVarianceAreOrthonormalToo) {
+  // Three different rows in ten dimensions: two directions with variance, and two that only complete the
+  // basis.
+  Matrix x(5, 10);
+  const Matrix rows = random_matrix(3, 10, 6);
+  for (int64_t i = 0; i < 5; ++i)
+    std::copy_n(rows.row(std::min<int64_t>(i, 2)).begin(), 10, x.row(i).begin());
+  for (const Pca& p : {pca(x, 4), pca(Matrix(4, 3, Vector(12, 0.1)), 2)}) {
+    for (int64_t a = 0; a < p.components.rows; ++a) {
+      for (int64_t b = 0; b <= a; ++b) {
+        double product = 0;
+        for (int64_t j = 0; j < p.components.cols; ++j) product += p.components(a, j) * p.components(b, j);
+        EXPECT_NEAR(product, a == b ? 1 : 0, 1e-12);
+      }
+    }
+  }
+  EXPECT_NEAR(pca(x, 4).explained_variance[2], 0, 1e-25);
+  EXPECT_EQ(pca(Matrix(4, 3, Vector(12, 0.1)), 2).explained_ratio, (Vector{0, 0}));
 }
 
 TEST(BoostingTest, AgreesWithScikitLearn) {
