@@ -45,29 +45,45 @@ absl::StatusOr<WindowSet> WindowSet::stream(std::vector<int32_t> tokens, int64_t
   set.tokens_ = std::move(tokens);
   const int64_t rows = (count - 1) / length;
   set.pieces_.reserve(rows);
-  for (int64_t i = 0; i < rows; ++i) set.pieces_.push_back({i * length, length});
+  for (int64_t i = 0; i < rows; ++i) set.pieces_.push_back({i * length, length, length});
   set.row_begin_.resize(rows + 1);
   for (int64_t i = 0; i <= rows; ++i) set.row_begin_[i] = i;
   set.target_count_ = rows * length;
   return set;
 }
 
-absl::StatusOr<WindowSet> WindowSet::cut(const std::vector<std::vector<int32_t>>& documents, int64_t length,
-                                         const std::string& source, int32_t pad_token) {
+absl::StatusOr<WindowSet> WindowSet::start(int64_t length, const std::string& source, int32_t pad_token) {
   ROUX_RETURN_IF_ERROR(check_length(length, source));
   WindowSet set;
   set.source_ = source;
   set.length_ = length;
   set.pad_token_ = pad_token;
+  return set;
+}
+
+void WindowSet::add_pieces(int64_t begin) {
+  const int64_t targets = static_cast<int64_t>(tokens_.size()) - begin - 1;
+  for (int64_t at = 0; at < targets; at += length_) {
+    Piece piece{begin + at, std::min(length_, targets - at), 0};
+    piece.counted = piece.targets;
+    if (!loss_mask_.empty()) {
+      const auto first = loss_mask_.begin() + piece.begin + 1;
+      piece.counted = piece.targets - std::count(first, first + piece.targets, uint8_t{0});
+    }
+    if (piece.counted == 0) continue;
+    pieces_.push_back(piece);
+    target_count_ += piece.counted;
+  }
+}
+
+absl::StatusOr<WindowSet> WindowSet::cut(const std::vector<std::vector<int32_t>>& documents, int64_t length,
+                                         const std::string& source, int32_t pad_token) {
+  ROUX_ASSIGN_OR_RETURN(WindowSet set, start(length, source, pad_token));
   for (const std::vector<int32_t>& document : documents) {
-    const int64_t targets = static_cast<int64_t>(document.size()) - 1;
-    if (targets < 1) continue;
+    if (document.size() < 2) continue;
     const int64_t begin = static_cast<int64_t>(set.tokens_.size());
     set.tokens_.insert(set.tokens_.end(), document.begin(), document.end());
-    for (int64_t at = 0; at < targets; at += length) {
-      set.pieces_.push_back({begin + at, std::min(length, targets - at)});
-    }
-    set.target_count_ += targets;
+    set.add_pieces(begin);
   }
   if (set.pieces_.empty()) {
     return absl::InvalidArgumentError(
@@ -76,36 +92,78 @@ absl::StatusOr<WindowSet> WindowSet::cut(const std::vector<std::vector<int32_t>>
   return set;
 }
 
-absl::StatusOr<WindowSet> WindowSet::padded(const std::vector<std::vector<int32_t>>& documents,
-                                            int64_t length, const std::string& source, int32_t pad_token) {
-  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
-  set.row_begin_.resize(set.pieces_.size() + 1);
-  for (size_t i = 0; i < set.row_begin_.size(); ++i) set.row_begin_[i] = static_cast<int64_t>(i);
+absl::StatusOr<WindowSet> WindowSet::cut(const std::vector<MaskedDocument>& documents, int64_t length,
+                                         const std::string& source, int32_t pad_token) {
+  ROUX_ASSIGN_OR_RETURN(WindowSet set, start(length, source, pad_token));
+  for (size_t i = 0; i < documents.size(); ++i) {
+    const MaskedDocument& document = documents[i];
+    if (document.loss_mask.size() != document.tokens.size()) {
+      return absl::InvalidArgumentError(absl::StrCat(source, ": document ", i, " has ",
+                                                     document.tokens.size(), " tokens and a mask of ",
+                                                     document.loss_mask.size()));
+    }
+    if (document.tokens.size() < 2) continue;
+    const int64_t begin = static_cast<int64_t>(set.tokens_.size());
+    set.tokens_.insert(set.tokens_.end(), document.tokens.begin(), document.tokens.end());
+    set.loss_mask_.insert(set.loss_mask_.end(), document.loss_mask.begin(), document.loss_mask.end());
+    set.add_pieces(begin);
+  }
+  if (set.pieces_.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(source, ": none of ", documents.size(), " documents has a target that the loss counts"));
+  }
   return set;
 }
 
-absl::StatusOr<WindowSet> WindowSet::packed(const std::vector<std::vector<int32_t>>& documents,
-                                            int64_t length, const std::string& source, int32_t pad_token) {
-  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
+void WindowSet::one_piece_a_row() {
+  row_begin_.resize(pieces_.size() + 1);
+  for (size_t i = 0; i < row_begin_.size(); ++i) row_begin_[i] = static_cast<int64_t>(i);
+}
+
+void WindowSet::pack_rows() {
   std::vector<std::vector<Piece>> rows;
   std::vector<int64_t> room;
-  for (const Piece& piece : set.pieces_) {
+  for (const Piece& piece : pieces_) {
     const int64_t end = static_cast<int64_t>(rows.size());
     int64_t row = std::max<int64_t>(0, end - kOpenRows);
     while (row < end && room[row] < piece.targets) ++row;
     if (row == end) {
       rows.emplace_back();
-      room.push_back(length);
+      room.push_back(length_);
     }
     rows[row].push_back(piece);
     room[row] -= piece.targets;
   }
-  set.pieces_.clear();
-  set.row_begin_.push_back(0);
+  pieces_.clear();
+  row_begin_.push_back(0);
   for (const std::vector<Piece>& row : rows) {
-    set.pieces_.insert(set.pieces_.end(), row.begin(), row.end());
-    set.row_begin_.push_back(static_cast<int64_t>(set.pieces_.size()));
+    pieces_.insert(pieces_.end(), row.begin(), row.end());
+    row_begin_.push_back(static_cast<int64_t>(pieces_.size()));
   }
+}
+
+absl::StatusOr<WindowSet> WindowSet::padded(const std::vector<std::vector<int32_t>>& documents,
+                                            int64_t length, const std::string& source, int32_t pad_token) {
+  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
+  set.one_piece_a_row();
+  return set;
+}
+absl::StatusOr<WindowSet> WindowSet::padded(const std::vector<MaskedDocument>& documents, int64_t length,
+                                            const std::string& source, int32_t pad_token) {
+  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
+  set.one_piece_a_row();
+  return set;
+}
+absl::StatusOr<WindowSet> WindowSet::packed(const std::vector<std::vector<int32_t>>& documents,
+                                            int64_t length, const std::string& source, int32_t pad_token) {
+  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
+  set.pack_rows();
+  return set;
+}
+absl::StatusOr<WindowSet> WindowSet::packed(const std::vector<MaskedDocument>& documents, int64_t length,
+                                            const std::string& source, int32_t pad_token) {
+  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
+  set.pack_rows();
   return set;
 }
 
@@ -121,11 +179,12 @@ void WindowSet::write_row(int64_t row, int64_t slot, TokenBatch& batch) const {
   for (const Piece& piece : pieces_of(row)) {
     for (int64_t i = 0; i < piece.targets; ++i, ++at) {
       batch.input[at] = tokens_[piece.begin + i];
-      batch.target[at] = tokens_[piece.begin + i + 1];
+      const int64_t target = piece.begin + i + 1;
+      if (loss_mask_.empty() || loss_mask_[target] != 0) batch.target[at] = tokens_[target];
       batch.document[at] = document;
       batch.position[at] = static_cast<int32_t>(i);
     }
-    batch.target_count += piece.targets;
+    batch.target_count += piece.counted;
     ++document;
   }
 }
@@ -166,6 +225,7 @@ absl::StatusOr<std::vector<int64_t>> WindowSet::fixed_rows(int64_t count) const 
 uint64_t WindowSet::fingerprint() const {
   uint64_t hash = mix(0, static_cast<uint64_t>(length_));
   for (int32_t token : tokens_) hash = mix(hash, static_cast<uint32_t>(token));
+  for (uint8_t counted : loss_mask_) hash = mix(hash, counted != 0 ? 1 : 0);
   for (int64_t begin : row_begin_) hash = mix(hash, static_cast<uint64_t>(begin));
   for (const Piece& piece : pieces_) {
     hash = mix(mix(hash, static_cast<uint64_t>(piece.begin)), static_cast<uint64_t>(piece.targets));

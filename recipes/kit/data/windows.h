@@ -39,6 +39,13 @@ struct TokenBatch {
   int64_t target_count = 0;       // targets that are not kIgnoreTarget: what a loss divides by
 };
 
+// A document of which the loss counts only some tokens: answers, not prompts. Chat: encode_chat
+// (text/chat_template.h) gives both.
+struct MaskedDocument {
+  std::vector<int32_t> tokens;
+  std::vector<uint8_t> loss_mask;  // as long as tokens; 1: counted as a target (the first token never is one)
+};
+
 class WindowSet {
  public:
   // Windows 0, T, 2T, ... of one text; a tail of fewer than T targets is left out. Error when tokens are
@@ -53,6 +60,14 @@ class WindowSet {
 
   // The same pieces, one a row.
   static absl::StatusOr<WindowSet> padded(const std::vector<std::vector<int32_t>>& documents, int64_t length,
+                                          const std::string& source, int32_t pad_token = 0);
+
+  // The same two with masks. Other tokens are inputs with the target kIgnoreTarget; pieces without any
+  // counted target are left out. An error when a mask has another length than its tokens, and when no target
+  // is left.
+  static absl::StatusOr<WindowSet> packed(const std::vector<MaskedDocument>& documents, int64_t length,
+                                          const std::string& source, int32_t pad_token = 0);
+  static absl::StatusOr<WindowSet> padded(const std::vector<MaskedDocument>& documents, int64_t length,
                                           const std::string& source, int32_t pad_token = 0);
 
   int64_t size() const { return static_cast<int64_t>(row_begin_.size()) - 1; }  // rows
@@ -78,11 +93,19 @@ class WindowSet {
   struct Piece {
     int64_t begin;    // index into tokens_
     int64_t targets;  // holds tokens begin .. begin + targets
+    int64_t counted;  // targets that the loss counts
   };
 
   WindowSet() = default;
+  static absl::StatusOr<WindowSet> start(int64_t length, const std::string& source, int32_t pad_token);
   static absl::StatusOr<WindowSet> cut(const std::vector<std::vector<int32_t>>& documents, int64_t length,
                                        const std::string& source, int32_t pad_token);
+  static absl::StatusOr<WindowSet> cut(const std::vector<MaskedDocument>& documents, int64_t length,
+                                       const std::string& source, int32_t pad_token);
+  // Cuts what was appended to tokens_ from `begin` on into pieces.
+  void add_pieces(int64_t begin);
+  void one_piece_a_row();
+  void pack_rows();
   void write_row(int64_t row, int64_t slot, TokenBatch& batch) const;
   absl::Span<const Piece> pieces_of(int64_t row) const;
 
@@ -91,6 +114,7 @@ class WindowSet {
   int32_t pad_token_ = 0;
   int64_t target_count_ = 0;
   std::vector<int32_t> tokens_;
+  std::vector<uint8_t> loss_mask_;  // as long as tokens_, or empty: all are counted
   std::vector<Piece> pieces_;       // grouped by row
   std::vector<int64_t> row_begin_;  // rows + 1 indices into pieces_
 };

@@ -96,9 +96,57 @@ TEST(PackedWindows, HoldThePairsOfPaddedWindows) {
 }
 
 TEST(PackedWindows, NothingToLearnFromIsAnError) {
-  EXPECT_EQ(WindowSet::packed({{1}, {}}, 4, "docs.jsonl").status().message(),
+  EXPECT_EQ(WindowSet::packed(std::vector<Ids>{{1}, {}}, 4, "docs.jsonl").status().message(),
             "docs.jsonl: none of 2 documents has two tokens or more");
-  EXPECT_FALSE(WindowSet::padded({}, 4, "docs.jsonl").ok());
+  EXPECT_FALSE(WindowSet::padded(std::vector<Ids>{}, 4, "docs.jsonl").ok());
+}
+
+// Two conversations, answers counted: prompts are inputs only, and a piece of nothing but prompt is left out.
+TEST(MaskedWindows, OnlyAnswersAreTargets) {
+  const std::vector<MaskedDocument> documents = {{{1, 2, 3, 4}, {0, 0, 1, 1}},
+                                                 {{10, 11, 12, 13, 14, 15}, {0, 0, 0, 0, 0, 1}}};
+  const absl::StatusOr<WindowSet> padded = WindowSet::padded(documents, 4, "chats", 99);
+  ASSERT_TRUE(padded.ok()) << padded.status();
+  ASSERT_EQ(padded->size(), 2);
+  EXPECT_EQ(padded->target_count(), 3);
+  const TokenBatch batch = padded->batch({0, 1});
+  const int32_t none = kIgnoreTarget;
+  EXPECT_EQ(batch.input, (Ids{1, 2, 3, 99, 14, 99, 99, 99}));
+  EXPECT_EQ(batch.target, (Ids{none, 3, 4, none, 15, none, none, none}));
+  EXPECT_EQ(batch.document, (Ids{0, 0, 0, -1, 0, -1, -1, -1}));
+  EXPECT_EQ(batch.target_count, 3);
+
+  const absl::StatusOr<WindowSet> packed = WindowSet::packed(documents, 4, "chats", 99);
+  ASSERT_TRUE(packed.ok()) << packed.status();
+  ASSERT_EQ(packed->size(), 1);
+  EXPECT_EQ(packed->batch({0}).target, (Ids{none, 3, 4, 15}));
+  EXPECT_EQ(packed->batch({0}).target_count, 3);
+}
+
+TEST(MaskedWindows, AllOnesAreWindowsWithoutAMask) {
+  const std::vector<Ids> plain = {count_to(9), count_to(3), count_to(1)};
+  std::vector<MaskedDocument> masked;
+  for (const Ids& ids : plain) masked.push_back({ids, std::vector<uint8_t>(ids.size(), 1)});
+  const absl::StatusOr<WindowSet> a = WindowSet::packed(plain, 4, "d"), b = WindowSet::packed(masked, 4, "d");
+  ASSERT_TRUE(a.ok() && b.ok());
+  EXPECT_EQ(a->batch(all_rows(*a)).target, b->batch(all_rows(*b)).target);
+  EXPECT_EQ(a->target_count(), b->target_count());
+}
+
+TEST(MaskedWindows, BadMasksAreErrors) {
+  const std::vector<MaskedDocument> good = {{{1, 2, 3}, {0, 1, 0}}};
+  std::vector<MaskedDocument> longer = good, nothing = good, first = good;
+  longer.push_back({{1, 2}, {1}});
+  nothing[0].loss_mask = {0, 0, 0};
+  first[0].loss_mask = {1, 0, 0};
+  EXPECT_EQ(WindowSet::packed(longer, 4, "a.jsonl").status().message(),
+            "a.jsonl: document 1 has 2 tokens and a mask of 1");
+  EXPECT_EQ(WindowSet::padded(nothing, 4, "a.jsonl").status().message(),
+            "a.jsonl: none of 1 documents has a target that the loss counts");
+  EXPECT_FALSE(WindowSet::packed(first, 4, "a.jsonl").ok());
+  std::vector<MaskedDocument> moved = good;
+  moved[0].loss_mask = {0, 0, 1};
+  EXPECT_NE(WindowSet::packed(good, 4, "d")->fingerprint(), WindowSet::packed(moved, 4, "d")->fingerprint());
 }
 
 TEST(WindowSet, RowsOutOfRangeThrow) {
