@@ -29,6 +29,17 @@ uint64_t mix(uint64_t hash, uint64_t value) {  // the finaliser of splitmix64 ov
 
 }  // namespace
 
+void TokenBatch::append(const TokenBatch& other) {
+  ROUX_CHECK(other.length == length) << "token_batch: rows of " << other.length
+                                     << " tokens appended to rows of " << length;
+  rows += other.rows;
+  target_count += other.target_count;
+  input.insert(input.end(), other.input.begin(), other.input.end());
+  target.insert(target.end(), other.target.begin(), other.target.end());
+  document.insert(document.end(), other.document.begin(), other.document.end());
+  position.insert(position.end(), other.position.begin(), other.position.end());
+}
+
 absl::StatusOr<WindowSet> WindowSet::stream(std::vector<int32_t> tokens, int64_t length,
                                             const std::string& source) {
   ROUX_RETURN_IF_ERROR(check_length(length, source));

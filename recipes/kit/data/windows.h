@@ -37,6 +37,9 @@ struct TokenBatch {
   std::vector<int32_t> document;  // number of the piece within its row: 0, 1, ...
   std::vector<int32_t> position;  // 0 at the start of each piece
   int64_t target_count = 0;       // targets that are not kIgnoreTarget: what a loss divides by
+
+  // More rows behind these, of the same length (Error otherwise).
+  void append(const TokenBatch& other);
 };
 
 // A document of which the loss counts only some tokens: answers, not prompts. Chat: encode_chat

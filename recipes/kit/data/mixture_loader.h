@@ -1,0 +1,86 @@
+// Batches mixed from several domains in given shares: pretraining mixtures, replay of old data, curricula.
+//
+//   ROUX_ASSIGN_OR_RETURN(MixtureLoader loader,
+//                         MixtureLoader::create({&wiki, &code}, {0.7, 0.3}, {.seed = 1, .global_batch = 8}));
+//   MixtureBatch batch = loader.next();     // batch.tokens [8, T], batch.domain[row]
+//   ROUX_RETURN_IF_ERROR(loader.set_shares({0.5, 0.5}));   // from the next batch on
+//
+// Which domain a row comes from is stats::MixtureSampler's choice: shares are exact to one row over 64, 128,
+// 256, ... rows, not only expected. Within a domain rows come as from BatchLoader: each once an epoch, every
+// epoch in its own order. Rank r of W gets the r-th of W equal slices of each global batch, as there.
+//
+// Not thread-safe; holds pointers to the WindowSets, which must outlive it.
+#ifndef ROUX_RECIPES_KIT_DATA_MIXTURE_LOADER_H_
+#define ROUX_RECIPES_KIT_DATA_MIXTURE_LOADER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "recipes/kit/data/loader.h"
+#include "recipes/kit/data/windows.h"
+#include "recipes/kit/stats/samplers.h"
+
+namespace roux::kit {
+
+struct MixtureBatch {
+  TokenBatch tokens;
+  std::vector<int32_t> domain;  // [rows]: index into the loader's domains
+};
+
+class MixtureLoader {
+ public:
+  // One domain and its row.
+  struct Row {
+    int32_t domain;
+    int64_t row;
+    bool operator==(const Row&) const = default;
+  };
+
+  // Domains need one window length; shares are >= 0, not all 0, one a domain, and are normalised.
+  // InvalidArgument otherwise, and as in BatchLoader::create for the batch and the ranks.
+  static absl::StatusOr<MixtureLoader> create(const std::vector<const WindowSet*>& domains,
+                                              const std::vector<double>& shares,
+                                              const BatchLoader::Options& options);
+
+  // This rank's rows of the next global batch; moves on.
+  std::vector<Row> next_rows();
+  MixtureBatch next();
+
+  // The mixture from the next batch on.
+  absl::Status set_shares(const std::vector<double>& shares);
+  const std::vector<double>& shares() const { return sampler_.shares(); }
+
+  // Rows that all ranks together have taken from each domain since the start of the run.
+  const std::vector<int64_t>& taken() const { return taken_; }
+  double epochs(int64_t domain) const;  // the same in passes over that domain
+
+  // All state, shares too, as one line of text, and back. FailedPrecondition when it was saved with another
+  // seed, other data or another number of domains; then nothing has changed.
+  std::string position() const;
+  absl::Status restore(const std::string& position);
+
+ private:
+  MixtureLoader(const std::vector<const WindowSet*>& domains, const std::vector<double>& shares,
+                const BatchLoader::Options& options);
+  int64_t row_at(int64_t domain, int64_t sample);
+
+  std::vector<const WindowSet*> domains_;
+  BatchLoader::Options options_;
+  uint64_t fingerprint_ = 0;
+  std::vector<double> given_;  // shares as they were given: what the sampler is made from again
+  stats::MixtureSampler sampler_;
+  int64_t next_sample_ = 0;
+  std::vector<int64_t> taken_;
+  struct Epoch {
+    int64_t number = -1;
+    std::vector<int64_t> order;
+  };
+  std::vector<Epoch> epochs_;  // the last one asked for, by domain
+};
+
+}  // namespace roux::kit
+
+#endif  // ROUX_RECIPES_KIT_DATA_MIXTURE_LOADER_H_
