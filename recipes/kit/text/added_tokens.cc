@@ -25,11 +25,11 @@ bool word_after(std::string_view text, size_t position) {
 
 }  // namespace
 
-void AddedTokens::add(const AddedToken& token) {
+void AddedTokens::add(const AddedToken& token, std::string_view pattern) {
   if (nodes_.empty()) nodes_.emplace_back();
-  starts_[static_cast<unsigned char>(token.content[0])] = true;
+  starts_[static_cast<unsigned char>(pattern[0])] = true;
   int32_t node = 0;
-  for (const char c : token.content) {
+  for (const char c : pattern) {
     const auto byte = static_cast<unsigned char>(c);
     auto& next = nodes_[node].next;
     const auto at = std::lower_bound(next.begin(), next.end(), std::make_pair(byte, int32_t{0}));
@@ -46,8 +46,9 @@ void AddedTokens::add(const AddedToken& token) {
   tokens_.push_back(token);
 }
 
-const AddedToken* AddedTokens::longest_at(std::string_view text, size_t position, bool parse_special) const {
+std::pair<const AddedToken*, size_t> AddedTokens::longest_at(std::string_view text, size_t position) const {
   const AddedToken* best = nullptr;
+  size_t end = position;
   int32_t node = 0;
   for (size_t i = position; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -55,39 +56,29 @@ const AddedToken* AddedTokens::longest_at(std::string_view text, size_t position
     const auto at = std::lower_bound(next.begin(), next.end(), std::make_pair(byte, int32_t{0}));
     if (at == next.end() || at->first != byte) break;
     node = at->second;
-    if (nodes_[node].token >= 0) {
-      const AddedToken& token = tokens_[nodes_[node].token];
-      if (parse_special || !token.special) best = &token;
-    }
+    if (nodes_[node].token >= 0) best = &tokens_[nodes_[node].token], end = i + 1;
   }
-  return best;
+  return {best, end};
 }
 
 std::vector<AddedTokens::Match> AddedTokens::find(std::string_view text, bool parse_special,
-                                                  absl::Span<const Span> literal_ranges) const {
+                                                  const std::function<bool(Span)>& literal) const {
   std::vector<Match> matches;
   if (tokens_.empty()) return matches;
-  size_t literal = 0;
   size_t done = 0;  // end of the last match
   for (size_t i = 0; i < text.size();) {
     if (!starts_[static_cast<unsigned char>(text[i])]) {
       ++i;
       continue;
     }
-    const AddedToken* token = longest_at(text, i, parse_special);
-    if (token == nullptr) {
+    auto [token, end] = longest_at(text, i);
+    if (token == nullptr || (literal && literal({static_cast<uint32_t>(i), static_cast<uint32_t>(end)}))) {
       ++i;
       continue;
     }
     size_t begin = i;
-    size_t end = i + token->content.size();
-    while (literal < literal_ranges.size() && literal_ranges[literal].end <= begin) ++literal;
-    const bool in_literal = literal < literal_ranges.size() && literal_ranges[literal].begin < end;
-    if (in_literal) {
-      ++i;
-      continue;
-    }
     i = end;
+    if (token->special && !parse_special) continue;
     if (token->single_word && (word_before(text, begin) || word_after(text, end))) continue;
     if (token->lstrip) {
       while (begin > done) {

@@ -4,12 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "absl/types/span.h"
 #include "recipes/kit/text/regex.h"
 
 namespace roux::kit {
@@ -18,7 +18,7 @@ struct AddedToken {
   std::string content;
   int32_t id = -1;           // -1: assigned by Tokenizer::with_added
   bool special = true;       // a control token: skipped by decode(skip_special), ignored unless parse_special
-  bool normalized = false;   // matched in the normalised text
+  bool normalized = false;   // its normalised content is matched in the normalised text
   bool single_word = false;  // only between non-word characters
   bool lstrip = false;       // takes white space on the left
   bool rstrip = false;       // takes white space on the right
@@ -28,24 +28,27 @@ struct AddedToken {
 // A trie over the tokens; leftmost longest match. Immutable once filled.
 class AddedTokens {
  public:
-  void add(const AddedToken& token);
+  void add(const AddedToken& token) { add(token, token.content); }
+  // Recognised where `pattern` stands, which must not be empty.
+  void add(const AddedToken& token, std::string_view pattern);
   bool empty() const { return tokens_.empty(); }
 
   struct Match {
     Span span;  // with stripped white space
     const AddedToken* token;
   };
-  // Matches in text, in order. Special tokens are ignored if !parse_special; no match may touch a literal
-  // range.
+  // Matches in text, in order. If !parse_special, special tokens are stepped over as plain text, as the
+  // reference does. `literal` (may be empty) says of a span that no token may be recognised in it.
   std::vector<Match> find(std::string_view text, bool parse_special,
-                          absl::Span<const Span> literal_ranges) const;
+                          const std::function<bool(Span)>& literal) const;
 
  private:
   struct Node {
     std::vector<std::pair<unsigned char, int32_t>> next;  // sorted by byte
     int32_t token = -1;
   };
-  const AddedToken* longest_at(std::string_view text, size_t position, bool parse_special) const;
+  // The longest token that starts at `position`, and where it ends.
+  std::pair<const AddedToken*, size_t> longest_at(std::string_view text, size_t position) const;
 
   std::vector<AddedToken> tokens_;
   std::vector<Node> nodes_;

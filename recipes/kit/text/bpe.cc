@@ -66,6 +66,21 @@ std::optional<std::string> byte_level_from_text(std::string_view text) {
   return bytes;
 }
 
+std::optional<char> byte_of_token(std::string_view token) {
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  };
+  if (token.size() != 6 || token.substr(0, 3) != "<0x" || token[5] != '>') return std::nullopt;
+  if (digit(token[3]) < 0 || digit(token[4]) < 0) return std::nullopt;
+  return static_cast<char>(digit(token[3]) * 16 + digit(token[4]));
+}
+
+std::string byte_token(unsigned char byte) {
+  char name[8];
+  std::snprintf(name, sizeof(name), "<0x%02X>", byte);
+  return name;
+}
+
 absl::StatusOr<std::shared_ptr<const BpeModel>> BpeModel::from_merges(
     std::vector<std::string> tokens, absl::Span<const std::pair<std::string, std::string>> merges,
     BpeOptions options) {
@@ -85,6 +100,23 @@ absl::StatusOr<std::shared_ptr<const BpeModel>> BpeModel::from_merges(
     }
     // Of a merge listed twice the later one counts, as in the reference, which fills a map in order.
     model->merges_[pair_key(*l, *r)] = {static_cast<int32_t>(i), *both};
+  }
+  model->find_whole_tokens();
+  return std::shared_ptr<const BpeModel>(std::move(model));
+}
+
+absl::StatusOr<std::shared_ptr<const BpeModel>> BpeModel::from_ranked_merges(
+    std::vector<std::string> tokens, absl::Span<const BpeMerge> merges, BpeOptions options) {
+  std::shared_ptr<BpeModel> model(new BpeModel(options));
+  if (absl::Status s = model->set_tokens(std::move(tokens)); !s.ok()) return s;
+  const auto known = [&](int32_t id) { return id >= 0 && id < model->vocab_size(); };
+  for (const BpeMerge& merge : merges) {
+    if (!known(merge.left) || !known(merge.right) || !known(merge.result)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("bpe: merge of ", merge.left, " and ", merge.right, " to ", merge.result,
+                       " is outside of the vocabulary of ", model->vocab_size()));
+    }
+    model->merges_[pair_key(merge.left, merge.right)] = {merge.rank, merge.result};
   }
   model->find_whole_tokens();
   return std::shared_ptr<const BpeModel>(std::move(model));
@@ -142,6 +174,7 @@ absl::Status BpeModel::set_tokens(std::vector<std::string> tokens) {
         tokens_[i] = *std::move(raw);
       } else {
         literal_[i] = true;  // an added token, or one that no text can produce
+        literal_ids_.emplace(tokens_[i], static_cast<int32_t>(i));
         continue;
       }
     }
@@ -154,10 +187,8 @@ absl::Status BpeModel::set_tokens(std::vector<std::string> tokens) {
   byte_ids_.fill(kNone);
   all_bytes_ = true;
   for (int byte = 0; byte < 256; ++byte) {
-    char name[8];
-    std::snprintf(name, sizeof(name), "<0x%02X>", byte);
     const std::optional<int32_t> found =
-        options_.byte_level ? find(std::string(1, static_cast<char>(byte))) : find(name);
+        find(options_.byte_level ? std::string(1, static_cast<char>(byte)) : byte_token(byte));
     if (found && (options_.byte_level || options_.byte_fallback)) byte_ids_[byte] = *found;
     all_bytes_ = all_bytes_ && found.has_value();
   }
@@ -204,10 +235,9 @@ std::optional<int32_t> BpeModel::find(std::string_view key) const {
 std::optional<int32_t> BpeModel::id(std::string_view token) const {
   if (!options_.byte_level) return find(token);
   if (const std::optional<std::string> raw = byte_level_from_text(token)) return find(*raw);
-  for (size_t i = 0; i < tokens_.size(); ++i) {
-    if (literal_[i] && tokens_[i] == token) return static_cast<int32_t>(i);
-  }
-  return std::nullopt;
+  const auto at = literal_ids_.find(absl_view(token));
+  if (at == literal_ids_.end()) return std::nullopt;
+  return at->second;
 }
 
 std::string BpeModel::token(int32_t id) const {
@@ -216,9 +246,15 @@ std::string BpeModel::token(int32_t id) const {
 
 std::string BpeModel::bytes(int32_t id) const {
   const std::string& token = tokens_[id];
-  const bool fallback = options_.byte_fallback && token.size() == 6 && token.compare(0, 3, "<0x") == 0;
-  if (!fallback) return token;
-  return std::string(1, static_cast<char>(std::strtol(token.substr(3, 2).c_str(), nullptr, 16)));
+  if (!options_.byte_fallback) return token;
+  const std::optional<char> byte = byte_of_token(token);
+  return byte ? std::string(1, *byte) : token;
+}
+
+bool BpeModel::has_bytes(std::string_view text) const {
+  if (!options_.byte_fallback) return false;
+  return std::all_of(text.begin(), text.end(),
+                     [&](char c) { return byte_ids_[static_cast<unsigned char>(c)] != kNone; });
 }
 
 void BpeModel::initial_symbols(std::string_view piece, std::vector<Piece>* out) const {
@@ -236,7 +272,7 @@ void BpeModel::initial_symbols(std::string_view piece, std::vector<Piece>* out) 
     bool unknown = false;
     if (id) {
       out->push_back({*id, i, i + length});
-    } else if (options_.byte_fallback && all_bytes_) {
+    } else if (has_bytes(piece.substr(i, length))) {
       for (uint32_t k = i; k < i + length; ++k) {
         out->push_back({byte_ids_[static_cast<unsigned char>(piece[k])], k, k + 1});
       }

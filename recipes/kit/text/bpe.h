@@ -23,9 +23,13 @@ std::string byte_level_to_text(std::string_view bytes);
 // The reverse; nullopt if a character stands for no byte.
 std::optional<std::string> byte_level_from_text(std::string_view text);
 
+// The byte that a token of byte fallback ("<0x0A>") stands for; nullopt for other tokens. And the reverse.
+std::optional<char> byte_of_token(std::string_view token);
+std::string byte_token(unsigned char byte);
+
 struct BpeOptions {
   bool byte_level = true;      // tokens are bytes in GPT-2's writing; otherwise UTF-8 text
-  bool byte_fallback = false;  // character-level: unknown characters become <0x00>..<0xFF>
+  bool byte_fallback = false;  // character-level: unknown characters become <0x00>..<0xFF> where those exist
   bool fuse_unknown = false;   // a run of unknown characters is one unknown token
   bool ignore_merges = false;  // a piece that is in the vocabulary is that token, merges or not
   std::optional<int32_t> unknown;
@@ -42,6 +46,10 @@ class BpeModel : public PieceModel {
   static absl::StatusOr<std::shared_ptr<const BpeModel>> from_merges(
       std::vector<std::string> tokens, absl::Span<const std::pair<std::string, std::string>> merges,
       BpeOptions options);
+  // The same with merges by id, and ranks that may be equal.
+  static absl::StatusOr<std::shared_ptr<const BpeModel>> from_ranked_merges(std::vector<std::string> tokens,
+                                                                            absl::Span<const BpeMerge> merges,
+                                                                            BpeOptions options);
   // Merges follow from the tokens: any two tokens whose concatenation is a token may merge, best score first
   // (SentencePiece's BPE; scores[id] = the piece's score, NaN: takes no part).
   static absl::StatusOr<std::shared_ptr<const BpeModel>> from_scores(std::vector<std::string> tokens,
@@ -70,6 +78,7 @@ class BpeModel : public PieceModel {
   absl::Status set_tokens(std::vector<std::string> tokens);
   void add_merges_by_rank(absl::Span<const int32_t> rank);
   void find_whole_tokens();
+  bool has_bytes(std::string_view text) const;
   void initial_symbols(std::string_view piece, std::vector<Piece>* out) const;
   const Target* target(int32_t left, int32_t right) const;
   void merge_short(std::vector<Piece>* symbols, size_t first) const;
@@ -82,6 +91,7 @@ class BpeModel : public PieceModel {
   std::vector<bool> literal_;        // byte-level: the token isn't written in GPT-2's alphabet
   std::vector<bool> whole_;          // the piece equal to this token encodes to this token
   absl::flat_hash_map<std::string, int32_t> ids_;
+  absl::flat_hash_map<std::string, int32_t> literal_ids_;
   absl::flat_hash_map<uint64_t, Target> merges_;
   std::array<int32_t, 256> byte_ids_ = {};
   bool all_bytes_ = false;

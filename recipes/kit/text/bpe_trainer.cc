@@ -154,7 +154,7 @@ class Learner {
 
 void BpeTrainer::add(std::string_view text) {
   AlignedText aligned(replace_invalid_utf8(text));
-  for (const Span& span : pre_tokenizer_.split(&aligned, true)) {
+  for (const Span& span : pre_tokenizer_.split(&aligned, SplitText::Place::kStart)) {
     const absl::string_view piece(aligned.text().data() + span.begin, span.end - span.begin);
     auto at = counts_.find(piece);
     if (at == counts_.end()) at = counts_.emplace(std::string(piece), 0).first;

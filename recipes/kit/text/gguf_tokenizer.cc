@@ -1,11 +1,13 @@
 #include "recipes/kit/text/gguf_tokenizer.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/text/bpe.h"
+#include "recipes/kit/text/word_piece.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -80,17 +82,24 @@ absl::Status set_byte_level(const GgufMetadata& meta, std::vector<std::string> t
 }
 
 // SentencePiece's BPE: spaces become U+2581, one stands in front of the text, merges follow from the scores.
+// Unused pieces are never produced (SentencePiece goes through them to longer pieces).
 absl::Status set_scored(const GgufMetadata& meta, std::vector<std::string> tokens,
                         const std::vector<int64_t>& types, TokenizerParts* parts) {
   ROUX_ASSIGN_OR_RETURN(const std::vector<double> numbers, meta.numbers("tokenizer.ggml.scores"));
+  if (or_default(meta.boolean("tokenizer.ggml.remove_extra_whitespaces"), false)) {
+    return absl::UnimplementedError(
+        absl::StrCat(meta.name(), ": tokenizer.ggml.remove_extra_whitespaces is not supported"));
+  }
   std::vector<float> scores(numbers.begin(), numbers.end());
   for (size_t i = 0; i < types.size() && i < scores.size(); ++i) {
-    const bool merges = types[i] == kNormal || types[i] == kUserDefined || types[i] == kUnused;
-    if (!merges) scores[i] = std::numeric_limits<float>::quiet_NaN();
+    if (types[i] != kNormal) scores[i] = std::numeric_limits<float>::quiet_NaN();
   }
   const bool prefix = or_default(meta.boolean("tokenizer.ggml.add_space_prefix"), true);
-  parts->pre_tokenizer.add(
-      metaspace_step(kSpace, prefix ? PrependScheme::kFirst : PrependScheme::kNever, /*split=*/false));
+  if (prefix) parts->normalizer.add_at_start(prepend_step(kSpace));
+  ROUX_ASSIGN_OR_RETURN(Regex space, Regex::compile(" "));
+  parts->normalizer.add(replace_step(std::move(space), kSpace));
+  // User-defined pieces are found in the text whose spaces are marked ("  " is written for two marks).
+  for (AddedToken& token : parts->added_tokens) token.normalized = !token.special;
   BpeOptions options;
   options.byte_level = false;
   options.byte_fallback = true;
@@ -99,6 +108,59 @@ absl::Status set_scored(const GgufMetadata& meta, std::vector<std::string> token
   ROUX_ASSIGN_OR_RETURN(parts->model, BpeModel::from_scores(std::move(tokens), scores, options));
   parts->decode.kind = DecodeRules::Kind::kMetaspace;
   parts->decode.strip_spaces = prefix ? 1 : 0;
+  return absl::OkStatus();
+}
+
+// BERT's vocabulary as GGUF files write it: "word" is "\u2581word", "##ing" is "ing", "[CLS]" stays.
+std::string word_piece_token(const std::string& token) {
+  if (token.size() > 3 && token.compare(0, 3, kSpace) == 0) return token.substr(3);
+  if (token.size() > 1 && token.front() == '[' && token.back() == ']') return token;
+  return "##" + token;
+}
+
+// The first of these ids that the file has; the token's own if it has none.
+absl::StatusOr<std::optional<int32_t>> frame_id(const GgufMetadata& meta,
+                                                const std::vector<std::string>& keys,
+                                                const std::string& token,
+                                                const std::vector<std::string>& tokens) {
+  for (const std::string& key : keys) {
+    ROUX_ASSIGN_OR_RETURN(const std::optional<int32_t> id, special_id(meta, key, tokens.size()));
+    if (id) return id;
+  }
+  const auto at = std::find(tokens.begin(), tokens.end(), token);
+  if (at == tokens.end()) return std::optional<int32_t>();
+  return std::optional<int32_t>(static_cast<int32_t>(at - tokens.begin()));
+}
+
+// WordPiece. The file does not say whether the model is cased: a vocabulary with capital letters is, as
+// lower-case text never gives such a token.
+absl::Status set_word_piece(const GgufMetadata& meta, std::vector<std::string> tokens,
+                            const std::vector<int64_t>& types, TokenizerParts* parts) {
+  BertNormalization which;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i].empty()) continue;
+    const bool normal = i >= types.size() || types[i] == kNormal;
+    if (normal) tokens[i] = word_piece_token(tokens[i]);
+    if (!normal || tokens[i].front() == '[') continue;
+    const bool capital =
+        std::any_of(tokens[i].begin(), tokens[i].end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+    if (capital) which.lowercase = which.strip_accents = false;
+  }
+  add_bert_steps(which, &parts->normalizer);
+  parts->pre_tokenizer.add(split_chars_step(is_white_space, SplitBehavior::kRemoved));
+  parts->pre_tokenizer.add(split_chars_step(is_bert_punctuation, SplitBehavior::kIsolated));
+  ROUX_ASSIGN_OR_RETURN(const auto cls, frame_id(meta, {"cls_token_id", "bos_token_id"}, "[CLS]", tokens));
+  ROUX_ASSIGN_OR_RETURN(const auto sep,
+                        frame_id(meta, {"seperator_token_id", "separator_token_id", "eos_token_id"}, "[SEP]",
+                                 tokens));  // the first spelling is the usual one
+  if (cls && sep) {
+    parts->single = {{*cls, 0}, {TemplateItem::kTextA, 0}, {*sep, 0}};
+    parts->pair = {{*cls, 0}, {TemplateItem::kTextA, 0}, {*sep, 0}, {TemplateItem::kTextB, 1}, {*sep, 1}};
+  }
+  WordPieceOptions options;
+  if (parts->special.unknown) options.unknown = tokens[*parts->special.unknown];
+  ROUX_ASSIGN_OR_RETURN(parts->model, WordPieceModel::build(std::move(tokens), std::move(options)));
+  parts->decode.kind = DecodeRules::Kind::kWordPiece;
   return absl::OkStatus();
 }
 
@@ -150,11 +212,13 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> gguf_tokenizer(const GgufMetada
     ROUX_RETURN_IF_ERROR(set_byte_level(meta, std::move(tokens), &parts));
   } else if (model == "llama") {
     ROUX_RETURN_IF_ERROR(set_scored(meta, std::move(tokens), types, &parts));
+  } else if (model == "bert") {
+    ROUX_RETURN_IF_ERROR(set_word_piece(meta, std::move(tokens), types, &parts));
   } else {
     return absl::UnimplementedError(absl::StrCat(meta.name(), ": tokenizer.ggml.model \"", model,
-                                                 "\" is not supported; gpt2 and llama are"));
+                                                 "\" is not supported; gpt2, llama and bert are"));
   }
-  set_template(meta, &parts);
+  if (model != "bert") set_template(meta, &parts);
   return Tokenizer::build(std::move(parts));
 }
 

@@ -1,5 +1,5 @@
 // The tokenizer inside a GGUF file (keys tokenizer.ggml.*): byte-level BPE ("gpt2"), SentencePiece-style BPE
-// ("llama"), with special tokens and the model's chat template.
+// ("llama"), WordPiece ("bert"), with special tokens and the model's chat template.
 #ifndef ROUX_RECIPES_KIT_TEXT_GGUF_TOKENIZER_H_
 #define ROUX_RECIPES_KIT_TEXT_GGUF_TOKENIZER_H_
 

@@ -8,7 +8,7 @@
 namespace roux::kit {
 
 Span AlignedText::original(Span span) const {
-  if (origins_.empty()) return span;
+  if (origins_.empty()) return {span.begin + shift_, span.end + shift_};
   if (span.begin == span.end) {
     if (span.begin < origins_.size()) return {origins_[span.begin].begin, origins_[span.begin].begin};
     return {origins_.back().end, origins_.back().end};
@@ -20,10 +20,21 @@ Span AlignedText::original(Span span) const {
   return result;
 }
 
+AlignedText AlignedText::slice(size_t begin, size_t end) const {
+  AlignedText part(std::string_view(text_).substr(begin, end - begin));
+  if (origins_.empty()) {
+    part.shift_ = shift_ + static_cast<uint32_t>(begin);
+  } else {
+    part.origins_.assign(origins_.begin() + static_cast<int64_t>(begin),
+                         origins_.begin() + static_cast<int64_t>(end));
+  }
+  return part;
+}
+
 void AlignedText::Rewriter::copy(size_t begin, size_t end) {
   text_.append(target_->text_, begin, end - begin);
   for (size_t i = begin; i < end; ++i) {
-    const auto at = static_cast<uint32_t>(i);
+    const auto at = static_cast<uint32_t>(i) + target_->shift_;
     origins_.push_back(target_->origins_.empty() ? Span{at, at + 1} : target_->origins_[i]);
   }
 }
@@ -196,6 +207,16 @@ Normalizer::Step bert_chinese_step() {
       return true;
     });
   };
+}
+
+void add_bert_steps(const BertNormalization& which, Normalizer* out) {
+  if (which.clean) out->add(bert_clean_step());
+  if (which.chinese) out->add(bert_chinese_step());
+  if (which.strip_accents) {
+    out->add(unicode_form_step(UnicodeForm::kNfd));
+    out->add(bert_strip_accents_step());
+  }
+  if (which.lowercase) out->add(lowercase_step());
 }
 
 }  // namespace roux::kit

@@ -20,6 +20,8 @@ class AlignedText {
   const std::string& text() const { return text_; }
   // Original range covered by text[span]; for an empty span the position where it stands.
   Span original(Span span) const;
+  // A part of the text, with its origins.
+  AlignedText slice(size_t begin, size_t end) const;
 
   // Replaces the text by pieces copied from it or made from it: copy(b, e) keeps bytes [b, e) with their
   // origins, emit(s, b, e) writes s as coming from bytes [b, e) of the current text. Positions must not
@@ -39,21 +41,27 @@ class AlignedText {
 
  private:
   std::string text_;
+  uint32_t shift_ = 0;  // without origins_: where text_ stands in the original
   std::vector<Span> origins_;
 };
 
 class Normalizer {
  public:
   using Step = std::function<void(AlignedText*)>;
-  bool empty() const { return steps_.empty(); }
   void add(Step step) { steps_.push_back(std::move(step)); }
+  // A step for the text at the very start of the input alone, before all others: SentencePiece's dummy
+  // prefix.
+  void add_at_start(Step step) { start_steps_.push_back(std::move(step)); }
   // `text` must hold valid UTF-8.
-  void apply(AlignedText* text) const {
+  void apply(AlignedText* text, bool at_start) const {
+    if (at_start) {
+      for (const Step& step : start_steps_) step(text);
+    }
     for (const Step& step : steps_) step(text);
   }
 
  private:
-  std::vector<Step> steps_;
+  std::vector<Step> start_steps_, steps_;
 };
 
 // The steps. Unicode data are ICU's.
@@ -70,6 +78,11 @@ Normalizer::Step bert_strip_accents_step();  // after NFD: removes nonspacing ma
 // BERT: control characters out and white space to U+0020; spaces around CJK ideographs.
 Normalizer::Step bert_clean_step();
 Normalizer::Step bert_chinese_step();
+// All of BERT's steps in order.
+struct BertNormalization {
+  bool clean = true, chinese = true, strip_accents = true, lowercase = true;
+};
+void add_bert_steps(const BertNormalization& which, Normalizer* out);
 
 }  // namespace roux::kit
 

@@ -62,8 +62,8 @@ void join(const std::vector<Part>& parts, SplitBehavior behavior, std::vector<Sp
 
 }  // namespace
 
-std::vector<Span> PreTokenizer::split(AlignedText* text, bool at_start) const {
-  SplitText split{text, at_start, {}};
+std::vector<Span> PreTokenizer::split(AlignedText* text, SplitText::Place place) const {
+  SplitText split{text, place, {}};
   if (!text->text().empty()) split.pieces.push_back({0, static_cast<uint32_t>(text->text().size())});
   for (const Step& step : steps_) step(&split);
   return std::move(split.pieces);
@@ -119,7 +119,8 @@ PreTokenizer::Step prefix_space_step() {
     uint32_t size = 0;
     for (const Span& piece : split->pieces) {
       const uint32_t begin = size;
-      if (current[piece.begin] != ' ') {
+      const bool continued = split->place == SplitText::Place::kContinued && piece.begin == 0;
+      if (current[piece.begin] != ' ' && !continued) {
         rewriter.emit(" ", piece.begin, piece.begin + decode_utf8(current, piece.begin).length);
         ++size;
       }
@@ -138,7 +139,7 @@ PreTokenizer::Step metaspace_step(std::string replacement, PrependScheme prepend
     AlignedText::Rewriter rewriter(split->text);
     std::vector<Span> result;
     uint32_t size = 0;
-    bool first = split->at_start;
+    bool first = split->place == SplitText::Place::kStart;
     const auto mark = [&](size_t begin, size_t end) {
       rewriter.emit(replacement, begin, end);
       size += static_cast<uint32_t>(replacement.size());
@@ -192,6 +193,10 @@ const char kTekkenPattern[] =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)"
     R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"
     R"(|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+const char kGpt4oPattern[] =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
+    R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
+    R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 const char kDeepseekCjk[] = "[\xE4\xB8\x80-\xE9\xBE\xA5\xE3\x81\x80-\xE3\x82\x9F\xE3\x82\xA0-\xE3\x83\xBF]+";
 const char kDeepseekPattern[] =
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
@@ -211,6 +216,8 @@ const std::vector<NamedPatterns>& named_patterns() {
       {"llama-bpe", {kLlama3Pattern}},
       {"llama3", {kLlama3Pattern}},
       {"qwen2", {kQwen2Pattern}},
+      {"gpt-4o", {kGpt4oPattern}},
+      {"llama4", {kGpt4oPattern}},
       {"tekken", {kTekkenPattern}},
       {"qwen35", {kQwen35Pattern}},
       {"deepseek-v3", {R"(\p{N}{1,3})", kDeepseekCjk, kDeepseekPattern}},

@@ -15,8 +15,10 @@ namespace roux::kit {
 
 // The text and its pieces; pieces are in order and don't overlap.
 struct SplitText {
+  // At the very start of the input; after an added token; right behind bytes that are not UTF-8.
+  enum class Place { kStart, kInside, kContinued };
   AlignedText* text;
-  bool at_start;  // the text stands at the very start of the input
+  Place place;
   std::vector<Span> pieces;
 };
 
@@ -26,7 +28,7 @@ class PreTokenizer {
   bool empty() const { return steps_.empty(); }
   void add(Step step) { steps_.push_back(std::move(step)); }
   // Splits the whole text, which must be valid UTF-8; steps may change it. No piece is empty.
-  std::vector<Span> split(AlignedText* text, bool at_start) const;
+  std::vector<Span> split(AlignedText* text, SplitText::Place place) const;
 
  private:
   std::vector<Step> steps_;
@@ -39,7 +41,7 @@ enum class SplitBehavior { kRemoved, kIsolated, kMergedWithPrevious, kMergedWith
 PreTokenizer::Step split_step(Regex pattern, SplitBehavior behavior, bool invert);
 // The same with single characters as matches.
 PreTokenizer::Step split_chars_step(bool (*matches)(char32_t), SplitBehavior behavior);
-// GPT-2's space in front of each piece that doesn't begin with one.
+// GPT-2's space in front of each piece that doesn't begin with one, and doesn't continue invalid bytes.
 PreTokenizer::Step prefix_space_step();
 // Spaces become `replacement` ("▁"); prepended to the first piece or to all; `split`: each begins a piece.
 enum class PrependScheme { kNever, kFirst, kAlways };

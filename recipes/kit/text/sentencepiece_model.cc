@@ -1,11 +1,11 @@
 #include "recipes/kit/text/sentencepiece_model.h"
 
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/data/text_file.h"
+#include "recipes/kit/text/bpe.h"
 #include "recipes/kit/text/sentencepiece_shim.h"
 #include "tensor/error.h"
 
@@ -27,8 +27,8 @@ class SentencepieceModel : public PieceModel {
   std::string token(int32_t id) const override { return shim_->piece(id); }
   std::string bytes(int32_t id) const override {
     if (id == shim_->unknown()) return kUnknownText;
-    if (!shim_->is_byte(id)) return shim_->piece(id);
-    return std::string(1, static_cast<char>(std::strtol(shim_->piece(id).substr(3, 2).c_str(), nullptr, 16)));
+    const std::optional<char> byte = shim_->is_byte(id) ? byte_of_token(shim_->piece(id)) : std::nullopt;
+    return byte ? std::string(1, *byte) : shim_->piece(id);
   }
   std::optional<int32_t> id(std::string_view token) const override {
     const int32_t found = shim_->id(token);
@@ -55,8 +55,10 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> load_sentencepiece(const std::s
   parts.name = path;
   parts.special = {optional_id(shim->bos()), optional_id(shim->eos()), optional_id(shim->unknown()),
                    optional_id(shim->padding())};
-  if (options.bos && parts.special.bos) parts.single.insert(parts.single.begin(), {*parts.special.bos, 0});
-  if (options.eos && parts.special.eos) parts.single.push_back({*parts.special.eos, 0});
+  for (std::vector<TemplateItem>* items : {&parts.single, &parts.pair}) {
+    if (options.bos && parts.special.bos) items->insert(items->begin(), {*parts.special.bos, 0});
+    if (options.eos && parts.special.eos) items->push_back({*parts.special.eos, items->back().type_id});
+  }
   for (int32_t id = 0; id < shim->size(); ++id) {
     if (!shim->is_control(id)) continue;
     AddedToken token;
@@ -65,11 +67,13 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> load_sentencepiece(const std::s
     token.in_text = false;
     parts.added_tokens.push_back(std::move(token));
   }
-  std::vector<internal::SentencepieceShim::Token> probe;
+  std::vector<internal::SentencepieceShim::Token> probe, spaced;
   shim->encode("x", &probe);
+  shim->encode("  x", &spaced);
   parts.decode.kind = DecodeRules::Kind::kMetaspace;
   const bool prefix = !probe.empty() && shim->piece(probe[0].id).compare(0, 3, "\xE2\x96\x81") == 0;
   parts.decode.strip_spaces = prefix ? 1 : 0;
+  parts.decode.strip_every = spaced.size() == probe.size();  // the model removes extra white space
   parts.model = std::make_shared<SentencepieceModel>(std::move(shim));
   return Tokenizer::build(std::move(parts));
 }

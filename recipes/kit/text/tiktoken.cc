@@ -11,6 +11,24 @@
 
 namespace roux::kit {
 
+std::vector<std::string> llama3_special_tokens() {
+  std::vector<std::string> tokens = {"<|begin_of_text|>",
+                                     "<|end_of_text|>",
+                                     "<|reserved_special_token_0|>",
+                                     "<|reserved_special_token_1|>",
+                                     "<|finetune_right_pad_id|>",
+                                     "<|step_id|>",
+                                     "<|start_header_id|>",
+                                     "<|end_header_id|>",
+                                     "<|eom_id|>",
+                                     "<|eot_id|>",
+                                     "<|python_tag|>",
+                                     "<|image|>"};
+  for (int i = 2; tokens.size() < 256; ++i)
+    tokens.push_back(absl::StrCat("<|reserved_special_token_", i, "|>"));
+  return tokens;
+}
+
 absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_tiktoken(std::string_view text,
                                                                 const std::string& name,
                                                                 const TiktokenOptions& options) {

@@ -1,4 +1,4 @@
-// tiktoken's vocabulary files: lines of base64 bytes and rank (GPT-2, Qwen).
+// tiktoken's vocabulary files: lines of base64 bytes and rank (GPT-2, Qwen, Llama 3's tokenizer.model).
 #ifndef ROUX_RECIPES_KIT_TEXT_TIKTOKEN_H_
 #define ROUX_RECIPES_KIT_TEXT_TIKTOKEN_H_
 
@@ -16,6 +16,10 @@ struct TiktokenOptions {
   std::string pre_tokenizer = "gpt-2";      // a name of pre_tokenizer_patterns
   std::vector<std::string> special_tokens;  // ids follow the ranks, in this order
 };
+
+// What Llama 3.1's tokenizer.model needs beside {.pre_tokenizer = "llama-bpe"}: 256 tokens,
+// "<|begin_of_text|>" first.
+std::vector<std::string> llama3_special_tokens();
 
 // Damage is InvalidArgument with the line number.
 absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_tiktoken(std::string_view text,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "recipes/kit/text/repaired_text.h"
 #include "recipes/kit/text/utf8.h"
 #include "tensor/error.h"
 
@@ -25,6 +26,13 @@ void clean_word_piece(std::string* text) {
   for (const auto& [from, to] : kRules) replace_all(from, to, text);
 }
 
+// Whether the span touches one of the ranges, which are sorted.
+bool touches(absl::Span<const Span> ranges, Span span) {
+  const auto at = std::partition_point(ranges.begin(), ranges.end(),
+                                       [&](const Span& range) { return range.end <= span.begin; });
+  return at != ranges.end() && at->begin < span.end;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::build(TokenizerParts parts) {
@@ -33,22 +41,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::build(TokenizerParts
   const PieceModel& model = *made->parts_.model;
   const std::string& name = made->parts_.name;
   made->vocab_size_ = model.vocab_size();
-  for (const AddedToken& token : made->parts_.added_tokens)
-    made->vocab_size_ = std::max(made->vocab_size_, token.id + 1);
-  made->added_by_id_.assign(made->vocab_size_, nullptr);
-  for (const AddedToken& token : made->parts_.added_tokens) {
-    if (token.content.empty())
-      return absl::InvalidArgumentError(absl::StrCat(name, ": added token ", token.id, " is empty"));
-    const AddedToken*& slot = made->added_by_id_[token.id];
-    if (slot != nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat(name, ": added tokens \"", slot->content, "\" and \"",
-                                                     token.content, "\" share id ", token.id));
-    }
-    slot = &token;
-    if (!token.in_text) continue;
-    (token.normalized && !made->parts_.normalizer.empty() ? made->normalized_added_ : made->raw_added_)
-        .add(token);
-  }
+  if (absl::Status status = made->add_tokens(); !status.ok()) return status;
   for (const std::vector<TemplateItem>* items : {&made->parts_.single, &made->parts_.pair}) {
     for (const TemplateItem& item : *items) {
       if (item.id >= made->vocab_size_) {
@@ -60,13 +53,47 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::build(TokenizerParts
   return std::shared_ptr<const Tokenizer>(std::move(made));
 }
 
+absl::Status Tokenizer::add_tokens() {
+  const PieceModel& model = *parts_.model;
+  const auto fail = [&](const auto&... what) {
+    return absl::InvalidArgumentError(absl::StrCat(parts_.name, ": added token ", what...));
+  };
+  for (const AddedToken& token : parts_.added_tokens) vocab_size_ = std::max(vocab_size_, token.id + 1);
+  added_by_id_.assign(vocab_size_, nullptr);
+  for (const AddedToken& token : parts_.added_tokens) {
+    if (token.content.empty()) return fail(token.id, " is empty");
+    const AddedToken*& slot = added_by_id_[token.id];
+    if (slot != nullptr) {
+      return fail("\"", token.content, "\" has id ", token.id, ", as has \"", slot->content, "\"");
+    }
+    slot = &token;
+    const std::string in_model = token.id < model.vocab_size() ? model.token(token.id) : "";
+    if (!in_model.empty() && in_model != token.content) {
+      return fail("\"", token.content, "\" has id ", token.id, ", which is \"", in_model,
+                  "\" in the vocabulary");
+    }
+    if (const auto id = model.id(token.content); id && *id != token.id) {
+      return fail("\"", token.content, "\" has id ", token.id, ", but ", *id, " in the vocabulary");
+    }
+    if (!token.in_text) continue;
+    if (!token.normalized) {
+      raw_added_.add(token);
+      continue;
+    }
+    AlignedText pattern(replace_invalid_utf8(token.content));
+    parts_.normalizer.apply(&pattern, /*at_start=*/false);
+    if (!pattern.text().empty()) normalized_added_.add(token, pattern.text());
+  }
+  return absl::OkStatus();
+}
+
 Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
   std::vector<Piece> pieces;
   pieces.reserve(text.size() / 4 + 4);
   encode_text(text, options, &pieces);
   Encoding out;
   out.ids.reserve(pieces.size() + parts_.single.size());
-  const auto append = [&] { append_pieces(pieces, options.offsets, &out); };
+  const auto append = [&] { append_pieces(text, pieces, options.offsets, &out); };
   if (!options.add_special) {
     append();
     return out;
@@ -90,33 +117,67 @@ Encoding Tokenizer::encode_pair(std::string_view a, std::string_view b, EncodeOp
       if (options.offsets) out.offsets.push_back({0, 0});
     } else {
       std::vector<Piece> pieces;
-      encode_text(item.id == TemplateItem::kTextA ? a : b, options, &pieces);
-      append_pieces(pieces, options.offsets, &out);
+      const std::string_view text = item.id == TemplateItem::kTextA ? a : b;
+      encode_text(text, options, &pieces);
+      append_pieces(text, pieces, options.offsets, &out);
     }
     out.type_ids.resize(out.ids.size(), item.type_id);
   }
   return out;
 }
 
-void Tokenizer::append_pieces(const std::vector<Piece>& pieces, bool offsets, Encoding* out) const {
+// As process_offsets of the reference's ByteLevel, but only spaces that stand in the text are left out: where
+// one was added in front of a word behind an added token, the reference cuts the word's first character off.
+Span Tokenizer::trimmed(std::string_view text, const Piece& piece, bool first) const {
+  const AddedToken* added = added_by_id_[piece.id];
+  const std::string token = added != nullptr ? added->content : parts_.model->bytes(piece.id);
+  size_t leading = std::min(token.find_first_not_of(' '), token.size());
+  size_t trailing = token.size() - (token.find_last_not_of(' ') + 1);
+  Span span{piece.begin, piece.end};
+  if (leading == token.size() && text[span.begin] != ' ') return {span.begin, span.begin};  // an added space
+  if (leading > 0 && (first || span.begin == 0) && parts_.trim_offsets.prefix_space) --leading;
+  for (; leading > 0 && span.begin < span.end && text[span.begin] == ' '; --leading) ++span.begin;
+  for (; trailing > 0 && span.begin < span.end && text[span.end - 1] == ' '; --trailing) --span.end;
+  return span;
+}
+
+void Tokenizer::append_pieces(std::string_view text, const std::vector<Piece>& pieces, bool offsets,
+                              Encoding* out) const {
   for (const Piece& piece : pieces) out->ids.push_back(piece.id);
   if (!offsets) return;
-  for (const Piece& piece : pieces) out->offsets.push_back({piece.begin, piece.end});
+  for (const Piece& piece : pieces) {
+    const bool first = &piece == pieces.data();
+    out->offsets.push_back(parts_.trim_offsets.on ? trimmed(text, piece, first)
+                                                  : Span{piece.begin, piece.end});
+  }
 }
 
 void Tokenizer::encode_text(std::string_view text, const EncodeOptions& options,
                             std::vector<Piece>* pieces) const {
-  ROUX_CHECK(text.size() < (uint64_t{1} << 32))
-      << "encode: the text has " << text.size() << " bytes; a single text must be below 4 GiB";
-  std::string repaired;
-  if (!parts_.model->takes_any_bytes() && !is_valid_utf8(text)) {
-    // Offsets then count in the repaired text.
-    repaired = replace_invalid_utf8(text);
-    text = repaired;
+  ROUX_CHECK(text.size() < (uint64_t{1} << 30))
+      << "encode: the text has " << text.size() << " bytes; a single text must be below 1 GiB";
+  if (parts_.model->takes_any_bytes() || is_valid_utf8(text)) {
+    encode_valid(text, options, pieces);
+    return;
   }
+  const RepairedText repaired(text);
+  std::vector<Span> literal;
+  for (const Span& span : options.literal_ranges) literal.push_back(repaired.from_original(span));
+  EncodeOptions inner = options;
+  inner.literal_ranges = literal;
+  encode_valid(repaired.text(), inner, pieces);
+  for (Piece& piece : *pieces) {
+    const Span span = repaired.to_original({piece.begin, piece.end});
+    piece.begin = span.begin;
+    piece.end = span.end;
+  }
+}
+
+void Tokenizer::encode_valid(std::string_view text, const EncodeOptions& options,
+                             std::vector<Piece>* pieces) const {
+  const auto literal = [&](Span span) { return touches(options.literal_ranges, span); };
   uint32_t done = 0;
-  for (const AddedTokens::Match& match :
-       raw_added_.find(text, options.parse_special, options.literal_ranges)) {
+  for (const AddedTokens::Match& match : raw_added_.find(text, options.parse_special, literal)) {
     encode_segment(text.substr(done, match.span.begin - done), done, options, pieces);
     pieces->push_back({match.token->id, match.span.begin, match.span.end});
     done = match.span.end;
@@ -124,36 +185,13 @@ void Tokenizer::encode_text(std::string_view text, const EncodeOptions& options,
   encode_segment(text.substr(done), done, options, pieces);
 }
 
+// Valid UTF-8 goes through all steps, invalid bytes to the model as they are.
 void Tokenizer::encode_segment(std::string_view segment, uint32_t base, const EncodeOptions& options,
                                std::vector<Piece>* pieces) const {
+  bool continues = false;
   while (!segment.empty()) {
     const size_t valid = valid_utf8_prefix(segment);
-    if (valid > 0) {
-      AlignedText text(segment.substr(0, valid));
-      parts_.normalizer.apply(&text);
-      if (normalized_added_.empty()) {
-        encode_normalized(std::move(text), base, base == 0, pieces);
-      } else {
-        // Normalised added tokens are looked up in the normalised text and cut out of it.
-        const std::string current = text.text();
-        size_t done = 0;
-        const auto part = [&](size_t begin, size_t end) {
-          if (begin == end) return;
-          AlignedText cut = text;
-          AlignedText::Rewriter rewriter(&cut);
-          rewriter.copy(begin, end);
-          rewriter.finish();
-          encode_normalized(std::move(cut), base, base == 0 && begin == 0, pieces);
-        };
-        for (const AddedTokens::Match& match : normalized_added_.find(current, options.parse_special, {})) {
-          part(done, match.span.begin);
-          const Span origin = text.original(match.span);
-          pieces->push_back({match.token->id, base + origin.begin, base + origin.end});
-          done = match.span.end;
-        }
-        part(done, current.size());
-      }
-    }
+    if (valid > 0) encode_run(segment.substr(0, valid), base, continues, options, pieces);
     base += static_cast<uint32_t>(valid);
     segment.remove_prefix(valid);
     size_t bad = 0;
@@ -167,12 +205,48 @@ void Tokenizer::encode_segment(std::string_view segment, uint32_t base, const En
     }
     base += static_cast<uint32_t>(bad);
     segment.remove_prefix(bad);
+    continues = true;
   }
 }
 
-void Tokenizer::encode_normalized(AlignedText text, uint32_t base, bool first,
+void Tokenizer::encode_run(std::string_view run, uint32_t base, bool continues, const EncodeOptions& options,
+                           std::vector<Piece>* pieces) const {
+  AlignedText text(run);
+  parts_.normalizer.apply(&text, base == 0);
+  const auto place = [&](size_t begin) {
+    if (begin > 0) return SplitText::Place::kInside;
+    return base == 0   ? SplitText::Place::kStart
+           : continues ? SplitText::Place::kContinued
+                       : SplitText::Place::kInside;
+  };
+  std::vector<AddedTokens::Match> matches;
+  if (!normalized_added_.empty()) {
+    const auto literal = [&](Span span) {
+      const Span origin = text.original(span);
+      return touches(options.literal_ranges, {base + origin.begin, base + origin.end});
+    };
+    matches = normalized_added_.find(text.text(), options.parse_special, literal);
+  }
+  if (matches.empty()) {
+    encode_normalized(std::move(text), base, place(0), pieces);
+    return;
+  }
+  size_t done = 0;
+  const auto part = [&](size_t begin, size_t end) {
+    if (begin < end) encode_normalized(text.slice(begin, end), base, place(begin), pieces);
+  };
+  for (const AddedTokens::Match& match : matches) {
+    part(done, match.span.begin);
+    const Span origin = text.original(match.span);
+    pieces->push_back({match.token->id, base + origin.begin, base + origin.end});
+    done = match.span.end;
+  }
+  part(done, text.text().size());
+}
+
+void Tokenizer::encode_normalized(AlignedText text, uint32_t base, SplitText::Place place,
                                   std::vector<Piece>* pieces) const {
-  const std::vector<Span> spans = parts_.pre_tokenizer.split(&text, first);
+  const std::vector<Span> spans = parts_.pre_tokenizer.split(&text, place);
   const std::string_view all = text.text();
   for (const Span& span : spans) {
     const size_t before = pieces->size();
@@ -287,20 +361,22 @@ std::string StreamDecoder::push(int32_t id) {
   if (unused) return "";
   tokenizer_.append_token_text(id, first_, &pending_);
   const DecodeRules& rules = tokenizer_.parts_.decode;
-  if (rules.kind == DecodeRules::Kind::kMetaspace && first_) {
+  first_ = false;
+  if (rules.kind == DecodeRules::Kind::kMetaspace && at_start_) {
+    if (rules.strip_every) stripped_ = 0;
     while (stripped_ < rules.strip_spaces && !pending_.empty() && pending_[0] == ' ') {
       pending_.erase(0, 1);
       ++stripped_;
     }
+    at_start_ = pending_.empty();
   }
-  first_ = false;
   std::string ready = pending_.substr(0, pending_.size() - incomplete_utf8_suffix(pending_));
   pending_.erase(0, ready.size());
   return ready;
 }
 
 std::string StreamDecoder::finish() {
-  first_ = true;
+  first_ = at_start_ = true;
   stripped_ = 0;
   return std::exchange(pending_, "");
 }

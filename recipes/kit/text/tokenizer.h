@@ -11,7 +11,8 @@
 //   stream.push(id);               // never splits a character
 //
 // Invalid UTF-8: a byte-level tokenizer without normaliser keeps every byte (decode(encode(x)) == x for any
-// bytes); all others first replace invalid bytes by U+FFFD.
+// bytes); all others first replace invalid bytes by U+FFFD. Offsets and literal ranges always count in the
+// text as given.
 #ifndef ROUX_RECIPES_KIT_TEXT_TOKENIZER_H_
 #define ROUX_RECIPES_KIT_TEXT_TOKENIZER_H_
 
@@ -34,8 +35,8 @@ namespace roux::kit {
 
 struct Encoding {
   std::vector<int32_t> ids;
-  std::vector<Span>
-      offsets;  // byte range of each token in the text, [0, 0) if it was added; filled if asked for
+  // Byte range of each token in the text, [0, 0) if it was added; filled if asked for.
+  std::vector<Span> offsets;
   std::vector<int32_t> type_ids;  // 0 for the first text, 1 for the second; filled by encode_pair
 };
 
@@ -54,6 +55,13 @@ struct DecodeRules {
   std::string prefix = "##";  // WordPiece: marks continuations
   bool cleanup = true;        // WordPiece: no space before punctuation and English clitics
   int strip_spaces = 1;       // Metaspace: leading spaces removed from the whole text
+  bool strip_every = false;   // Metaspace: so many from each token until text appears (SentencePiece)
+};
+
+// Offsets without the spaces at a token's ends, as the reference's ByteLevel and RobertaProcessing make them.
+struct TrimOffsets {
+  bool on = false;
+  bool prefix_space = true;  // the first token's first space was added, so it is not there to be left out
 };
 
 // What stands around one or two texts: ids >= 0 are special tokens, kTextA and kTextB the texts.
@@ -79,6 +87,7 @@ struct TokenizerParts {
   std::shared_ptr<const PieceModel> model;
   std::vector<AddedToken> added_tokens;
   DecodeRules decode;
+  TrimOffsets trim_offsets;
   std::vector<TemplateItem> single = {{TemplateItem::kTextA, 0}};
   std::vector<TemplateItem> pair = {{TemplateItem::kTextA, 0}, {TemplateItem::kTextB, 1}};
   SpecialIds special;
@@ -87,7 +96,8 @@ struct TokenizerParts {
 
 class Tokenizer {
  public:
-  // Fails on added tokens that contradict each other or the model's vocabulary.
+  // Fails on added tokens that contradict each other or the model's vocabulary: one id with two contents, or
+  // one content with two ids.
   static absl::StatusOr<std::shared_ptr<const Tokenizer>> build(TokenizerParts parts);
 
   // Highest id + 1, added tokens included: the number of rows an embedding needs.
@@ -121,11 +131,18 @@ class Tokenizer {
  private:
   friend class StreamDecoder;
   explicit Tokenizer(TokenizerParts parts) : parts_(std::move(parts)) {}
+  absl::Status add_tokens();
   void encode_text(std::string_view text, const EncodeOptions& options, std::vector<Piece>* pieces) const;
+  void encode_valid(std::string_view text, const EncodeOptions& options, std::vector<Piece>* pieces) const;
   void encode_segment(std::string_view segment, uint32_t base, const EncodeOptions& options,
                       std::vector<Piece>* pieces) const;
-  void encode_normalized(AlignedText text, uint32_t base, bool first, std::vector<Piece>* pieces) const;
-  void append_pieces(const std::vector<Piece>& pieces, bool offsets, Encoding* out) const;
+  void encode_run(std::string_view run, uint32_t base, bool continues, const EncodeOptions& options,
+                  std::vector<Piece>* pieces) const;
+  void encode_normalized(AlignedText text, uint32_t base, SplitText::Place place,
+                         std::vector<Piece>* pieces) const;
+  void append_pieces(std::string_view text, const std::vector<Piece>& pieces, bool offsets,
+                     Encoding* out) const;
+  Span trimmed(std::string_view text, const Piece& piece, bool first) const;
   // Text of one token; `first`: no token was written before.
   void append_token_text(int32_t id, bool first, std::string* out) const;
 
@@ -149,7 +166,8 @@ class StreamDecoder {
  private:
   const Tokenizer& tokenizer_;
   bool skip_special_;
-  bool first_ = true;
+  bool first_ = true;     // no token yet
+  bool at_start_ = true;  // no text yet
   int stripped_ = 0;
   std::string pending_;
 };

@@ -12,6 +12,7 @@
 #include "recipes/kit/text/bpe.h"
 #include "recipes/kit/text/json_field.h"
 #include "recipes/kit/text/tokenizer_json_steps.h"
+#include "recipes/kit/text/unigram.h"
 #include "recipes/kit/text/word_piece.h"
 #include "tensor/error.h"
 
@@ -67,6 +68,9 @@ absl::StatusOr<std::shared_ptr<const PieceModel>> read_bpe(const JsonField& mode
     ROUX_ASSIGN_OR_RETURN(const std::string text, model.string_or(name, ""));
     if (!text.empty()) return model.unsupported(absl::StrCat(name, " = \"", text, "\""));
   }
+  if (const JsonField dropout = model.at("dropout"); !dropout.missing() && dropout.json() != 0) {
+    return model.unsupported("dropout");
+  }
   ROUX_ASSIGN_OR_RETURN(std::vector<std::string> tokens, tokens_by_id(model.at("vocab")));
   ROUX_ASSIGN_OR_RETURN(const auto merges, read_merges(model.at("merges")));
   BpeOptions options;
@@ -91,6 +95,30 @@ absl::StatusOr<std::shared_ptr<const PieceModel>> read_word_piece(const JsonFiel
   ROUX_ASSIGN_OR_RETURN(options.prefix, model.string_or("continuing_subword_prefix", options.prefix));
   ROUX_ASSIGN_OR_RETURN(options.max_chars, model.int_or("max_input_chars_per_word", options.max_chars));
   return WordPieceModel::build(std::move(tokens), std::move(options));
+}
+
+// vocab: [["token", score], ...] in the order of ids.
+absl::StatusOr<std::shared_ptr<const PieceModel>> read_unigram(const JsonField& model) {
+  const JsonField vocab = model.at("vocab");
+  ROUX_RETURN_IF_ERROR(vocab.expect_array());
+  std::vector<std::string> tokens;
+  std::vector<double> scores;
+  for (size_t i = 0; i < vocab.json().size(); ++i) {
+    const json& entry = vocab.json()[i];
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number()) {
+      return vocab.error(absl::StrCat("entry ", i, " is ", entry.dump(), ", expected [\"token\", score]"));
+    }
+    tokens.push_back(entry[0].get<std::string>());
+    scores.push_back(entry[1].get<double>());
+  }
+  UnigramOptions options;
+  ROUX_ASSIGN_OR_RETURN(options.byte_fallback, model.bool_or("byte_fallback", false));
+  ROUX_ASSIGN_OR_RETURN(const int64_t unknown, model.int_or("unk_id", -1));
+  if (unknown >= static_cast<int64_t>(tokens.size()) || unknown < -1) {
+    return model.error(absl::StrCat("unk_id is ", unknown, ", but there are ", tokens.size(), " tokens"));
+  }
+  if (unknown >= 0) options.unknown = static_cast<int32_t>(unknown);
+  return UnigramModel::build(std::move(tokens), std::move(scores), options);
 }
 
 absl::Status read_added_tokens(const JsonField& field, TokenizerParts* parts) {
@@ -132,10 +160,10 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> build(const JsonField& root, co
     ROUX_ASSIGN_OR_RETURN(parts.model, read_bpe(model, byte_level));
   } else if (type == "WordPiece") {
     ROUX_ASSIGN_OR_RETURN(parts.model, read_word_piece(model));
+  } else if (type == "Unigram") {
+    ROUX_ASSIGN_OR_RETURN(parts.model, read_unigram(model));
   } else {
-    return model.unsupported(absl::StrCat("model type \"", type,
-                                          "\" (BPE and WordPiece are; SentencePiece models load "
-                                          "from their .model file)"));
+    return model.unsupported(absl::StrCat("model type \"", type, "\" (BPE, WordPiece and Unigram are)"));
   }
   ROUX_RETURN_IF_ERROR(read_decoder(root.at("decoder"), &parts.decode));
   ROUX_RETURN_IF_ERROR(read_added_tokens(root.at("added_tokens"), &parts));

@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "recipes/kit/text/charsmap.h"
 #include "recipes/kit/text/word_piece.h"
 #include "tensor/error.h"
 
@@ -35,17 +37,23 @@ absl::StatusOr<Regex> read_pattern(const JsonField& field) {
 }
 
 absl::Status read_bert_normalizer(const JsonField& field, Normalizer* out) {
-  ROUX_ASSIGN_OR_RETURN(const bool clean, field.bool_or("clean_text", true));
-  ROUX_ASSIGN_OR_RETURN(const bool chinese, field.bool_or("handle_chinese_chars", true));
-  ROUX_ASSIGN_OR_RETURN(const bool lower, field.bool_or("lowercase", true));
-  ROUX_ASSIGN_OR_RETURN(const bool strip, field.bool_or("strip_accents", lower));
-  if (clean) out->add(bert_clean_step());
-  if (chinese) out->add(bert_chinese_step());
-  if (strip) {
-    out->add(unicode_form_step(UnicodeForm::kNfd));
-    out->add(bert_strip_accents_step());
-  }
-  if (lower) out->add(lowercase_step());
+  BertNormalization which;
+  ROUX_ASSIGN_OR_RETURN(which.clean, field.bool_or("clean_text", true));
+  ROUX_ASSIGN_OR_RETURN(which.chinese, field.bool_or("handle_chinese_chars", true));
+  ROUX_ASSIGN_OR_RETURN(which.lowercase, field.bool_or("lowercase", true));
+  ROUX_ASSIGN_OR_RETURN(which.strip_accents, field.bool_or("strip_accents", which.lowercase));
+  add_bert_steps(which, out);
+  return absl::OkStatus();
+}
+
+absl::Status read_precompiled(const JsonField& field, Normalizer* out) {
+  ROUX_ASSIGN_OR_RETURN(const std::string text, field.string_or("precompiled_charsmap", ""));
+  if (text.empty()) return absl::OkStatus();  // SentencePiece's identity
+  std::string bytes;
+  if (!absl::Base64Unescape(text, &bytes)) return field.error("precompiled_charsmap is not base64");
+  absl::StatusOr<Charsmap> charsmap = Charsmap::parse(bytes);
+  if (!charsmap.ok()) return field.error(std::string(charsmap.status().message()));
+  out->add(charsmap_step(*std::move(charsmap)));
   return absl::OkStatus();
 }
 
@@ -68,6 +76,7 @@ absl::Status read_normalizer_at(const JsonField& field, int depth, Normalizer* o
   if (type == "Lowercase") return out->add(lowercase_step()), absl::OkStatus();
   if (type == "StripAccents") return out->add(strip_marks_step()), absl::OkStatus();
   if (type == "BertNormalizer") return read_bert_normalizer(field, out);
+  if (type == "Precompiled") return read_precompiled(field, out);
   if (type == "Strip") {
     ROUX_ASSIGN_OR_RETURN(const bool left, field.bool_or("strip_left", true));
     ROUX_ASSIGN_OR_RETURN(const bool right, field.bool_or("strip_right", true));
@@ -163,22 +172,30 @@ absl::Status read_pre_tokenizer_at(const JsonField& field, int depth, PreTokeniz
   return field.unsupported(absl::StrCat("pre_tokenizer type \"", type, "\""));
 }
 
-// A Llama-style chain: Replace "▁" by " ", ByteFallback, Fuse, Strip one space from the left.
+// A Llama-style chain: Replace "â" by " ", ByteFallback, Fuse, Strip spaces from the left.
 absl::Status read_decoder_chain(const JsonField& list, DecodeRules* out) {
   ROUX_RETURN_IF_ERROR(list.expect_array());
-  out->kind = DecodeRules::Kind::kMetaspace;
+  out->kind = DecodeRules::Kind::kBytes;
   out->strip_spaces = 0;
   for (size_t i = 0; i < list.json().size(); ++i) {
     const JsonField step = list.item(i);
     ROUX_ASSIGN_OR_RETURN(const std::string type, type_of(step));
     if (type == "Strip") {
+      ROUX_ASSIGN_OR_RETURN(const std::string content, step.string_or("content", " "));
       ROUX_ASSIGN_OR_RETURN(const int64_t start, step.int_or("start", 0));
       ROUX_ASSIGN_OR_RETURN(const int64_t stop, step.int_or("stop", 0));
-      if (start < 0 || start > 1000 || stop != 0) return step.unsupported("Strip with these counts");
+      const bool known = content == " " && start >= 0 && start <= 1000 && stop == 0;
+      if (!known || out->kind != DecodeRules::Kind::kMetaspace) return step.unsupported("this Strip");
       out->strip_spaces = static_cast<int>(start);
-    } else if (type == "ByteLevel") {
-      out->kind = DecodeRules::Kind::kBytes;
-    } else if (type != "Replace" && type != "ByteFallback" && type != "Fuse") {
+    } else if (type == "Replace") {
+      ROUX_ASSIGN_OR_RETURN(const std::string from, step.at("pattern").string_or("String", ""));
+      ROUX_ASSIGN_OR_RETURN(const std::string to, step.string_or("content", ""));
+      if (from != "\xE2\x96\x81" || to != " ")
+        return step.unsupported("other than Replace of U+2581 by a space");
+      out->kind = DecodeRules::Kind::kMetaspace;
+    } else if (type == "Metaspace" || (list.json().size() == 1 && type != "Sequence")) {
+      ROUX_RETURN_IF_ERROR(read_decoder(step, out));
+    } else if (type != "ByteLevel" && type != "ByteFallback" && type != "Fuse") {
       return step.unsupported(absl::StrCat("decoder type \"", type, "\" in a Sequence"));
     }
   }
@@ -225,6 +242,12 @@ absl::StatusOr<int32_t> read_named_id(const JsonField& field) {
   return value[1].get<int32_t>();
 }
 
+absl::Status read_trim_offsets(const JsonField& field, TokenizerParts* out) {
+  ROUX_ASSIGN_OR_RETURN(out->trim_offsets.on, field.bool_or("trim_offsets", true));
+  ROUX_ASSIGN_OR_RETURN(out->trim_offsets.prefix_space, field.bool_or("add_prefix_space", true));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status read_normalizer(const JsonField& field, Normalizer* out) {
@@ -260,7 +283,7 @@ absl::Status read_decoder(const JsonField& field, DecodeRules* out) {
 absl::Status read_post_processor(const JsonField& field, TokenizerParts* out) {
   if (field.missing()) return absl::OkStatus();
   ROUX_ASSIGN_OR_RETURN(const std::string type, type_of(field));
-  if (type == "ByteLevel") return absl::OkStatus();  // only trims offsets in the reference
+  if (type == "ByteLevel") return read_trim_offsets(field, out);
   if (type == "Sequence") {
     const JsonField list = field.at("processors");
     ROUX_RETURN_IF_ERROR(list.expect_array());
@@ -278,6 +301,7 @@ absl::Status read_post_processor(const JsonField& field, TokenizerParts* out) {
   if (type == "BertProcessing" || type == "RobertaProcessing") {
     ROUX_ASSIGN_OR_RETURN(const int32_t sep, read_named_id(field.at("sep")));
     ROUX_ASSIGN_OR_RETURN(const int32_t cls, read_named_id(field.at("cls")));
+    if (type == "RobertaProcessing") ROUX_RETURN_IF_ERROR(read_trim_offsets(field, out));
     const TemplateItem a{TemplateItem::kTextA, 0}, b{TemplateItem::kTextB, type == "BertProcessing" ? 1 : 0};
     out->single = {{cls, 0}, a, {sep, 0}};
     out->pair = {{cls, 0}, a, {sep, 0}};

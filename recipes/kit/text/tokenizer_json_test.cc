@@ -45,8 +45,10 @@ TEST(TokenizerJson, DamageIsNamedWithItsPlace) {
             "f.json: model.vocab: token \"a\" has id 4000000000, expected 0 .. 65539");
   EXPECT_EQ(message(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":["a"]}})"),
             "f.json: model.merges: entry 0 is \"a\", expected \"left right\" or a pair");
-  EXPECT_EQ(message(with_model(R"(,"normalizer":{"type":"Precompiled"})")),
-            "f.json: normalizer: normalizer type \"Precompiled\" is not supported");
+  EXPECT_EQ(message(with_model(R"(,"normalizer":{"type":"Nmt"})")),
+            "f.json: normalizer: normalizer type \"Nmt\" is not supported");
+  EXPECT_EQ(message(with_model(R"(,"normalizer":{"type":"Precompiled","precompiled_charsmap":"////fwAA"})")),
+            "f.json: normalizer: charsmap: byte 0: the trie has 2147483647 bytes, of which 2 are there");
   EXPECT_EQ(message(with_model(R"(,"added_tokens":[{"id":9999999,"content":"x"}])")),
             "f.json: added_tokens[0]: id is 9999999, expected 0 .. 65542");
   EXPECT_NE(
@@ -54,8 +56,32 @@ TEST(TokenizerJson, DamageIsNamedWithItsPlace) {
           with_model(R"J(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated"})J"))
           .find("pre_tokenizer.pattern: regex: missing closing parenthesis"),
       std::string::npos);
-  EXPECT_NE(message(R"({"model":{"type":"Unigram","vocab":[]}})").find("model type \"Unigram\""),
+  EXPECT_EQ(message(R"({"model":{"type":"Unigram","vocab":[["a",0],["b"]]}})"),
+            "f.json: model.vocab: entry 1 is [\"b\"], expected [\"token\", score]");
+  EXPECT_EQ(message(R"({"model":{"type":"Unigram","unk_id":4,"vocab":[["a",0]]}})"),
+            "f.json: model: unk_id is 4, but there are 1 tokens");
+  EXPECT_NE(message(R"({"model":{"type":"WordLevel","vocab":{}}})").find("model type \"WordLevel\""),
             std::string::npos);
+}
+
+TEST(TokenizerJson, WhatWouldBeReadWronglyIsRefused) {
+  const auto decoder = [](const std::string& steps) {
+    return message(with_model(R"(,"decoder":{"type":"Sequence","decoders":[)" + steps + "]}"));
+  };
+  const std::string mark = R"({"type":"Replace","pattern":{"String":"\u2581"},"content":" "})";
+  EXPECT_EQ(
+      decoder(
+          mark +
+          R"(,{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0})"),
+      "ok");
+  EXPECT_EQ(decoder(R"({"type":"Replace","pattern":{"String":"_"},"content":" "})"),
+            "f.json: decoder.decoders[0]: other than Replace of U+2581 by a space is not supported");
+  EXPECT_EQ(decoder(mark + R"(,{"type":"Strip","content":"x","start":1,"stop":0})"),
+            "f.json: decoder.decoders[1]: this Strip is not supported");
+  EXPECT_EQ(message(R"({"model":{"type":"BPE","dropout":0.1,"vocab":{"a":0},"merges":[]}})"),
+            "f.json: model: dropout is not supported");
+  EXPECT_EQ(message(with_model(R"(,"added_tokens":[{"id":2,"content":"x"}])")),
+            "f.json: added token \"x\" has id 2, which is \"ab\" in the vocabulary");
 }
 
 TEST(TokenizerJson, NestingIsBounded) {

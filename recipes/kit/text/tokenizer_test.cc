@@ -157,7 +157,8 @@ TEST(Tokenizer, AddedTokenFlags) {
   added.add(mask);
   const auto spans = [&](std::string_view text) {
     std::vector<std::pair<uint32_t, uint32_t>> found;
-    for (const auto& match : added.find(text, true, {})) found.emplace_back(match.span.begin, match.span.end);
+    for (const auto& match : added.find(text, true, nullptr))
+      found.emplace_back(match.span.begin, match.span.end);
     return found;
   };
   using Found = std::vector<std::pair<uint32_t, uint32_t>>;
@@ -201,6 +202,152 @@ TEST(Tokenizer, ScoredMergesWithByteFallback) {
   EXPECT_EQ(pieces[0].id, 6);
   EXPECT_EQ(pieces[1].id, 7 + 0xC3);
   EXPECT_EQ(model->bytes(pieces[2].id), "\xA9");
+}
+
+// Characters a to d as tokens 0 to 3, "ab" as 4; lower-cased.
+TokenizerParts lower_case() {
+  TokenizerParts parts;
+  parts.name = "test";
+  parts.model = *BpeModel::from_merges({"a", "b", "c", "d", "ab", "\xEF\xBF\xBD"}, Pairs{{"a", "b"}},
+                                       {.byte_level = false});
+  parts.normalizer.add(lowercase_step());
+  return parts;
+}
+
+AddedToken added(const std::string& content, int32_t id, bool normalized, bool special = false) {
+  AddedToken token;
+  token.content = content;
+  token.id = id;
+  token.normalized = normalized;
+  token.special = special;
+  return token;
+}
+
+TEST(Tokenizer, NormalizedAddedTokensAreFoundByTheirNormalizedContent) {
+  TokenizerParts parts = lower_case();
+  parts.added_tokens = {added("AB", 6, true), added("C", 7, false)};
+  const auto t = *Tokenizer::build(std::move(parts));
+  EXPECT_EQ(t->encode("dAbdabC").ids, (std::vector<int32_t>{3, 6, 3, 6, 7}));
+  EXPECT_EQ(t->encode("c").ids, (std::vector<int32_t>{2}));  // not normalised: as written only
+  const std::vector<Span> literal = {{0, 3}};
+  EXPECT_EQ(t->encode("dABAB", {.literal_ranges = literal}).ids, (std::vector<int32_t>{3, 4, 6}));
+}
+
+TEST(Tokenizer, NormalizedAddedTokensComeSecond) {
+  TokenizerParts parts = lower_case();
+  parts.normalizer = {};
+  parts.added_tokens = {added("bc", 6, false), added("ab", 4, true)};
+  const auto t = *Tokenizer::build(std::move(parts));
+  EXPECT_EQ(t->encode("abcab").ids, (std::vector<int32_t>{0, 6, 4}));
+}
+
+TEST(Tokenizer, SpecialTokensNotParsedAreSteppedOver) {
+  TokenizerParts parts = lower_case();
+  parts.added_tokens = {added("abc", 6, false, true), added("bc", 7, false)};
+  const auto t = *Tokenizer::build(std::move(parts));
+  EXPECT_EQ(t->encode("abcbc", {.parse_special = false}).ids, (std::vector<int32_t>{4, 2, 7}));
+}
+
+TEST(Tokenizer, AddedTokensMustAgreeWithTheModel) {
+  for (const AddedToken& token : {added("x", 4, false), added("ab", 9, false), added("", 9, false)}) {
+    TokenizerParts parts = lower_case();
+    parts.added_tokens = {token};
+    EXPECT_FALSE(Tokenizer::build(std::move(parts)).ok()) << token.content;
+  }
+  TokenizerParts parts = lower_case();
+  parts.added_tokens = {added("ab", 4, false)};
+  EXPECT_TRUE(Tokenizer::build(std::move(parts)).ok());
+}
+
+TEST(Tokenizer, OffsetsAndLiteralRangesCountInTheTextAsGiven) {
+  TokenizerParts parts = lower_case();
+  parts.added_tokens = {added("<x>", 6, false, true)};
+  const auto t = *Tokenizer::build(std::move(parts));
+  // A lone byte and the first two bytes of a character: one U+FFFD each.
+  const std::string text =
+      "ab\xFF<x>\xE4\xBD"
+      "cd<x>";
+  const std::vector<Span> literal = {{8, 13}};
+  const Encoding e = t->encode(text, {.offsets = true, .literal_ranges = literal});
+  EXPECT_EQ(e.ids, (std::vector<int32_t>{4, 5, 6, 5, 2, 3}));  // the second "<x>" is literal and unknown
+  EXPECT_EQ(e.offsets, (std::vector<Span>{{0, 2}, {2, 3}, {3, 6}, {6, 8}, {8, 9}, {9, 10}}));
+}
+
+TEST(Tokenizer, NoSpaceIsAddedBehindInvalidBytes) {
+  TokenizerParts parts;
+  std::vector<std::string> tokens;
+  for (int byte = 0; byte < 256; ++byte) {
+    tokens.push_back(byte_level_to_text(std::string(1, static_cast<char>(byte))));
+  }
+  parts.name = "test";
+  parts.model = *BpeModel::from_merges(tokens, Pairs{}, {});
+  parts.pre_tokenizer.add(prefix_space_step());
+  parts.trim_offsets.on = true;
+  parts.added_tokens = {added("<x>", 256, false)};
+  const auto t = *Tokenizer::build(std::move(parts));
+  EXPECT_EQ(t->decode(t->encode("a\xFF\xC3\xA9<x>b").ids), " a\xFF\xC3\xA9<x> b");
+  const Encoding e = t->encode("a b<x>\xC3\xA9", {.offsets = true});
+  EXPECT_EQ(t->decode(e.ids), " a b<x> \xC3\xA9");
+  EXPECT_EQ(e.offsets, (std::vector<Span>{{0, 0}, {0, 1}, {2, 2}, {2, 3}, {3, 6}, {6, 6}, {6, 7}, {7, 8}}));
+}
+
+TEST(Tokenizer, ByteFallbackUsesTheBytesThatExist) {
+  BpeOptions options;
+  options.byte_level = false;
+  options.byte_fallback = true;
+  options.unknown = 0;
+  const auto model = *BpeModel::from_merges({"<unk>", "a", "<0xC3>", "<0xA9>", "<0xZZ>"}, Pairs{}, options);
+  std::vector<Piece> pieces;
+  model->encode("\xC3\xA9z", &pieces);
+  ASSERT_EQ(pieces.size(), 3u);
+  EXPECT_EQ(pieces[0].id, 2);
+  EXPECT_EQ(pieces[2].id, 0);
+  EXPECT_EQ(model->bytes(3), "\xA9");
+  EXPECT_EQ(model->bytes(4), "<0xZZ>");
+}
+
+TEST(Tokenizer, StreamStripsTheLeadingSpaceOnce) {
+  TokenizerParts parts;
+  parts.name = "test";
+  parts.model =
+      *BpeModel::from_merges({"\xE2\x96\x81", "\xE2\x96\x81x", "y", "<0xE2>", "<0x96>", "<0x81>", "<0x20>"},
+                             Pairs{}, {.byte_level = false, .byte_fallback = true});
+  parts.decode.kind = DecodeRules::Kind::kMetaspace;
+  const auto t = *Tokenizer::build(parts);
+  EXPECT_EQ(t->decode(std::vector<int32_t>{0, 1, 0, 2}), " x y");
+  EXPECT_EQ(t->decode(std::vector<int32_t>{2, 1}), "y x");
+  // Three bytes that happen to be the mark stay one: only tokens are rewritten.
+  EXPECT_EQ(t->decode(std::vector<int32_t>{3, 4, 5}), "\xE2\x96\x81");
+  StreamDecoder stream(*t);
+  EXPECT_EQ(stream.push(1), "x");
+  EXPECT_EQ(stream.push(3), "");
+  EXPECT_EQ(stream.push(1), "\xE2 x");  // a character that was never finished
+  EXPECT_EQ(stream.finish(), "");
+  EXPECT_EQ(stream.push(1), "x");  // a new text
+  parts.decode.strip_every = true;
+  EXPECT_EQ((*Tokenizer::build(parts))->decode(std::vector<int32_t>{0, 0, 1, 1}), "x x");
+}
+
+TEST(Tokenizer, VeryLongRunsOfEachPatternStayLinear) {
+  TokenizerParts parts;
+  std::vector<std::string> tokens;
+  for (int byte = 0; byte < 256; ++byte) {
+    tokens.push_back(byte_level_to_text(std::string(1, static_cast<char>(byte))));
+  }
+  parts.name = "test";
+  parts.model = *BpeModel::from_merges(tokens, Pairs{}, {});
+  for (const char* name : {"gpt-2", "llama-bpe", "qwen2", "tekken", "gpt-4o", "qwen35", "deepseek-v3"}) {
+    parts.pre_tokenizer = {};
+    for (const std::string& pattern : pre_tokenizer_patterns(name)) {
+      parts.pre_tokenizer.add(split_step(*Regex::compile(pattern), SplitBehavior::kIsolated, false));
+    }
+    const auto t = *Tokenizer::build(parts);
+    for (const char* unit : {"a", "A", "Aa", " ", "\n", "1", "!", "\xE4\xB8\x80", "a\xCC\x81"}) {
+      std::string text;
+      while (text.size() < 300000) text += unit;
+      ASSERT_EQ(t->encode(text + "x").ids.size(), text.size() + 1) << name << " " << unit;
+    }
+  }
 }
 
 }  // namespace

@@ -1,13 +1,16 @@
 #include "recipes/kit/text/unicode.h"
 
+#include <unicode/brkiter.h>
 #include <unicode/locid.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 #include <unicode/uscript.h>
+#include <unicode/utext.h>
 
 #include <algorithm>
 #include <map>
+#include <memory>
 
 #include "recipes/kit/text/utf8.h"
 #include "tensor/error.h"
@@ -90,6 +93,38 @@ std::string normalize(std::string_view text, UnicodeForm form) {
   out.reserve(text.size());
   normalize_pieces(text, form, [&](size_t, size_t, std::string_view piece) { out.append(piece); });
   return out;
+}
+
+void for_each_grapheme(std::string_view text, const std::function<void(size_t, size_t)>& visit) {
+  const auto ascii = [&](size_t i) { return static_cast<signed char>(text[i]) >= 0; };
+  // Opening an iterator costs more than most texts: one for each thread, and none for ASCII.
+  UErrorCode status = U_ZERO_ERROR;
+  thread_local std::unique_ptr<icu::BreakIterator> breaks(
+      icu::BreakIterator::createCharacterInstance(icu::Locale::getRoot(), status));
+  const auto check = [&] { ROUX_CHECK(U_SUCCESS(status)) << "unicode: graphemes: " << u_errorName(status); };
+  check();
+  for (size_t begin = 0; begin < text.size();) {
+    // An ASCII character before another one stands alone, except for CR LF.
+    if (ascii(begin) && text[begin] != '\r' && (begin + 1 == text.size() || ascii(begin + 1))) {
+      visit(begin, begin + 1);
+      ++begin;
+      continue;
+    }
+    // A stretch up to the next place where two ASCII characters meet.
+    size_t stretch = begin + 1;
+    while (stretch < text.size() && !(ascii(stretch - 1) && ascii(stretch) && text[stretch - 1] != '\r'))
+      ++stretch;
+    UText source = UTEXT_INITIALIZER;
+    utext_openUTF8(&source, text.data() + begin, static_cast<int64_t>(stretch - begin), &status);
+    breaks->setText(&source, status);
+    check();
+    int32_t from = breaks->first();
+    for (int32_t to = breaks->next(); to != icu::BreakIterator::DONE; from = to, to = breaks->next()) {
+      visit(begin + from, begin + to);
+    }
+    utext_close(&source);
+    begin = stretch;
+  }
 }
 
 bool is_white_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }

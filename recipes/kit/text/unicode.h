@@ -22,6 +22,10 @@ std::string normalize(std::string_view text, UnicodeForm form);
 void normalize_pieces(std::string_view text, UnicodeForm form,
                       const std::function<void(size_t begin, size_t end, std::string_view result)>& visit);
 
+// Calls visit(begin, end) for the extended grapheme clusters of a text (Unicode Standard Annex 29), in order.
+// The text must be valid UTF-8 below 2 GiB.
+void for_each_grapheme(std::string_view text, const std::function<void(size_t begin, size_t end)>& visit);
+
 bool is_white_space(char32_t c);        // property White_Space
 bool is_letter(char32_t c);             // L
 bool is_number(char32_t c);             // N
