@@ -27,15 +27,22 @@ std::vector<uint32_t> char_offsets(const std::string& text, const std::vector<ki
   return flat;
 }
 
+std::vector<uint32_t> bytes_of(const std::string& text) {
+  std::vector<uint32_t> bytes;
+  for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
+  return bytes;
+}
+
 }  // namespace
 
 absl::StatusOr<GoldenFile> read_golden(const std::string& path) {
   ROUX_ASSIGN_OR_RETURN(const std::string text, kit::read_text(path));
   std::istringstream in(text);
   GoldenFile golden;
-  std::string word, ids, offsets;
+  std::string word, ids, offsets, texts;
   int64_t full = 0;
-  in >> word >> golden.strings >> word >> full >> word >> golden.line >> word >> ids >> word >> offsets;
+  in >> word >> golden.strings >> word >> full >> word >> golden.line >> word >> ids >> word >> offsets >>
+      word >> texts;
   std::string raw;
   if (!in || !absl::Base64Unescape(ids, &raw) || raw.size() != static_cast<size_t>(2 * golden.strings)) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": damaged"));
@@ -45,6 +52,7 @@ absl::StatusOr<GoldenFile> read_golden(const std::string& path) {
         static_cast<uint16_t>(static_cast<uint8_t>(raw[i]) | static_cast<uint8_t>(raw[i + 1]) << 8));
   }
   if (offsets != "-" && absl::Base64Unescape(offsets, &raw)) golden.offsets.assign(raw.begin(), raw.end());
+  if (texts != "-" && absl::Base64Unescape(texts, &raw)) golden.texts.assign(raw.begin(), raw.end());
   std::string line;
   std::getline(in, line);
   for (int64_t i = 0; i < full && std::getline(in, line); ++i) {
@@ -56,10 +64,8 @@ absl::StatusOr<GoldenFile> read_golden(const std::string& path) {
   return golden;
 }
 
-GoldenResult compare(const kit::Tokenizer& tokenizer, const GoldenFile& golden, bool add_special) {
+GoldenResult compare(const kit::Tokenizer& tokenizer, const GoldenFile& golden, kit::EncodeOptions options) {
   GoldenResult result;
-  kit::EncodeOptions options;
-  options.add_special = add_special;
   options.offsets = true;
   for (int64_t i = 0; i < golden.strings; ++i) {
     const std::string text = kit::replace_invalid_utf8(make_string(static_cast<uint64_t>(i)));
@@ -84,11 +90,16 @@ GoldenResult compare(const kit::Tokenizer& tokenizer, const GoldenFile& golden, 
     streamed += stream.finish();
     result.wrong_ids += right ? 0 : 1;
     result.wrong_offsets += offsets_right ? 0 : 1;
+    const bool text_right =
+        i >= static_cast<int64_t>(golden.texts.size()) || (fnv(bytes_of(streamed)) & 0xFF) == golden.texts[i];
+    result.wrong_texts += text_right ? 0 : 1;
     result.wrong_stream += whole && streamed == tokenizer.decode(e.ids) ? 0 : 1;
-    if ((!right || !offsets_right || !whole) && result.first_wrong.empty()) {
+    if ((!right || !offsets_right || !text_right || !whole) && result.first_wrong.empty()) {
       result.first_wrong =
           absl::StrCat("string ", i, " \"", absl::CHexEscape(text), "\"", right ? "" : " ids",
-                       offsets_right ? "" : " offsets", whole ? "" : " split character", ":");
+                       offsets_right ? "" : " offsets",
+                       text_right ? "" : absl::StrCat(" decoded \"", absl::CHexEscape(streamed), "\""),
+                       whole ? "" : " split character", ":");
       for (size_t k = 0; k < e.ids.size() && k < 40; ++k) {
         absl::StrAppend(&result.first_wrong, " ", e.ids[k], "[", e.offsets[k].begin, ",", e.offsets[k].end,
                         ")");

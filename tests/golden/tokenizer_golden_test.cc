@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "recipes/kit/data/runfiles.h"
+#include "recipes/kit/text/gguf_tokenizer.h"
 #include "recipes/kit/text/sentencepiece_model.h"
 #include "recipes/kit/text/tokenizer_json.h"
 #include "tests/golden/golden_file.h"
@@ -13,8 +14,11 @@ namespace {
 
 struct Case {
   const char* file;
-  bool add_special;
+  kit::EncodeOptions options = {};
+  const char* golden = "";  // if it is another tokenizer's
 };
+
+const kit::EncodeOptions kSpecial = {.add_special = true};
 
 class TokenizerGolden : public testing::TestWithParam<Case> {};
 
@@ -22,26 +26,36 @@ TEST_P(TokenizerGolden, EqualsTheReference) {
   const std::string file = GetParam().file;
   const auto path = kit::find_runfile("tests/golden/tokenizers/" + file);
   ASSERT_TRUE(path.ok()) << path.status();
-  const bool json = file.find(".json") != std::string::npos;
-  const auto tokenizer = json ? kit::load_tokenizer_json(*path) : kit::load_sentencepiece(*path);
+  const auto has = [&](const char* ending) { return file.find(ending) != std::string::npos; };
+  const auto tokenizer = has(".json")   ? kit::load_tokenizer_json(*path)
+                         : has(".gguf") ? kit::load_gguf_tokenizer(*path)
+                                        : kit::load_sentencepiece(*path);
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
-  const auto golden = read_golden(path->substr(0, path->rfind('.')) + ".golden");
+  const std::string own = path->substr(0, path->rfind('.')) + ".golden";
+  const std::string other = path->substr(0, path->rfind('/') + 1) + GetParam().golden;
+  const auto golden = read_golden(*GetParam().golden == 0 ? own : other);
   ASSERT_TRUE(golden.ok()) << golden.status();
-  const GoldenResult result = compare(**tokenizer, *golden, GetParam().add_special);
+  const GoldenResult result = compare(**tokenizer, *golden, GetParam().options);
   EXPECT_GE(result.strings, 10000);
   EXPECT_EQ(result.wrong_ids, 0) << result.first_wrong;
   EXPECT_EQ(result.wrong_offsets, 0) << result.first_wrong;
+  EXPECT_EQ(result.wrong_texts, 0) << result.first_wrong;
   EXPECT_EQ(result.wrong_stream, 0) << result.first_wrong;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,
-                         testing::Values(Case{"tiny_gpt2.json", false}, Case{"tiny_gpt2_prefix.json", false},
-                                         Case{"tiny_llama3.json", true}, Case{"tiny_qwen2.json", false},
-                                         Case{"tiny_llama2.json", false}, Case{"tiny_bert.json", true},
-                                         Case{"tiny_unigram.model", false}, Case{"tiny_bpe.model", false}),
+                         testing::Values(Case{"tiny_gpt2.json"}, Case{"tiny_gpt2_prefix.json"},
+                                         Case{"tiny_llama3.json", kSpecial}, Case{"tiny_qwen2.json"},
+                                         Case{"tiny_llama2.json"}, Case{"tiny_bert.json", kSpecial},
+                                         Case{"tiny_bert.gguf", kSpecial, "tiny_bert.golden"},
+                                         Case{"tiny_t5.json", kSpecial}, Case{"tiny_xlmr.json", kSpecial},
+                                         Case{"tiny_added.json", kSpecial},
+                                         Case{"tiny_llama.gguf", {.parse_special = false}},
+                                         Case{"tiny_unigram.model"}, Case{"tiny_bpe.model"}),
                          [](const auto& info) {
-                           const std::string file = info.param.file;
-                           return file.substr(0, file.find('.'));
+                           std::string file = info.param.file;
+                           file.replace(file.find('.'), 1, "_");
+                           return file;
                          });
 
 TEST(TokenizerGolden, ByteLevelKeepsEveryByte) {

