@@ -8,23 +8,8 @@
 namespace roux::kit {
 namespace {
 
-// Hands out one byte at a time: every look-ahead crosses a buffer's end.
-class DrippingSource : public ByteSource {
- public:
-  explicit DrippingSource(std::string bytes) : ByteSource("drip"), bytes_(std::move(bytes)) {}
-  absl::StatusOr<size_t> read(char* buffer, size_t) override {
-    if (at_ == bytes_.size()) return size_t{0};
-    *buffer = bytes_[at_++];
-    return size_t{1};
-  }
-
- private:
-  std::string bytes_;
-  size_t at_ = 0;
-};
-
 std::vector<std::string> lines_of(const std::string& text) {
-  LineReader reader(std::make_unique<DrippingSource>(text));
+  LineReader reader(dripping_source(text, "drip", 1));
   std::vector<std::string> lines;
   std::string line;
   for (;;) {
@@ -62,7 +47,7 @@ TEST(Files, ErrorsNameThePath) {
 }
 
 absl::StatusOr<std::string> content_of(const std::string& bytes) {
-  std::unique_ptr<ByteSource> source = gzip_source(std::make_unique<DrippingSource>(bytes));
+  std::unique_ptr<ByteSource> source = gzip_source(dripping_source(bytes, "drip", 1));
   return read_all(*source, 1 << 24);
 }
 

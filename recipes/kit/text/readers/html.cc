@@ -71,7 +71,8 @@ bool HtmlTextReader::take(std::string* paragraph) {
 bool HtmlTextReader::handle_tag(const MarkupEvent& event, std::string* paragraph) {
   const bool start = event.kind == MarkupEvent::kStart;
   const int64_t step = start ? 1 : -1;
-  if (event.name == "script" || event.name == "style") {
+  if (event.name == "script" || event.name == "style" || event.name == "iframe" || event.name == "noembed" ||
+      event.name == "noframes") {
     in_raw_ = start && !event.self_closing;
     return false;
   }

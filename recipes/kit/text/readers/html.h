@@ -9,7 +9,7 @@
 //   }
 //
 // Block elements (p, div, li, headings, table cells ...) end a paragraph, br a line; white space becomes one
-// blank, but inside pre it is kept; script, style and template are left out. Reads broken HTML as
+// blank, but inside pre it is kept; script, style, iframe and template are left out. Reads broken HTML as
 // MarkupReader does.
 #ifndef ROUX_RECIPES_KIT_TEXT_READERS_HTML_H_
 #define ROUX_RECIPES_KIT_TEXT_READERS_HTML_H_
@@ -51,7 +51,7 @@ class HtmlTextReader {
   int64_t pre_ = 0;       // open pre elements
   int64_t template_ = 0;  // open template elements
   bool in_title_ = false;
-  bool in_raw_ = false;  // script or style
+  bool in_raw_ = false;  // script, style or another element that browsers do not show
   bool space_ = false;   // white space was seen since the last character
 };
 

@@ -7,12 +7,14 @@
 //     if (event.kind == MarkupEvent::kStart && event.name == "city") ...
 //   } while (event.kind != MarkupEvent::kEndOfInput);
 //
-// kHtml takes what browsers take: names in lower case, tags in any order, lone '<' and '&' as text, the
-// content of script and style as raw text. kXml is strict: tags must match, entities must be known (the five
-// of XML, HTML's names, and numbers), nothing after the root. Documents that declare entities of their own
-// are refused: expanding them is how a kilobyte becomes a gigabyte. Comments, processing instructions and
-// document types are skipped. Text is taken as UTF-8 and passed on as it is. An input that ends inside a tag,
-// comment or (XML) element is an error in both.
+// kHtml takes what browsers take: names in lower case, tags in any order, lone '<' and '&' as text,
+// references without semicolon, the content of script, style, title and their like as raw text. kXml is
+// strict: tags must match, entities must be known (the five of XML, HTML's names, and numbers), nothing after
+// the root, the declared encoding UTF-8 or ASCII. Documents that declare entities of their own are refused:
+// expanding them is how a kilobyte becomes a gigabyte. Comments, processing instructions and document types
+// are skipped (with the defaults of attributes that a document type may declare). Line ends become \n. Text
+// is taken as UTF-8 and passed on as it is. An input that ends inside a tag, comment, raw text or (XML)
+// element is an error.
 //
 // Memory is bounded by the limits. One thread at a time.
 #ifndef ROUX_RECIPES_KIT_TEXT_READERS_MARKUP_H_
@@ -67,26 +69,34 @@ class MarkupReader {
   absl::Status read_tag(MarkupEvent* event, bool* produced);
   absl::Status read_attributes(MarkupEvent* event);
   absl::Status read_attribute_value(std::string* value);
+  absl::Status check_attributes(MarkupEvent* event) const;
   absl::Status read_declaration(MarkupEvent* event, bool* produced);
+  absl::Status read_instruction();
+  absl::Status skip_comment();
   absl::Status skip_doctype(int64_t start);
   absl::Status skip_until(const char* end, int64_t start, const char* what, std::string* content);
-  absl::Status read_entity(std::string* out);
-  absl::Status read_name(std::string* name);
+  absl::Status read_entity(std::string* out, bool in_attribute);
+  absl::Status read_number(std::string* out);
+  absl::Status read_name(std::string* name, bool attribute);
   absl::Status close_element(const std::string& name, int64_t offset);
   absl::Status finish(MarkupEvent* event);
   absl::Status cut_off(int64_t start, const char* what) const;
   absl::Status check_tag_size() const;
   void skip_space();
+  void put(int byte, std::string* out) const;
+  int get_text();  // the next byte; a line end of any kind is one \n
 
   std::unique_ptr<ByteReader> bytes_;
   Syntax syntax_;
   Limits limits_;
   std::vector<std::string> open_;  // XML: elements not yet closed
-  std::string raw_element_;        // HTML: script or style, whose content comes next
+  std::string raw_element_;        // HTML: script or its like, whose content comes next
   std::string pending_text_;       // characters that were read in search of markup and turned out to be text
   std::string pending_end_;        // XML: element whose self-closing tag was returned
   int64_t tag_start_ = 0;
   bool root_seen_ = false;
+  bool utf16_ = false;
+  bool latin1_ = false;  // XML: declared; texts and values are converted
 };
 
 }  // namespace roux::kit

@@ -80,6 +80,39 @@ TEST(Xml, IsStrict) {
   }
 }
 
+TEST(Html, ReadsReferencesAsBrowsersDo) {
+  EXPECT_EQ(
+      html("&copy 1 &lt&gtx &notit; &AMP; &#65&#x41 &#128; &#0; &#xD800; &#; &#x; &#99999999999; &ngE;"),
+      "[© 1 <>x ¬it; & AA € \uFFFD \uFFFD &#; &#x; \uFFFD \u2267\u0338]");
+  EXPECT_EQ(html("<a href='?a&copy=1&copy;&copyx&copy&lt'>"), "<a href=?a&copy=1©&copyx©<>");
+}
+
+TEST(Html, ReadsRawElementsAndOddTags) {
+  EXPECT_EQ(html("<title>a <b> &amp; c</titles></title>"), "<title>[a <b> & c</titles>]</title>");
+  EXPECT_EQ(html("<textarea></textarea/x>y"), "<textarea></textarea>[y]");
+  EXPECT_EQ(html("<script>&amp;</scripty></script>"), "<script>[&amp;</scripty>]</script>");
+  EXPECT_EQ(html("<!-->a<!--->b<!-- x --!>c<!-- -- > --->d<!---->e"), "[a][b][c][d][e]");
+  EXPECT_EQ(html("<é></é><a{% x y='1' y=2 ,=3>"), "[<é>]<a{% x= y=1 ,=3>");
+  EXPECT_EQ(html("a\r\nb\rc<p t='d\r\n'>"), "[a\nb\nc]<p t=d\n>");
+}
+
+TEST(Xml, ReadsDeclarationsAndEncodings) {
+  EXPECT_EQ(
+      *xml(
+          "<!DOCTYPE a SYSTEM 'x>' [<!-- it's > <!ENTITY x 'y'> ]> --><?p ENTITY '?><!ELEMENT a ']>'>]><a/>"),
+      "<a/></a>");
+  EXPECT_EQ(*xml("<?xml version='1.0' encoding='ISO-8859-1'?><a b='\xE4'>\xFC&#252;<![CDATA[\xF6]]></a>"),
+            "<a b=ä>[üü][ö]</a>");
+  EXPECT_EQ(*xml("<a b='x\n\ty\r\nz'>\r\n</a>"), "<a b=x  y z>[\n]</a>");
+  EXPECT_TRUE(fails_with(xml("<?xml version='1.0' encoding=\"Shift_JIS\"?><a/>").status(),
+                         "t: byte 0: the document is in 'Shift_JIS'"));
+  EXPECT_TRUE(fails_with(xml("\xFF\xFE<").status(), "UTF-16"));
+  for (const std::string bad : {"<a b='1' b='2'/>", "<a b='1'c='2'/>", "<a b='<'/>", "<a>&#0;</a>",
+                                "<a>&#xD800;</a>", "<a>&#65</a>", "<a>&#X41;</a>"}) {
+    EXPECT_FALSE(xml(bad).ok()) << bad;
+  }
+}
+
 TEST(Xml, HostileInputIsRefused) {
   const std::string laughs = "<!DOCTYPE l [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\">]><l>&b;</l>";
   EXPECT_TRUE(fails_with(xml(laughs).status(), "declares entities of its own"));
@@ -112,13 +145,16 @@ TEST(Markup, LongTextComesInPiecesThatKeepCharacters) {
 }
 
 TEST(Entities, HoldTheNamesOfHtml) {
-  EXPECT_EQ(entity_code_point("amp"), U'&');
-  EXPECT_EQ(entity_code_point("apos"), U'\'');
-  EXPECT_EQ(entity_code_point("Auml"), U'Ä');
-  EXPECT_EQ(entity_code_point("hellip"), U'…');
-  EXPECT_EQ(entity_code_point("zwnj"), U'\u200C');
-  EXPECT_EQ(entity_code_point("thetasym"), U'ϑ');
-  EXPECT_EQ(entity_code_point("x"), 0u);
+  EXPECT_EQ(find_entity("amp")->text, "&");
+  EXPECT_TRUE(find_entity("amp")->legacy);
+  EXPECT_EQ(find_entity("apos")->text, "'");
+  EXPECT_FALSE(find_entity("apos")->legacy);
+  EXPECT_EQ(find_entity("Auml")->text, "Ä");
+  EXPECT_EQ(find_entity("lang")->text, "\u27E8");
+  EXPECT_EQ(find_entity("NotEqualTilde")->text, "\u2242\u0338");
+  EXPECT_EQ(find_entity("zwnj")->text, "\u200C");
+  EXPECT_EQ(find_entity("x"), nullptr);
+  EXPECT_EQ(find_entity(""), nullptr);
 }
 
 std::vector<std::string> paragraphs(const std::string& page, std::string* title = nullptr) {

@@ -2,7 +2,9 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <fstream>
+#include <utility>
 #include <vector>
 
 namespace roux::kit {
@@ -29,7 +31,28 @@ void append16(std::string* out, size_t value) {
   out->push_back(static_cast<char>(value >> 8 & 0xFF));
 }
 
+class DrippingSource : public ByteSource {
+ public:
+  DrippingSource(std::string bytes, std::string name, size_t step)
+      : ByteSource(std::move(name)), bytes_(std::move(bytes)), step_(step) {}
+  absl::StatusOr<size_t> read(char* buffer, size_t size) override {
+    const size_t count = std::min({size, step_, bytes_.size() - at_});
+    std::copy_n(bytes_.data() + at_, count, buffer);
+    at_ += count;
+    return count;
+  }
+
+ private:
+  std::string bytes_;
+  size_t step_;
+  size_t at_ = 0;
+};
+
 }  // namespace
+
+std::unique_ptr<ByteSource> dripping_source(std::string bytes, std::string name, size_t step) {
+  return std::make_unique<DrippingSource>(std::move(bytes), std::move(name), step);
+}
 
 std::string write_test_file(const std::string& name, const std::string& content) {
   const std::string path = testing::TempDir() + "/" + name;

@@ -4,14 +4,19 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
+#include "recipes/kit/text/readers/byte_source.h"
 
 namespace roux::kit {
 
 // Writes a file below the test's temporary folder and returns its path.
 std::string write_test_file(const std::string& name, const std::string& content);
+
+// Hands out at most `step` bytes at a time, so that look-ahead crosses a buffer's end.
+std::unique_ptr<ByteSource> dripping_source(std::string bytes, std::string name, size_t step);
 
 // One gzip member.
 std::string gzip_bytes(const std::string& content);
