@@ -1,6 +1,7 @@
 #include "recipes/kit/eval/edit_distance.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <numeric>
 #include <vector>
@@ -10,25 +11,48 @@
 namespace roux::kit {
 namespace {
 
+// Numbers the symbols that it is given 1, 2, 3, ...; 0 stands for all others. Small symbols (ASCII, token
+// numbers of a sentence) need no hashing.
+class Numbering {
+ public:
+  int32_t add(int32_t symbol) {
+    int32_t& number = is_small(symbol) ? small_[symbol] : others_[symbol];
+    if (number == 0) number = ++count_;
+    return number;
+  }
+  int32_t find(int32_t symbol) const {
+    if (is_small(symbol)) return small_[symbol];
+    const auto at = others_.find(symbol);
+    return at == others_.end() ? 0 : at->second;
+  }
+  size_t size() const { return static_cast<size_t>(count_) + 1; }
+
+ private:
+  static bool is_small(int32_t symbol) { return static_cast<uint32_t>(symbol) < 256; }
+  std::array<int32_t, 256> small_ = {};
+  absl::flat_hash_map<int32_t, int32_t> others_;
+  int32_t count_ = 0;
+};
+
 // For each symbol of a pattern the positions where it stands, as bits of 64-bit words.
 class Positions {
  public:
-  explicit Positions(absl::Span<const int32_t> pattern)
-      : words_((pattern.size() + 63) / 64), bits_(words_, 0) {  // row 0: of symbols that it lacks
-    for (size_t i = 0; i < pattern.size(); ++i) {
-      const auto [at, is_new] = rows_.try_emplace(pattern[i], rows_.size() + 1);
-      if (is_new) bits_.resize(bits_.size() + words_, 0);
-      bits_[at->second * words_ + i / 64] |= uint64_t{1} << (i % 64);
+  explicit Positions(absl::Span<const int32_t> pattern) : words_((pattern.size() + 63) / 64) {
+    Symbols rows;
+    rows.reserve(pattern.size());
+    for (const int32_t symbol : pattern) rows.push_back(numbers_.add(symbol));
+    bits_.resize(numbers_.size() * words_, 0);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      bits_[static_cast<size_t>(rows[i]) * words_ + i / 64] |= uint64_t{1} << (i % 64);
     }
   }
   size_t words() const { return words_; }
   const uint64_t* row(int32_t symbol) const {
-    const auto at = rows_.find(symbol);
-    return &bits_[at == rows_.end() ? 0 : at->second * words_];
+    return &bits_[static_cast<size_t>(numbers_.find(symbol)) * words_];
   }
 
  private:
-  absl::flat_hash_map<int32_t, size_t> rows_;
+  Numbering numbers_;
   size_t words_;
   std::vector<uint64_t> bits_;
 };
@@ -84,18 +108,21 @@ int64_t damerau_distance(absl::Span<const int32_t> a, absl::Span<const int32_t> 
   const auto at = [&](size_t i, size_t j) -> int32_t& { return table[i * width + j]; };
   for (size_t i = 0; i <= a.size(); ++i) at(i + 1, 1) = static_cast<int32_t>(i);
   for (size_t j = 0; j <= b.size(); ++j) at(1, j + 1) = static_cast<int32_t>(j);
-  absl::flat_hash_map<int32_t, size_t> last_row;  // the last i where a[i - 1] was the symbol
+  Numbering numbers;
+  for (const int32_t symbol : a) numbers.add(symbol);
+  Symbols columns;
+  for (const int32_t symbol : b) columns.push_back(numbers.find(symbol));
+  std::vector<size_t> last_row(numbers.size(), 0);  // the last i where a[i - 1] was the symbol; 0: none
   for (size_t i = 1; i <= a.size(); ++i) {
     size_t last_match = 0;  // the last j where b[j - 1] was a[i - 1]
     for (size_t j = 1; j <= b.size(); ++j) {
-      const auto found = last_row.find(b[j - 1]);
-      const size_t row = found == last_row.end() ? 0 : found->second, column = last_match;
+      const size_t row = last_row[columns[j - 1]], column = last_match;
       int32_t substituted = at(i, j) + 1;
       if (a[i - 1] == b[j - 1]) substituted = at(i, j), last_match = j;
       const int32_t swapped = at(row, column) + static_cast<int32_t>((i - row - 1) + 1 + (j - column - 1));
       at(i + 1, j + 1) = std::min({substituted, at(i + 1, j) + 1, at(i, j + 1) + 1, swapped});
     }
-    last_row[a[i - 1]] = i;
+    last_row[numbers.find(a[i - 1])] = i;
   }
   return at(a.size() + 1, b.size() + 1);
 }

@@ -8,6 +8,10 @@ Symbols char_symbols(std::string_view text) {
   Symbols symbols;
   symbols.reserve(text.size());
   for (size_t i = 0; i < text.size();) {
+    if (static_cast<signed char>(text[i]) >= 0) {
+      symbols.push_back(text[i++]);
+      continue;
+    }
     const DecodedChar c = decode_utf8(text, i);
     symbols.push_back(static_cast<int32_t>(c.code_point));
     i += c.length;
