@@ -37,5 +37,35 @@ TEST(Readme, ListsEveryHeader) {
   }
 }
 
+// "Who needs what": `| need | 2: slug slug | ... |`.
+TEST(Readme, NeedsNameRecipesOfTheIndex) {
+  const auto folder = std::filesystem::canonical(*find_runfile("recipes/kit/README.md")).parent_path();
+  const std::string index = *read_file((folder.parent_path() / "papers.tsv").string());
+  int rows = 0;
+  const std::string readme = text_of("README.md");
+  for (const absl::string_view line : absl::StrSplit(readme, '\n')) {
+    const std::vector<std::string> cells = absl::StrSplit(line, " | ");
+    if (cells.size() != 3) continue;
+    const std::vector<std::string> count = absl::StrSplit(cells[1], ": ");
+    if (count.size() != 2) continue;
+    ++rows;
+    const std::vector<std::string> slugs = absl::StrSplit(count[1], ' ');
+    EXPECT_EQ(std::to_string(slugs.size()), count[0]) << cells[0];
+    for (const std::string& slug : slugs) EXPECT_TRUE(absl::StrContains(index, "\n" + slug + "\t")) << slug;
+  }
+  EXPECT_GE(rows, 50);
+}
+
+TEST(Readme, HeadersOfFoldersExist) {
+  const auto folder = std::filesystem::canonical(*find_runfile("recipes/kit/README.md")).parent_path();
+  const std::string readme = text_of("README.md");
+  const std::vector<std::string> quoted = absl::StrSplit(readme, '`');
+  for (const std::string& name : quoted) {
+    if (!absl::EndsWith(name, ".h") || !absl::StrContains(name, "/") || absl::StrContains(name, " "))
+      continue;
+    EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace roux::kit

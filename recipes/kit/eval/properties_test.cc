@@ -225,6 +225,10 @@ TEST(Ranking, IdentitiesAndMisuse) {
   EXPECT_EQ(roc_auc(Ints{0, 0, 1}, Doubles{-kInfinity, 0.2, kInfinity}), 1);
   EXPECT_EQ(average_precision(Ints{0, 0, 1}, Doubles{0.1, 0.2, 0.3}), 1);
   EXPECT_EQ(average_precision(Ints{0, 0}, Doubles{0.1, 0.2}), 0);
+  EXPECT_EQ(precision_at(Ints{1, 0, 1, 0}, Doubles{4, 3, 2, 1}, 1), 1);
+  EXPECT_EQ(precision_at(Ints{1, 0, 1, 0}, Doubles{4, 3, 2, 1}, 3), 2.0 / 3);
+  EXPECT_EQ(precision_at(Ints{1, 0, 0, 1, 0}, Doubles{4, 3, 3, 3, 1}, 2), (1 + 1.0 / 3) / 2);
+  EXPECT_THROW(precision_at(Ints{1}, Doubles{1}, 2), Error);
   EXPECT_THROW(roc_auc(Ints{1, 1}, Doubles{0.1, 0.2}), Error);
   EXPECT_THROW(roc_auc(Ints{0, 1}, Doubles{0.1, kNan}), Error);
   EXPECT_THROW(roc_auc(Ints{0, 2}, Doubles{0.1, 0.2}), Error);

@@ -60,4 +60,17 @@ double average_precision(absl::Span<const int64_t> truth, absl::Span<const doubl
   return hits == 0 ? 0 : sum / hits;
 }
 
+double precision_at(absl::Span<const int64_t> truth, absl::Span<const double> scores, int64_t k) {
+  const std::vector<Tie> ties = ties_of("precision_at", truth, scores);
+  ROUX_CHECK(k >= 1 && k <= static_cast<int64_t>(truth.size()))
+      << "precision_at: k is " << k << ", expected 1 .. " << truth.size();
+  double hits = 0, left = static_cast<double>(k);
+  for (auto tie = ties.rbegin(); tie != ties.rend() && left > 0; ++tie) {
+    const double items = tie->positives + tie->negatives, used = std::min(items, left);
+    hits += tie->positives * used / items;
+    left -= used;
+  }
+  return hits / static_cast<double>(k);
+}
+
 }  // namespace roux::kit

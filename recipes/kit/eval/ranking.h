@@ -16,6 +16,10 @@ double roc_auc(absl::Span<const int64_t> truth, absl::Span<const double> scores)
 // times the recall gained there; equal scores are one threshold. 0 without a positive. As scikit-learn.
 double average_precision(absl::Span<const int64_t> truth, absl::Span<const double> scores);
 
+// Share of positives among the k items with the highest scores; a score that is tied over the cut counts with
+// the share of positives among its items (the mean over all orders of them). 1 <= k <= items.
+double precision_at(absl::Span<const int64_t> truth, absl::Span<const double> scores, int64_t k);
+
 }  // namespace roux::kit
 
 #endif  // ROUX_RECIPES_KIT_EVAL_RANKING_H_
