@@ -84,25 +84,8 @@ ROUX_ALWAYS_INLINE void load_tile(const T* x, int64_t n, C* tile) {
   for (int64_t i = 0; i < n; ++i) tile[i] = static_cast<C>(x[i]);
 }
 
-// e^x for x <= 0 (or NaN): the polynomial of vmath::exp without its overflow and subnormal range; exactly 0
-// below -87. Unsigned arithmetic throughout: what it makes of a NaN or of -inf is discarded or multiplied by
-// NaN.
-ROUX_ALWAYS_INLINE float exp_weight(float x) {
-  constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: the low bits of the sum are the rounded exponent
-  const float shifted = vmath::fma(x, 1.44269504088896341f, kMagic);
-  const float n = shifted - kMagic;
-  float r = vmath::fma(n, -0.693359375f, x);
-  r = vmath::fma(n, 2.12194440e-4f, r);
-  float p = 1.9875691500e-4f;
-  p = vmath::fma(p, r, 1.3981999507e-3f);
-  p = vmath::fma(p, r, 8.3334519073e-3f);
-  p = vmath::fma(p, r, 4.1665795894e-2f);
-  p = vmath::fma(p, r, 1.6666665459e-1f);
-  p = vmath::fma(p, r, 5.0000001201e-1f);
-  p = vmath::fma(p, r * r, r) + 1.0f;
-  const float power = internal::bits_as<float>((internal::bits_as<uint32_t>(shifted) << 23) + 0x3f800000u);
-  return x < -87.0f ? 0.0f : p * power;
-}
+// e^x for x <= 0; exactly 0 below -87. What exp_normal makes of a NaN is multiplied by NaN later on.
+ROUX_ALWAYS_INLINE float exp_weight(float x) { return x < -87.0f ? 0.0f : vmath::exp_normal(x); }
 ROUX_ALWAYS_INLINE double exp_weight(double x) { return vmath::exp(x); }
 ROUX_ALWAYS_INLINE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
 ROUX_ALWAYS_INLINE float fused(float a, float b, float c) { return vmath::fma(a, b, c); }
