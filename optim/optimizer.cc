@@ -27,7 +27,11 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::vector<std::string> st
       Slot slot{name, param, {}};
       for (size_t i = 0; i < state_names_.size(); ++i) slot.state.push_back(zeros_like(param));
       groups_.back().slots.push_back(std::move(slot));
-      if (!scalars_.defined()) scalars_ = zeros({kStepScalarCount}, kF64, param.device());
+      if (!scalars_.defined()) {
+        std::vector<double> scalars(kStepScalarCount, 0);
+        scalars[kFinite] = 1;  // nothing was skipped yet
+        scalars_ = tensor(scalars, {kStepScalarCount}, param.device());
+      }
     }
   }
   ROUX_CHECK(scalars_.defined()) << "optimizer: needs at least one parameter";
@@ -35,15 +39,6 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, std::vector<std::string> st
 
 Tensor Optimizer::step(const StepOptions& options) {
   NoGradGuard no_grad;
-  ++step_;
-  double values[kStepScalarCount];
-  values[kLearningRate] = options.lr;
-  values[kStep] = static_cast<double>(step_);
-  values[kGradFactor] = options.grad_scale;
-  values[kFinite] = 1;
-  runtime(scalars_.device().type)
-      .copy_from_host(scalars_.raw_data(), values, sizeof values, scalars_.device().index);
-
   // Lists by group and dtype, in the order of the parameters.
   struct Launch {
     const Group* group;
@@ -69,6 +64,7 @@ Tensor Optimizer::step(const StepOptions& options) {
     norm = norm.defined() ? sqrt(norm * norm + part * part) : part;
   }
   ROUX_CHECK(norm.defined()) << "optimizer: no parameter has a gradient; call backward first";
+  set_scalar(kLearningRate, options.lr);
   clip_factor_(norm, options.max_grad_norm, options.grad_scale, scalars_);
   for (const Launch& launch : launches) update(*launch.group, launch.lists, scalars_);
   return norm;
@@ -80,10 +76,20 @@ void Optimizer::zero_grad() {
   }
 }
 
-bool Optimizer::skipped() const { return step_ > 0 && scalars_.to_vector<double>()[kFinite] == 0; }
+void Optimizer::set_scalar(StepScalar which, double value) {
+  const Device device = scalars_.device();
+  runtime(device.type)
+      .copy_from_host(static_cast<double*>(scalars_.raw_data()) + which, &value, sizeof value, device.index);
+}
+
+bool Optimizer::skipped() const { return scalars_.to_vector<double>()[kFinite] == 0; }
+int64_t Optimizer::steps() const {
+  if (scalars_.device().type == DeviceType::kMeta) return 0;
+  return static_cast<int64_t>(scalars_.to_vector<double>()[kStep]);
+}
 
 NamedTensors Optimizer::state_dict() const {
-  NamedTensors state{{"step", tensor(std::vector<int64_t>{step_}, {1})}};
+  NamedTensors state{{"step", tensor(std::vector<int64_t>{steps()}, {1})}};
   for (const Group& group : groups_) {
     for (const Slot& slot : group.slots) {
       for (size_t i = 0; i < slot.state.size(); ++i) {
@@ -119,7 +125,7 @@ absl::Status Optimizer::load_state_dict(const NamedTensors& state) {
     return absl::InvalidArgumentError("optimizer state has an entry twice");
   }
   NoGradGuard no_grad;
-  step_ = sources[0].to_vector<int64_t>()[0];
+  set_scalar(kStep, sources[0].to_vector<double>()[0]);
   for (size_t i = 1; i < own.size(); ++i) copy_(own[i].second, to_device(sources[i], own[i].second.device()));
   return absl::OkStatus();
 }

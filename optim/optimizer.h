@@ -6,9 +6,11 @@
 //   optimizer.zero_grad();
 //
 // Gradients add up over micro-batches: divide each micro-batch's summed loss by the target tokens of the
-// whole global batch and the result equals one large batch. A step whose gradients are not finite changes no
-// parameter and no moment, but counts (the decision is taken on the device; skipped() tells). State is saved
-// and restored bit for bit. Parameters are f32 or f64.
+// whole global batch and the result equals one large batch. A step whose gradients are not finite changes
+// nothing: no parameter, no moment, and not the count that bias correction goes by (as PyTorch's GradScaler).
+// That is decided and counted on the device, without waiting for it; skipped() and steps() tell. The schedule
+// of the learning rate is the caller's and goes on. State is saved and restored bit for bit. Parameters are
+// f32 or f64.
 #ifndef ROUX_OPTIM_OPTIMIZER_H_
 #define ROUX_OPTIM_OPTIMIZER_H_
 
@@ -48,7 +50,8 @@ class Optimizer {
   void zero_grad();
   // Whether the last step was skipped because a gradient was not finite (waits for the device).
   bool skipped() const;
-  int64_t steps() const { return step_; }
+  // Steps that were not skipped (waits for the device; 0 on meta).
+  int64_t steps() const;
 
   // "step" (i64[1]) and per parameter "<state>.<name>". The tensors share memory with the optimizer's own.
   NamedTensors state_dict() const;
@@ -73,10 +76,11 @@ class Optimizer {
                       const Tensor& scalars) = 0;
 
  private:
+  void set_scalar(StepScalar which, double value);
+
   std::vector<Group> groups_;
   std::vector<std::string> state_names_;
-  int64_t step_ = 0;
-  Tensor scalars_;
+  Tensor scalars_;  // of tensor/ops/optimizer.h; the count of steps lives here
 };
 
 // Adam with decoupled weight decay. Defaults are PyTorch's; papers' values are given by the recipe.

@@ -1,6 +1,8 @@
 #include "optim/optimizer.h"
 
 #include <cmath>
+#include <limits>
+#include <memory>
 
 #include "autograd/autograd.h"
 #include "gmock/gmock.h"
@@ -91,6 +93,44 @@ TEST(Step, NonFiniteGradientChangesNothing) {
     if (name == "step") continue;
     EXPECT_EQ(state.to_vector<double>(), (std::vector<double>{0, 0})) << name;
   }
+}
+
+// With a bad gradient in between, everything is as without that step: the count of bias correction too.
+TEST(Step, ASkippedStepLeavesNoTrace) {
+  const auto make = [](const Tensor& p, int kind) -> std::unique_ptr<Optimizer> {
+    if (kind == 0) return std::make_unique<AdamW>(std::vector<ParamGroup>{{{{"p", p}}}});
+    return std::make_unique<Sgd>(std::vector<ParamGroup>{{{{"p", p}}}}, SgdOptions{.momentum = 0.9});
+  };
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (int kind : {0, 1}) {
+    const Tensor p = parameter({1, -1}), q = parameter({1, -1});
+    const std::unique_ptr<Optimizer> plain = make(p, kind), skipping = make(q, kind);
+    EXPECT_FALSE(skipping->skipped());
+    for (int t = 0; t < 4; ++t) {
+      give_gradient(q, {infinity, 1});
+      skipping->step({.lr = 0.1});  // the first of all steps too
+      EXPECT_TRUE(skipping->skipped());
+      for (Optimizer* optimizer : {plain.get(), skipping.get()}) {
+        give_gradient(optimizer == plain.get() ? p : q, {0.3 * t, -0.2});
+        optimizer->step({.lr = 0.1, .max_grad_norm = 0.25});
+        EXPECT_FALSE(optimizer->skipped());
+        EXPECT_EQ(optimizer->steps(), t + 1);
+      }
+    }
+    EXPECT_EQ(p.to_vector<double>(), q.to_vector<double>()) << kind;
+    const NamedTensors expected = plain->state_dict(), state = skipping->state_dict();
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(state[i].second.to_vector<double>(), expected[i].second.to_vector<double>())
+          << state[i].first;
+    }
+  }
+}
+
+TEST(Step, WithoutAGradientDoesNotCount) {
+  const Tensor p = parameter({1});
+  AdamW optimizer({{{{"p", p}}}});
+  EXPECT_THROW(optimizer.step({.lr = 1}), Error);
+  EXPECT_EQ(optimizer.steps(), 0);
 }
 
 TEST(State, RestoredBitForBit) {

@@ -129,6 +129,7 @@ void clip_factor_cpu(const Tensor& norm, double max_norm, double factor, Tensor&
   double* s = scalars.data<double>();
   s[kGradFactor] = max_norm > 0 ? factor * std::fmin(1.0, max_norm / (n + 1e-6)) : factor;
   s[kFinite] = std::isfinite(n) ? 1 : 0;
+  s[kStep] += s[kFinite];
 }
 
 constexpr DTypeSet kMaster = kF32 | kF64;

@@ -1,8 +1,9 @@
 // Optimizer updates: one launch for a whole list of tensors. What changes from step to step is read from
 // `scalars`, a f64[kStepScalarCount] tensor on the parameters' device, so that a captured step can be
-// replayed. An update with scalars[kFinite] == 0 (a gradient was NaN or infinite) changes nothing. Not
-// differentiable; the lists are parallel, contiguous, of equal shapes, f32 or f64. Throw Error when lists do
-// not match or a parameter is being recorded (call under NoGradGuard).
+// replayed. An update with scalars[kFinite] == 0 (a gradient was NaN or infinite) changes nothing, and
+// clip_factor_ then leaves the count scalars[kStep] as it was. Not differentiable; the lists are parallel,
+// contiguous, of equal shapes, f32 or f64. Throw Error when lists do not match or a parameter is being
+// recorded (call under NoGradGuard).
 #ifndef ROUX_TENSOR_OPS_OPTIMIZER_H_
 #define ROUX_TENSOR_OPS_OPTIMIZER_H_
 
@@ -13,7 +14,7 @@ namespace roux {
 // Positions in `scalars`.
 enum StepScalar {
   kLearningRate,
-  kStep,        // number of this update, from 1
+  kStep,        // updates so far with this one, unless it is skipped: clip_factor_ counts
   kGradFactor,  // gradients are multiplied by it (clipping, loss scale)
   kFinite,      // 0: skip the update
   kStepScalarCount,
@@ -43,9 +44,9 @@ void sgd_(absl::Span<const Tensor> params, absl::Span<const Tensor> grads,
 // summation.
 Tensor grad_norm(absl::Span<const Tensor> grads);
 
-// scalars[kGradFactor] = factor * min(1, max_norm / (factor * norm + 1e-6)) and scalars[kFinite] = norm is
-// finite, where `factor` is the scale that turns the stored gradients into the true ones. max_norm <= 0: no
-// clipping.
+// Begins an update: scalars[kGradFactor] = factor * min(1, max_norm / (factor * norm + 1e-6)),
+// scalars[kFinite] = norm is finite, and scalars[kStep] += scalars[kFinite], where `factor` is the scale that
+// turns the stored gradients into the true ones. max_norm <= 0: no clipping.
 void clip_factor_(const Tensor& norm, double max_norm, double factor, Tensor scalars);
 
 }  // namespace roux

@@ -170,7 +170,7 @@ OP_SUITE(clip_factor_)
       Ref clipped(Shape{kStepScalarCount}), free(Shape{kStepScalarCount});
       const double norm = 0.5 * in[0][0];
       for (Ref* x : {&clipped, &free})
-        (*x)[kLearningRate] = kLr, (*x)[kStep] = kStepNumber, (*x)[kFinite] = 1;
+        (*x)[kLearningRate] = kLr, (*x)[kStep] = kStepNumber + 1, (*x)[kFinite] = 1;
       clipped[kGradFactor] = 0.5 * std::min(1.0, 1.0 / (norm + 1e-6));
       free[kGradFactor] = 0.5;
       return Refs{clipped, free};
