@@ -1,8 +1,11 @@
 #include "nn/models/gpt2.h"
 
 #include <cmath>
+#include <cstring>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "nn/attention.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -19,6 +22,17 @@ Init residual_init(const GPT2Config& config, const Init& init) {
   Init scaled = init;
   scaled.std = init.std / std::sqrt(2.0 * static_cast<double>(config.n_layer));
   return scaled;
+}
+
+bool is_mask_buffer(absl::string_view key) {
+  return absl::StartsWith(key, "transformer.h.") &&
+         (absl::EndsWith(key, ".attn.bias") || absl::EndsWith(key, ".attn.masked_bias"));
+}
+
+bool same_bytes(const Tensor& a, const Tensor& b) {
+  if (!(a.spec() == b.spec())) return false;
+  const Tensor x = a.to(kCpu).contiguous(), y = b.to(kCpu).contiguous();
+  return x.bytes() == 0 || std::memcmp(x.raw_data(), y.raw_data(), x.bytes()) == 0;
 }
 
 Tensor maybe_dropout(const Tensor& x, double p, bool training, Generator* generator) {
@@ -127,6 +141,36 @@ Tensor GPT2LMHeadModel::loss_sum(const Tensor& ids, const Tensor& targets, Gener
   return linear_cross_entropy(h, cast(transformer.token_embedding(), h.dtype()), targets,
                               {.reduction = Reduction::kSum});
 }
+absl::Status GPT2LMHeadModel::load_pretrained(const NamedTensors& checkpoint) {
+  constexpr absl::string_view kPrefix = "transformer.", kEmbedding = "transformer.wte.weight";
+  NamedTensors state;
+  Tensor head, embedding;
+  for (const auto& [name, value] : checkpoint) {
+    if (name == "lm_head.weight") {
+      head = value;
+      continue;
+    }
+    const std::string key = absl::StartsWith(name, kPrefix) ? name : absl::StrCat(kPrefix, name);
+    if (is_mask_buffer(key)) continue;
+    for (const auto& earlier : state) {
+      if (earlier.first == key) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("gpt2: ", key, " is given with and without its prefix"));
+      }
+    }
+    if (key == kEmbedding) embedding = value;
+    state.emplace_back(key, value);
+  }
+  if (head.defined() && !embedding.defined()) {
+    state.emplace_back(kEmbedding, head);
+  } else if (head.defined() && !same_bytes(head, embedding)) {
+    return absl::InvalidArgumentError(absl::StrCat("gpt2: lm_head.weight, ", to_string(head.spec()),
+                                                   ", is not wte.weight, ", to_string(embedding.spec()),
+                                                   ": this model ties them"));
+  }
+  return load_state_dict(state);
+}
+
 std::string GPT2LMHeadModel::pretty_print() const {
   return absl::StrCat("GPT2LMHeadModel, ", num_parameters(), " parameters");
 }

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "absl/status/status.h"
 #include "nn/layers.h"
 
 namespace roux {
@@ -76,6 +77,11 @@ class GPT2LMHeadModel final : public ModuleOf<GPT2LMHeadModel> {
                  Generator* generator = nullptr) const;
   // Cross-entropy of targets: [B, T] (-100 is ignored), summed; the logits are never held at once.
   Tensor loss_sum(const Tensor& ids, const Tensor& targets, Generator* generator = nullptr) const;
+  // Loads a checkpoint under any of the names in which GPT-2 is published: with the prefix "transformer." or
+  // without (the official files), with lm_head.weight or without (it is tied: it must equal wte.weight, or
+  // stands in for it), with the causal mask as buffers h.N.attn.bias and masked_bias (ignored). Errors as
+  // load_state_dict; then nothing is changed.
+  absl::Status load_pretrained(const NamedTensors& checkpoint);
   std::string pretty_print() const override;
   const GPT2Config& config() const { return config_; }
 

@@ -32,6 +32,59 @@ TEST(GPT2, EqualsTransformersInF32) {
   testing::expect_golden(model, "gpt2", 1e-5);
 }
 
+// The published files: names as in openai-community/gpt2 (no prefix, masks as buffers) and as transformers
+// writes them today (prefix, no head), through a file.
+TEST(GPT2, LoadsEveryPublishedNaming) {
+  Generator generator(11);
+  GPT2LMHeadModel source(tiny(), {&generator, 0.3});
+  const Tensor ids = some_ids(2, 9, 40), expected = source(ids);
+  const std::string path = ::testing::TempDir() + "/gpt2.safetensors";
+  enum Head { kNone, kBoth, kOnly };
+  for (const bool prefix : {false, true}) {
+    for (const bool buffers : {false, true}) {
+      for (const Head head : {kNone, kBoth, kOnly}) {
+        NamedTensors file;
+        for (const auto& [name, value] : source.state_dict()) {
+          const std::string bare = name.substr(std::string("transformer.").size());
+          if (bare == "wte.weight" && head != kNone) file.emplace_back("lm_head.weight", value);
+          if (bare != "wte.weight" || head != kOnly) file.emplace_back(prefix ? name : bare, value);
+        }
+        for (const std::string layer : {"h.0.attn.", "h.1.attn."}) {
+          if (!buffers) continue;
+          file.emplace_back((prefix ? "transformer." : "") + layer + "bias", ones({1, 1, 16, 16}));
+          file.emplace_back((prefix ? "transformer." : "") + layer + "masked_bias", full({}, -1e4));
+        }
+        ASSERT_TRUE(save_safetensors(path, file).ok());
+        const auto loaded = load_safetensors(path);
+        ASSERT_TRUE(loaded.ok()) << loaded.status();
+        GPT2LMHeadModel model(tiny(), {&generator, 0.3});
+        ASSERT_FALSE(testing::same_bits(model(ids), expected));
+        const absl::Status status = model.load_pretrained(*loaded);
+        EXPECT_TRUE(status.ok()) << status;
+        EXPECT_TRUE(testing::same_bits(model(ids), expected)) << prefix << buffers << head;
+      }
+    }
+  }
+}
+
+TEST(GPT2, RefusesOtherCheckpoints) {
+  Generator generator(12);
+  GPT2LMHeadModel model(tiny(), {&generator});
+  const NamedTensors good = model.state_dict();
+  const auto refusal = [&](const std::string& name, const Tensor& value) {
+    NamedTensors changed = good;
+    changed.emplace_back(name, value);
+    return std::string(model.load_pretrained(changed).message());
+  };
+  EXPECT_EQ(refusal("lm_head.weight", zeros({40, 16})),
+            "gpt2: lm_head.weight, f32[40,16], is not wte.weight, f32[40,16]: this model ties them");
+  EXPECT_EQ(refusal("wte.weight", zeros({40, 16})),
+            "gpt2: transformer.wte.weight is given with and without its prefix");
+  EXPECT_EQ(refusal("h.0.attn.scale", zeros({1})), "state_dict: unknown entry transformer.h.0.attn.scale");
+  EXPECT_EQ(std::string(model.load_pretrained({good.begin() + 1, good.end()}).message()),
+            "state_dict: 1 missing: transformer.wte.weight");
+}
+
 TEST(GPT2, CacheEqualsFullForward) {
   Generator generator(2);
   GPT2LMHeadModel f64(tiny(kF64), {&generator, 0.3, kF64});
