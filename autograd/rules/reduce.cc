@@ -19,6 +19,7 @@ void amax_backward(const ExtremumSaved& s, const Tensor& grad_output, GradInputs
   grad.set(0, is_largest * (reshape(grad_output, s.kept) / sum_to(is_largest, s.kept)));
 }
 
+// A row of nothing but -inf has no derivative: its gradient is NaN, as in PyTorch.
 void logsumexp_backward(const ExtremumSaved& s, const Tensor& grad_output, GradInputs& grad) {
   grad.set(0, reshape(grad_output, s.kept) * exp(s.x.get() - reshape(s.y.get(), s.kept)));
 }
