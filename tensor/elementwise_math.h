@@ -4,9 +4,9 @@
 #define ROUX_TENSOR_ELEMENTWISE_MATH_H_
 
 #include <cmath>
-#include <limits>
 #include <type_traits>
 
+#include "tensor/convert.h"
 #include "tensor/dtype.h"
 #include "tensor/macros.h"
 #include "tensor/vector_math.h"
@@ -189,22 +189,11 @@ struct GeluTanhBackward {
 template <class C>
 struct Clamp {
   C low, high;
-  // Limits beyond an integer type's range do not clamp; the largest double below 2^63 converts exactly.
+  // Limits beyond an integer type's range do not clamp.
   Clamp(double low, double high)
-      : low(limit(std::is_integral_v<C> ? std::ceil(low) : low)),
-        high(limit(std::is_integral_v<C> ? std::floor(high) : high)) {}
+      : low(convert<C>(std::is_integral_v<C> ? std::ceil(low) : low)),
+        high(convert<C>(std::is_integral_v<C> ? std::floor(high) : high)) {}
   ROUX_HOST_DEVICE C operator()(C v) const { return v < low ? low : (v > high ? high : v); }
-
- private:
-  static C limit(double value) {
-    if constexpr (std::is_integral_v<C>) {
-      constexpr double kLowest = static_cast<double>(std::numeric_limits<C>::lowest());
-      constexpr double kHighest = static_cast<double>(std::numeric_limits<C>::max());
-      if (value <= kLowest) return std::numeric_limits<C>::lowest();
-      if (value >= kHighest) return std::numeric_limits<C>::max();
-    }
-    return static_cast<C>(value);
-  }
 };
 
 // To: a dtype's C++ type.
@@ -212,11 +201,7 @@ template <class To>
 struct Cast {
   template <class C>
   ROUX_HOST_DEVICE auto operator()(C v) const {
-    if constexpr (std::is_same_v<To, bool>) {
-      return v != C(0);
-    } else {
-      return static_cast<compute_t<To>>(v);
-    }
+    return convert<compute_t<To>>(v);
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "tensor/convert.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 
@@ -54,7 +55,7 @@ Tensor from_memory(void* data, const TensorSpec& spec, std::shared_ptr<void> own
                           contiguous_strides(spec.shape), 0));
 }
 
-int64_t Tensor::size(int64_t axis) const { return shape()[or_throw(normalize_axis(axis, dim()), "size")]; }
+int64_t Tensor::size(int64_t axis) const { return shape()[or_throw(normalize_axis(axis, spec()), "size")]; }
 
 void Tensor::check_data(DType wanted) const {
   ROUX_CHECK(wanted == dtype()) << "data: asked for " << name(wanted) << ", the tensor is " << spec();
@@ -119,7 +120,7 @@ void copy_values(const Tensor& x, Out* out) {
     for (int64_t i = 0; i < x.numel(); ++i) {
       int64_t at = 0;
       for (int axis = 0; axis < x.dim(); ++axis) at += index[axis] * x.strides()[axis];
-      out[i] = static_cast<Out>(data[at]);
+      out[i] = convert<Out>(data[at]);
       for (int axis = x.dim() - 1; axis >= 0 && ++index[axis] == x.shape()[axis]; --axis) index[axis] = 0;
     }
   });

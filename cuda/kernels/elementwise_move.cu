@@ -47,7 +47,7 @@ void fill(Tensor& x, double value) {
     dispatch_size(x.dtype(), [&](auto bits) {
       using Bits = decltype(bits);
       if constexpr (sizeof(Bits) == sizeof(T)) {
-        const Constant<Bits> constant{__builtin_bit_cast(Bits, static_cast<T>(value))};
+        const Constant<Bits> constant{__builtin_bit_cast(Bits, convert<T>(value))};
         launch_elementwise<Bits>(constant, x);
       }
     });
@@ -102,13 +102,13 @@ __device__ void store(void* y, DType dtype, int64_t at, V value) {
       static_cast<float16*>(y)[at] = float16(static_cast<float>(value));
       break;
     case kI32:
-      static_cast<int32_t*>(y)[at] = static_cast<int32_t>(value);
+      static_cast<int32_t*>(y)[at] = convert<int32_t>(value);
       break;
     case kI64:
-      static_cast<int64_t*>(y)[at] = static_cast<int64_t>(value);
+      static_cast<int64_t*>(y)[at] = convert<int64_t>(value);
       break;
     case kU8:
-      static_cast<uint8_t*>(y)[at] = static_cast<uint8_t>(value);
+      static_cast<uint8_t*>(y)[at] = convert<uint8_t>(value);
       break;
     case kBool:
       static_cast<bool*>(y)[at] = value != V(0);

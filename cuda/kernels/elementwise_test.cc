@@ -103,6 +103,15 @@ TEST(ElementwiseKernels, CastBetweenAllDtypes) {
                              [&](const std::vector<Tensor>& v) { return cast(v[0], to); });
     }
   }
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  const Tensor beyond = tensor(
+      std::vector<double>{std::nan(""), kInf, -kInf, 3e9, -3e9, 1e20, -1e20, 256, 255.9, -0.9, 9.2e18}, {11});
+  for (DType from : {kF32, kF64, kBF16, kF16}) {
+    for (DType to : {kI32, kI64, kU8, kBool}) {
+      const Tensor x = cast(beyond, from);
+      expect_same_on_devices({x}, [&](const std::vector<Tensor>& v) { return cast(v[0], to); });
+    }
+  }
   const Tensor big = tensor(std::vector<int64_t>{(int64_t{1} << 53) + 1, -(int64_t{1} << 60) - 3, 1}, {3});
   for (DType to : {kF32, kF64, kI32, kBool}) {
     expect_same_on_devices({big}, [&](const std::vector<Tensor>& v) { return cast(v[0], to); });

@@ -63,7 +63,7 @@ void clamp_cpu(const Tensor& x, double low, double high, Tensor& y) {
 void fill_cpu(Tensor& x, double value) {
   uint64_t element = 0;  // the value's bits in x's dtype
   dispatch_all(x.dtype(), [&](auto tag) {
-    const auto typed = static_cast<decltype(tag)>(value);
+    const auto typed = convert<decltype(tag)>(value);
     std::memcpy(&element, &typed, sizeof typed);
   });
   dispatch_bits(size_of(x.dtype()), [&](auto tag) {
@@ -88,7 +88,7 @@ void add_in_place_cpu(Tensor& x, const Tensor& other, double scale) {
   dispatch_numeric(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
     using C = compute_t<T>;
-    const C factor = static_cast<C>(scale);
+    const C factor = convert<C>(scale);
     T* px = x.data<T>();
     const T* po = other.data<const T>();
     StridedLoop<2>(x.shape(), {x.strides(), other.strides()})

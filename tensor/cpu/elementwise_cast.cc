@@ -3,6 +3,7 @@
 
 #include "tensor/cpu/elementwise_loops.h"
 #include "tensor/cpu/transposed_copy.h"
+#include "tensor/elementwise_math.h"
 #include "tensor/ops/elementwise_tables.h"
 
 namespace roux::cpu {
@@ -12,19 +13,6 @@ struct Identity {
   template <class T>
   T operator()(T x) const {
     return x;
-  }
-};
-template <class To>
-struct Convert {
-  template <class From>
-  compute_t<To> operator()(From x) const {
-    return static_cast<compute_t<To>>(x);
-  }
-};
-struct NonZero {
-  template <class From>
-  bool operator()(From x) const {
-    return x != From(0);
   }
 };
 
@@ -39,10 +27,8 @@ void cast_cpu(const Tensor& x, Tensor& y) {
     using From = decltype(from);
     dispatch_all(y.dtype(), [&](auto to) {
       using To = decltype(to);
-      if constexpr (std::is_same_v<To, bool>) {
-        unary_loop<From, bool>(x, y, NonZero{});
-      } else if constexpr (!std::is_same_v<To, From>) {
-        unary_loop<From, To>(x, y, Convert<To>{});
+      if constexpr (!std::is_same_v<To, From>) {
+        unary_loop<From, To>(x, y, elementwise::Cast<To>{});
       } else {
         unary_loop<From, To>(x, y, Identity{});  // bool to u8
       }

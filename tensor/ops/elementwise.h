@@ -47,8 +47,9 @@ Tensor gelu(const Tensor& x, GeluKind kind = GeluKind::kErf);
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 // min(max(x, low), high), numeric; needs low <= high. The gradient passes where low <= x <= high.
 Tensor clamp(const Tensor& x, double low, double high);
-// x converted to dtype: floating to integer truncates toward zero, to bool tests for non-zero. Returns x
-// itself when it has that dtype. The gradient is cast back.
+// x converted to dtype: floating to integer truncates toward zero and saturates (NaN gives 0), a narrower
+// integer keeps the low bits, to bool tests for non-zero; the same on all devices. Returns x itself when it
+// has that dtype. The gradient is cast back.
 Tensor cast(const Tensor& x, DType dtype);
 
 // Writes; not differentiable. Throw Error on a tensor that requires grad while recording is on (NoGradGuard
