@@ -231,13 +231,13 @@ TEST(Misuse, ShapesAndDTypes) {
        [&] {
          linear(a, floats({4, 3}), floats({5}));
        }},
-      {"sum: axis 2 is out of range", [&] { sum(a, 2); }},
+      {"sum: axis 2 is out of range for rank 2: x is f32[4,3]", [&] { sum(a, 2); }},
       {"mean: dtype is not supported: x is i64[4,3]", [&] { mean(i); }},
       {"amax: axis 0 is empty: x is f32[0,3]",
        [&] {
          amax(floats({0, 3}), 0);
        }},
-      {"argmax: axis -3 is out of range", [&] { argmax(a, -3); }},
+      {"argmax: axis -3 is out of range for rank 2: x is f32[4,3]", [&] { argmax(a, -3); }},
       {"softmax: axis 2 is out of range for rank 2: x is f32[4,3]", [&] { softmax(a, 2); }},
       {"softmax: dtype is not supported: x is i64[4,3]", [&] { softmax(i); }},
       {"softmax: axis -1 is out of range for rank 0", [&] { softmax(floats({})); }},
@@ -246,7 +246,12 @@ TEST(Misuse, ShapesAndDTypes) {
       {"layer_norm: bias must be f32[3]", [&] { layer_norm(a, floats({3}), floats({4})); }},
       {"embedding: weight must be [V, D]", [&] { embedding(floats({3}), ids({2})); }},
       {"embedding: ids must be i32 or i64: ids is f32[4,3]", [&] { embedding(a, a); }},
-      {"gather: index must have the shape of x but for axis 0",
+      {"gather: axis 2 is out of range for rank 2: x is f32[4,3]", [&] { gather(a, 2, i); }},
+      {"scatter_add: axis 2 is out of range for rank 2: the result is f32[9,3]",
+       [&] {
+         scatter_add({9, 3}, 2, i, a);
+       }},
+      {"gather: index must have the shape of x but for axis 0: x is f32[4,3], index is i64[1,2]",
        [&] {
          gather(a, 0, ids({1, 2}));
        }},
@@ -259,7 +264,7 @@ TEST(Misuse, ShapesAndDTypes) {
        [&] {
          cat({a, b}, 0);
        }},
-      {"cat: axis 0 is out of range for rank 0",
+      {"cat: axis 0 is out of range for rank 0: tensors[0] is f32[]",
        [&] {
          cat({floats({}), floats({})}, 0);
        }},
@@ -285,7 +290,7 @@ TEST(Misuse, ShapesAndDTypes) {
          a.view({-1, -1});
        }},
       {"view: x is not contiguous enough", [&] { a.transpose(0, 1).view({12}); }},
-      {"transpose: axis 2 is out of range for rank 2", [&] { a.transpose(0, 2); }},
+      {"transpose: axis 2 is out of range for rank 2: x is f32[4,3]", [&] { a.transpose(0, 2); }},
       {"permute: axes [0,0] are not a permutation",
        [&] {
          a.permute({0, 0});
@@ -297,7 +302,18 @@ TEST(Misuse, ShapesAndDTypes) {
        }},
       {"slice: step is 0", [&] { a.slice(0, 0, 1, 0); }},
       {"select: index 4 is out of range: axis 0 of x is 4", [&] { select(a, 0, 4); }},
-      {"select: axis 2 is out of range", [&] { select(a, 2, 0); }},
+      {"squeeze: axis 2 is out of range for rank 2: x is f32[4,3]", [&] { a.squeeze(2); }},
+      {"unsqueeze: axis 3 is out of range for rank 3 of the result: x is f32[4,3]", [&] { a.unsqueeze(3); }},
+      {"slice: axis 2 is out of range for rank 2: x is f32[4,3]", [&] { a.slice(2, 0, 1); }},
+      {"split: axis 2 is out of range for rank 2: x is f32[4,3]",
+       [&] {
+         split(a, {1, 2}, 2);
+       }},
+      {"permute: axis 2 is out of range for rank 2: x is f32[4,3]",
+       [&] {
+         a.permute({0, 2});
+       }},
+      {"select: axis 2 is out of range for rank 2: x is f32[4,3]", [&] { select(a, 2, 0); }},
       {"split: size -1 does not fit: axis 0 of x has size 4",
        [&] {
          split(a, {-1, 5}, 0);

@@ -81,6 +81,13 @@ absl::StatusOr<int> normalize_axis(int64_t axis, int rank) {
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 
+absl::StatusOr<int> normalize_axis(int64_t axis, const TensorSpec& spec, const char* argument) {
+  absl::StatusOr<int> at = normalize_axis(axis, spec.shape.rank());
+  if (at.ok()) return at;
+  return absl::InvalidArgumentError(
+      absl::StrCat(at.status().message(), ": ", argument, " is ", to_string(spec)));
+}
+
 absl::StatusOr<Shape> broadcast_shapes(const Shape& a, const Shape& b) {
   if (a == b) return a;
   const Shape& longer = a.rank() >= b.rank() ? a : b;

@@ -81,6 +81,10 @@ inline bool operator==(const TensorSpec& a, const TensorSpec& b) {
 std::string to_string(const TensorSpec& spec);  // "f32[4,3]"
 std::ostream& operator<<(std::ostream& out, const TensorSpec& spec);
 
+// normalize_axis for an axis of an op's argument. Error text: "axis 3 is out of range for rank 2: x is
+// f32[4,3]".
+absl::StatusOr<int> normalize_axis(int64_t axis, const TensorSpec& spec, const char* argument = "x");
+
 }  // namespace roux
 
 #endif  // ROUX_TENSOR_SHAPE_H_

@@ -70,6 +70,9 @@ TEST(Shape, NormalizeAxis) {
   EXPECT_EQ(*normalize_axis(-1, 3), 2);
   EXPECT_EQ(*normalize_axis(-3, 3), 0);
   EXPECT_EQ(normalize_axis(3, 2).status().message(), "axis 3 is out of range for rank 2");
+  EXPECT_EQ(*normalize_axis(-1, TensorSpec{kF32, {4, 3}}), 1);
+  EXPECT_EQ(normalize_axis(2, {kF32, {4, 3}}, "a").status().message(),
+            "axis 2 is out of range for rank 2: a is f32[4,3]");
   EXPECT_FALSE(normalize_axis(-4, 3).ok());
   EXPECT_FALSE(normalize_axis(0, 0).ok());
   EXPECT_FALSE(normalize_axis(std::numeric_limits<int64_t>::min(), 3).ok());

@@ -84,7 +84,7 @@ TEST(Tensor, SizesCountFromBothEnds) {
   const Tensor x = zeros({2, 3, 5});
   EXPECT_EQ(x.size(0), 2);
   EXPECT_EQ(x.size(-1), 5);
-  EXPECT_EQ(error_of([&] { x.size(3); }), "size: axis 3 is out of range for rank 3");
+  EXPECT_EQ(error_of([&] { x.size(3); }), "size: axis 3 is out of range for rank 3: x is f32[2,3,5]");
   EXPECT_EQ(x.bytes(), 120u);
   EXPECT_EQ(zeros({}).numel(), 1);
 }

@@ -27,14 +27,16 @@ void check_index(const char* op, const char* argument, const Tensor& index) {
       << op << ": " << argument << " must be i32 or i64: " << argument << " is " << index.spec();
 }
 
-// index and x agree on all axes but one.
-int check_gather(const char* op, const Shape& shape, int64_t axis, const Tensor& index) {
+// index and the indexed tensor agree on all axes but one.
+int check_gather(const char* op, const char* indexed, const TensorSpec& spec, int64_t axis,
+                 const Tensor& index) {
   check_index(op, "index", index);
-  const int at = or_throw(normalize_axis(axis, shape.rank()), op);
+  const int at = or_throw(normalize_axis(axis, spec, indexed), op);
+  const Shape& shape = spec.shape;
   bool fits = index.dim() == shape.rank();
   for (int i = 0; fits && i < shape.rank(); ++i) fits = i == at || index.shape()[i] == shape[i];
-  ROUX_CHECK(fits) << op << ": index must have the shape of x but for axis " << axis << ": x has shape "
-                   << shape << ", index is " << index.spec();
+  ROUX_CHECK(fits) << op << ": index must have the shape of " << indexed << " but for axis " << axis << ": "
+                   << indexed << " is " << spec << ", index is " << index.spec();
   return at;
 }
 
@@ -63,7 +65,7 @@ Tensor cat(absl::Span<const Tensor> tensors, int64_t axis) {
     for (const Tensor& x : tensors) same.push_back(cast(x, dtype));
     return cat(same, axis);
   }
-  const int at = or_throw(normalize_axis(axis, tensors[0].dim()), "cat");
+  const int at = or_throw(normalize_axis(axis, tensors[0].spec(), "tensors[0]"), "cat");
   TensorSpec spec = tensors[0].spec();
   std::vector<int64_t> sizes;
   spec.shape[at] = 0;
@@ -88,7 +90,7 @@ Tensor cat(absl::Span<const Tensor> tensors, int64_t axis) {
 
 Tensor gather(const Tensor& x, int64_t axis, const Tensor& index) {
   common_device("gather", {x, index});
-  const int at = check_gather("gather", x.shape(), axis, index);
+  const int at = check_gather("gather", "x", x.spec(), axis, index);
   Tensor y = empty({x.dtype(), index.shape()}, x.device());
   gather_kernels.run(x, x.contiguous(), at, index.contiguous(), y);
   return gather_grad.record({x}, y, [&] { return GatherSaved{index, x.shape(), at}; });
@@ -96,7 +98,7 @@ Tensor gather(const Tensor& x, int64_t axis, const Tensor& index) {
 
 Tensor scatter_add(const Shape& shape, int64_t axis, const Tensor& index, const Tensor& source) {
   common_device("scatter_add", {index, source});
-  const int at = check_gather("scatter_add", shape, axis, index);
+  const int at = check_gather("scatter_add", "the result", {source.dtype(), shape}, axis, index);
   ROUX_CHECK(source.shape() == index.shape()) << "scatter_add: source is " << source.spec() << ", index is "
                                               << index.spec() << ", needed equal shapes";
   ROUX_CHECK(kNumeric.contains(source.dtype()))

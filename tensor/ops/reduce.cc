@@ -50,7 +50,7 @@ absl::StatusOr<Reduction> reduction(const TensorSpec& x, absl::Span<const int64_
   r.kept = r.result = x;
   uint32_t seen = 0;
   for (int64_t axis : axes) {
-    ROUX_ASSIGN_OR_RETURN(const int at, normalize_axis(axis, x.shape.rank()));
+    ROUX_ASSIGN_OR_RETURN(const int at, normalize_axis(axis, x));
     if (seen >> at & 1u) {
       return absl::InvalidArgumentError(absl::StrCat("axis ", axis, " is named twice: x is ", to_string(x)));
     }
@@ -130,7 +130,7 @@ Tensor argmax(const Tensor& x, int64_t axis, bool keepdim) {
   const Reduction r = or_throw(reduction(x.spec(), {axis}, keepdim, kNumeric, false), "argmax");
   Tensor y = empty({kI64, r.result.shape}, x.device());
   Tensor kept = alias(y, r.kept.shape, contiguous_strides(r.kept.shape), 0);
-  argmax_kernels.run(x, x, or_throw(normalize_axis(axis, x.dim()), "argmax"), kept);
+  argmax_kernels.run(x, x, or_throw(normalize_axis(axis, x.spec()), "argmax"), kept);
   return y;
 }
 

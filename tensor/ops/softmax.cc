@@ -22,11 +22,7 @@ absl::StatusOr<int> softmax_axis(const TensorSpec& x, int64_t axis) {
     return absl::InvalidArgumentError(
         absl::StrCat("dtype is not supported: x is ", to_string(x), ", needed a floating dtype"));
   }
-  absl::StatusOr<int> normal = normalize_axis(axis, x.shape.rank());
-  if (!normal.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(normal.status().message(), ": x is ", to_string(x)));
-  }
-  return normal;
+  return normalize_axis(axis, x);
 }
 
 Tensor normalise(const Tensor& x, int64_t axis, const KernelTable<SoftmaxKernel>& table,

@@ -117,8 +117,8 @@ Tensor contiguous(const Tensor& x) {
 
 Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) {
   common_device("transpose", {x});
-  const int a = or_throw(normalize_axis(axis0, x.dim()), "transpose");
-  const int b = or_throw(normalize_axis(axis1, x.dim()), "transpose");
+  const int a = or_throw(normalize_axis(axis0, x.spec()), "transpose");
+  const int b = or_throw(normalize_axis(axis1, x.spec()), "transpose");
   Dims axes = Dims::filled(x.dim(), 0);
   for (int i = 0; i < x.dim(); ++i) axes[i] = i == a ? b : (i == b ? a : i);
   return permuted(x, axes);
@@ -129,7 +129,7 @@ Tensor permute(const Tensor& x, absl::Span<const int64_t> axes) {
   Dims normalized;
   uint32_t seen = 0;
   for (int64_t axis : axes) {
-    normalized.push_back(or_throw(normalize_axis(axis, x.dim()), "permute"));
+    normalized.push_back(or_throw(normalize_axis(axis, x.spec()), "permute"));
     seen |= 1u << normalized.back();
   }
   ROUX_CHECK(normalized.rank() == x.dim() && seen == (1u << x.dim()) - 1)
@@ -139,7 +139,7 @@ Tensor permute(const Tensor& x, absl::Span<const int64_t> axes) {
 
 Tensor squeeze(const Tensor& x, int64_t axis) {
   common_device("squeeze", {x});
-  const int at = or_throw(normalize_axis(axis, x.dim()), "squeeze");
+  const int at = or_throw(normalize_axis(axis, x.spec()), "squeeze");
   ROUX_CHECK(x.shape()[at] == 1) << "squeeze: axis " << axis << " of x has not size 1: x is " << x.spec();
   Shape shape = x.shape();
   Strides strides = x.strides();
@@ -150,7 +150,10 @@ Tensor squeeze(const Tensor& x, int64_t axis) {
 
 Tensor unsqueeze(const Tensor& x, int64_t axis) {
   common_device("unsqueeze", {x});
-  const int at = or_throw(normalize_axis(axis, x.dim() + 1), "unsqueeze");
+  const absl::StatusOr<int> position = normalize_axis(axis, x.dim() + 1);
+  ROUX_CHECK(position.ok()) << "unsqueeze: " << position.status().message() << " of the result: x is "
+                            << x.spec();
+  const int at = *position;
   Shape shape = x.shape();
   Strides strides = x.strides();
   strides.insert(at, at < x.dim() ? shape[at] * strides[at] : 1);
@@ -171,7 +174,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
 
 Tensor slice(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t step) {
   common_device("slice", {x});
-  const int at = or_throw(normalize_axis(axis, x.dim()), "slice");
+  const int at = or_throw(normalize_axis(axis, x.spec()), "slice");
   ROUX_CHECK(step >= 1) << "slice: step is " << step << ", at least 1 is needed";
   const int64_t size = x.shape()[at];
   begin = std::clamp<int64_t>(begin < 0 ? begin + size : begin, 0, size);
@@ -203,7 +206,7 @@ Tensor slice_backward(const Tensor& x, const SliceSaved& saved) {
 
 Tensor select(const Tensor& x, int64_t axis, int64_t index) {
   common_device("select", {x});
-  const int64_t size = x.shape()[or_throw(normalize_axis(axis, x.dim()), "select")];
+  const int64_t size = x.shape()[or_throw(normalize_axis(axis, x.spec()), "select")];
   ROUX_CHECK(index >= -size && index < size) << "select: index " << index << " is out of range: axis " << axis
                                              << " of x is " << size << ", x is " << x.spec();
   if (index < 0) index += size;
@@ -212,7 +215,7 @@ Tensor select(const Tensor& x, int64_t axis, int64_t index) {
 
 std::vector<Tensor> split(const Tensor& x, absl::Span<const int64_t> sizes, int64_t axis) {
   common_device("split", {x});
-  const int at = or_throw(normalize_axis(axis, x.dim()), "split");
+  const int at = or_throw(normalize_axis(axis, x.spec()), "split");
   const int64_t length = x.shape()[at];
   int64_t total = 0;
   for (int64_t size : sizes) {

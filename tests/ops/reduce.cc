@@ -75,7 +75,7 @@ OP_SUITE(sum)
     .with(samples)
     .tolerance(kF32, 1e-4)  // 18000 terms that cancel
     .tolerance(kBF16, 3e-2)
-    .error("axis 3 is out of range for rank 3",
+    .error("sum: axis 3 is out of range for rank 3: x is f32[2,3,4]",
            [](Device d) {
              sum(zeros({2, 3, 4}, kF32, d), 3);
            })

@@ -72,7 +72,7 @@ OP_SUITE(transpose)
       const Shape& s = in[0].shape;
       return Refs{moved(in[0], {s[1], s[0], s[2]}, [](const Dims& i) { return Dims{i[1], i[0], i[2]}; })};
     })
-    .error("axis 2 is out of range for rank 2", [](Device d) {
+    .error("transpose: axis 2 is out of range for rank 2: x is f32[2,3]", [](Device d) {
       transpose(zeros({2, 3}, kF32, d), 0, 2);
     });
 OP_SUITE(permute)
@@ -109,7 +109,7 @@ OP_SUITE(unsqueeze)
       const Shape& s = in[0].shape;
       return Refs{renamed(in[0], {s[0], 1, s[1], s[2]}), renamed(in[0], {s[0], s[1], s[2], 1})};
     })
-    .error("axis 3 is out of range for rank 3", [](Device d) {
+    .error("unsqueeze: axis 3 is out of range for rank 3 of the result: x is f32[2,3]", [](Device d) {
       unsqueeze(zeros({2, 3}, kF32, d), 3);
     });
 OP_SUITE(expand)
