@@ -9,7 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tensor/device.h"
 #include "tensor/error.h"
+#include "tensor/ops/matmul_tables.h"
 
 namespace roux::kit {
 namespace {
@@ -26,7 +28,7 @@ struct Flag {
 constexpr Flag kFlags[] = {
     {"preset", Argument::kRequired, "NAME", "what to run (see below); without it: default"},
     {"seed", Argument::kRequired, "N", "first of the preset's consecutive seeds; without it: 1"},
-    {"device", Argument::kRequired, "D", "cpu, cuda:N, or emulated (the CUDA kernels' source on the CPU)"},
+    {"device", Argument::kRequired, "D", ""},
     {"threads", Argument::kRequired, "N", "CPU threads; results do not depend on it"},
     {"out", Argument::kRequired, "DIR", "output folder; without it: outputs/<recipe>/<preset>-seed<N>"},
     {"resume", Argument::kOptional, "DIR", "go on from the newest good checkpoint of the output folder"},
@@ -58,18 +60,30 @@ std::string did_you_mean(absl::string_view word, const std::vector<std::string>&
   return nearest.empty() ? "" : absl::StrCat("; did you mean ", prefix, nearest, "?");
 }
 
+// Kernels are linked into a program, or not. Whatever computes anything here multiplies matrices.
+bool has_kernels(DeviceType type) {
+  return matmul_kernels.has(type, kF32) || matmul_kernels.has(type, kBF16);
+}
+int usable_devices(DeviceType type) { return has_kernels(type) ? device_count(type) : 0; }
+
 absl::Status bad_value(absl::string_view flag, absl::string_view value, absl::string_view needed) {
   return absl::InvalidArgumentError(absl::StrCat("--", flag, "=", value, ": ", needed));
 }
 
-absl::Status check_device(const std::string& device) {
-  if (device == "cpu" || device == "emulated" || device == "cuda") return absl::OkStatus();
-  uint32_t index = 0;
-  if (absl::StartsWith(device, "cuda:") && absl::SimpleAtoi(device.substr(5), &index))
+absl::Status check_device(const std::string& text) {
+  const std::vector<std::string> offered = offered_devices();
+  const std::string choice =
+      absl::StrCat(offered.size() == 1 ? "the device is " : "the devices are ", absl::StrJoin(offered, ", "));
+  const absl::StatusOr<Device> device = parse_device(text);
+  if (!device.ok() || device->type == DeviceType::kMeta) {
+    return bad_value("device", text, absl::StrCat(choice, did_you_mean(text, offered, "--device=")));
+  }
+  if (device->type == DeviceType::kCpu || device->index < usable_devices(device->type))
     return absl::OkStatus();
-  return bad_value("device", device,
-                   absl::StrCat("the devices are cpu, emulated and cuda:N",
-                                did_you_mean(device, {"cpu", "emulated", "cuda:0"}, "--device=")));
+  if (!has_kernels(device->type)) {
+    return bad_value("device", text, absl::StrCat("this program has no kernels for it; ", choice));
+  }
+  return bad_value("device", text, absl::StrCat("this machine has no such device; ", choice));
 }
 
 absl::Status set_value(const std::string& name, const std::string& value, const RecipeInfo& info,
@@ -120,6 +134,13 @@ absl::Status set_flag(const Flag& flag, const std::string* value, const RecipeIn
 }
 
 }  // namespace
+
+std::vector<std::string> offered_devices() {
+  std::vector<std::string> names{"cpu"};
+  for (int i = 0; i < usable_devices(DeviceType::kCuda); ++i) names.push_back(absl::StrCat("cuda:", i));
+  if (usable_devices(DeviceType::kEmulated) > 0) names.push_back("emulated");
+  return names;
+}
 
 std::string nearest_name(absl::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
@@ -189,6 +210,10 @@ std::string help_text(const RecipeInfo& info, const std::vector<PresetInfo>& pre
                    "\n\nbazel run //recipes/", info.slug, " -- [flags]\n\n");
   for (const Flag& flag : kFlags) {
     std::string help = flag.help;
+    if (std::string(flag.name) == "device") {
+      help = absl::StrJoin(offered_devices(), ", ");
+      if (absl::EndsWith(help, "emulated")) help += " (the CUDA kernels' source on the CPU)";
+    }
     if (std::string(flag.name) == "model") help = info.model_help;
     if (std::string(flag.name) == "data") help = info.data_help;
     if (help.empty()) continue;

@@ -54,6 +54,10 @@ struct Options {
 absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, const RecipeInfo& info,
                                     const std::vector<PresetInfo>& presets);
 
+// What --device takes in this program on this machine: "cpu", and "cuda:N" and "emulated" where their kernels
+// are linked and the device is there.
+std::vector<std::string> offered_devices();
+
 // Index of the preset called `name`; InvalidArgument with the nearest name.
 absl::StatusOr<int> find_preset(const std::string& name, const std::vector<PresetInfo>& presets);
 
