@@ -22,24 +22,6 @@ Interval interval_of(const Measurement& measured) {
   return measured.interval.value_or(Interval{measured.value, measured.value});
 }
 
-std::string interval_text(const Interval& interval) {
-  return absl::StrCat("[", format_number(interval.low), ", ", format_number(interval.high), "]");
-}
-
-const char* colour_of(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kHolds:
-      return "\x1b[32m";
-    case Verdict::kFails:
-      return "\x1b[31m";
-    case Verdict::kNotSeparated:
-      return "\x1b[33m";
-    case Verdict::kNotTestable:
-      return "\x1b[90m";
-  }
-  return "";
-}
-
 std::string seeds_text(const Claim& claim) {
   const size_t count = claim.measured ? claim.measured->seeds.size() : 0;
   if (count == 0) return "";
@@ -58,18 +40,12 @@ Relation near(double value, double relative) {
   return within(value - half, value + half);
 }
 
-const char* verdict_name(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kHolds:
-      return "holds";
-    case Verdict::kFails:
-      return "fails";
-    case Verdict::kNotSeparated:
-      return "not separated";
-    case Verdict::kNotTestable:
-      return "not testable";
-  }
-  return "";
+const VerdictStyle& style_of(Verdict verdict) {
+  static constexpr VerdictStyle kStyles[] = {{"holds", "\x1b[32m", "holds"},
+                                             {"fails", "\x1b[31m", "fails"},
+                                             {"not separated", "\x1b[33m", "unsure"},
+                                             {"not testable", "\x1b[90m", "idle"}};
+  return kStyles[static_cast<int>(verdict)];
 }
 
 const char* evidence_name(Evidence evidence) {
@@ -100,6 +76,17 @@ std::string relation_text(const Relation& relation) {
       return absl::StrCat("within ", interval_text({relation.low, relation.high}));
   }
   return "";
+}
+
+std::string interval_text(const Interval& interval) {
+  return absl::StrCat("[", format_number(interval.low), ", ", format_number(interval.high), "]");
+}
+
+std::string claim_notes(const Claim& claim) {
+  const std::string reason = untestable_reason(claim);
+  return absl::StrCat(evidence_name(claim.evidence), seeds_text(claim), claim.scale.empty() ? "" : ", ",
+                      claim.scale, claim.asserted ? " (asserted)" : " (reported)",
+                      reason.empty() ? "" : absl::StrCat("; not testable: ", reason));
 }
 
 absl::Status check_claim(const Claim& claim) {
@@ -195,12 +182,7 @@ std::string claims_table(const std::vector<Claim>& claims, bool colour) {
   absl::StrAppend(&out, std::string(kTextColumns, '-'), "\n");
   for (const Claim& claim : claims) {
     const Verdict judged = verdict(claim);
-    const std::string reason = untestable_reason(claim);
     std::vector<std::string> left = wrap_text(claim.text, kClaimWidth);
-    const std::string notes =
-        absl::StrCat(evidence_name(claim.evidence), seeds_text(claim), claim.scale.empty() ? "" : ", ",
-                     claim.scale, claim.asserted ? " (asserted)" : " (reported)",
-                     reason.empty() ? "" : absl::StrCat("; not testable: ", reason));
     std::vector<std::string> right;
     if (claim.measured && claim.measured->interval) {
       right = wrap_text(interval_text(*claim.measured->interval), kRightWidth);
@@ -221,10 +203,10 @@ std::string claims_table(const std::vector<Claim>& claims, bool colour) {
                           line < right.size() ? right[line] : "");
       row.erase(row.find_last_not_of(' ') + 1);
       if (line == 0 && colour)
-        row = absl::StrCat(colour_of(judged), row.substr(0, 13), "\x1b[0m", row.substr(13));
+        row = absl::StrCat(style_of(judged).ansi_colour, row.substr(0, 13), "\x1b[0m", row.substr(13));
       absl::StrAppend(&out, row, "\n");
     }
-    for (const std::string& line : wrap_text(notes, kTextColumns - 17)) {
+    for (const std::string& line : wrap_text(claim_notes(claim), kTextColumns - 17)) {
       absl::StrAppend(&out, std::string(17, ' '), colour ? "\x1b[2m" : "", line, colour ? "\x1b[0m" : "",
                       "\n");
     }

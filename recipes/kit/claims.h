@@ -65,9 +65,20 @@ absl::Status check_claim(const Claim& claim);
 std::string untestable_reason(const Claim& claim);
 Verdict verdict(const Claim& claim);
 
-const char* verdict_name(Verdict verdict);            // "holds" "fails" "not separated" "not testable"
+// How a verdict is shown: "holds" "fails" "not separated" "not testable", its ANSI colour and its class in
+// the report's style sheet.
+struct VerdictStyle {
+  const char* name;
+  const char* ansi_colour;
+  const char* css_class;
+};
+const VerdictStyle& style_of(Verdict verdict);
+inline const char* verdict_name(Verdict verdict) { return style_of(verdict).name; }
 const char* evidence_name(Evidence evidence);         // "exact" "published-data" "small-scale" "paper-scale"
 std::string relation_text(const Relation& relation);  // "> 0.98", "within [2.6, 2.65]"
+std::string interval_text(const Interval& interval);  // "[2.6, 2.65]"
+// What stands under a claim: "small-scale, 3 seeds, 0.08M parameters (asserted); not testable: ...".
+std::string claim_notes(const Claim& claim);
 
 // A list of
 // {"claim","paper","measured","interval","relation","seeds","scale","evidence","asserted","verdict"}. The

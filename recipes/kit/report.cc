@@ -53,20 +53,6 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 18px;margin:0;padd
 dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 )css";
 
-const char* css_class(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kHolds:
-      return "holds";
-    case Verdict::kFails:
-      return "fails";
-    case Verdict::kNotSeparated:
-      return "unsure";
-    case Verdict::kNotTestable:
-      return "idle";
-  }
-  return "";
-}
-
 std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 std::string text_field(const Json& object, const char* key) {
@@ -97,26 +83,19 @@ std::string tiles(const std::vector<Claim>& claims) {
 
 std::string claim_row(const Claim& claim) {
   const Verdict judged = verdict(claim);
-  const std::string reason = untestable_reason(claim);
-  const size_t seeds = claim.measured ? claim.measured->seeds.size() : 0;
-  std::string notes =
-      absl::StrCat(evidence_name(claim.evidence), claim.scale.empty() ? "" : ", ", claim.scale);
-  if (seeds > 0) absl::StrAppend(&notes, ", ", seeds, seeds == 1 ? " seed" : " seeds");
-  absl::StrAppend(&notes, claim.asserted ? ", asserted" : ", reported");
-  if (!reason.empty()) absl::StrAppend(&notes, "; not testable: ", reason);
   std::string measured = "&ndash;";
   if (claim.measured) {
     measured = format_number(claim.measured->value);
     if (claim.measured->interval) {
-      absl::StrAppend(&measured, "<small>[", format_number(claim.measured->interval->low), ", ",
-                      format_number(claim.measured->interval->high), "]</small>");
+      absl::StrAppend(&measured, "<small>", interval_text(*claim.measured->interval), "</small>");
     }
   }
-  return absl::StrCat("<tr><td><span class=\"verdict ", css_class(judged), "\">", verdict_name(judged),
-                      "</span></td><td>", html_escape(claim.text), "<small>", html_escape(notes),
-                      "</small></td><td class=\"n\">", html_escape(relation_text(claim.relation)),
-                      "</td><td class=\"n\">", measured, "</td><td class=\"n\">",
-                      claim.paper ? format_number(*claim.paper) : "&ndash;", "</td></tr>\n");
+  return absl::StrCat("<tr><td><span class=\"verdict ", style_of(judged).css_class, "\">",
+                      verdict_name(judged), "</span></td><td>", html_escape(claim.text), "<small>",
+                      html_escape(claim_notes(claim)), "</small></td><td class=\"n\">",
+                      html_escape(relation_text(claim.relation)), "</td><td class=\"n\">", measured,
+                      "</td><td class=\"n\">", claim.paper ? format_number(*claim.paper) : "&ndash;",
+                      "</td></tr>\n");
 }
 
 std::string claims_section(const std::vector<Claim>& claims) {
