@@ -32,6 +32,25 @@ void check_vectors(const char* op, const std::vector<Tensor>& inputs, const std:
   }
 }
 
+// The gradients to `wrt` of sum_i <v_i, dy/dleaf_i>; undefined where nothing depends on it.
+std::vector<Tensor> grad_of_grads(const Tensor& y, const std::vector<Tensor>& leaves,
+                                  const std::vector<Tensor>& grad_outputs, const std::vector<Tensor>& v,
+                                  const std::vector<Tensor>& wrt) {
+  GradOptions first;
+  first.grad_outputs = grad_outputs;
+  first.create_graph = first.allow_unused = true;
+  const std::vector<Tensor> grads = grad({y}, leaves, first);
+  std::vector<Tensor> outputs;
+  GradOptions second;
+  second.allow_unused = true;
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i].defined() || !grads[i].requires_grad()) continue;
+    outputs.push_back(grads[i]);
+    second.grad_outputs.push_back(v[i]);
+  }
+  return outputs.empty() ? std::vector<Tensor>(wrt.size()) : grad(outputs, wrt, second);
+}
+
 }  // namespace
 
 std::vector<Tensor> vjp(const TensorFunction& f, const std::vector<Tensor>& inputs, const Tensor& v) {
@@ -52,21 +71,7 @@ Tensor jvp(const TensorFunction& f, const std::vector<Tensor>& inputs, const std
   const Tensor y = f(leaves);
   if (!y.requires_grad()) return zeros_like(y);
   const Tensor u = zeros_like(y).set_requires_grad(true);
-  GradOptions first;
-  first.grad_outputs = {u};
-  first.create_graph = first.allow_unused = true;
-  const std::vector<Tensor> grads = grad({y}, leaves, first);
-  std::vector<Tensor> outputs, weights;
-  for (size_t i = 0; i < grads.size(); ++i) {
-    if (!grads[i].defined() || !grads[i].requires_grad()) continue;
-    outputs.push_back(grads[i]);
-    weights.push_back(v[i]);
-  }
-  if (outputs.empty()) return zeros_like(y);
-  GradOptions second;
-  second.grad_outputs = weights;
-  second.allow_unused = true;
-  const Tensor result = grad(outputs, {u}, second)[0];
+  const Tensor result = grad_of_grads(y, leaves, {u}, v, {u})[0];
   return result.defined() ? result : zeros_like(y);
 }
 
@@ -78,20 +83,7 @@ std::vector<Tensor> hvp(const TensorFunction& f, const std::vector<Tensor>& inpu
   const Tensor y = f(leaves);
   ROUX_CHECK(y.numel() == 1) << "hvp: f must return one element, it returned " << y.spec();
   if (!y.requires_grad()) return filled(std::vector<Tensor>(inputs.size()), inputs);
-  GradOptions first;
-  first.create_graph = first.allow_unused = true;
-  const std::vector<Tensor> grads = grad({y}, leaves, first);
-  std::vector<Tensor> outputs, weights;
-  for (size_t i = 0; i < grads.size(); ++i) {
-    if (!grads[i].defined() || !grads[i].requires_grad()) continue;
-    outputs.push_back(grads[i]);
-    weights.push_back(v[i]);
-  }
-  if (outputs.empty()) return filled(std::vector<Tensor>(inputs.size()), inputs);
-  GradOptions second;
-  second.grad_outputs = weights;
-  second.allow_unused = true;
-  return filled(grad(outputs, leaves, second), inputs);
+  return filled(grad_of_grads(y, leaves, {}, v, leaves), inputs);
 }
 
 int64_t register_hook(const Tensor& x, std::function<Tensor(const Tensor& grad)> hook) {

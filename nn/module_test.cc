@@ -4,6 +4,7 @@
 
 #include "autograd/autograd.h"
 #include "nn/layers.h"
+#include "tensor/error_of.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -87,16 +88,6 @@ class Free final : public ModuleOf<Free> {
   using Module::register_parameter;
   std::string pretty_print() const override { return "Free"; }
 };
-
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::vector<std::string> names(const NamedTensors& tensors) {
   std::vector<std::string> out;

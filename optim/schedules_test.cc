@@ -7,19 +7,10 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "tensor/error.h"
+#include "tensor/error_of.h"
 
 namespace roux {
 namespace {
-
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 TEST(SchedulesTest, ConstantKeepsPeakForEver) {
   const Schedule s = constant_schedule(3e-4);

@@ -5,7 +5,6 @@
 namespace roux {
 namespace {
 
-using testing::error_of;
 using testing::some_ids;
 
 // The model of tests/golden/language_models.py.

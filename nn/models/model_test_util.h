@@ -12,6 +12,7 @@
 
 #include "autograd/autograd.h"
 #include "nn/layers.h"
+#include "tensor/error_of.h"
 #include "tensor/grad_mode.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/creation.h"
@@ -142,17 +143,6 @@ void expect_bf16_near_f32(Model& bf16, const Model& f32, const Tensor& ids, cons
     ASSERT_TRUE(parameter.grad().defined()) << name;
     EXPECT_EQ(parameter.grad().dtype(), kF32) << name;
   }
-}
-
-// The text of the Error that a call throws.
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 }  // namespace roux::testing
