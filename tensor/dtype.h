@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "tensor/float16.h"
 
@@ -48,84 +49,29 @@ inline constexpr DTypeSet kAllDTypes = kNumeric | kBool;
 // bool tensor f32.
 DType promote(DType a, DType b);
 
-// The C++ type of a DType, and back.
+// The DType of a C++ type.
 template <class T>
-struct DTypeOf;
-template <>
-struct DTypeOf<float> {
-  static constexpr DType value = kF32;
-};
-template <>
-struct DTypeOf<double> {
-  static constexpr DType value = kF64;
-};
-template <>
-struct DTypeOf<bfloat16> {
-  static constexpr DType value = kBF16;
-};
-template <>
-struct DTypeOf<float16> {
-  static constexpr DType value = kF16;
-};
-template <>
-struct DTypeOf<int32_t> {
-  static constexpr DType value = kI32;
-};
-template <>
-struct DTypeOf<int64_t> {
-  static constexpr DType value = kI64;
-};
-template <>
-struct DTypeOf<uint8_t> {
-  static constexpr DType value = kU8;
-};
-template <>
-struct DTypeOf<bool> {
-  static constexpr DType value = kBool;
-};
+constexpr DType dtype_of_type() {
+  if constexpr (std::is_same_v<T, float>) return kF32;
+  if constexpr (std::is_same_v<T, double>) return kF64;
+  if constexpr (std::is_same_v<T, bfloat16>) return kBF16;
+  if constexpr (std::is_same_v<T, float16>) return kF16;
+  if constexpr (std::is_same_v<T, int32_t>) return kI32;
+  if constexpr (std::is_same_v<T, int64_t>) return kI64;
+  if constexpr (std::is_same_v<T, uint8_t>) return kU8;
+  if constexpr (std::is_same_v<T, bool>) return kBool;
+}
 template <class T>
-inline constexpr DType dtype_of = DTypeOf<T>::value;
+inline constexpr DType dtype_of = dtype_of_type<T>();
+
+// The type that elementwise ops compute in: f32 for bf16 and f16, else the dtype's own type.
+template <class T>
+using compute_t = std::conditional_t<std::is_same_v<T, bfloat16> || std::is_same_v<T, float16>, float, T>;
 
 // The type that kernels accumulate in: f32 for the floating types up to f32, f64 for f64, i64 for integers
 // and bool.
 template <class T>
-struct AccumulateOf {
-  using type = int64_t;
-};
-template <>
-struct AccumulateOf<float> {
-  using type = float;
-};
-template <>
-struct AccumulateOf<bfloat16> {
-  using type = float;
-};
-template <>
-struct AccumulateOf<float16> {
-  using type = float;
-};
-template <>
-struct AccumulateOf<double> {
-  using type = double;
-};
-template <class T>
-using accumulate_t = typename AccumulateOf<T>::type;
-
-// The type that elementwise ops compute in: f32 for bf16 and f16, else the dtype's own type.
-template <class T>
-struct ComputeOf {
-  using type = T;
-};
-template <>
-struct ComputeOf<bfloat16> {
-  using type = float;
-};
-template <>
-struct ComputeOf<float16> {
-  using type = float;
-};
-template <class T>
-using compute_t = typename ComputeOf<T>::type;
+using accumulate_t = std::conditional_t<std::is_integral_v<T>, int64_t, compute_t<T>>;
 
 // Calls fn(T{}) with the C++ type of `dtype`. The caller has checked that the set covers the dtype.
 template <class Fn>
@@ -146,21 +92,6 @@ decltype(auto) dispatch_index(DType dtype, Fn&& fn) {
   return dtype == kI32 ? fn(int32_t{}) : fn(int64_t{});
 }
 template <class Fn>
-decltype(auto) dispatch_all(DType dtype, Fn&& fn) {
-  switch (dtype) {
-    case kI32:
-      return fn(int32_t{});
-    case kI64:
-      return fn(int64_t{});
-    case kU8:
-      return fn(uint8_t{});
-    case kBool:
-      return fn(bool{});
-    default:
-      return dispatch_floating(dtype, static_cast<Fn&&>(fn));
-  }
-}
-template <class Fn>
 decltype(auto) dispatch_numeric(DType dtype, Fn&& fn) {
   switch (dtype) {
     case kI32:
@@ -171,6 +102,25 @@ decltype(auto) dispatch_numeric(DType dtype, Fn&& fn) {
       return fn(uint8_t{});
     default:
       return dispatch_floating(dtype, static_cast<Fn&&>(fn));
+  }
+}
+template <class Fn>
+decltype(auto) dispatch_all(DType dtype, Fn&& fn) {
+  return dtype == kBool ? fn(bool{}) : dispatch_numeric(dtype, static_cast<Fn&&>(fn));
+}
+
+// Calls fn(unsigned integer of that many bytes): for kernels that only move elements.
+template <class Fn>
+decltype(auto) dispatch_bits(size_t bytes, Fn&& fn) {
+  switch (bytes) {
+    case 1:
+      return fn(uint8_t{});
+    case 2:
+      return fn(uint16_t{});
+    case 4:
+      return fn(uint32_t{});
+    default:
+      return fn(uint64_t{});
   }
 }
 

@@ -28,11 +28,8 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float round_small(float x) {
   return (x + kMagic) - kMagic;
 }
 
-// e^x. Exact limits: 0 below -104, inf above 88.8. NaN stays NaN.
-ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp(float x) {
-  x = x > 89.0f ? 89.0f : x;
-  x = x < -105.0f ? -105.0f : x;
-  const float n = round_small(x * 1.44269504088896341f);
+// e^x / 2^n, where n is the integer nearest to x / log(2).
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_remainder(float x, float n) {
   float r = fma(n, -0.693359375f, x);
   r = fma(n, 2.12194440e-4f, r);
   float p = 1.9875691500e-4f;
@@ -41,10 +38,17 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp(float x) {
   p = fma(p, r, 4.1665795894e-2f);
   p = fma(p, r, 1.6666665459e-1f);
   p = fma(p, r, 5.0000001201e-1f);
-  p = fma(p, r * r, r) + 1.0f;
+  return fma(p, r * r, r) + 1.0f;
+}
+
+// e^x. Exact limits: 0 below -104, inf above 88.8. NaN stays NaN.
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp(float x) {
+  x = x > 89.0f ? 89.0f : x;
+  x = x < -105.0f ? -105.0f : x;
+  const float n = round_small(x * 1.44269504088896341f);
   const int32_t k = static_cast<int32_t>(n == n ? n : 0.0f);
   const int32_t half = k >> 1;  // two factors: their product may be subnormal or inf
-  return p * pow2(half) * pow2(k - half);
+  return exp_remainder(x, n) * pow2(half) * pow2(k - half);
 }
 
 // e^x where that is a normal number, x in [-87, 88]: the polynomial of exp without its overflow and subnormal
@@ -53,17 +57,8 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_normal(float x) {
   constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: the low bits of the sum are the rounded exponent
   const float shifted = fma(x, 1.44269504088896341f, kMagic);
   const float n = shifted - kMagic;
-  float r = fma(n, -0.693359375f, x);
-  r = fma(n, 2.12194440e-4f, r);
-  float p = 1.9875691500e-4f;
-  p = fma(p, r, 1.3981999507e-3f);
-  p = fma(p, r, 8.3334519073e-3f);
-  p = fma(p, r, 4.1665795894e-2f);
-  p = fma(p, r, 1.6666665459e-1f);
-  p = fma(p, r, 5.0000001201e-1f);
-  p = fma(p, r * r, r) + 1.0f;
   const float power = internal::bits_as<float>((internal::bits_as<uint32_t>(shifted) << 23) + 0x3f800000u);
-  return p * power;
+  return exp_remainder(x, n) * power;
 }
 
 // Natural logarithm: -inf at 0, NaN below, inf at inf; subnormals exact to rounding.

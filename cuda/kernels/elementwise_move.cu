@@ -8,21 +8,6 @@ namespace {
 
 using namespace elementwise;  // the op functors
 
-// Calls use(U{}) with the unsigned type of a dtype's size, for kernels that only move data.
-template <class Use>
-void dispatch_size(DType dtype, Use&& use) {
-  switch (size_of(dtype)) {
-    case 1:
-      return use(uint8_t{});
-    case 2:
-      return use(uint16_t{});
-    case 4:
-      return use(uint32_t{});
-    default:
-      return use(uint64_t{});
-  }
-}
-
 struct Where {
   template <class T>
   __device__ T operator()(bool condition, T a, T b) const {
@@ -30,7 +15,7 @@ struct Where {
   }
 };
 void where(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y) {
-  dispatch_size(a.dtype(), [&](auto bits) {
+  dispatch_bits(size_of(a.dtype()), [&](auto bits) {
     using T = decltype(bits);
     launch_elementwise<T, bool, T, T>(Where{}, y, condition, a, b);
   });
@@ -44,7 +29,7 @@ struct Constant {
 void fill(Tensor& x, double value) {
   dispatch_all(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    dispatch_size(x.dtype(), [&](auto bits) {
+    dispatch_bits(size_of(x.dtype()), [&](auto bits) {
       using Bits = decltype(bits);
       if constexpr (sizeof(Bits) == sizeof(T)) {
         const Constant<Bits> constant{__builtin_bit_cast(Bits, convert<T>(value))};
@@ -131,7 +116,7 @@ __global__ void cast_kernel(int64_t n, Layout<2> layout, DType from, DType to, v
 // Between floating types with packets; where an integer takes part, and that is rare, through cast_kernel.
 void cast(const Tensor& x, Tensor& y) {
   if (x.dtype() == y.dtype()) {
-    dispatch_size(x.dtype(), [&](auto bits) {
+    dispatch_bits(size_of(x.dtype()), [&](auto bits) {
       launch_elementwise<decltype(bits), decltype(bits)>(Cast<decltype(bits)>{}, y, x);
     });
   } else if (is_floating(x.dtype()) && is_floating(y.dtype())) {

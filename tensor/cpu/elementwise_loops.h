@@ -114,21 +114,6 @@ decltype(auto) dispatch_bool_as_u8(DType dtype, Fn&& fn) {
   return dispatch_numeric(dtype == kBool ? kU8 : dtype, static_cast<Fn&&>(fn));
 }
 
-// Calls fn(unsigned integer of that many bytes): for kernels that only move elements.
-template <class Fn>
-decltype(auto) dispatch_bits(size_t bytes, Fn&& fn) {
-  switch (bytes) {
-    case 1:
-      return fn(uint8_t{});
-    case 2:
-      return fn(uint16_t{});
-    case 4:
-      return fn(uint32_t{});
-    default:
-      return fn(uint64_t{});
-  }
-}
-
 }  // namespace roux::cpu
 
 #endif  // ROUX_TENSOR_CPU_ELEMENTWISE_LOOPS_H_

@@ -26,7 +26,7 @@ Tensor amax(const Tensor& x, int64_t axis, bool keepdim = false);
 Tensor amax(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim = false);
 
 // log(sum(exp(x))), floating x, computed as m + log(sum(exp(x - m))) with m = amax(x): finite whenever the
-// result is. -inf over nothing or when all elements are -inf.
+// result is. -inf over nothing or when all elements are -inf (and then the gradient is NaN, as in PyTorch).
 Tensor logsumexp(const Tensor& x);
 Tensor logsumexp(const Tensor& x, int64_t axis, bool keepdim = false);
 Tensor logsumexp(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim = false);
