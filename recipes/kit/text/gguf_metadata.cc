@@ -37,6 +37,10 @@ enum Type : uint32_t {
 constexpr size_t kTypeSize[kTypeCount] = {1, 1, 2,  2, 4, 4, 4,
                                           1, 8, 12, 8, 8, 8};  // least bytes a value takes
 
+// An element takes up to 32 bytes of memory and perhaps one of the file. The largest vocabularies have a
+// quarter million, with as many scores and merges.
+constexpr uint64_t kMaxElements = uint64_t{1} << 24;
+
 class Reader {
  public:
   Reader(std::string_view bytes, const std::string& name) : bytes_(bytes), name_(name) {}
@@ -156,6 +160,12 @@ class Reader {
     if (count > left() / kTypeSize[type]) {
       return error(start, absl::StrCat(key, " claims ", count, " elements, ", left(), " bytes are left"));
     }
+    elements_ += count;
+    if (elements_ > kMaxElements) {
+      return absl::ResourceExhaustedError(absl::StrCat(name_, ": byte ", start, ": with ", key,
+                                                       " the arrays hold ", elements_, " elements, at most ",
+                                                       kMaxElements, " are read"));
+    }
     if (type == kString) return list<std::string>(count, [&] { return text("a string"); });
     if (type == kBool) return list<bool>(count, [&] { return boolean(); });
     if (type == kF32 || type == kF64) return list<double>(count, [&] { return real(type); });
@@ -165,6 +175,7 @@ class Reader {
   std::string_view bytes_;
   const std::string& name_;
   size_t at_ = 0;
+  uint64_t elements_ = 0;  // of all arrays
 };
 
 }  // namespace

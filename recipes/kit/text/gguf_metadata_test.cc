@@ -97,6 +97,10 @@ TEST(GgufMetadata, HugeCountsAllocateNothing) {
   const auto result = parse_gguf_metadata(list.bytes(), "m");
   EXPECT_EQ(result.status().message(),
             "m: byte 40: list claims 2305843009213693952 elements, 0 bytes are left");
+  Writer many(1);
+  many.key("list", 9).plain<uint32_t>(0).plain<uint64_t>((1 << 24) + 1);
+  EXPECT_EQ(parse_gguf_metadata(many.bytes() + std::string((1 << 24) + 1, 'x'), "m").status().code(),
+            absl::StatusCode::kResourceExhausted);
   Writer nested(1);
   nested.key("list", 9).plain<uint32_t>(9).plain<uint64_t>(1);
   EXPECT_FALSE(parse_gguf_metadata(nested.bytes(), "m").ok());

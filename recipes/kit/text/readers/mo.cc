@@ -1,9 +1,12 @@
 #include "recipes/kit/text/readers/mo.h"
 
+#include <iconv.h>
+
 #include <algorithm>
 #include <memory>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -73,12 +76,52 @@ absl::StatusOr<MoCatalog> MoCatalog::parse(std::string bytes, std::string name) 
     const std::string charset = type.substr(at + 8, type.find_first_of("; \t", at) - at - 8);
     if (!absl::EqualsIgnoreCase(charset, "utf-8") && !absl::EqualsIgnoreCase(charset, "us-ascii") &&
         !absl::EqualsIgnoreCase(charset, "ascii")) {
-      return absl::UnimplementedError(absl::StrCat(catalog.name_, ": character set is '",
-                                                   charset.substr(0, 100),
-                                                   "', only UTF-8 and ASCII can be read"));
+      ROUX_RETURN_IF_ERROR(catalog.convert(charset));
     }
   }
   return catalog;
+}
+
+// Makes the catalogue one in UTF-8: same entries, strings one behind the other.
+absl::Status MoCatalog::convert(const std::string& charset) {
+  // An alias of glibc's may hold options behind slashes: names only.
+  const bool plain = std::all_of(charset.begin(), charset.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+  });
+  const auto converter = plain && !charset.empty() ? iconv_open("UTF-8", charset.c_str()) : iconv_t(-1);
+  if (converter == iconv_t(-1)) {
+    return absl::UnimplementedError(
+        absl::StrCat(name_, ": character set '", charset.substr(0, 100), "' is not known"));
+  }
+  const absl::Cleanup close = [&] { iconv_close(converter); };
+  const int64_t tables = 16 * count_;
+  std::string converted(kHeaderBytes + tables, '\0');
+  const auto store = [&](int64_t at, size_t value) {
+    for (int i = 0; i < 4; ++i) converted[at + i] = static_cast<char>(value >> 8 * i & 0xFF);
+  };
+  for (int64_t i = 0; i < 2 * count_; ++i) {
+    const int64_t table = i < count_ ? ids_ : translations_;
+    const std::string_view text = string_at(table, i % count_);
+    std::string out(4 * text.size() + 16, '\0');  // no character of another set takes more in UTF-8
+    char *from = const_cast<char*>(text.data()), *to = out.data();
+    size_t from_left = text.size(), to_left = out.size();
+    iconv(converter, nullptr, nullptr, nullptr, nullptr);
+    if (iconv(converter, &from, &from_left, &to, &to_left) == static_cast<size_t>(-1)) {
+      return damaged(name_, from - bytes_.data(), absl::StrCat("this is not ", charset));
+    }
+    store(kHeaderBytes + 8 * i, out.size() - to_left);
+    store(kHeaderBytes + 8 * i + 4, converted.size());
+    converted.append(out, 0, out.size() - to_left);
+    converted.push_back('\0');
+    if (static_cast<int64_t>(converted.size()) > 4 * kMaxBytes) {
+      return absl::ResourceExhaustedError(absl::StrCat(name_, ": is too long in UTF-8"));
+    }
+  }
+  bytes_ = std::move(converted);
+  swapped_ = false;
+  ids_ = kHeaderBytes;
+  translations_ = kHeaderBytes + 8 * count_;
+  return absl::OkStatus();
 }
 
 uint32_t MoCatalog::word(int64_t offset) const { return load(bytes_.data() + offset, swapped_); }

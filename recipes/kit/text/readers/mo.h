@@ -31,12 +31,13 @@ struct MoEntry {
 
 class MoCatalog {
  public:
-  static constexpr int64_t kMaxBytes = int64_t{1} << 28;
+  static constexpr int64_t kMaxBytes = int64_t{1} << 26;
 
   static absl::StatusOr<MoCatalog> open(const std::string& path);  // .gz is decompressed
   // `name` is for errors. DataLoss with the position: no magic number, a table or a string outside the file,
-  // a string without its final zero, tables that use the same bytes over and over. Unimplemented: an unknown
-  // revision, or a character set other than UTF-8 and ASCII.
+  // a string without its final zero, tables that use the same bytes over and over, a string that is not in the
+  // character set of the header. Unimplemented: an unknown revision or character set. Other sets than UTF-8
+  // are converted.
   static absl::StatusOr<MoCatalog> parse(std::string bytes, std::string name);
 
   int64_t size() const { return count_; }
@@ -50,6 +51,7 @@ class MoCatalog {
   MoCatalog() = default;
   uint32_t word(int64_t offset) const;
   absl::Status check_table(int64_t table, const char* what) const;
+  absl::Status convert(const std::string& charset);
   std::string_view string_at(int64_t table, int64_t i) const;
 
   std::string name_;

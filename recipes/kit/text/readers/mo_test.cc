@@ -93,9 +93,30 @@ TEST(Mo, DamageSaysWhere) {
   bad = good;
   bad[bad.size() - 3] = '\xFF';
   EXPECT_TRUE(fails_with(MoCatalog::parse(bad, "t")->entry(3).status(), "string 3 is not UTF-8"));
-  EXPECT_TRUE(fails_with(
-      MoCatalog::parse(make_mo({{"", "Content-Type: text/plain; charset=ISO-8859-1\n"}}), "t").status(),
-      "character set is 'ISO-8859-1'"));
+}
+
+TEST(Mo, OtherCharacterSetsAreConverted) {
+  const std::string head = "Content-Type: text/plain; charset=";
+  for (const bool big_endian : {false, true}) {
+    const auto latin = MoCatalog::parse(make_mo({{"", head + "ISO-8859-1\n"},
+                                                 {"Close", "Schlie\xDF\x65n"},
+                                                 {std::string("a\0b", 3), std::string("\xE4\0\xF6", 3)}},
+                                                big_endian),
+                                        "t");
+    ASSERT_TRUE(latin.ok()) << latin.status();
+    EXPECT_EQ(latin->entry(1)->translations[0], "Schließen");
+    EXPECT_EQ(latin->entry(2)->translations, (std::vector<std::string_view>{"ä", "ö"}));
+    EXPECT_EQ(latin->header("Content-Type"), "text/plain; charset=ISO-8859-1");
+  }
+  EXPECT_EQ(
+      MoCatalog::parse(make_mo({{"", head + "EUC-JP\n"}, {"a", "\xC6\xFC"}}), "t")->entry(1)->translations[0],
+      "日");
+  EXPECT_TRUE(fails_with(MoCatalog::parse(make_mo({{"", head + "EUC-JP\n"}, {"a", "x\xC6"}}), "t").status(),
+                         "this is not EUC-JP"));
+  EXPECT_TRUE(fails_with(MoCatalog::parse(make_mo({{"", head + "klingon\n"}}), "t").status(),
+                         "character set 'klingon' is not known"));
+  EXPECT_TRUE(
+      fails_with(MoCatalog::parse(make_mo({{"", head + "latin1//IGNORE\n"}}), "t").status(), "is not known"));
 }
 
 TEST(Mo, StringsThatShareTheirBytesAreRefused) {
