@@ -100,6 +100,43 @@ double ZipfSampler::probability(int64_t rank) const {
   return first_ * std::pow(static_cast<double>(rank), -exponent_);
 }
 
+AliasSampler::AliasSampler(std::span<const double> weights)
+    : own_(weights.size(), 1), alias_(weights.size()) {
+  check_weights(weights, "AliasSampler");
+  const int64_t n = static_cast<int64_t>(weights.size());
+  double sum = 0;
+  for (double w : weights) sum += w;
+  // Columns of height 1 hold n p_i; what one lacks comes from one that has too much.
+  std::vector<int64_t> small, large;
+  for (int64_t i = 0; i < n; ++i) {
+    alias_[i] = i;
+    own_[i] = weights[i] / sum * static_cast<double>(n);
+    (own_[i] < 1 ? small : large).push_back(i);
+  }
+  while (!small.empty() && !large.empty()) {
+    const int64_t low = small.back(), high = large.back();
+    small.pop_back();
+    alias_[low] = high;
+    own_[high] -= 1 - own_[low];
+    if (own_[high] >= 1) continue;
+    large.pop_back();
+    small.push_back(high);
+  }
+  // Left over by rounding: full columns. One without weight keeps the largest as its alias.
+  const int64_t largest = std::max_element(weights.begin(), weights.end()) - weights.begin();
+  for (const std::vector<int64_t>* rest : {&small, &large}) {
+    for (int64_t i : *rest) {
+      own_[i] = weights[i] > 0 ? 1 : 0;
+      if (weights[i] == 0) alias_[i] = largest;
+    }
+  }
+}
+
+int64_t AliasSampler::operator()(RandomStream& random) const {
+  const int64_t column = random.below(static_cast<int64_t>(own_.size()));
+  return random.uniform() < own_[column] ? column : alias_[column];
+}
+
 std::vector<double> temperature_shares(std::span<const double> sizes, double temperature) {
   check_weights(sizes, "temperature_shares");
   ROUX_CHECK(temperature > 0) << "temperature_shares: temperature is " << temperature << ", needed > 0";

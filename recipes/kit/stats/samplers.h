@@ -34,6 +34,18 @@ class ZipfSampler {
   std::vector<double> cumulative_;
 };
 
+// Indices 0 .. n-1 with probability ~ weights[i]: O(n) to build, O(1) a draw.          [Walker 1977; Vose
+// 1991]
+class AliasSampler {
+ public:
+  explicit AliasSampler(std::span<const double> weights);  // >= 0, not all 0
+  int64_t operator()(RandomStream& random) const;
+
+ private:
+  std::vector<double> own_;     // share of column i that is i's own
+  std::vector<int64_t> alias_;  // whose the rest is
+};
+
 // Shares p_i ~ size_i^(1 / temperature): 1 keeps the sizes' proportions, larger is flatter, infinity is
 // uniform. Sizes >= 0, not all 0 (an empty domain gets 0); temperature > 0.
 std::vector<double> temperature_shares(std::span<const double> sizes, double temperature);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -54,6 +55,32 @@ TEST(GammaTest, AgreesWithSciPysQuantiles) {
 TEST(DirichletTest, MarginAgreesWithSciPysQuantiles) {
   RandomStream random(12);
   expect_deciles(golden::kBetaDeciles, [&] { return sample_dirichlet(Vector{0.4, 1.5, 0.6}, random)[0]; });
+}
+
+// Also weights of none, and far apart.
+TEST(AliasTest, DrawsTheWeights) {
+  for (const std::vector<double>& weights : std::vector<std::vector<double>>{{1},
+                                                                             {1, 1},
+                                                                             {0, 1},
+                                                                             {3, 0, 1, 0},
+                                                                             {1e-12, 1, 1e12},
+                                                                             {0.1, 0.2, 0.3, 0.4, 0, 5, 0.1},
+                                                                             {1, 2, 3, 4, 5, 6, 7, 8}}) {
+    const AliasSampler sampler(weights);
+    RandomStream random(11, weights.size());
+    std::vector<int64_t> counts(weights.size());
+    constexpr int kDraws = 40000;
+    for (int i = 0; i < kDraws; ++i) ++counts[sampler(random)];
+    const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const double p = weights[i] / sum;
+      EXPECT_TRUE(weights[i] > 0 || counts[i] == 0) << i;
+      EXPECT_NEAR(counts[i], kDraws * p, 4.5 * std::sqrt(kDraws * p * (1 - p)) + 1e-3) << i;
+    }
+  }
+  EXPECT_THROW(AliasSampler(std::vector<double>{}), Error);
+  EXPECT_THROW(AliasSampler(std::vector<double>{0, 0}), Error);
+  EXPECT_THROW(AliasSampler(std::vector<double>{1, -1}), Error);
 }
 
 TEST(ZipfTest, ProbabilitiesAgreeWithTheFormula) {
