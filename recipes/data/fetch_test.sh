@@ -46,6 +46,7 @@ row() {  # row RESOURCE PACKAGE
 { echo '# comment'; row model a; row model b; row text c; } > "$ROUX_RESOURCES"
 
 expect 0 "no      MIT" "$fetch" --list
+expect 0 "ROUX_CACHE" "$fetch" --help
 expect 2 "--list" "$fetch"
 expect 2 "--list" "$fetch" --nonsense
 expect 1 "'nothing' is not in" "$fetch" text nothing
@@ -62,6 +63,34 @@ expect 0 "$ROUX_CACHE/text" "$fetch" --path text
 rm "$work/network" "$work/served/c-1.tar.gz"
 expect 0 "$ROUX_CACHE/text" "$fetch" text
 [[ ! -e $work/network ]] || fail "a cached resource used the network"
+
+# A read-only cache serves what it has. (As root nothing is read-only, so the folder is made to refuse by being a file.)
+rm "$ROUX_CACHE/.lock" && mkdir "$ROUX_CACHE/.lock"
+expect 0 "$ROUX_CACHE/text" "$fetch" text
+expect 1 "set ROUX_CACHE to a folder" "$fetch" text model
+rmdir "$ROUX_CACHE/.lock"
+
+# A flipped byte is noticed, named, and mended as soon as there is network.
+echo 'b text' > "$ROUX_CACHE/text/c-1/data/text.txt"
+expect 1 "c-1/data/text.txt: FAILED" "$fetch" text
+tar -czf "$work/served/c-1.tar.gz" -C "$work/make" c-1
+{ echo '# comment'; row model a; row model b; row text c; } > "$ROUX_RESOURCES"
+expect 0 "$ROUX_CACHE/text" "$fetch" text
+[[ $(< "$ROUX_CACHE/text/c-1/data/text.txt") == "a text" ]] || fail "the damaged text was not replaced"
+
+# Ctrl-C says what is kept and leaves no half-made folder. (By SIGTERM: a background job of a script ignores SIGINT.)
+mkfifo "$work/served/started"
+sed -i 's/^\[\[ -e/[[ -e $HOME\/slow ]] \&\& { : > "$HOME\/served\/started"; sleep 60; }\n&/' "$work/bin/python3"
+touch "$work/slow"
+setsid "$fetch" model > "$work/interrupted" 2>&1 &
+fetching=$!
+read -r -t 20 < "$work/served/started" || true
+kill -TERM -- "-$fetching"
+got=0
+wait "$fetching" || got=$?
+rm "$work/slow"
+[[ $got == 130 && $(< "$work/interrupted") == *"interrupted"* ]] || fail "interrupted: status $got, $(< "$work/interrupted")"
+[[ ! -e $ROUX_CACHE/model && ! -e $ROUX_CACHE/.download ]] || fail "an interruption left something behind"
 
 # Interrupted after the first of two archives: nothing half-made, and the first is not downloaded again.
 mv "$work/served/b-1.tar.gz" "$work/later"

@@ -115,6 +115,24 @@ FTest nested_f_test(const OlsFit& smaller, const OlsFit& larger) {
   return {f, f_upper(f, extra, degrees)};
 }
 
+namespace {
+
+// Two steps of iterative refinement by the gradient of the stacked problem: small weights of columns in small
+// units get their digits too, which one decomposition of rows of all sizes does not give them.
+void refine(const Matrix& stacked, std::span<const double> rhs, LeastSquares& solution) {
+  for (int step = 0; step < 2; ++step) {
+    std::vector<double> gradient(stacked.cols, 0.0);
+    for (int64_t i = 0; i < stacked.rows; ++i) {
+      const double residual = rhs[i] - row_product(stacked, i, solution.x);
+      for (int64_t j = 0; j < stacked.cols; ++j) gradient[j] += residual * stacked(i, j);
+    }
+    for (int64_t j = 0; j < stacked.cols; ++j)
+      solution.x[j] += row_product(solution.normal_inverse, j, gradient);
+  }
+}
+
+}  // namespace
+
 LinearModel ridge(const Matrix& x, std::span<const double> y, double penalty, bool intercept) {
   check_table(x, y, "ridge");
   ROUX_CHECK(x.cols >= 1) << "ridge: x is f64[" << x.rows << ",0], needed at least one column";
@@ -128,28 +146,17 @@ LinearModel ridge(const Matrix& x, std::span<const double> y, double penalty, bo
     for (int64_t i = 0; i < x.rows; ++i) column[i] = x(i, j);
     centre[j] = mean_of(column);
   }
-  Matrix centred = x;
-  double largest = 0;
-  for (int64_t i = 0; i < x.rows; ++i) {
-    for (int64_t j = 0; j < x.cols; ++j) {
-      centred(i, j) -= centre[j];
-      largest = std::max(largest, std::abs(centred(i, j)));
-    }
-  }
-  // Householder's QR keeps the digits of small rows only when the large ones come first.
-  const double root = std::sqrt(penalty);
-  const int64_t first_row = root > largest ? x.cols : 0;  // of the data
-  const int64_t first_penalty = root > largest ? 0 : x.rows;
   Matrix stacked(x.rows + x.cols, x.cols);
   std::vector<double> rhs(x.rows + x.cols, 0.0);
   for (int64_t i = 0; i < x.rows; ++i) {
-    rhs[first_row + i] = y[i] - y_centre;
-    std::copy_n(centred.row(i).begin(), x.cols, stacked.row(first_row + i).begin());
+    rhs[i] = y[i] - y_centre;
+    for (int64_t j = 0; j < x.cols; ++j) stacked(i, j) = x(i, j) - centre[j];
   }
-  for (int64_t j = 0; j < x.cols; ++j) stacked(first_penalty + j, j) = root;
+  for (int64_t j = 0; j < x.cols; ++j) stacked(x.rows + j, j) = std::sqrt(penalty);
   LeastSquares solution = least_squares(stacked, rhs);
   ROUX_CHECK(solution.rank == x.cols) << "ridge: columns are linearly dependent: rank " << solution.rank
                                       << " of " << x.cols << "; needed a penalty > 0";
+  refine(stacked, rhs, solution);
   LinearModel model{.intercept = y_centre, .weights = std::move(solution.x)};
   for (int64_t j = 0; j < x.cols; ++j) model.intercept -= centre[j] * model.weights[j];
   return model;
