@@ -14,3 +14,9 @@ def packaged_data():
             "/usr/share/locale/hi/LC_MESSAGES",
         ],
     )
+
+    # What a missing package looks like: no file, no error (packaged_data_test).
+    debian_data(
+        name = "absent_package",
+        packages = ["roux-no-such-package"],
+    )

@@ -37,6 +37,12 @@ TEST(PackagedData, CountryNamesAreParallel) {
   EXPECT_EQ(hindi.at("India"), "भारत");
 }
 
+TEST(PackagedData, MissingPackageHasNoFiles) {
+  // The target exists (this test depends on it) and is empty.
+  const auto folder = find_runfile("@absent_package//usr");
+  EXPECT_FALSE(folder.ok()) << *folder;
+}
+
 TEST(PackagedData, JsonHoldsTheSameCountries) {
   const auto path = find_runfile("@iso_codes//usr/share/iso-codes/json/iso_3166-1.json");
   if (!path.ok()) GTEST_SKIP() << kMissing;

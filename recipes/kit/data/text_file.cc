@@ -9,6 +9,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "recipes/kit/text/readers/byte_source.h"
+#include "recipes/kit/text/readers/gzip.h"
+#include "tensor/error.h"
 
 namespace roux::kit {
 namespace {
@@ -54,7 +57,11 @@ absl::StatusOr<std::string> read_text(const std::string& path, int64_t max_bytes
     }
     done += got;
   }
-  return text;
+  if (text.compare(0, 2, "\x1F\x8B") != 0) return text;
+  ROUX_ASSIGN_OR_RETURN(std::string unpacked,
+                        read_all(*gzip_source(memory_source(std::move(text), path)), max_bytes));
+  if (unpacked.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": is empty"));
+  return unpacked;
 }
 
 absl::StatusOr<TextSplit> split_text(const std::string& text, double validation_share,

@@ -11,9 +11,9 @@ namespace roux::kit {
 
 inline constexpr int64_t kMaxTextBytes = int64_t{1} << 32;
 
-// All bytes of a regular file. Errors name the path: NotFound or PermissionDenied with the system's reason,
-// InvalidArgument for a folder or an empty file, ResourceExhausted above `max_bytes`, DataLoss with the
-// offset when a read ends early.
+// All bytes of a regular file; one that begins like gzip is unpacked. Errors name the path: NotFound or
+// PermissionDenied with the system's reason, InvalidArgument for a folder or an empty file, ResourceExhausted
+// above `max_bytes` (packed or unpacked), DataLoss with the offset when a read ends early or gzip is damaged.
 absl::StatusOr<std::string> read_text(const std::string& path, int64_t max_bytes = kMaxTextBytes);
 
 struct TextSplit {

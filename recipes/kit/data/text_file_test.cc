@@ -1,6 +1,7 @@
 #include "recipes/kit/data/text_file.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <fstream>
 
@@ -32,6 +33,21 @@ TEST(ReadText, ErrorsNameThePath) {
   const std::string ten = write_file("ten", "0123456789");
   EXPECT_EQ(read_text(ten, 9).status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(read_text(ten, 10).ok());
+}
+
+TEST(ReadText, UnpacksGzip) {
+  const std::string content(5000, 'x');
+  const std::string path = testing::TempDir() + "/text.gz";
+  gzFile file = gzopen(path.c_str(), "wb");
+  ASSERT_EQ(gzwrite(file, content.data(), 5000), 5000);
+  gzclose(file);
+  const absl::StatusOr<std::string> text = read_text(path);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_EQ(*text, content);
+  EXPECT_EQ(read_text(path, 4999).status().code(), absl::StatusCode::kResourceExhausted);
+  const std::string cut = write_file("cut.gz", "\x1F\x8B\x08");
+  EXPECT_EQ(read_text(cut).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_NE(read_text(cut).status().message().find(cut), absl::string_view::npos);
 }
 
 TEST(SplitText, TakesTheLastShare) {
