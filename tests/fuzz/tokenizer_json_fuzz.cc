@@ -15,6 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const roux::kit::Encoding encoding = (*tokenizer)->encode(text, options);
     ROUX_INVARIANT(encoding.ids.size() == encoding.offsets.size());
+    for (const roux::kit::Span& span : encoding.offsets) {
+      ROUX_INVARIANT(span.begin <= span.end && span.end <= text.size());
+    }
     (*tokenizer)->decode(encoding.ids);
   } catch (const roux::Error&) {
     // A pattern that runs into PCRE2's limits.
