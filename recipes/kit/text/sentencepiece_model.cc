@@ -44,15 +44,15 @@ std::optional<int32_t> optional_id(int32_t id) { return id < 0 ? std::nullopt : 
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Tokenizer>> load_sentencepiece(const std::string& path,
-                                                                    const SentencepieceOptions& options) {
-  ROUX_ASSIGN_OR_RETURN(const std::string bytes, read_text(path));
+absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_sentencepiece(const std::string& bytes,
+                                                                     const std::string& name,
+                                                                     const SentencepieceOptions& options) {
   std::string error;
   std::unique_ptr<internal::SentencepieceShim> shim = internal::SentencepieceShim::load(bytes, &error);
   if (shim == nullptr)
-    return absl::InvalidArgumentError(absl::StrCat(path, ": not a SentencePiece model: ", error));
+    return absl::InvalidArgumentError(absl::StrCat(name, ": not a SentencePiece model: ", error));
   TokenizerParts parts;
-  parts.name = path;
+  parts.name = name;
   parts.special = {optional_id(shim->bos()), optional_id(shim->eos()), optional_id(shim->unknown()),
                    optional_id(shim->padding())};
   for (std::vector<TemplateItem>* items : {&parts.single, &parts.pair}) {
@@ -76,6 +76,12 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> load_sentencepiece(const std::s
   parts.decode.strip_every = spaced.size() == probe.size();  // the model removes extra white space
   parts.model = std::make_shared<SentencepieceModel>(std::move(shim));
   return Tokenizer::build(std::move(parts));
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> load_sentencepiece(const std::string& path,
+                                                                    const SentencepieceOptions& options) {
+  ROUX_ASSIGN_OR_RETURN(const std::string bytes, read_text(path));
+  return parse_sentencepiece(bytes, path, options);
 }
 
 }  // namespace roux::kit

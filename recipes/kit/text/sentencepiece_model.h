@@ -10,8 +10,8 @@
 
 namespace roux::kit {
 
-// From a .model file. Normalisation, user-defined symbols and the space in front are the model's own. Control
-// pieces
+// From the bytes of a .model file, or from its path. Normalisation, user-defined symbols and the space in
+// front are the model's own. Control pieces
 // ("<s>") are never read from text, as in the library; add_special puts BOS and EOS where the model has them,
 // as `bos` and `eos` say. Between added tokens (Tokenizer::with_added) each part is encoded as a text of its
 // own.
@@ -19,6 +19,8 @@ struct SentencepieceOptions {
   bool bos = true;
   bool eos = false;
 };
+absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_sentencepiece(
+    const std::string& bytes, const std::string& name, const SentencepieceOptions& options = {});
 absl::StatusOr<std::shared_ptr<const Tokenizer>> load_sentencepiece(const std::string& path,
                                                                     const SentencepieceOptions& options = {});
 

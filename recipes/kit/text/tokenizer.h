@@ -2,13 +2,13 @@
 //
 // A Tokenizer is a pipeline, as in a Hugging Face tokenizer.json: added tokens are cut out of the text, the
 // rest is normalised, split into pieces (PreTokenizer), and each piece is cut into tokens by a PieceModel
-// (byte-level BPE, WordPiece, SentencePiece, bytes). It is immutable once built and may be used from several
+// (BPE, WordPiece, Unigram, SentencePiece). It is immutable once built and may be used from several
 // threads.
 //
-//   ROUX_ASSIGN_OR_RETURN(auto tokenizer, load_gguf_tokenizer(path));      // or load_tokenizer_json,
-//   byte_tokenizer ... Encoding e = tokenizer->encode("Hello world"); std::string text =
-//   tokenizer->decode(e.ids); StreamDecoder stream(*tokenizer); for (int32_t id : sampled) std::cout <<
-//   stream.push(id);               // never splits a character
+//   ROUX_ASSIGN_OR_RETURN(auto tokenizer, load_gguf_tokenizer(path));  // or load_tokenizer_json, load_tekken
+//   ... Encoding e = tokenizer->encode("Hello world"); std::string text = tokenizer->decode(e.ids);
+//   StreamDecoder stream(*tokenizer);
+//   for (int32_t id : sampled) std::cout << stream.push(id);  // never splits a character
 //
 // Invalid UTF-8: a byte-level tokenizer without normaliser keeps every byte (decode(encode(x)) == x for any
 // bytes); all others first replace invalid bytes by U+FFFD. Offsets and literal ranges always count in the

@@ -3,6 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -97,6 +100,34 @@ absl::StatusOr<std::shared_ptr<const PieceModel>> read_word_piece(const JsonFiel
   return WordPieceModel::build(std::move(tokens), std::move(options));
 }
 
+// The number as the reference's JSON reader has it: digits and power of ten are rounded apart, so the last
+// bit may differ, and that bit decides between cuts of long runs ("......") whose tokens are the same in
+// another order.
+double reference_number(double value) {
+  char text[40];
+  const auto end =
+      std::to_chars(text, text + sizeof(text), std::fabs(value), std::chars_format::scientific).ptr;
+  uint64_t digits = 0;
+  int exponent = 0;
+  const char* at = text;
+  bool fraction = false;
+  for (; at != end && *at != 'e'; ++at) {
+    if (*at == '.') {
+      fraction = true;
+      continue;
+    }
+    digits = digits * 10 + static_cast<uint64_t>(*at - '0');
+    exponent -= fraction ? 1 : 0;
+  }
+  int power = 0;
+  if (at != end) std::from_chars(at + (at[1] == '+' ? 2 : 1), end, power);
+  exponent += power;
+  if (exponent < -300 || exponent > 300) return value;
+  const double scale = std::pow(10.0, std::abs(exponent));
+  const auto whole = static_cast<double>(digits);
+  return std::copysign(exponent < 0 ? whole / scale : whole * scale, value);
+}
+
 // vocab: [["token", score], ...] in the order of ids.
 absl::StatusOr<std::shared_ptr<const PieceModel>> read_unigram(const JsonField& model) {
   const JsonField vocab = model.at("vocab");
@@ -109,7 +140,7 @@ absl::StatusOr<std::shared_ptr<const PieceModel>> read_unigram(const JsonField& 
       return vocab.error(absl::StrCat("entry ", i, " is ", entry.dump(), ", expected [\"token\", score]"));
     }
     tokens.push_back(entry[0].get<std::string>());
-    scores.push_back(entry[1].get<double>());
+    scores.push_back(reference_number(entry[1].get<double>()));
   }
   UnigramOptions options;
   ROUX_ASSIGN_OR_RETURN(options.byte_fallback, model.bool_or("byte_fallback", false));

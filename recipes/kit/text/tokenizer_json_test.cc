@@ -84,6 +84,16 @@ TEST(TokenizerJson, WhatWouldBeReadWronglyIsRefused) {
             "f.json: added token \"x\" has id 2, which is \"ab\" in the vocabulary");
 }
 
+TEST(TokenizerJson, TiesOfUnigramCutsAreTheReferences) {
+  // Three "aaa" and one "aa" in any order have the same score but for its last bit.
+  const auto t = parse_tokenizer_json(
+      R"({"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0.0],["a",-10.844766616821289],)"
+      R"(["aa",-11.74576187133789],["aaa",-10.532642364501953]]}})",
+      "f.json");
+  ASSERT_TRUE(t.ok()) << t.status();
+  EXPECT_EQ((*t)->encode("aaaaaaaaaaa").ids, (std::vector<int32_t>{3, 3, 3, 2}));  // tokenizers 0.23.3
+}
+
 TEST(TokenizerJson, NestingIsBounded) {
   std::string deep = "{\"type\":\"NFC\"}";
   for (int i = 0; i < 40; ++i) deep = R"({"type":"Sequence","normalizers":[)" + deep + "]}";
