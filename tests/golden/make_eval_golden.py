@@ -3,7 +3,7 @@
 
     python3 -m venv venv && venv/bin/pip install sacrebleu==2.6.0 rouge-score==0.1.2 nltk==3.10.4 jiwer==4.0.0 \\
         rapidfuzz==3.14.6 scikit-learn==1.9.1 statsmodels==0.15.0 krippendorff==0.9.0 torchmetrics==1.9.0 \\
-        netcal==1.4.0 evalplus==0.3.1
+        netcal==1.4.0 evalplus==0.3.1 seqeval==1.2.2
     venv/bin/python tests/golden/make_eval_golden.py
 """
 import collections
@@ -27,7 +27,10 @@ from nltk.stem import PorterStemmer
 from nltk.util import ngrams
 from rapidfuzz import distance
 from rouge_score import rouge_scorer
+from seqeval import metrics as entity_metrics
+from seqeval.metrics.sequence_labeling import get_entities
 from sklearn import metrics
+from sklearn.feature_extraction.text import TfidfVectorizer
 from statsmodels.stats.inter_rater import fleiss_kappa
 from torchmetrics.functional.classification import binary_calibration_error
 from torchmetrics.functional.text import squad
@@ -318,13 +321,37 @@ def likelihood():
             "nll": float(torch.nn.functional.cross_entropy(x, y, reduction="sum")), "perplexity": float(meter.compute())}
 
 
+def entities():
+    rng = text_strings.Random(12)
+    texts = []
+    for _ in range(60):
+        tags = [rng.pick(["O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "I-ORG"]) for _ in range(1 + rng.below(12))]
+        other = [t if rng.below(4) else rng.pick(["O", "B-PER", "I-LOC"]) for t in tags]
+        texts.append({"truth": tags, "predicted": other, "spans": get_entities(other)})
+    truth, predicted = [t["truth"] for t in texts], [t["predicted"] for t in texts]
+    return {"texts": texts, "scores": [f(truth, predicted) for f in (entity_metrics.precision_score, entity_metrics.recall_score,
+                                                                     entity_metrics.f1_score)]}
+
+
+def tfidf():
+    texts = [h for h, _ in sentences()[:14]] + ["", "not seen anywhere"]
+    cases = []
+    for low, high, fitted in ((1, 1, 16), (1, 2, 16), (2, 3, 12)):
+        vectorizer = TfidfVectorizer(tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(low, high))
+        vectorizer.fit(texts[:fitted])
+        x = vectorizer.transform(texts)
+        cases.append({"range": [low, high], "fitted": fitted, "size": len(vectorizer.vocabulary_), "products": (x @ x.T).toarray().tolist()})
+    return {"texts": texts, "cases": cases}
+
+
 def main():
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     grid = [(n, c, k) for n in (1, 2, 5, 20, 200) for c in {0, 1, n // 3, n - 1, n} for k in {1, 2, n // 2, n} if 1 <= k <= n]
     data = {
         "overlap": overlap(), "classes": classes(), "rankings": rankings(), "calibration": calibration(), "agreement": agreement(),
-        "likelihood": likelihood(), "pass_at_k": [[n, c, k, float(estimate_pass_at_k(n, [c], k)[0])] for n, c, k in sorted(set(grid))],
+        "likelihood": likelihood(), "entities": entities(), "tfidf": tfidf(),
+        "pass_at_k": [[n, c, k, float(estimate_pass_at_k(n, [c], k)[0])] for n, c, k in sorted(set(grid))],
     }
     with open(os.path.join(HERE, "eval.json"), "w", encoding="utf-8") as f:
         json.dump(data, f, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -8,11 +8,13 @@
 
 #include "recipes/kit/eval/agreement.h"
 #include "recipes/kit/eval/calibration.h"
+#include "recipes/kit/eval/entity_spans.h"
 #include "recipes/kit/eval/eval_golden.h"
 #include "recipes/kit/eval/likelihood.h"
 #include "recipes/kit/eval/pass_at_k.h"
 #include "recipes/kit/eval/ranking.h"
 #include "recipes/kit/eval/root_mean_squared_error.h"
+#include "tensor/error.h"
 
 namespace roux::kit {
 namespace {
@@ -50,6 +52,25 @@ TEST(Classification, EqualsScikitLearn) {
     const KappaWeights weights[] = {KappaWeights::kNone, KappaWeights::kLinear, KappaWeights::kQuadratic};
     for (size_t k = 0; k < std::size(weights); ++k) expect_number(cohen_kappa(m, weights[k]), c["kappa"][k]);
   }
+}
+
+TEST(EntitySpans, EqualsSeqeval) {
+  std::vector<std::vector<EntitySpan>> truth, predicted;
+  for (const Json& c : golden("entities")["texts"]) {
+    truth.push_back(entity_spans(c["truth"].get<Strings>()));
+    predicted.push_back(entity_spans(c["predicted"].get<Strings>()));
+    ASSERT_EQ(predicted.back().size(), c["spans"].size());
+    for (size_t i = 0; i < predicted.back().size(); ++i) {
+      const Json& want = c["spans"][i];  // the last token is inside
+      EXPECT_EQ(predicted.back()[i],
+                (EntitySpan{want[1].get<int64_t>(), want[2].get<int64_t>() + 1, want[0]}));
+    }
+  }
+  expect_scores(entity_scores(truth, predicted), golden("entities")["scores"]);
+  EXPECT_EQ(entity_scores(truth, truth).f1, 1);
+  EXPECT_EQ(entity_scores({{}}, {{}}).f1, 0);
+  EXPECT_THROW(entity_spans(Strings{"B-"}), Error);
+  EXPECT_THROW(entity_scores(truth, {}), Error);
 }
 
 TEST(Ranking, EqualsScikitLearn) {
