@@ -127,6 +127,8 @@ void for_each_grapheme(std::string_view text, const std::function<void(size_t, s
   }
 }
 
+std::string_view unicode_version() { return U_UNICODE_VERSION; }
+
 bool is_white_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
 bool is_letter(char32_t c) { return in_categories(c, U_GC_L_MASK); }
 bool is_number(char32_t c) { return in_categories(c, U_GC_N_MASK); }
@@ -139,6 +141,12 @@ bool is_word_char(char32_t c) {
   return in_categories(c, U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK) ||
          u_isUAlphabetic(static_cast<UChar32>(c)) ||
          u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_JOIN_CONTROL);
+}
+
+std::string_view general_category(char32_t c) {
+  // In the order of ICU's UCharCategory.
+  static constexpr char kNames[] = "CnLuLlLtLmLoMnMeMcNdNlNoZsZlZpCcCfCoCsPdPsPePcPoSmScSkSoPiPf";
+  return std::string_view(kNames).substr(2 * static_cast<size_t>(u_charType(static_cast<UChar32>(c))), 2);
 }
 
 int unicode_age(char32_t c) {

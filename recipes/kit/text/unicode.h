@@ -26,14 +26,17 @@ void normalize_pieces(std::string_view text, UnicodeForm form,
 // The text must be valid UTF-8 below 2 GiB.
 void for_each_grapheme(std::string_view text, const std::function<void(size_t begin, size_t end)>& visit);
 
-bool is_white_space(char32_t c);        // property White_Space
-bool is_letter(char32_t c);             // L
-bool is_number(char32_t c);             // N
-bool is_punctuation(char32_t c);        // P
-bool is_symbol(char32_t c);             // S
-bool is_mark(char32_t c);               // M
-bool is_nonspacing_mark(char32_t c);    // Mn
-bool is_control_or_format(char32_t c);  // Cc, Cf, Co
+std::string_view unicode_version();  // of ICU's data: "15.0"
+
+bool is_white_space(char32_t c);                // property White_Space
+bool is_letter(char32_t c);                     // L
+bool is_number(char32_t c);                     // N
+bool is_punctuation(char32_t c);                // P
+bool is_symbol(char32_t c);                     // S
+bool is_mark(char32_t c);                       // M
+bool is_nonspacing_mark(char32_t c);            // Mn
+bool is_control_or_format(char32_t c);          // Cc, Cf, Co
+std::string_view general_category(char32_t c);  // two letters: "Lu"
 bool is_word_char(char32_t c);  // Alphabetic, M, Nd, Pc, Join_Control: \w of Unicode Technical Standard 18
 
 // Major version of Unicode that first assigned the character; 0 if none up to ICU's.

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "recipes/kit/text/utf8.h"
+#include "tests/golden/unicode_forms.h"
+
 namespace roux::kit {
 namespace {
 
@@ -34,6 +37,59 @@ TEST(Unicode, FormsAreIdempotentAndPiecesCoverTheText) {
     });
     EXPECT_EQ(covered, text.size());
   }
+}
+
+// FNV-1a over lines.
+class Hash {
+ public:
+  void add(std::string_view line) {
+    for (const char c : line) byte(static_cast<unsigned char>(c));
+    byte('\n');
+  }
+  uint64_t value() const { return value_; }
+
+ private:
+  void byte(unsigned char b) { value_ = (value_ ^ b) * 0x100000001B3u; }
+  uint64_t value_ = 0xCBF29CE484222325u;
+};
+
+// The strings of tests/golden/unicode_forms.py.
+template <class Visit>
+void each_string(Visit visit) {
+  std::string text;
+  for (char32_t c = 0; c < 0x110000; ++c) {
+    if (c >= 0xD800 && c < 0xE000) continue;
+    text.clear();
+    append_utf8(c, &text);
+    visit(text);
+  }
+  uint64_t state = 1;
+  const auto random = [&](uint64_t below) {  // splitmix64
+    uint64_t z = state += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return (z ^ (z >> 31)) % below;
+  };
+  for (int i = 0; i < 20000; ++i) {
+    text.clear();
+    for (uint64_t n = 1 + random(8); n > 0; --n) {
+      const golden::Range& range = golden::kUnicodeRanges[random(std::size(golden::kUnicodeRanges))];
+      append_utf8(range.low + static_cast<char32_t>(random(range.high - range.low)), &text);
+    }
+    visit(text);
+  }
+}
+
+TEST(Unicode, EqualsPythonOnEveryCodePoint) {
+  if (unicode_version() != "15.0")
+    GTEST_SKIP() << "the hashes are of Unicode 15.0, ICU has " << unicode_version();
+  Hash forms[4], categories;
+  each_string([&](const std::string& text) {
+    for (int form = 0; form < 4; ++form) forms[form].add(normalize(text, static_cast<UnicodeForm>(form)));
+  });
+  for (int form = 0; form < 4; ++form) EXPECT_EQ(forms[form].value(), golden::kUnicodeForms[form]) << form;
+  for (char32_t c = 0; c < 0x110000; ++c) categories.add(general_category(c));
+  EXPECT_EQ(categories.value(), golden::kUnicodeCategories);
 }
 
 TEST(Unicode, LowerCase) {
