@@ -12,8 +12,9 @@
 namespace roux::kit {
 
 // Byte ranges of the sentences, without the white space between them. `language`: ISO 639-1; for de, en, es,
-// fr, it, pt and ru common abbreviations ("Dr.") do not end a sentence. Damaged UTF-8 is InvalidArgument with
-// the offset.
+// fr, it, nl, pl, pt and ru common abbreviations ("Dr."), initials and German ordinals do not end a sentence.
+// A line end always does, and so does a full stop inside quotation marks. Damaged UTF-8 is InvalidArgument
+// with the offset.
 absl::StatusOr<std::vector<Span>> split_sentences(std::string_view text, const std::string& language = "en");
 
 }  // namespace roux::kit

@@ -26,6 +26,30 @@ TEST(Sentences, AbbreviationsGoOn) {
   EXPECT_EQ(split("Mr. Smith left. He ran."), (Parts{"Mr. Smith left.", "He ran."}));
 }
 
+TEST(Sentences, WordsThatEndLikeAbbreviationsEndSentences) {
+  EXPECT_EQ(split("Er lief weiter. Dann kam er. Das half. Ab Mai.", "de"),
+            (Parts{"Er lief weiter.", "Dann kam er.", "Das half.", "Ab Mai."}));
+  EXPECT_EQ(split("He met Joe. They ate jam. No. Then it ended.", "en"),
+            (Parts{"He met Joe.", "They ate jam.", "No.", "Then it ended."}));
+}
+
+TEST(Sentences, AbbreviationsInManyLanguages) {
+  for (const auto& [language, text] : std::vector<std::pair<std::string, std::string>>{
+           {"en", "See (cf. Smith) and J. R. R. Tolkien, No. 5 of Dr. Who vs. Prof. X in the U.S. Senate."},
+           {"de", "Am 26. Mai kam Hr. Dr. Meier, z.B. Herr S. Klein, vgl. Kap. 3 und Nr. 7."},
+           {"fr", "Mme. Bovary et MM. Dupont, cf. Art. 3."},
+           {"es", "El Sr. García y la Dra. López, pág. 3."},
+           {"it", "Il sig. Rossi e la prof.ssa Bianchi."},
+           {"pt", "O Sr. Silva e a Dra. Costa."},
+           {"nl", "De heer dhr. Jansen en prof. Bakker."},
+           {"pl", "Tutaj, np. Anna i prof. Nowak."},
+           {"ru", "В г. Москве живёт проф. Иванов."}}) {
+    EXPECT_EQ(split(text, language), Parts{text}) << language;
+  }
+  EXPECT_EQ(split("It was Dr.\nNext"), (Parts{"It was Dr.", "Next"}));
+  EXPECT_EQ(split("It ends with Dr. "), (Parts{"It ends with Dr."}));
+}
+
 TEST(Sentences, NothingAndDamage) {
   EXPECT_TRUE(split("").empty());
   EXPECT_TRUE(split(" \n ").empty());
