@@ -13,8 +13,21 @@
 namespace roux::kit {
 namespace {
 
-constexpr double kPrior = 0.5;       // added to each count
-constexpr double kVocabulary = 1e4;  // n-grams of one length that a language is taken to have
+// Added to each probability, whatever the size of the profile: a prior count would favour languages with
+// small profiles wherever an n-gram is unknown. langdetect's value.
+constexpr double kFloor = 5e-5;
+
+// Kana and Hangul stand for their scripts, and letters that are written in two ways are one, as in
+// langdetect's profiles.
+char32_t fold(char32_t c) {
+  if (c >= 0x3041 && c <= 0x309F) return 0x3042;
+  if (c >= 0x30A0 && c <= 0x30FF) return 0x30A2;
+  if (c >= 0xAC00 && c <= 0xD7A3) return 0xAC00;
+  if (c == 0x219) return 0x15F;  // Romanian s and t with comma, with cedilla
+  if (c == 0x21B) return 0x163;
+  if (c == 0x6CC) return 0x64A;  // Persian and Arabic yeh
+  return c;
+}
 
 // Visits the n-grams of one to three characters of the letters in lower case, each word between two spaces.
 template <class Visit>
@@ -24,7 +37,8 @@ void each_ngram(std::string_view text, Visit visit) {
   for (size_t i = 0; i < lower.size();) {
     const DecodedChar c = decode_utf8(lower, i);
     if (is_letter(c.code_point) || is_mark(c.code_point)) {
-      chars.push_back(lower.substr(i, c.length));
+      chars.emplace_back();
+      append_utf8(fold(c.code_point), &chars.back());
     } else if (chars.back() != " ") {
       chars.push_back(" ");
     }
@@ -65,12 +79,18 @@ absl::Status LanguageIdentifier::add_profile(std::string_view json, const std::s
     }
   }
   Profile& profile = profiles_[name];
+  // "n_words" also counts the rare n-grams that the profile leaves out.
+  const JsonField totals = field.at("n_words");
+  const bool known = !totals.missing() && totals.json().is_array() && totals.json().size() == 3 &&
+                     totals.json()[0].is_number() && totals.json()[1].is_number() &&
+                     totals.json()[2].is_number();
+  for (size_t n = 0; known && n < 3; ++n) profile.totals[n] += std::max(0.0, totals.json()[n].get<double>());
   for (const auto& [key, count] : counts.json().items()) {
     const std::string lower = lowercase(key);
     const size_t n = count_chars(lower);
     if (n < 1 || n > 3 || lower == " ") continue;
     profile.counts[lower] += count.get<double>();
-    profile.totals[n - 1] += count.get<double>();
+    if (!known) profile.totals[n - 1] += count.get<double>();
   }
   return absl::OkStatus();
 }
@@ -86,12 +106,19 @@ std::vector<LanguageGuess> LanguageIdentifier::rank(std::string_view text) const
   each_ngram(text, [&](const std::string& key, size_t n) { ngrams.emplace_back(key, n); });
   std::vector<LanguageGuess> guesses;
   if (ngrams.empty() || profiles_.empty()) return guesses;
+  // N-grams that no language has tell nothing.
+  const auto unknown = [&](const auto& ngram) {
+    return std::none_of(profiles_.begin(), profiles_.end(),
+                        [&](const auto& entry) { return entry.second.counts.contains(ngram.first); });
+  };
+  ngrams.erase(std::remove_if(ngrams.begin(), ngrams.end(), unknown), ngrams.end());
+  if (ngrams.empty()) return guesses;
   for (const auto& [name, profile] : profiles_) {
     double log_likelihood = 0;
     for (const auto& [key, n] : ngrams) {
       const auto at = profile.counts.find(key);
       const double count = at == profile.counts.end() ? 0 : at->second;
-      log_likelihood += std::log((count + kPrior) / (profile.totals[n] + kPrior * kVocabulary));
+      log_likelihood += std::log(count / std::max(profile.totals[n], 1.0) + kFloor);
     }
     // The n-grams overlap: each character is seen in six of them.
     guesses.push_back({name, log_likelihood / 6});

@@ -23,7 +23,7 @@
 namespace roux::kit {
 
 struct LanguageGuess {
-  std::string language;    // empty: the text has no letters, or no language is known
+  std::string language;    // empty: no letters, or none that any language has
   double probability = 0;  // posterior under equal priors
 };
 
