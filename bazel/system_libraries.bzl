@@ -183,7 +183,6 @@ def system_libraries():
         header = "/usr/include/boost/context/fiber.hpp",
         libraries = {"context": ["-lboost_context"], "math": []},
     )
-    _pkg_config_repository(name = "eigen", package = "libeigen3-dev", modules = {"eigen": "eigen3"})
     _pkg_config_repository(name = "icu", package = "libicu-dev", modules = {"icu": "icu-uc"})
     _pkg_config_repository(name = "pcre2", package = "libpcre2-dev", modules = {"pcre2": "libpcre2-8"})
     _pkg_config_repository(name = "nlohmann_json", package = "nlohmann-json3-dev", modules = {"json": "nlohmann_json"})
