@@ -35,9 +35,9 @@ class MoCatalog {
 
   static absl::StatusOr<MoCatalog> open(const std::string& path);  // .gz is decompressed
   // `name` is for errors. DataLoss with the position: no magic number, a table or a string outside the file,
-  // a string without its final zero, tables that use the same bytes over and over, a string that is not in the
-  // character set of the header. Unimplemented: an unknown revision or character set. Other sets than UTF-8
-  // are converted.
+  // a string without its final zero, tables that use the same bytes over and over, a string that is not in
+  // the character set of the header. Unimplemented: an unknown revision or character set. Other sets than
+  // UTF-8 are converted.
   static absl::StatusOr<MoCatalog> parse(std::string bytes, std::string name);
 
   int64_t size() const { return count_; }
