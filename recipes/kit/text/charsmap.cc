@@ -61,6 +61,38 @@ absl::StatusOr<Charsmap> Charsmap::parse(std::string_view bytes) {
   return map;
 }
 
+absl::Status Charsmap::check() const {
+  const auto fail = [](size_t unit, const char* what) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("charsmap: byte ", 4 + 4 * unit, ": the trie leads ", what));
+  };
+  // A node's children stand at node ^ byte. Every node is visited once, so that a trie in circles ends.
+  std::vector<bool> seen(units_.size(), false);
+  std::vector<size_t> open;
+  const auto visit = [&](size_t unit) {
+    const size_t node = unit ^ offset(units_[unit]);
+    if ((node | 0xFF) >= units_.size()) return fail(unit, "out of itself");
+    if (has_leaf(units_[unit]) && value(units_[node]) >= replacements_.size()) {
+      return fail(unit, "beyond the replacements");
+    }
+    if (!seen[node]) open.push_back(node);
+    seen[node] = true;
+    return absl::OkStatus();
+  };
+  absl::Status status = visit(0);
+  while (status.ok() && !open.empty()) {
+    const size_t node = open.back();
+    open.pop_back();
+    for (uint32_t byte = 0; byte < 256 && status.ok(); ++byte) {
+      if (label(units_[node ^ byte]) == byte) status = visit(node ^ byte);
+    }
+  }
+  if (status.ok() && (replacements_.empty() || replacements_.back() != '\0')) {
+    return absl::InvalidArgumentError("charsmap: the last replacement has no end");
+  }
+  return status;
+}
+
 std::optional<std::string_view> Charsmap::find(std::string_view text) const {
   size_t node = offset(units_[0]);
   for (const char c : text) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "recipes/kit/text/normalizer.h"
 
@@ -19,6 +20,9 @@ class Charsmap {
   // From `precompiled_charsmap` (little endian: bytes of the trie, trie, replacements ended by zeros). Damage
   // is InvalidArgument with the offset; a trie that points outside of itself matches nothing there.
   static absl::StatusOr<Charsmap> parse(std::string_view bytes);
+
+  // Fails if the trie leads out of itself for any text, or to no replacement: libsentencepiece doesn't look.
+  absl::Status check() const;
 
   // The replacement of the shortest rule that matches the start of `text`; nullopt without one.
   std::optional<std::string_view> find(std::string_view text) const;

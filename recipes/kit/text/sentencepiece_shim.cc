@@ -2,6 +2,8 @@
 
 #include <sentencepiece_processor.h>
 
+#include <exception>
+
 namespace roux::kit::internal {
 namespace {
 
@@ -34,9 +36,13 @@ class Shim : public SentencepieceShim {
 
 std::unique_ptr<SentencepieceShim> SentencepieceShim::load(const std::string& bytes, std::string* error) {
   auto shim = std::make_unique<Shim>();
-  const auto status = shim->processor.LoadFromSerializedProto(bytes);
-  if (status.ok()) return shim;
-  *error = status.ToString();
+  try {  // the library's trie throws at pieces that it can't hold
+    const auto status = shim->processor.LoadFromSerializedProto(bytes);
+    if (status.ok()) return shim;
+    *error = status.ToString();
+  } catch (const std::exception& exception) {
+    *error = exception.what();
+  }
   return nullptr;
 }
 

@@ -79,5 +79,33 @@ TEST(Charsmap, RefusesDamageWithItsOffset) {
   EXPECT_EQ(map->find("abc"), std::nullopt);
 }
 
+TEST(Charsmap, CheckFindsTriesThatLeadOutOfThemselves) {
+  using namespace std::string_literals;
+  const auto check = [](const std::vector<uint32_t>& units, const std::string& replacements) {
+    std::string bytes;
+    const auto append = [&](uint32_t value) {
+      for (int i = 0; i < 4; ++i) bytes += static_cast<char>(value >> 8 * i & 0xFF);
+    };
+    append(static_cast<uint32_t>(4 * units.size()));
+    for (const uint32_t unit : units) append(unit);
+    return std::string(Charsmap::parse(bytes + replacements)->check().message());
+  };
+  // The root's children begin at 256; "a" leads to its leaf at 256 + 'a' ^ 1, with the replacement at 0.
+  std::vector<uint32_t> units(512, 0xFF);  // no byte's label but 255
+  for (size_t i = 0; i < units.size(); ++i) units[i] = (i & 0xFF) == 0 ? 1 : 0;
+  units[0] = 256 << 10;
+  EXPECT_EQ(check(units, "x\0"s), "");
+  units[256 + 'a'] = (1 << 10) | (1 << 8) | 'a';
+  units[(256 + 'a') ^ 1] = 0x80000000;
+  EXPECT_EQ(check(units, "x\0"s), "");
+  EXPECT_EQ(check(units, "x"), "charsmap: the last replacement has no end");
+  units[(256 + 'a') ^ 1] = 0x80000002;
+  EXPECT_EQ(check(units, "x\0"s), "charsmap: byte 1416: the trie leads beyond the replacements");
+  units[256 + 'a'] = (512 << 10) | 'a';
+  EXPECT_EQ(check(units, "x\0"s), "charsmap: byte 1416: the trie leads out of itself");
+  units[256 + 'a'] = 'a';  // leads to itself: circles end
+  EXPECT_EQ(check(units, "x\0"s), "");
+}
+
 }  // namespace
 }  // namespace roux::kit
