@@ -84,14 +84,14 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool count() {
     if (++values_ <= limits_.max_values) return true;
     status_ = absl::ResourceExhaustedError(
-        absl::StrCat(where_, ": holds more than ", limits_.max_values, " values"));
+        absl::StrCat(where_, ": byte ", read_, ": holds more than ", limits_.max_values, " values"));
     return false;
   }
   bool open(JsonValue container) {
     container.set_offset(read_ - 1);
     if (static_cast<int>(open_.size()) >= limits_.max_depth) {
       status_ =
-          absl::ResourceExhaustedError(absl::StrCat(where_, ": nested deeper than ", limits_.max_depth));
+          absl::ResourceExhaustedError(absl::StrCat(where_, ": byte ", read_ - 1, ": nested deeper than ", limits_.max_depth));
       return false;
     }
     open_.push_back(std::move(container));

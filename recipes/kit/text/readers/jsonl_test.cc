@@ -33,6 +33,9 @@ TEST(Jsonl, ErrorsSayWhere) {
   EXPECT_TRUE(fails_with(reader.next().status(), "t.jsonl: line 2: byte 9: not JSON"));
   JsonlReader cut = JsonlReader::create(memory_source("{\"a\": \"b", "t.jsonl"));
   EXPECT_TRUE(fails_with(cut.next().status(), "t.jsonl: line 1: byte "));
+  JsonlReader deep = JsonlReader::create(memory_source("{}\n" + std::string(1000000, '['), "t.jsonl"));
+  ASSERT_TRUE(*deep.next());
+  EXPECT_TRUE(fails_with(deep.next().status(), "t.jsonl: line 2: byte 128: nested deeper than 128"));
   JsonlReader line_limit =
       JsonlReader::create(memory_source(std::string(100, '['), "t.jsonl"), {.max_line_bytes = 50});
   EXPECT_TRUE(fails_with(line_limit.next().status(), "longer than 50 bytes"));
