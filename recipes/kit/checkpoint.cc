@@ -184,7 +184,7 @@ absl::StatusOr<std::vector<double>> Checkpoint::numbers(absl::string_view name) 
         absl::StrCat(path_, ": section '", name, "' has ", raw.size(), " bytes, not doubles"));
   }
   std::vector<double> values(raw.size() / sizeof(double));
-  std::memcpy(values.data(), raw.data(), raw.size());
+  if (!raw.empty()) std::memcpy(values.data(), raw.data(), raw.size());
   return values;
 }
 
