@@ -58,6 +58,17 @@ INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,
                            return file;
                          });
 
+TEST(TokenizerGolden, SentencepiecePairsHaveTheirEnds) {
+  const auto path = kit::find_runfile("tests/golden/tokenizers/tiny_bpe.model");
+  const auto tokenizer = kit::load_sentencepiece(*path, {.bos = true, .eos = true});
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  const auto& special = (*tokenizer)->special();
+  const kit::Encoding pair = (*tokenizer)->encode_pair("the", "end");
+  EXPECT_EQ(pair.ids.front(), special.bos);
+  EXPECT_EQ(pair.ids.back(), special.eos);
+  EXPECT_EQ(pair.type_ids.back(), 1);
+}
+
 TEST(TokenizerGolden, ByteLevelKeepsEveryByte) {
   const auto path = kit::find_runfile("tests/golden/tokenizers/tiny_llama3.json");
   const auto tokenizer = kit::load_tokenizer_json(*path);

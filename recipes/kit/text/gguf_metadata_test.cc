@@ -117,6 +117,23 @@ TEST(GgufTokenizer, BuildsTheTokenizer) {
   EXPECT_EQ((*t)->chat_template(), "{{ x }}");
 }
 
+TEST(GgufTokenizer, WordPieceIsCasedIfTheVocabularyIs) {
+  const std::string mark = "\xE2\x96\x81";
+  for (const std::string word : {"ab", "Ab"}) {
+    Writer w(3);
+    w.key("tokenizer.ggml.model", 8).text("bert");
+    w.texts("tokenizer.ggml.tokens", {"[UNK]", "[CLS]", "[SEP]", mark + word, "c", mark + "c"});
+    w.integers("tokenizer.ggml.token_type", {3, 3, 3, 1, 1, 1});
+    const auto t = gguf_tokenizer(*parse_gguf_metadata(w.bytes(), "m"));
+    ASSERT_TRUE(t.ok()) << t.status();
+    const bool cased = word == "Ab";
+    EXPECT_EQ((*t)->encode("Abc C", {.add_special = true}).ids,
+              cased ? (std::vector<int32_t>{1, 3, 4, 0, 2}) : (std::vector<int32_t>{1, 3, 4, 5, 2}));
+    EXPECT_EQ((*t)->token(4), "##c");
+    EXPECT_EQ((*t)->encode_pair("c", "c").type_ids, (std::vector<int32_t>{0, 0, 0, 1, 1}));
+  }
+}
+
 TEST(GgufTokenizer, UnknownPreTokenizerIsNamed) {
   std::string bytes = tiny_model();
   bytes.replace(bytes.find("gpt-2"), 5, "xyz-9");

@@ -344,7 +344,7 @@ TEST(Tokenizer, VeryLongRunsOfEachPatternStayLinear) {
     const auto t = *Tokenizer::build(parts);
     for (const char* unit : {"a", "A", "Aa", " ", "\n", "1", "!", "\xE4\xB8\x80", "a\xCC\x81"}) {
       std::string text;
-      while (text.size() < 300000) text += unit;
+      while (text.size() < 100000) text += unit;
       ASSERT_EQ(t->encode(text + "x").ids.size(), text.size() + 1) << name << " " << unit;
     }
   }
