@@ -1,4 +1,4 @@
-// The syntax tree of chat_template_jinja.h and its parser. Private to those files.
+// The tokens and the syntax tree of chat_template_jinja.h, and its parser. Private to those files.
 #ifndef ROUX_RECIPES_KIT_TEXT_CHAT_TEMPLATE_SYNTAX_H_
 #define ROUX_RECIPES_KIT_TEXT_CHAT_TEMPLATE_SYNTAX_H_
 
@@ -62,6 +62,16 @@ struct Failure {
   std::string what;
 };
 [[noreturn]] void fail(int64_t at, const std::string& what);
+
+// What stands between tags, and the parts of the tags.
+struct Token {
+  enum Kind { kData, kOpenPrint, kClosePrint, kOpenTag, kCloseTag, kName, kString, kInteger, kSymbol, kEnd };
+  Kind kind = kEnd;
+  std::string text;
+  int64_t at = 0;
+};
+// With the white space gone that trim_blocks, lstrip_blocks and "-" take away.
+std::vector<Token> tokenize(std::string_view text);
 
 NodePtr parse(std::string_view text);
 
