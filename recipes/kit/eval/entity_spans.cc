@@ -1,10 +1,22 @@
 #include "recipes/kit/eval/entity_spans.h"
 
 #include <set>
+#include <tuple>
 
 #include "tensor/error.h"
 
 namespace roux::kit {
+namespace {
+
+using SpanSet = std::set<std::tuple<int64_t, int64_t, std::string>>;
+
+SpanSet set_of(const std::vector<EntitySpan>& spans) {
+  SpanSet set;
+  for (const EntitySpan& span : spans) set.emplace(span.begin, span.end, span.type);
+  return set;
+}
+
+}  // namespace
 
 std::vector<EntitySpan> entity_spans(absl::Span<const std::string> tags) {
   std::vector<EntitySpan> spans;
@@ -33,9 +45,8 @@ PrecisionRecall entity_scores(absl::Span<const std::vector<EntitySpan>> truth,
       << "entity_scores: " << truth.size() << " and " << predicted.size() << " texts";
   size_t hits = 0, in_truth = 0, in_predicted = 0;
   for (size_t i = 0; i < truth.size(); ++i) {
-    const std::set<EntitySpan> wanted(truth[i].begin(), truth[i].end());
-    const std::set<EntitySpan> given(predicted[i].begin(), predicted[i].end());
-    for (const EntitySpan& span : given) hits += wanted.count(span);
+    const SpanSet wanted = set_of(truth[i]), given = set_of(predicted[i]);
+    for (const auto& span : given) hits += wanted.count(span);
     in_truth += wanted.size();
     in_predicted += given.size();
   }

@@ -3,7 +3,6 @@
 #ifndef ROUX_RECIPES_KIT_EVAL_ENTITY_SPANS_H_
 #define ROUX_RECIPES_KIT_EVAL_ENTITY_SPANS_H_
 
-#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,7 +15,7 @@ namespace roux::kit {
 struct EntitySpan {
   int64_t begin = 0, end = 0;  // tokens begin .. end - 1
   std::string type;
-  auto operator<=>(const EntitySpan&) const = default;
+  bool operator==(const EntitySpan&) const = default;
 };
 
 // Spans of tags "B-type", "I-type" and "O". An I that does not continue a span of its type starts one. Other
