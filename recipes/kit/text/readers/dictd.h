@@ -10,8 +10,9 @@
 //   }
 //
 // Streams the index; a definition is read where it stands. `.dict.dz` is dictzip: gzip whose extra field
-// lists the compressed sizes of chunks that can be inflated alone, so one chunk is in memory. One thread at a
-// time.
+// lists the compressed sizes of chunks that can be inflated alone, so a few chunks are in memory (16 MB at
+// most). The checksum covers the whole text and is not looked at: a chunk may be damaged unnoticed where it
+// still inflates to its size. One thread at a time.
 #ifndef ROUX_RECIPES_KIT_TEXT_READERS_DICTD_H_
 #define ROUX_RECIPES_KIT_TEXT_READERS_DICTD_H_
 
