@@ -1,5 +1,7 @@
 #include "tensor/ops/index.h"
 
+#include <algorithm>
+
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise_tables.h"
 #include "tensor/ops/index_tables.h"
@@ -43,6 +45,7 @@ int check_gather(const char* op, const char* indexed, const TensorSpec& spec, in
 Tensor triangle(const Tensor& x, int64_t k, bool lower, const char* op) {
   common_device(op, {x});
   ROUX_CHECK(x.dim() >= 2) << op << ": x needs at least two axes: x is " << x.spec();
+  k = std::clamp(k, -x.size(-2), x.size(-1));  // beyond them nothing changes, and row + k fits
   Tensor y = empty(x.spec(), x.device());
   tril_kernels.run(x, x.contiguous(), k, lower, y);
   return tril_grad.record({x}, y, [&] { return TriangleSaved{k, lower}; });
