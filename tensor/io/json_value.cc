@@ -90,8 +90,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool open(JsonValue container) {
     container.set_offset(read_ - 1);
     if (static_cast<int>(open_.size()) >= limits_.max_depth) {
-      status_ =
-          absl::ResourceExhaustedError(absl::StrCat(where_, ": byte ", read_ - 1, ": nested deeper than ", limits_.max_depth));
+      status_ = absl::ResourceExhaustedError(
+          absl::StrCat(where_, ": byte ", read_ - 1, ": nested deeper than ", limits_.max_depth));
       return false;
     }
     open_.push_back(std::move(container));
