@@ -155,11 +155,15 @@ struct GeluErf {
     return T(0.5) * x * (T(1) + vmath::erf(x * T(0.70710678118654752440)));
   }
 };
+// (1 + tanh(u)) / 2 = sigmoid(2 u): one exponential, and no cancellation where tanh is near -1.
+template <class T>
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE T gelu_gate(T x) {
+  return vmath::sigmoid(T(1.59576912160573071176) * (x + T(0.044715) * x * x * x));
+}
 struct GeluTanh {
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x) const {
-    const T inner = T(0.79788456080286535588) * (x + T(0.044715) * x * x * x);
-    return T(0.5) * x * (T(1) + vmath::tanh(inner));
+    return x * gelu_gate(x);
   }
 };
 struct SiluBackward {
@@ -176,13 +180,12 @@ struct GeluErfBackward {  // Phi(x) + x phi(x)
     return grad_output * (cdf + x * (T(0.39894228040143267794) * vmath::exp(T(-0.5) * x * x)));
   }
 };
-struct GeluTanhBackward {
+struct GeluTanhBackward {  // s + x s', where s is the gate
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x, T grad_output) const {
-    constexpr T kScale = T(0.79788456080286535588), kCubic = T(0.044715);
-    const T t = vmath::tanh(kScale * (x + kCubic * x * x * x));
-    const T slope = kScale * (T(1) + T(3) * kCubic * x * x);
-    return grad_output * (T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * slope);
+    const T s = gelu_gate(x);
+    const T slope = T(1.59576912160573071176) * (T(1) + T(3 * 0.044715) * x * x);
+    return grad_output * (s + x * s * (T(1) - s) * slope);
   }
 };
 

@@ -19,7 +19,7 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float fma(float a, float b, float c) { retur
 
 // 2^n for n in [-126, 127].
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float pow2(int32_t n) {
-  return internal::bits_as<float>(static_cast<uint32_t>(n + 127) << 23);
+  return internal::bits_as<float>((static_cast<uint32_t>(n) + 127u) << 23);
 }
 
 // Nearest integer as float, |x| < 2^22; ties to even.
@@ -41,24 +41,33 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_remainder(float x, float n) {
   return fma(p, r * r, r) + 1.0f;
 }
 
+// x / log(2) rounded to an integer: as a float, and in the low bits of `shifted`. |x| < 2^21; what a NaN
+// gives is the caller's to discard.
+struct Exponent {
+  float n;
+  uint32_t shifted;
+};
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE Exponent round_exponent(float x) {
+  constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: the sum has no bits below one
+  const float shifted = fma(x, 1.44269504088896341f, kMagic);
+  return {shifted - kMagic, internal::bits_as<uint32_t>(shifted)};
+}
+
 // e^x. Exact limits: 0 below -104, inf above 88.8. NaN stays NaN.
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp(float x) {
   x = x > 89.0f ? 89.0f : x;
   x = x < -105.0f ? -105.0f : x;
-  const float n = round_small(x * 1.44269504088896341f);
-  const int32_t k = static_cast<int32_t>(n == n ? n : 0.0f);
+  const Exponent e = round_exponent(x);
+  const int32_t k = static_cast<int32_t>(e.shifted - 0x4b400000u);
   const int32_t half = k >> 1;  // two factors: their product may be subnormal or inf
-  return exp_remainder(x, n) * pow2(half) * pow2(k - half);
+  return exp_remainder(x, e.n) * pow2(half) * pow2(k - half);
 }
 
 // e^x where that is a normal number, x in [-87, 88]: the polynomial of exp without its overflow and subnormal
-// range. Unsigned arithmetic throughout: what it makes of a NaN or of -inf is the caller's to discard.
+// range.
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_normal(float x) {
-  constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: the low bits of the sum are the rounded exponent
-  const float shifted = fma(x, 1.44269504088896341f, kMagic);
-  const float n = shifted - kMagic;
-  const float power = internal::bits_as<float>((internal::bits_as<uint32_t>(shifted) << 23) + 0x3f800000u);
-  return exp_remainder(x, n) * power;
+  const Exponent e = round_exponent(x);
+  return exp_remainder(x, e.n) * internal::bits_as<float>((e.shifted << 23) + 0x3f800000u);
 }
 
 // Natural logarithm: -inf at 0, NaN below, inf at inf; subnormals exact to rounding.

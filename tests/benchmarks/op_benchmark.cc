@@ -80,6 +80,7 @@ Work unary(const std::vector<int64_t>& s, DType dtype) {
 
 Tensor copy_of(const Tensor& x) { return mul(x, 1.0); }
 Tensor gelu_tanh(const Tensor& x) { return gelu(x, GeluKind::kTanh); }
+Tensor gelu_erf(const Tensor& x) { return gelu(x, GeluKind::kErf); }
 Tensor softmax_rows(const Tensor& x) { return softmax(x, -1); }
 Tensor sum_rows(const Tensor& x) { return sum(x, -1); }
 Tensor sum_columns(const Tensor& x) { return sum(x, 0); }
@@ -149,6 +150,7 @@ const std::vector<Row>& rows() {
       {"add", {2048, 4096}, {16384, 8192}, add_work, moves<3>},
       {"exp", {2048, 4096}, {16384, 8192}, unary<exp>, moves<2>},
       {"gelu", {2048, 4096}, {16384, 8192}, unary<gelu_tanh>, moves<2>},
+      {"gelu_erf", {2048, 4096}, {16384, 8192}, unary<gelu_erf>, moves<2>},
       {"silu", {2048, 4096}, {16384, 8192}, unary<silu>, moves<2>},
       {"transpose", {2048, 4096}, {16384, 8192}, unary<transposed>, moves<2>},
       {"sum_rows", {2048, 4096}, {16384, 8192}, unary<sum_rows>, moves<1>},

@@ -71,6 +71,7 @@ def work(op, dtype, s):
         "copy": lambda x: x.clone(),
         "exp": torch.exp,
         "gelu": lambda x: F.gelu(x, approximate="tanh"),
+        "gelu_erf": F.gelu,
         "silu": F.silu,
         "transpose": lambda x: x.T.contiguous(),
         "sum_rows": lambda x: x.sum(-1),
