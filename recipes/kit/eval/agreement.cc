@@ -82,6 +82,8 @@ double alpha_distance(size_t a, size_t b, const std::vector<double>& values, con
 }  // namespace
 
 double cohen_kappa(const ConfusionMatrix& m, KappaWeights weights) {
+  ROUX_CHECK(m.classes >= 0 && m.counts.size() == static_cast<size_t>(m.classes * m.classes))
+      << "cohen_kappa: " << m.counts.size() << " counts for " << m.classes << " classes";
   std::vector<double> rows(static_cast<size_t>(m.classes)), columns(rows);
   double all = 0;
   for (int64_t a = 0; a < m.classes; ++a) {
@@ -135,6 +137,8 @@ double fleiss_kappa(const std::vector<std::vector<int64_t>>& counts) {
 double krippendorff_alpha(const Ratings& ratings, AlphaMetric metric) {
   ROUX_CHECK(!ratings.empty()) << "krippendorff_alpha: there are no raters";
   const std::vector<double> values = values_of(ratings);
+  ROUX_CHECK(metric != AlphaMetric::kRatio || values[0] >= 0)
+      << "krippendorff_alpha: the smallest value is " << values[0] << ", the ratio metric needs 0 or more";
   const std::vector<double> pairs = coincidences(ratings, values);
   const size_t n = values.size();
   std::vector<double> total(n);

@@ -61,7 +61,8 @@ BleuStatistics& BleuStatistics::operator+=(const BleuStatistics& other) {
 
 BleuStatistics bleu_statistics(std::string_view hypothesis, absl::Span<const std::string> references,
                                const BleuOptions& options) {
-  ROUX_CHECK(options.max_order >= 1) << "bleu: max_order is " << options.max_order << ", expected 1 or more";
+  ROUX_CHECK(options.max_order >= 1 && options.max_order <= 1000)
+      << "bleu: max_order is " << options.max_order << ", expected 1 .. 1000";
   ROUX_CHECK(!references.empty()) << "bleu: a hypothesis has no reference";
   TokenNumbers numbers;
   const auto symbols_of = [&](std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 
 #include "recipes/kit/eval/ngram_matches.h"
 #include "recipes/kit/text/unicode.h"
@@ -82,6 +83,8 @@ ChrfStatistics chrf_statistics(std::string_view hypothesis, absl::Span<const std
              options.char_order + options.word_order > 0)
       << "chrf: char_order is " << options.char_order << ", word_order " << options.word_order
       << "; at least one must be above 0";
+  ROUX_CHECK(options.beta >= 0 && std::isfinite(options.beta))
+      << "chrf: beta is " << options.beta << ", expected 0 or more";
   ROUX_CHECK(!references.empty()) << "chrf: a hypothesis has no reference";
   TokenNumbers numbers;
   const auto prepared = [&](std::string_view text) {

@@ -20,6 +20,8 @@ struct Marginals {
 };
 
 Marginals marginals(const ConfusionMatrix& m) {
+  ROUX_CHECK(m.classes >= 0 && m.counts.size() == static_cast<size_t>(m.classes * m.classes))
+      << "confusion matrix: " << m.counts.size() << " counts for " << m.classes << " classes";
   Marginals sums{std::vector<double>(m.classes), std::vector<double>(m.classes), 0, 0};
   for (int64_t t = 0; t < m.classes; ++t) {
     for (int64_t p = 0; p < m.classes; ++p) {
@@ -46,7 +48,7 @@ PrecisionRecall averaged(const ConfusionMatrix& m, Weight weight) {
   for (int64_t c = 0; c < m.classes; ++c) {
     if (sums.truth[c] + sums.predicted[c] == 0) continue;
     const double w = weight(sums.truth[c]);
-    const PrecisionRecall s = class_scores(m, c);
+    const PrecisionRecall s = scores(static_cast<double>(m.at(c, c)), sums.truth[c], sums.predicted[c]);
     out.precision += w * s.precision;
     out.recall += w * s.recall;
     out.f1 += w * s.f1;
@@ -60,7 +62,9 @@ PrecisionRecall averaged(const ConfusionMatrix& m, Weight weight) {
 ConfusionMatrix confusion_matrix(absl::Span<const int64_t> truth, absl::Span<const int64_t> predicted,
                                  int64_t classes) {
   check_sizes("confusion_matrix", truth.size(), predicted.size());
-  ROUX_CHECK(classes >= 1) << "confusion_matrix: classes is " << classes << ", expected 1 or more";
+  constexpr int64_t kMostClasses = 32768;
+  ROUX_CHECK(classes >= 1 && classes <= kMostClasses)
+      << "confusion_matrix: classes is " << classes << ", expected 1 .. " << kMostClasses;
   ConfusionMatrix m{classes, std::vector<int64_t>(static_cast<size_t>(classes * classes))};
   for (size_t i = 0; i < truth.size(); ++i) {
     for (const int64_t label : {truth[i], predicted[i]}) {

@@ -16,6 +16,8 @@ struct ConfusionMatrix {
   std::vector<int64_t> counts;
   int64_t at(int64_t truth, int64_t predicted) const { return counts[truth * classes + predicted]; }
 };
+// Lists of one length that are not empty; 1 to 32768 classes (8 GiB of counts). Anything else is misuse
+// (Error).
 ConfusionMatrix confusion_matrix(absl::Span<const int64_t> truth, absl::Span<const int64_t> predicted,
                                  int64_t classes);
 

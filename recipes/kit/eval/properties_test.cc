@@ -136,9 +136,11 @@ TEST(Overlap, EmptyAndMisuse) {
   EXPECT_THROW(corpus_bleu(Strings{}, {}), Error);
   EXPECT_THROW(corpus_chrf(Strings{"a"}, {{}}), Error);
   EXPECT_THROW(corpus_chrf(Strings{"a"}, {{"a"}}, {.char_order = 0}), Error);
+  EXPECT_THROW(corpus_chrf(Strings{"a"}, {{"a"}}, {.beta = kNan}), Error);
   EXPECT_THROW(corpus_ter(Strings{"a"}, {{}}), Error);
   EXPECT_THROW(sentence_bleu("a", Strings{}), Error);
   EXPECT_THROW(sentence_bleu("a", Strings{"a"}, {.max_order = 0}), Error);
+  EXPECT_THROW(sentence_bleu("a", Strings{"a"}, {.max_order = 1 << 30}), Error);
   EXPECT_THROW(bleu_score(bleu_statistics("a", Strings{"a"}), {.max_order = 2}), Error);
 }
 
@@ -198,8 +200,11 @@ TEST(Classification, IdentitiesAndMisuse) {
   EXPECT_THROW(confusion_matrix(Ints{3}, Ints{0}, 3), Error);
   EXPECT_THROW(confusion_matrix(Ints{0}, Ints{-1}, 3), Error);
   EXPECT_THROW(confusion_matrix(Ints{0}, Ints{0}, 0), Error);
+  EXPECT_THROW(confusion_matrix(Ints{0}, Ints{0}, int64_t{1} << 40), Error);  // its square is 0 in 64 bits
   EXPECT_THROW(class_scores(m, 3), Error);
   EXPECT_THROW(cohen_kappa(ConfusionMatrix{2, Ints(4)}), Error);
+  EXPECT_THROW(cohen_kappa(ConfusionMatrix{2, Ints{1}}), Error);
+  EXPECT_THROW(macro_scores(ConfusionMatrix{2, Ints{1}}), Error);
 }
 
 TEST(Ranking, IdentitiesAndMisuse) {
@@ -281,6 +286,7 @@ TEST(Agreement, IdentitiesAndMisuse) {
   for (const AlphaMetric metric : {AlphaMetric::kNominal, AlphaMetric::kOrdinal, AlphaMetric::kInterval})
     EXPECT_NEAR(krippendorff_alpha(moved, metric), krippendorff_alpha(ratings, metric), 1e-12);
   EXPECT_THROW(krippendorff_alpha({}, AlphaMetric::kNominal), Error);
+  EXPECT_THROW(krippendorff_alpha({{-1.0, 2.0}, {1.0, 2.0}}, AlphaMetric::kRatio), Error);
   EXPECT_THROW(krippendorff_alpha({{1.0, 1.0}, {1.0, 1.0}}, AlphaMetric::kNominal), Error);
   EXPECT_THROW(krippendorff_alpha({{1.0, 2.0}}, AlphaMetric::kNominal), Error);
   EXPECT_THROW(krippendorff_alpha({{1.0, 2.0}, {1.0}}, AlphaMetric::kNominal), Error);
