@@ -3,9 +3,8 @@
 //
 //   BpeTrainer trainer(pre_tokenizer);
 //   for (const std::string& document : documents) trainer.add(document);
-//   ROUX_ASSIGN_OR_RETURN(TrainedBpe trained, trainer.train({.vocab_size = 8192, .special_tokens =
-//   {"<|end|>"}})); ROUX_ASSIGN_OR_RETURN(auto tokenizer, byte_level_tokenizer(trained, {kGpt2Pattern},
-//   "trained here"));
+//   ROUX_ASSIGN_OR_RETURN(TrainedBpe trained, trainer.train({.vocab_size = 8192}));
+//   ROUX_ASSIGN_OR_RETURN(auto tokenizer, byte_level_tokenizer(trained, {kGpt2Pattern}, "trained here"));
 #ifndef ROUX_RECIPES_KIT_TEXT_BPE_TRAINER_H_
 #define ROUX_RECIPES_KIT_TEXT_BPE_TRAINER_H_
 

@@ -13,6 +13,17 @@
 namespace roux::kit {
 namespace {
 
+// What the model's builder says, with the file.
+template <class Model>
+absl::StatusOr<std::shared_ptr<const PieceModel>> located(
+    const GgufMetadata& meta, absl::StatusOr<std::shared_ptr<const Model>> built) {
+  if (!built.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(meta.name(), ": tokenizer.ggml: ", built.status().message()));
+  }
+  return std::shared_ptr<const PieceModel>(*std::move(built));
+}
+
 // tokenizer.ggml.token_type
 enum TokenType : int64_t {
   kNormal = 1,
@@ -77,7 +88,8 @@ absl::Status set_byte_level(const GgufMetadata& meta, std::vector<std::string> t
   ROUX_ASSIGN_OR_RETURN(const auto merges, read_merges(meta));
   BpeOptions options;
   options.ignore_merges = pre == "llama-bpe" || pre == "llama3" || pre == "tekken";
-  ROUX_ASSIGN_OR_RETURN(parts->model, BpeModel::from_merges(std::move(tokens), merges, options));
+  ROUX_ASSIGN_OR_RETURN(parts->model,
+                        located(meta, BpeModel::from_merges(std::move(tokens), merges, options)));
   return absl::OkStatus();
 }
 
@@ -105,7 +117,8 @@ absl::Status set_scored(const GgufMetadata& meta, std::vector<std::string> token
   options.byte_fallback = true;
   options.fuse_unknown = true;
   options.unknown = parts->special.unknown;
-  ROUX_ASSIGN_OR_RETURN(parts->model, BpeModel::from_scores(std::move(tokens), scores, options));
+  ROUX_ASSIGN_OR_RETURN(parts->model,
+                        located(meta, BpeModel::from_scores(std::move(tokens), scores, options)));
   parts->decode.kind = DecodeRules::Kind::kMetaspace;
   parts->decode.strip_spaces = prefix ? 1 : 0;
   return absl::OkStatus();
@@ -159,7 +172,8 @@ absl::Status set_word_piece(const GgufMetadata& meta, std::vector<std::string> t
   }
   WordPieceOptions options;
   if (parts->special.unknown) options.unknown = tokens[*parts->special.unknown];
-  ROUX_ASSIGN_OR_RETURN(parts->model, WordPieceModel::build(std::move(tokens), std::move(options)));
+  ROUX_ASSIGN_OR_RETURN(parts->model,
+                        located(meta, WordPieceModel::build(std::move(tokens), std::move(options))));
   parts->decode.kind = DecodeRules::Kind::kWordPiece;
   return absl::OkStatus();
 }

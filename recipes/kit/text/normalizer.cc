@@ -32,6 +32,7 @@ AlignedText AlignedText::slice(size_t begin, size_t end) const {
 }
 
 void AlignedText::Rewriter::copy(size_t begin, size_t end) {
+  check_size(end - begin);
   text_.append(target_->text_, begin, end - begin);
   for (size_t i = begin; i < end; ++i) {
     const auto at = static_cast<uint32_t>(i) + target_->shift_;
@@ -40,9 +41,16 @@ void AlignedText::Rewriter::copy(size_t begin, size_t end) {
 }
 
 void AlignedText::Rewriter::emit(std::string_view replacement, size_t begin, size_t end) {
+  check_size(replacement.size());
   text_.append(replacement);
   const Span origin = target_->original({static_cast<uint32_t>(begin), static_cast<uint32_t>(end)});
   origins_.insert(origins_.end(), replacement.size(), origin);
+}
+
+void AlignedText::Rewriter::check_size(size_t added) const {
+  ROUX_CHECK(added <= target_->limit_ && text_.size() <= target_->limit_ - added)
+      << "normalizer: the text grows beyond " << target_->limit_
+      << " bytes, 64 for each byte that came in; the tokenizer file's steps multiply it";
 }
 
 void AlignedText::Rewriter::finish() {

@@ -14,9 +14,11 @@
 namespace roux::kit {
 
 // A text and, for each of its bytes, the range of the original text it came from. No ranges means: unchanged.
+// Steps of a hostile file could multiply a text without end: above 64 bytes for each one of the original, and
+// 64 KiB, a Rewriter throws Error.
 class AlignedText {
  public:
-  explicit AlignedText(std::string_view original) : text_(original) {}
+  explicit AlignedText(std::string_view original) : text_(original), limit_(64 * original.size() + 65536) {}
   const std::string& text() const { return text_; }
   // Original range covered by text[span]; for an empty span the position where it stands.
   Span original(Span span) const;
@@ -34,6 +36,8 @@ class AlignedText {
     void finish();
 
    private:
+    void check_size(size_t added) const;
+
     AlignedText* target_;
     std::string text_;
     std::vector<Span> origins_;
@@ -43,6 +47,7 @@ class AlignedText {
   std::string text_;
   uint32_t shift_ = 0;  // without origins_: where text_ stands in the original
   std::vector<Span> origins_;
+  size_t limit_;  // bytes that text_ may have
 };
 
 class Normalizer {

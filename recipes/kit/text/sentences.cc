@@ -31,7 +31,8 @@ constexpr const char* kAbbreviations[][2] = {
      "ebd evtl Evtl exkl gegr "
      "geb gest ggf Ggf Hrsg hrsg Ing inkl Jh Jahrh Kap kath ev Mio Mrd od Pfd Pf Red sog Std Tel vgl Vgl "
      "Verf vs zzgl z.B "
-     "Z.B u.a u.U v.a z.T d.h D.h i.d.R s.o s.u v.Chr n.Chr Jan Feb Febr Apr Aug Sept Okt Nov Dez Mag lic"},
+     "Z.B u.a u.U v.a z.T d.h D.h i.d.R d.R s.o s.u v.Chr n.Chr Jan Feb Febr Apr Aug Sept Okt Nov Dez Mag "
+     "lic"},
     {"fr",
      "MM Mme Mmes Mlle Mlles Me Mgr Dr Pr St Ste av ap env éd cf Cf ex janv févr avr juil sept oct nov déc "
      "tél chap vol"},
@@ -55,6 +56,8 @@ constexpr const char* kBeforeNumbers =
     "No no Nos nos Nr nr Art art Abb Abs S p P pp Bd Kap Vol vol Fig fig figs Figs Eq eq Tab Sec sec ch Ch "
     "chap Chap núm pág págs pag pagg cap "
     "str rys стр рис табл гл n N blz";
+
+constexpr size_t kLongestPart = 8;  // bytes of the second part of an abbreviation with a space in it
 
 using Words = std::set<std::string, std::less<>>;
 
@@ -86,6 +89,11 @@ std::string_view last_word(std::string_view text) {
   return text.substr(begin);
 }
 
+// "z" and "B" as the lists write them: "z.B".
+std::string joined(std::string_view first, std::string_view second) {
+  return std::string(first).append(".").append(second);
+}
+
 // Whether the sentence that seems to end with `before` goes on with `after`.
 bool goes_on(std::string_view before, std::string_view after, const Words* words,
              const std::string& language) {
@@ -98,6 +106,10 @@ bool goes_on(std::string_view before, std::string_view after, const Words* words
   if (number && before_numbers->count(word) > 0) return true;
   if (words == nullptr) return false;
   if (words->count(word) > 0) return true;
+  if (const size_t point = after.substr(0, kLongestPart).find('.');
+      point != std::string_view::npos && words->count(joined(word, after.substr(0, point))) > 0) {
+    return true;  // "z. B." is "z.B."
+  }
   // Initials: single capitals with points between them.
   for (size_t i = 0;; ++i) {
     if (!is_category(word, i, "Lu")) break;

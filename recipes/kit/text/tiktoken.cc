@@ -81,7 +81,9 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_tiktoken(std::string_view
     token.id = next++;
     parts.added_tokens.push_back(std::move(token));
   }
-  ROUX_ASSIGN_OR_RETURN(parts.model, BpeModel::from_ranks(std::move(tokens)));
+  absl::StatusOr<std::shared_ptr<const BpeModel>> model = BpeModel::from_ranks(std::move(tokens));
+  if (!model.ok()) return absl::InvalidArgumentError(absl::StrCat(name, ": ", model.status().message()));
+  parts.model = *std::move(model);
   return Tokenizer::build(std::move(parts));
 }
 

@@ -10,9 +10,10 @@
 //   StreamDecoder stream(*tokenizer);
 //   for (int32_t id : sampled) std::cout << stream.push(id);  // never splits a character
 //
-// Invalid UTF-8: a byte-level tokenizer without normaliser keeps every byte (decode(encode(x)) == x for any
-// bytes); all others first replace invalid bytes by U+FFFD. Offsets and literal ranges always count in the
-// text as given.
+// Invalid UTF-8: a byte-level tokenizer without normaliser whose vocabulary has all 256 bytes keeps every
+// byte (decode(encode(x)) == x for any bytes); all others first replace invalid bytes by U+FFFD. Bytes that a
+// byte-level vocabulary lacks (SmolLM2's: some control characters) give no token, as in the reference.
+// Offsets and literal ranges always count in the text as given.
 #ifndef ROUX_RECIPES_KIT_TEXT_TOKENIZER_H_
 #define ROUX_RECIPES_KIT_TEXT_TOKENIZER_H_
 
@@ -106,11 +107,14 @@ class Tokenizer {
   const std::string& chat_template() const { return parts_.chat_template; }
   const std::string& name() const { return parts_.name; }
 
+  // Throws Error when a pattern of the tokenizer's file runs into PCRE2's limits, or its normaliser
+  // multiplies the text (AlignedText).
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
   // Two texts in the model's pair template with type ids, special tokens added.
   Encoding encode_pair(std::string_view a, std::string_view b, EncodeOptions options = {}) const;
 
-  // Text of the ids; raw bytes where the tokens don't form valid UTF-8. An id without a token throws Error.
+  // Text of the ids; raw bytes where the tokens don't form valid UTF-8. An id outside of
+  // 0 .. vocab_size() - 1 throws Error; an unused one inside has no text.
   std::string decode(absl::Span<const int32_t> ids, bool skip_special = false) const;
 
   // The token as the vocabulary writes it ("Ġthe", "##ing"); empty for an unused id.

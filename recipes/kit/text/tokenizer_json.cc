@@ -66,6 +66,14 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> read_merges(con
   return merges;
 }
 
+// What the model's builder says, with file and entry.
+template <class Model>
+absl::StatusOr<std::shared_ptr<const PieceModel>> located(
+    const JsonField& field, absl::StatusOr<std::shared_ptr<const Model>> built) {
+  if (!built.ok()) return field.error(std::string(built.status().message()));
+  return std::shared_ptr<const PieceModel>(*std::move(built));
+}
+
 absl::StatusOr<std::shared_ptr<const PieceModel>> read_bpe(const JsonField& model, bool byte_level) {
   for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     ROUX_ASSIGN_OR_RETURN(const std::string text, model.string_or(name, ""));
@@ -88,7 +96,7 @@ absl::StatusOr<std::shared_ptr<const PieceModel>> read_bpe(const JsonField& mode
       return model.error(absl::StrCat("unk_token \"", unknown, "\" is not in the vocabulary"));
     options.unknown = static_cast<int32_t>(at - tokens.begin());
   }
-  return BpeModel::from_merges(std::move(tokens), merges, options);
+  return located(model, BpeModel::from_merges(std::move(tokens), merges, options));
 }
 
 absl::StatusOr<std::shared_ptr<const PieceModel>> read_word_piece(const JsonField& model) {
@@ -97,7 +105,7 @@ absl::StatusOr<std::shared_ptr<const PieceModel>> read_word_piece(const JsonFiel
   ROUX_ASSIGN_OR_RETURN(options.unknown, model.string_or("unk_token", options.unknown));
   ROUX_ASSIGN_OR_RETURN(options.prefix, model.string_or("continuing_subword_prefix", options.prefix));
   ROUX_ASSIGN_OR_RETURN(options.max_chars, model.int_or("max_input_chars_per_word", options.max_chars));
-  return WordPieceModel::build(std::move(tokens), std::move(options));
+  return located(model, WordPieceModel::build(std::move(tokens), std::move(options)));
 }
 
 // The number as the reference's JSON reader has it: digits and power of ten are rounded apart, so the last
@@ -149,7 +157,7 @@ absl::StatusOr<std::shared_ptr<const PieceModel>> read_unigram(const JsonField& 
     return model.error(absl::StrCat("unk_id is ", unknown, ", but there are ", tokens.size(), " tokens"));
   }
   if (unknown >= 0) options.unknown = static_cast<int32_t>(unknown);
-  return UnigramModel::build(std::move(tokens), std::move(scores), options);
+  return located(model, UnigramModel::build(std::move(tokens), std::move(scores), options));
 }
 
 absl::Status read_added_tokens(const JsonField& field, TokenizerParts* parts) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tensor/error.h"
+
 namespace roux::kit {
 namespace {
 
@@ -99,6 +101,29 @@ TEST(TokenizerJson, NestingIsBounded) {
   for (int i = 0; i < 40; ++i) deep = R"({"type":"Sequence","normalizers":[)" + deep + "]}";
   EXPECT_NE(message(with_model(",\"normalizer\":" + deep)).find("nested too deeply"), std::string::npos);
   EXPECT_NE(message(std::string(200000, '[')), "ok");
+}
+
+TEST(TokenizerJson, ErrorsOfTheModelNameFileAndEntry) {
+  const auto status =
+      parse_tokenizer_json(R"({"model":{"type":"WordPiece","vocab":{"a":0}}})", "f.json").status();
+  EXPECT_EQ(status.message(),
+            "f.json: model: word_piece: the unknown token \"[UNK]\" is not in the vocabulary");
+}
+
+TEST(TokenizerJson, NormalisersThatMultiplyTheTextAreStopped) {
+  std::string steps;
+  for (int i = 0; i < 12; ++i) {
+    steps += std::string(i == 0 ? "" : ",") +
+             R"({"type":"Replace","pattern":{"Regex":"."},"content":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"})";
+  }
+  const auto tokenizer =
+      parse_tokenizer_json(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"normalizer":)"
+                           R"({"type":"Sequence","normalizers":[)" +
+                               steps + "]}}",
+                           "bomb");
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  EXPECT_THROW((*tokenizer)->encode("a few words"), Error);
+  EXPECT_TRUE((*tokenizer)->encode("").ids.empty());
 }
 
 }  // namespace

@@ -23,17 +23,24 @@ std::vector<std::string_view> split_words(std::string_view text) {
   return words;
 }
 
-std::string_view strip(std::string_view text) {
-  const std::vector<std::string_view> words = split_words(text);
-  if (words.empty()) return {};
-  const size_t begin = words.front().data() - text.data();
-  const size_t end = words.back().data() + words.back().size() - text.data();
-  return text.substr(begin, end - begin);
+std::string_view right_strip(std::string_view text) {
+  while (!text.empty()) {
+    size_t at = text.size() - 1;  // first byte of the last character
+    while (at > 0 && text.size() - at < 4 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+    const DecodedChar c = decode_utf8(text, at);
+    if (at + static_cast<size_t>(c.length) != text.size() || !is_python_space(c.code_point)) break;
+    text.remove_suffix(text.size() - at);
+  }
+  return text;
 }
 
-std::string_view right_strip(std::string_view text) {
-  const std::string_view body = strip(text);
-  return body.empty() ? body : text.substr(0, static_cast<size_t>(body.data() + body.size() - text.data()));
+std::string_view strip(std::string_view text) {
+  while (!text.empty()) {
+    const DecodedChar c = decode_utf8(text, 0);
+    if (!is_python_space(c.code_point)) break;
+    text.remove_prefix(static_cast<size_t>(c.length));
+  }
+  return right_strip(text);
 }
 
 }  // namespace roux::kit

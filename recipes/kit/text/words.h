@@ -14,7 +14,8 @@ bool is_python_space(char32_t c);
 // The parts between runs of such characters: str.split().
 std::vector<std::string_view> split_words(std::string_view text);
 
-// The text without such characters at both ends, or at the right end: str.strip(), str.rstrip().
+// The text without such characters at both ends, or at the right end: str.strip(), str.rstrip(). Time does
+// not depend on what lies between.
 std::string_view strip(std::string_view text);
 std::string_view right_strip(std::string_view text);
 

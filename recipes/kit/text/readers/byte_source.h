@@ -3,7 +3,7 @@
 //
 //   ROUX_ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, open_file("train.csv"));
 //   ByteReader bytes(std::move(source));
-//   while (int c = bytes.get(); c >= 0) ...
+//   for (int c = bytes.get(); c >= 0; c = bytes.get()) ...
 //   ROUX_RETURN_IF_ERROR(bytes.status());
 //
 // One thread at a time.

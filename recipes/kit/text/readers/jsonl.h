@@ -1,7 +1,7 @@
 // JSON lines: one JSON value a line, streaming. Empty lines are skipped; the last line needs no newline.
 //
-//   ROUX_ASSIGN_OR_RETURN(JsonlReader reader, JsonlReader::open("BoolQ/dev.jsonl"));    // .gz is
-//   decompressed for (;;) {
+//   ROUX_ASSIGN_OR_RETURN(JsonlReader reader, JsonlReader::open("BoolQ/dev.jsonl"));  // or .gz
+//   for (;;) {
 //     ROUX_ASSIGN_OR_RETURN(const bool more, reader.next());
 //     if (!more) break;
 //     ROUX_ASSIGN_OR_RETURN(const std::string question, reader.string_field("question"));

@@ -10,7 +10,8 @@
 // kHtml takes what browsers take: names in lower case, tags in any order, lone '<' and '&' as text,
 // references without semicolon, the content of script, style, title and their like as raw text. kXml is
 // strict: tags must match, entities must be known (the five of XML, HTML's names, and numbers), nothing after
-// the root, the declared encoding UTF-8 or ASCII. Documents that declare entities of their own are refused:
+// the root, the declared encoding UTF-8, ISO-8859-1
+// or ASCII. Documents that declare entities of their own are refused:
 // expanding them is how a kilobyte becomes a gigabyte. Comments, processing instructions and document types
 // are skipped (with the defaults of attributes that a document type may declare). Line ends become \n. Text
 // is taken as UTF-8 and passed on as it is. An input that ends inside a tag, comment, raw text or (XML)
