@@ -4,7 +4,33 @@
 
 namespace roux::kit {
 
+namespace {
+
+// Where the text, if it is JSON, exceeds the number of values; its size if it does not.
+size_t too_many_values(std::string_view text) {
+  int64_t values = 1;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if ((c == ',' || c == '[' || c == '{') && ++values > kMaxJsonValues) {
+      return i;
+    }
+  }
+  return text.size();
+}
+
+}  // namespace
+
 absl::StatusOr<nlohmann::json> parse_json(std::string_view text, const std::string& file) {
+  if (const size_t at = too_many_values(text); at < text.size()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(file, ": byte ", at, ": holds more than ", kMaxJsonValues, " values"));
+  }
   try {
     return nlohmann::json::parse(text.begin(), text.end());
   } catch (const nlohmann::json::exception& error) {

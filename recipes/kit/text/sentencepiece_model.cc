@@ -13,6 +13,8 @@
 namespace roux::kit {
 namespace {
 
+constexpr int64_t kMaxModelBytes = int64_t{1} << 28;
+
 constexpr char kUnknownText[] = " \xE2\x81\x87 ";  // what the library writes for an unknown piece
 
 class SentencepieceModel : public PieceModel {
@@ -129,7 +131,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_sentencepiece(const std::
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> load_sentencepiece(const std::string& path,
                                                                     const SentencepieceOptions& options) {
-  ROUX_ASSIGN_OR_RETURN(const std::string bytes, read_text(path));
+  ROUX_ASSIGN_OR_RETURN(const std::string bytes, read_text(path, kMaxModelBytes));
   return parse_sentencepiece(bytes, path, options);
 }
 

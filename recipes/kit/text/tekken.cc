@@ -139,7 +139,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_tekken(std::string_view t
 }
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> load_tekken(const std::string& path) {
-  ROUX_ASSIGN_OR_RETURN(const std::string text, read_text(path));
+  ROUX_ASSIGN_OR_RETURN(const std::string text, read_text(path, kMaxJsonBytes));
   return parse_tekken(text, path);
 }
 

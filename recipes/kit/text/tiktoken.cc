@@ -10,6 +10,11 @@
 #include "tensor/error.h"
 
 namespace roux::kit {
+namespace {
+
+constexpr int64_t kMaxModelBytes = int64_t{1} << 28;
+
+}  // namespace
 
 std::vector<std::string> llama3_special_tokens() {
   std::vector<std::string> tokens = {"<|begin_of_text|>",
@@ -89,7 +94,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_tiktoken(std::string_view
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> load_tiktoken(const std::string& path,
                                                                const TiktokenOptions& options) {
-  ROUX_ASSIGN_OR_RETURN(const std::string text, read_text(path));
+  ROUX_ASSIGN_OR_RETURN(const std::string text, read_text(path, kMaxModelBytes));
   return parse_tiktoken(text, path, options);
 }
 

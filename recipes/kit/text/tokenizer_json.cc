@@ -242,11 +242,11 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> load_tokenizer_json(const std::
   struct stat info;
   const bool folder = stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
   const std::string file = folder ? path + "/tokenizer.json" : path;
-  ROUX_ASSIGN_OR_RETURN(const std::string text, read_text(file));
+  ROUX_ASSIGN_OR_RETURN(const std::string text, read_text(file, kMaxJsonBytes));
   ROUX_ASSIGN_OR_RETURN(std::shared_ptr<const Tokenizer> tokenizer, parse_tokenizer_json(text, file));
   const std::string config_file = file.substr(0, file.rfind('/') + 1) + "tokenizer_config.json";
   if (stat(config_file.c_str(), &info) != 0) return tokenizer;
-  ROUX_ASSIGN_OR_RETURN(const std::string config_text, read_text(config_file));
+  ROUX_ASSIGN_OR_RETURN(const std::string config_text, read_text(config_file, kMaxJsonBytes));
   ROUX_ASSIGN_OR_RETURN(const json config, parse_json(config_text, config_file));
   SpecialNames names;
   std::string chat_template;

@@ -110,6 +110,15 @@ TEST(TokenizerJson, ErrorsOfTheModelNameFileAndEntry) {
             "f.json: model: word_piece: the unknown token \"[UNK]\" is not in the vocabulary");
 }
 
+TEST(TokenizerJson, MemoryOfWideFilesIsBounded) {
+  std::string wide = "{\"a,[\\\"\":[";
+  while (wide.size() < (size_t{3} << 23) + 100) wide += "\"\",";
+  wide += "0]}";
+  const auto status = parse_tokenizer_json(wide, "wide").status();
+  EXPECT_EQ(status.message().substr(0, 11), "wide: byte ");
+  EXPECT_NE(status.message().find("holds more than 8388608 values"), std::string::npos) << status;
+}
+
 TEST(TokenizerJson, NormalisersThatMultiplyTheTextAreStopped) {
   std::string steps;
   for (int i = 0; i < 12; ++i) {
