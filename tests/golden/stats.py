@@ -146,6 +146,12 @@ def hypothesis_tests():
     emit("kWilcoxonShort", short)
     r = stats.wilcoxon(short[short != 0])
     emit("kWilcoxonShortTest", [r.statistic, r.pvalue], "ties, at most 13: exact by SciPy's own choice")
+    wide = np.round(np.random.default_rng(7).normal(0.25, 2, size=51), 4)
+    halves = np.copysign(np.maximum(0.5, np.round(2 * np.abs(wide)) / 2), wide)
+    emit("kWilcoxonLimitX", wide)
+    rows = [stats.wilcoxon(x) for x in (wide[:50], wide, halves[:13], halves[:14], halves[:50], halves)]
+    emit("kWilcoxonLimit", [[r.statistic, r.pvalue] for r in rows],
+         "method by SciPy: first 50, all 51 as they are; first 13, 14, 50, all 51 as halves of 0.5 and up, tied")
     a, b = np.round(rng.normal(0, 1, size=14), 1), np.round(rng.normal(0.7, 1.4, size=19), 1)
     emit("kTwoA", a)
     emit("kTwoB", b)

@@ -40,43 +40,55 @@ std::vector<double> values_of(const Ratings& ratings) {
   return values;
 }
 
-// [v, v]: how often two raters gave an item these values, each item weighted by its number of values.
-std::vector<double> coincidences(const Ratings& ratings, const std::vector<double>& values) {
-  const size_t n = values.size();
-  std::vector<double> table(n * n);
-  for (size_t item = 0; item < ratings[0].size(); ++item) {
-    std::vector<size_t> given;
-    for (const auto& rater : ratings) {
-      if (!rater[item]) continue;
-      given.push_back(
-          static_cast<size_t>(std::lower_bound(values.begin(), values.end(), *rater[item]) - values.begin()));
-    }
-    if (given.size() < 2) continue;
-    const double weight = 1 / static_cast<double>(given.size() - 1);
-    for (size_t a = 0; a < given.size(); ++a) {
-      for (size_t b = 0; b < given.size(); ++b) {
-        if (a != b) table[given[a] * n + given[b]] += weight;
-      }
-    }
+// The values that raters gave an item, as indices.
+std::vector<size_t> given_to(size_t item, const Ratings& ratings, const std::vector<double>& values) {
+  std::vector<size_t> given;
+  for (const auto& rater : ratings) {
+    if (!rater[item]) continue;
+    given.push_back(
+        static_cast<size_t>(std::lower_bound(values.begin(), values.end(), *rater[item]) - values.begin()));
   }
-  return table;
+  return given;
 }
 
-// Squared difference of two values, by indices; total[v] is how often value v is in a pair.
-double alpha_distance(size_t a, size_t b, const std::vector<double>& values, const std::vector<double>& total,
-                      AlphaMetric metric) {
+// Where values lie such that their squared difference is that of the metric: themselves, or the middle of the
+// ranks they take. total[v] is how often value v is in a pair.
+std::vector<double> positions(std::vector<double> values, const std::vector<double>& total,
+                              AlphaMetric metric) {
+  if (metric != AlphaMetric::kOrdinal) return values;
+  double below = 0;
+  for (size_t v = 0; v < values.size(); ++v) {
+    values[v] = below + total[v] / 2;
+    below += total[v];
+  }
+  return values;
+}
+
+double alpha_distance(double a, double b, AlphaMetric metric) {
   if (a == b) return 0;
-  double gap = 1;
-  if (metric == AlphaMetric::kInterval) gap = values[a] - values[b];
-  if (metric == AlphaMetric::kRatio) {
-    const double sum = values[a] + values[b];
-    gap = sum == 0 ? 0 : (values[a] - values[b]) / sum;
-  }
-  if (metric == AlphaMetric::kOrdinal) {  // ranks passed from one value to the other
-    gap = -(total[a] + total[b]) / 2;
-    for (size_t k = std::min(a, b); k <= std::max(a, b); ++k) gap += total[k];
-  }
+  if (metric == AlphaMetric::kNominal) return 1;
+  const double gap = metric == AlphaMetric::kRatio ? (a - b) / (a + b) : a - b;
   return gap * gap;
+}
+
+// Sum of total[a] total[b] distance(a, b), in closed form but for the ratio metric.
+double expected_distances(const std::vector<double>& at, const std::vector<double>& total, double all,
+                          AlphaMetric metric) {
+  double sum = 0;
+  if (metric == AlphaMetric::kNominal) {
+    for (const double t : total) sum += t * (all - t);
+    return sum;
+  }
+  if (metric == AlphaMetric::kRatio) {
+    for (size_t a = 0; a < at.size(); ++a) {
+      for (size_t b = 0; b < a; ++b) sum += 2 * total[a] * total[b] * alpha_distance(at[a], at[b], metric);
+    }
+    return sum;
+  }
+  double mean = 0;
+  for (size_t v = 0; v < at.size(); ++v) mean += total[v] * at[v] / all;
+  for (size_t v = 0; v < at.size(); ++v) sum += total[v] * (at[v] - mean) * (at[v] - mean);
+  return 2 * all * sum;
 }
 
 }  // namespace
@@ -139,23 +151,26 @@ double krippendorff_alpha(const Ratings& ratings, AlphaMetric metric) {
   const std::vector<double> values = values_of(ratings);
   ROUX_CHECK(metric != AlphaMetric::kRatio || values[0] >= 0)
       << "krippendorff_alpha: the smallest value is " << values[0] << ", the ratio metric needs 0 or more";
-  const std::vector<double> pairs = coincidences(ratings, values);
-  const size_t n = values.size();
-  std::vector<double> total(n);
-  for (size_t a = 0; a < n; ++a) {
-    for (size_t b = 0; b < n; ++b) total[a] += pairs[a * n + b];
+  std::vector<double> total(values.size());
+  const size_t items = ratings[0].size();
+  for (size_t item = 0; item < items; ++item) {
+    const std::vector<size_t> given = given_to(item, ratings, values);
+    if (given.size() < 2) continue;
+    for (const size_t v : given) total[v] += 1;
   }
   const double all = std::accumulate(total.begin(), total.end(), 0.0);
   ROUX_CHECK(all > 0) << "krippendorff_alpha: no item has two values";
-  double observed = 0, expected = 0;
-  for (size_t a = 0; a < n; ++a) {
-    for (size_t b = 0; b < n; ++b) {
-      const double d = alpha_distance(a, b, values, total, metric);
-      observed += pairs[a * n + b] * d;
-      expected += total[a] * total[b] * d / (all - 1);
+  const std::vector<double> at = positions(values, total, metric);
+  double observed = 0;
+  for (size_t item = 0; item < items; ++item) {
+    const std::vector<size_t> given = given_to(item, ratings, values);
+    double sum = 0;
+    for (size_t a = 0; a < given.size(); ++a) {
+      for (size_t b = 0; b < a; ++b) sum += 2 * alpha_distance(at[given[a]], at[given[b]], metric);
     }
+    if (given.size() >= 2) observed += sum / static_cast<double>(given.size() - 1);
   }
-  return 1 - observed / expected;
+  return 1 - observed * (all - 1) / expected_distances(at, total, all, metric);
 }
 
 }  // namespace roux::kit

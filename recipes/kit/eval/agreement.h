@@ -24,7 +24,8 @@ double fleiss_kappa(const std::vector<std::vector<int64_t>>& counts);
 // Krippendorff's alpha [Krippendorff 2011]. ratings[r][i]: value of rater r for item i, nullopt = missing;
 // items with fewer than two values don't count. Values are finite; at least two different ones, and one item
 // with two values, otherwise Error. kRatio takes differences relative to sums; a negative value is an
-// Error then.
+// Error then. Time: items x raters^2, and for kRatio also the square of the number of different values;
+// memory grows with the ratings only.
 enum class AlphaMetric { kNominal, kOrdinal, kInterval, kRatio };
 double krippendorff_alpha(const std::vector<std::vector<std::optional<double>>>& ratings, AlphaMetric metric);
 

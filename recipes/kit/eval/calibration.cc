@@ -63,8 +63,10 @@ double brier_score_multiclass(absl::Span<const int64_t> truth, absl::Span<const 
                               int64_t classes) {
   constexpr const char* kOp = "brier_score_multiclass";
   ROUX_CHECK(classes >= 2) << kOp << ": classes is " << classes << ", expected 2 or more";
-  check_items(kOp, truth.size() * static_cast<size_t>(classes), probabilities.size(),
-              "probabilities, after multiplying by the classes");
+  const size_t needed = truth.size() * static_cast<size_t>(classes);
+  ROUX_CHECK(needed > 0 && probabilities.size() == needed)
+      << kOp << ": there are " << probabilities.size() << " probabilities for " << truth.size()
+      << " labels of " << classes << " classes, needed one item or more and " << needed << " probabilities";
   double sum = 0;
   for (size_t i = 0; i < truth.size(); ++i) {
     check_label(kOp, i, truth[i], classes);

@@ -257,6 +257,7 @@ TEST(Calibration, IdentitiesAndMisuse) {
   EXPECT_THROW(brier_score(Ints{1}, Doubles{kInfinity}), Error);
   EXPECT_THROW(brier_score_multiclass(Ints{0}, Doubles{0.5, 0.6}, 2), Error);
   EXPECT_THROW(brier_score_multiclass(Ints{0}, Doubles{0.5}, 2), Error);
+  EXPECT_THROW(brier_score_multiclass(Ints{}, Doubles{}, 2), Error);
   EXPECT_EQ(root_mean_squared_error(Doubles{1, 2}, Doubles{4, -2}), std::sqrt(12.5));
   EXPECT_THROW(root_mean_squared_error(Doubles{1}, Doubles{kInfinity}), Error);
   EXPECT_THROW(root_mean_squared_error(Doubles{}, Doubles{}), Error);
@@ -285,6 +286,13 @@ TEST(Agreement, IdentitiesAndMisuse) {
   }
   for (const AlphaMetric metric : {AlphaMetric::kNominal, AlphaMetric::kOrdinal, AlphaMetric::kInterval})
     EXPECT_NEAR(krippendorff_alpha(moved, metric), krippendorff_alpha(ratings, metric), 1e-12);
+  // 100,000 different values: a table of all pairs would not fit. Two raters who differ by 1 everywhere.
+  Ratings many(2);
+  for (int i = 0; i < 100000; i += 2) many[0].push_back(i), many[1].push_back(i + 1);
+  const double n = 100000;
+  EXPECT_NEAR(krippendorff_alpha(many, AlphaMetric::kNominal), 1 - 1.0, 1e-12);
+  EXPECT_NEAR(krippendorff_alpha(many, AlphaMetric::kInterval), 1 - 6 / (n * (n + 1)), 1e-14);
+  EXPECT_NEAR(krippendorff_alpha(many, AlphaMetric::kOrdinal), 1 - 6 / (n * (n + 1)), 1e-14);
   EXPECT_THROW(krippendorff_alpha({}, AlphaMetric::kNominal), Error);
   EXPECT_THROW(krippendorff_alpha({{-1.0, 2.0}, {1.0, 2.0}}, AlphaMetric::kRatio), Error);
   EXPECT_THROW(krippendorff_alpha({{1.0, 1.0}, {1.0, 1.0}}, AlphaMetric::kNominal), Error);

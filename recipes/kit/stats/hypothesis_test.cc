@@ -1,5 +1,6 @@
 #include "recipes/kit/stats/hypothesis.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -32,6 +33,19 @@ TEST(WilcoxonTest, AgreesWithSciPy) {
   expect_test(wilcoxon_test(x), golden::kWilcoxon + 2);
   expect_test(wilcoxon_test(vec(golden::kWilcoxonLong)), golden::kWilcoxon + 4);
   expect_test(wilcoxon_test(vec(golden::kWilcoxonShort)), golden::kWilcoxonShortTest);
+}
+
+TEST(WilcoxonTest, ExactUpTo50AndWithTiesUpTo13) {
+  const Vector all = vec(golden::kWilcoxonLimitX);
+  const size_t sizes[] = {50, 51, 13, 14, 50, 51};
+  for (int k = 0; k < 6; ++k) {
+    Vector x(all.begin(), all.begin() + sizes[k]);
+    if (k >= 2) {
+      for (double& v : x) v = std::copysign(std::max(0.5, std::nearbyint(2 * std::abs(v)) / 2), v);
+    }
+    SCOPED_TRACE(sizes[k]);
+    expect_test(wilcoxon_test(x), golden::kWilcoxonLimit + 2 * k);
+  }
 }
 
 TEST(WilcoxonTest, KnownValues) {

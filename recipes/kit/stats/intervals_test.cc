@@ -45,8 +45,12 @@ TEST(IntervalsTest, KnownIdentities) {
   Vector a = kA, b = kB;
   for (size_t i = 0; i < a.size(); ++i) a[i] += 100.0 * i, b[i] += 100.0 * i;
   EXPECT_NEAR(paired_interval(a, b).low, paired_interval(kA, kB).low, 1e-10);
-  EXPECT_EQ(wilson_interval(0, 8).low, 0);
-  EXPECT_EQ(wilson_interval(8, 8).high, 1);
+  for (int64_t n = 1; n <= 200; ++n) {
+    for (double confidence : {0.8, 0.95, 0.999}) {
+      EXPECT_EQ(wilson_interval(0, n, confidence).low, 0);
+      EXPECT_EQ(wilson_interval(n, n, confidence).high, 1);
+    }
+  }
 }
 
 TEST(IntervalsTest, UnitsAndConstants) {

@@ -131,13 +131,15 @@ class Problem {
     const std::vector<double>& w = options.sample_weights;
     ROUX_CHECK(w.empty() || static_cast<int64_t>(w.size()) == x.rows)
         << "fit_logistic: there are " << w.size() << " sample weights for " << x.rows << " rows";
-    double total = w.empty() ? 1 : 0;
-    for (size_t i = 0; i < w.size(); ++i) {
-      ROUX_CHECK(w[i] >= 0 && std::isfinite(w[i]))
+    bool seen[2] = {false, false};  // labels of rows that count
+    for (size_t i = 0; i < labels.size(); ++i) {
+      ROUX_CHECK(w.empty() || (w[i] >= 0 && std::isfinite(w[i])))
           << "fit_logistic: sample weight " << i << " is " << w[i] << ", needed >= 0";
-      total += w[i];
+      seen[labels[i]] |= w.empty() || w[i] > 0;
     }
-    ROUX_CHECK(total > 0) << "fit_logistic: all sample weights are 0";
+    ROUX_CHECK(seen[0] || seen[1]) << "fit_logistic: all sample weights are 0";
+    ROUX_CHECK(seen[0] && seen[1]) << "fit_logistic: every row" << (w.empty() ? "" : " of weight > 0")
+                                   << " has label " << (seen[1] ? 1 : 0) << ", needed rows of both classes";
   }
 
   double weight(int64_t i) const { return options_.sample_weights.empty() ? 1 : options_.sample_weights[i]; }

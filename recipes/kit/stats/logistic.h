@@ -34,8 +34,9 @@ struct LogisticFit {
   std::vector<double> standard_errors, z_values, p_values;
 };
 
-// x: [rows, features]; labels: 0 or 1. Without a penalty on separable data the optimum is at infinity:
-// `converged` is false or the standard errors are huge.
+// x: [rows, features]; labels: 0 or 1, both among the rows of weight > 0 (Error, as in scikit-learn). Without
+// a penalty on separable data the optimum is at infinity: `converged` is false or the standard errors are
+// huge.
 LogisticFit fit_logistic(const Matrix& x, std::span<const int64_t> labels,
                          const LogisticOptions& options = {});
 

@@ -1,6 +1,7 @@
 #include "recipes/kit/stats/logistic.h"
 
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -156,6 +157,22 @@ TEST(LogisticTest, MisuseThrows) {
   EXPECT_THROW(fit_logistic(kX, kLabels, {.sample_weights = {1, 2}}), Error);
   EXPECT_THROW(fit_logistic(kX, kLabels, {.sample_weights = Vector(60, 0.0)}), Error);
   std::vector<int64_t> folds(60, 0);
+  // One class alone has its optimum at an infinite intercept.
+  for (int64_t label : {0, 1}) {
+    for (double l2 : {0.0, 1.0}) {
+      try {
+        fit_logistic(kX, std::vector<int64_t>(60, label), {.l2 = l2});
+        ADD_FAILURE() << "one class was fitted";
+      } catch (const Error& error) {
+        const std::string needed = "has label " + std::to_string(label);
+        EXPECT_NE(std::string(error.what()).find(needed), std::string::npos) << error.what();
+      }
+    }
+  }
+  // So has a class of which no row counts.
+  Vector weights(60);
+  for (size_t i = 0; i < 60; ++i) weights[i] = kLabels[i] == 1 ? 1 : 0;
+  EXPECT_THROW(fit_logistic(kX, kLabels, {.sample_weights = weights}), Error);
   EXPECT_THROW(cross_validated_log_loss(kX, kLabels, folds, {}), Error);
   folds[3] = -1;
   EXPECT_THROW(cross_validated_log_loss(kX, kLabels, folds, {}), Error);

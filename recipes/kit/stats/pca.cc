@@ -62,6 +62,7 @@ Directions directions(const Matrix& c) {
 
 Pca pca(const Matrix& x, int64_t components) {
   check_sample(x.values, 1, "pca");
+  ROUX_CHECK(x.rows >= 2) << "pca: x is f64[" << x.rows << "," << x.cols << "], needed at least 2 rows";
   ROUX_CHECK(components >= 1 && components <= std::min(x.rows - 1, x.cols))
       << "pca: components are " << components << ", needed 1.." << std::min(x.rows - 1, x.cols)
       << " for x f64[" << x.rows << "," << x.cols << "]";

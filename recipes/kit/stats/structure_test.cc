@@ -1,6 +1,7 @@
 // k-means, nearest neighbours, PCA and boosted trees against scikit-learn, and their identities.
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -65,6 +66,16 @@ TEST(KMeansTest, FindsSeparatedClustersAndNeverEmptiesOne) {
   EXPECT_EQ(kmeans(Matrix(4, 1, {5, 5, 5, 5}), 2, random).inertia, 0);
   EXPECT_TRUE(kmeans(Matrix(4, 1, {5, 5, 5, 5}), 2, random).converged);
   EXPECT_THROW(kmeans(Matrix(2, 1, {1e300, -1e300}), 1, random), Error);
+}
+
+TEST(KMeansTest, EmptiedClustersNeverTakeTheOnlyRowOfAnother) {
+  // Two rows around 1, two around 100.5, and two centres that get no row. The first of these takes 4, which
+  // leaves 0 alone in its cluster; the second must then split the other pair, though 0 is farther away.
+  const KMeans result = kmeans_from(Matrix(4, 1, {0, 4, 100, 101}), Matrix(4, 1, {1, 100.5, 1e6, 2e6}));
+  EXPECT_EQ(result.inertia, 0);
+  std::vector<double> centres = result.centres.values;
+  std::sort(centres.begin(), centres.end());
+  EXPECT_EQ(centres, (Vector{0, 4, 100, 101}));
 }
 
 TEST(NeighborsTest, AgreeWithScikitLearn) {
@@ -148,6 +159,40 @@ TEST(PcaTest, DirectionsWithoutVarianceAreOrthonormalToo) {
   }
   EXPECT_NEAR(pca(x, 4).explained_variance[2], 0, 1e-25);
   EXPECT_EQ(pca(Matrix(4, 3, Vector(12, 0.1)), 2).explained_ratio, (Vector{0, 0}));
+}
+
+TEST(PcaTest, FewerThanTenRowsAColumnKeepSmallComponents) {
+  // Deviations 1, 10^-1.5, ... 1e-9 along known directions: Walsh columns to the left, a reflection to the
+  // right. 64 rows of 7 columns are just below the case of the covariance, which would lose the last three.
+  const int64_t rows = 64, cols = 7;
+  const auto direction = [](int64_t k, int64_t j) { return (k == j ? 1 : 0) - 2.0 / 7; };
+  const auto size = [](int64_t k) { return std::pow(10, -1.5 * static_cast<double>(k)); };
+  Matrix x(rows, cols);
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t k = 0; k < cols; ++k) {
+      const double sign = __builtin_popcountll(i & (k + 1)) % 2 == 0 ? 1 : -1;
+      for (int64_t j = 0; j < cols; ++j) x(i, j) += sign * size(k) * direction(k, j);
+    }
+  }
+  const Pca p = pca(x, cols);
+  for (int64_t k = 0; k < cols; ++k) {
+    EXPECT_NEAR(p.explained_variance[k] / (64.0 / 63 * size(k) * size(k)), 1, 1e-5) << k;
+    double product = 0;
+    for (int64_t j = 0; j < cols; ++j) product += p.components(k, j) * direction(k, j);
+    EXPECT_NEAR(std::abs(product), 1, 1e-9) << k;
+  }
+}
+
+TEST(PcaTest, OneRowHasNoComponents) {
+  try {
+    pca(Matrix(1, 3, {1, 2, 3}), 1);
+    ADD_FAILURE() << "one row has no variance";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("f64[1,3], needed at least 2 rows"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_THROW(pca(kX, 0), Error);
+  EXPECT_THROW(pca(kX, 4), Error);
 }
 
 TEST(BoostingTest, AgreesWithScikitLearn) {
