@@ -124,7 +124,13 @@ Work linear_work(const std::vector<int64_t>& s, DType dtype) {
   return {{random({s[0], s[2]}, dtype), random({s[1], s[2]}, dtype)},
           [](const std::vector<Tensor>& x) { return linear(x[0], x[1]); }};
 }
-// sizes: batch, heads, length, width.
+// sizes: batch, heads, length, width. Half of the scores are masked and not counted.
+double attention_elements(const std::vector<int64_t>& s) {
+  return 4.0 * static_cast<double>(s[0] * s[1] * s[2] * s[3]);
+}
+double attention_flops(const std::vector<int64_t>& s) {
+  return 2.0 * static_cast<double>(s[0] * s[1] * s[2] * s[3]) * static_cast<double>(s[2]);
+}
 Work attention_work(const std::vector<int64_t>& s, DType dtype) {
   const Shape shape = {s[0], s[1], s[2], s[3]};
   return {{random(shape, dtype), random(shape, dtype), random(shape, dtype)},
@@ -174,14 +180,14 @@ const std::vector<Row>& rows() {
          return static_cast<double>(s[0] * s[2] + s[1] * s[2] + s[0] * s[1]);
        },
        [](const std::vector<int64_t>& s) { return 2.0 * static_cast<double>(s[0] * s[1] * s[2]); }},
+      {"attention", {4, 8, 512, 64}, {4, 16, 4096, 128}, attention_work, attention_elements, attention_flops},
       {"attention",
-       {4, 8, 512, 64},
-       {4, 16, 4096, 128},
+       {1, 4, 2048, 64},
+       {1, 16, 16384, 128},
        attention_work,
-       [](const std::vector<int64_t>& s) { return 4.0 * static_cast<double>(s[0] * s[1] * s[2] * s[3]); },
-       [](const std::vector<int64_t>& s) {
-         return 2.0 * static_cast<double>(s[0] * s[1] * s[2] * s[3]) * static_cast<double>(s[2]);
-       }},
+       attention_elements,
+       attention_flops},
+      {"attention", {16, 2, 64, 16}, {64, 16, 512, 64}, attention_work, attention_elements, attention_flops},
       {"adamw", {1024, 4096}, {16384, 8192}, adamw_work, moves<7>, nullptr, false},
   };
   return rows;

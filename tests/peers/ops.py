@@ -5,6 +5,9 @@
 
 Runs all rows in Roux, then all in PyTorch, --rounds times in turn, on the same number of threads, and prints the medians
 and their ratio (above 1: Roux is faster). `copy` is the limit of rows that move memory: GB/s are given as a share of it.
+
+On the CPU PyTorch takes the memory of large results from the system each time and gives it back. To leave that out of its
+times: MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=1073741824 python3 tests/peers/ops.py ...
 Needs the package torch.
 """
 import argparse
