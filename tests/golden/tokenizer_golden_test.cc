@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "recipes/kit/data/runfiles.h"
+#include "recipes/kit/data/text_file.h"
 #include "recipes/kit/text/gguf_tokenizer.h"
+#include "recipes/kit/text/sentencepiece_merge.h"
 #include "recipes/kit/text/sentencepiece_model.h"
 #include "recipes/kit/text/tokenizer_json.h"
 #include "tests/golden/golden_file.h"
@@ -57,6 +59,29 @@ INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,
                            file.replace(file.find('.'), 1, "_");
                            return file;
                          });
+
+// The reference grows the model through sentencepiece's own ModelProto.
+TEST(TokenizerGolden, SentencepieceMergeIsTheReferences) {
+  const std::string folder = "tests/golden/tokenizers/";
+  kit::SentencepieceFile base{"base", *kit::read_text(*kit::find_runfile(folder + "tiny_bpe.model"))};
+  kit::SentencepieceFile more{"more", *kit::read_text(*kit::find_runfile(folder + "tiny_bpe_more.model"))};
+  for (const bool behind : {false, true}) {
+    const auto golden = read_golden(
+        *kit::find_runfile(folder + (behind ? "tiny_merged_behind.golden" : "tiny_merged_zero.golden")));
+    ASSERT_TRUE(golden.ok()) << golden.status();
+    kit::SentencepieceMergeOptions options;
+    options.scores = behind ? kit::NewPieceScores::kBehind : kit::NewPieceScores::kZero;
+    options.tokenizer.bos = false;
+    const auto merged = kit::merge_sentencepiece(base, more, options);
+    ASSERT_TRUE(merged.ok()) << merged.status();
+    EXPECT_EQ(merged->vocabulary.tokenizer->vocab_size(), 1606);
+    const GoldenResult result = compare(*merged->vocabulary.tokenizer, *golden, {});
+    EXPECT_GE(result.strings, 10000);
+    EXPECT_EQ(result.wrong_ids, 0) << behind << ": " << result.first_wrong;
+    EXPECT_EQ(result.wrong_texts, 0) << behind << ": " << result.first_wrong;
+    EXPECT_EQ(result.wrong_stream, 0) << behind << ": " << result.first_wrong;
+  }
+}
 
 TEST(TokenizerGolden, SentencepiecePairsHaveTheirEnds) {
   const auto path = kit::find_runfile("tests/golden/tokenizers/tiny_bpe.model");

@@ -7,6 +7,7 @@
 #include "recipes/kit/data/text_file.h"
 #include "recipes/kit/text/bpe.h"
 #include "recipes/kit/text/charsmap.h"
+#include "recipes/kit/text/protobuf_fields.h"
 #include "recipes/kit/text/sentencepiece_shim.h"
 #include "tensor/error.h"
 
@@ -43,51 +44,25 @@ class SentencepieceModel : public PieceModel {
   std::unique_ptr<internal::SentencepieceShim> shim_;
 };
 
-// Fields of a protobuf message that have bytes: visit(number, bytes). Stops, without an error, where the
+// libsentencepiece follows the normalisation rules wherever they point. Stops, without an error, where the
 // message is damaged; the library then says so.
-template <class Visit>
-absl::Status for_each_field(std::string_view message, Visit visit) {
-  size_t at = 0;
-  const auto varint = [&] {
-    uint64_t number = 0;
-    for (int shift = 0; at < message.size() && shift < 64; shift += 7) {
-      const auto byte = static_cast<unsigned char>(message[at++]);
-      number |= static_cast<uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) break;
+absl::Status check_rules(const std::string& model, const std::string& name) {
+  constexpr uint64_t kNormalizer = 3, kDenormalizer = 5, kCharsmap = 2;
+  ProtobufFields fields(model);
+  for (ProtobufField spec; fields.next(&spec);) {
+    if (spec.number != kNormalizer && spec.number != kDenormalizer) continue;
+    ProtobufFields entries(spec.bytes);
+    for (ProtobufField entry; entries.next(&entry);) {
+      if (entry.number != kCharsmap || entry.bytes.empty()) continue;
+      const absl::StatusOr<Charsmap> rules = Charsmap::parse(entry.bytes);
+      const absl::Status status = rules.ok() ? rules->check() : rules.status();
+      if (status.ok()) continue;
+      return absl::InvalidArgumentError(absl::StrCat(name, ": normalisation rules at byte ",
+                                                     entry.bytes.data() - model.data(), ": ",
+                                                     std::string(status.message())));
     }
-    return number;
-  };
-  while (at < message.size()) {
-    const uint64_t key = varint();
-    const uint64_t kind = key & 7;
-    if (kind == 0) {
-      varint();
-      continue;
-    }
-    if (kind != 1 && kind != 2 && kind != 5) return absl::OkStatus();
-    const uint64_t size = kind == 2 ? varint() : kind == 1 ? 8 : 4;
-    if (size > message.size() - at) return absl::OkStatus();
-    if (kind == 2) ROUX_RETURN_IF_ERROR(visit(key >> 3, message.substr(at, size)));
-    at += size;
   }
   return absl::OkStatus();
-}
-
-// libsentencepiece follows the normalisation rules wherever they point.
-absl::Status check_rules(std::string_view model, const std::string& name) {
-  constexpr uint64_t kNormalizer = 3, kDenormalizer = 5, kCharsmap = 2;
-  return for_each_field(model, [&](uint64_t number, std::string_view spec) -> absl::Status {
-    if (number != kNormalizer && number != kDenormalizer) return absl::OkStatus();
-    return for_each_field(spec, [&](uint64_t field, std::string_view bytes) -> absl::Status {
-      if (field != kCharsmap || bytes.empty()) return absl::OkStatus();
-      const absl::StatusOr<Charsmap> rules = Charsmap::parse(bytes);
-      const absl::Status status = rules.ok() ? rules->check() : rules.status();
-      if (status.ok()) return status;
-      return absl::InvalidArgumentError(absl::StrCat(name, ": normalisation rules at byte ",
-                                                     bytes.data() - model.data(), ": ",
-                                                     std::string(status.message())));
-    });
-  });
 }
 
 std::optional<int32_t> optional_id(int32_t id) { return id < 0 ? std::nullopt : std::optional<int32_t>(id); }
