@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "recipes/kit/text/chat_template_jinja.h"
 #include "recipes/kit/text/words.h"
 #include "tensor/error.h"
@@ -399,6 +400,12 @@ absl::StatusOr<ChatTemplate> recognise_chat_template(const Tokenizer& tokenizer,
   const auto text = [&](const std::optional<int32_t>& id) {
     return id ? tokenizer.token(*id) : std::string();
   };
+  const std::vector<std::string>& several = tokenizer.chat_template_names();
+  if (tokenizer.chat_template().empty() && !several.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("chat template: the model brings \"", absl::StrJoin(several, "\", \""),
+                     "\", none of them \"default\": set ", std::string(flag), " to one of ", names()));
+  }
   return recognise_chat_template(tokenizer.chat_template(), text(tokenizer.special().bos),
                                  text(tokenizer.special().eos), flag, date);
 }

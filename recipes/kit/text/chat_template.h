@@ -55,7 +55,8 @@ absl::StatusOr<ChatTemplate> recognise_chat_template(std::string_view jinja, std
                                                      std::string_view eos,
                                                      std::string_view flag = "--chat_template",
                                                      std::string_view date = "");
-// The tokenizer's own, with its BOS and EOS.
+// The tokenizer's own, with its BOS and EOS. Several templates without a default are an error that lists
+// them.
 absl::StatusOr<ChatTemplate> recognise_chat_template(const Tokenizer& tokenizer,
                                                      std::string_view flag = "--chat_template",
                                                      std::string_view date = "");

@@ -327,8 +327,9 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::with_added(std::vect
   return build(std::move(parts));
 }
 
-absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::with_config(const SpecialNames& names,
-                                                                        std::string chat_template) const {
+absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::with_config(
+    const SpecialNames& names, std::string chat_template,
+    std::vector<std::string> chat_template_names) const {
   TokenizerParts parts = parts_;
   const std::pair<const std::string*, std::optional<int32_t>*> slots[] = {
       {&names.bos, &parts.special.bos},
@@ -343,6 +344,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::with_config(const Sp
     }
   }
   parts.chat_template = std::move(chat_template);
+  parts.chat_template_names = std::move(chat_template_names);
   return build(std::move(parts));
 }
 

@@ -92,7 +92,8 @@ struct TokenizerParts {
   std::vector<TemplateItem> single = {{TemplateItem::kTextA, 0}};
   std::vector<TemplateItem> pair = {{TemplateItem::kTextA, 0}, {TemplateItem::kTextB, 1}};
   SpecialIds special;
-  std::string chat_template;  // the model's own, empty if unknown
+  std::string chat_template;                     // the model's own, empty if unknown
+  std::vector<std::string> chat_template_names;  // if it brings several, none of them the default
 };
 
 class Tokenizer {
@@ -105,6 +106,7 @@ class Tokenizer {
   int32_t vocab_size() const { return vocab_size_; }
   const SpecialIds& special() const { return parts_.special; }
   const std::string& chat_template() const { return parts_.chat_template; }
+  const std::vector<std::string>& chat_template_names() const { return parts_.chat_template_names; }
   const std::string& name() const { return parts_.name; }
 
   // Throws Error when a pattern of the tokenizer's file runs into PCRE2's limits, or its normaliser
@@ -126,8 +128,9 @@ class Tokenizer {
   // exists is an error. The embedding must grow to the new vocab_size().
   absl::StatusOr<std::shared_ptr<const Tokenizer>> with_added(std::vector<AddedToken> tokens) const;
   // The same tokenizer with other special tokens and chat template; a name that is no token is an error.
-  absl::StatusOr<std::shared_ptr<const Tokenizer>> with_config(const SpecialNames& names,
-                                                               std::string chat_template) const;
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> with_config(
+      const SpecialNames& names, std::string chat_template,
+      std::vector<std::string> chat_template_names = {}) const;
   // The same tokenizer around another model. Added tokens keep their ids.
   absl::StatusOr<std::shared_ptr<const Tokenizer>> with_model(std::shared_ptr<const PieceModel> model) const;
   const PieceModel& model() const { return *parts_.model; }

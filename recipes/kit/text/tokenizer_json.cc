@@ -220,14 +220,51 @@ std::string token_name(const json& config, const char* key) {
              : "";
 }
 
-void read_config(const json& config, SpecialNames* names, std::string* chat_template) {
-  if (!config.is_object()) return;
-  names->bos = token_name(config, "bos_token");
-  names->eos = token_name(config, "eos_token");
-  names->unknown = token_name(config, "unk_token");
-  names->padding = token_name(config, "pad_token");
-  const auto chat = config.find("chat_template");
-  if (chat != config.end() && chat->is_string()) *chat_template = chat->get<std::string>();
+struct Config {
+  SpecialNames names;
+  std::string chat_template;
+  std::vector<std::string> chat_template_names;
+};
+
+// "chat_template": a text, or [{"name": "default", "template": ...}, ...].
+absl::Status read_chat_templates(const JsonField& chat, Config* config) {
+  if (chat.missing()) return absl::OkStatus();
+  if (chat.json().is_string()) {
+    config->chat_template = chat.json().get<std::string>();
+    return absl::OkStatus();
+  }
+  if (!chat.json().is_array()) return chat.error("expected a text or a list of {\"name\", \"template\"}");
+  for (size_t i = 0; i < chat.json().size(); ++i) {
+    const JsonField item = chat.item(i);
+    ROUX_RETURN_IF_ERROR(item.expect_object());
+    for (const char* key : {"name", "template"}) {
+      if (item.at(key).missing()) return item.error(absl::StrCat("has no \"", key, "\""));
+    }
+    ROUX_ASSIGN_OR_RETURN(const std::string name, item.string_or("name", ""));
+    ROUX_ASSIGN_OR_RETURN(const std::string text, item.string_or("template", ""));
+    config->chat_template_names.push_back(name);
+    if (name == "default") config->chat_template = text;
+  }
+  if (!config->chat_template.empty()) config->chat_template_names.clear();
+  return absl::OkStatus();
+}
+
+absl::Status read_config(const JsonField& file, Config* config) {
+  if (!file.json().is_object()) return absl::OkStatus();
+  config->names.bos = token_name(file.json(), "bos_token");
+  config->names.eos = token_name(file.json(), "eos_token");
+  config->names.unknown = token_name(file.json(), "unk_token");
+  config->names.padding = token_name(file.json(), "pad_token");
+  return read_chat_templates(file.at("chat_template"), config);
+}
+
+// The special tokens that a tokenizer.json alone gives.
+SpecialNames own_names(const Tokenizer& tokenizer) {
+  const auto name = [&](const std::optional<int32_t>& id) {
+    return id ? tokenizer.token(*id) : std::string();
+  };
+  const SpecialIds& special = tokenizer.special();
+  return {name(special.bos), name(special.eos), name(special.unknown), name(special.padding)};
 }
 
 }  // namespace
@@ -244,14 +281,25 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> load_tokenizer_json(const std::
   const std::string file = folder ? path + "/tokenizer.json" : path;
   ROUX_ASSIGN_OR_RETURN(const std::string text, read_text(file, kMaxJsonBytes));
   ROUX_ASSIGN_OR_RETURN(std::shared_ptr<const Tokenizer> tokenizer, parse_tokenizer_json(text, file));
-  const std::string config_file = file.substr(0, file.rfind('/') + 1) + "tokenizer_config.json";
-  if (stat(config_file.c_str(), &info) != 0) return tokenizer;
-  ROUX_ASSIGN_OR_RETURN(const std::string config_text, read_text(config_file, kMaxJsonBytes));
-  ROUX_ASSIGN_OR_RETURN(const json config, parse_json(config_text, config_file));
-  SpecialNames names;
-  std::string chat_template;
-  read_config(config, &names, &chat_template);
-  return tokenizer->with_config(names, chat_template);
+  const std::string beside = file.substr(0, file.rfind('/') + 1);
+  const std::string config_file = beside + "tokenizer_config.json",
+                    chat_file = beside + "chat_template.jinja";
+  const bool has_config = stat(config_file.c_str(), &info) == 0;
+  const bool has_chat = stat(chat_file.c_str(), &info) == 0;
+  if (!has_config && !has_chat) return tokenizer;
+  Config config;
+  if (has_config) {
+    ROUX_ASSIGN_OR_RETURN(const std::string config_text, read_text(config_file, kMaxJsonBytes));
+    ROUX_ASSIGN_OR_RETURN(const json root, parse_json(config_text, config_file));
+    ROUX_RETURN_IF_ERROR(read_config(JsonField(&root, config_file, ""), &config));
+  } else {
+    config.names = own_names(*tokenizer);
+  }
+  if (has_chat) {
+    ROUX_ASSIGN_OR_RETURN(config.chat_template, read_text(chat_file, kMaxJsonBytes));
+    config.chat_template_names.clear();
+  }
+  return tokenizer->with_config(config.names, config.chat_template, config.chat_template_names);
 }
 
 }  // namespace roux::kit

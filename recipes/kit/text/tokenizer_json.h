@@ -20,8 +20,10 @@ namespace roux::kit {
 absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_tokenizer_json(std::string_view json,
                                                                       const std::string& name);
 
-// From a tokenizer.json, or a folder with one. A tokenizer_config.json beside it supplies the chat template
-// and the names of the special tokens.
+// From a tokenizer.json, or a folder with one. A tokenizer_config.json beside it supplies the names of the
+// special tokens and the chat template: a text, or a list of {"name", "template"}, of which "default" is
+// taken; without a default the names are kept and recognise_chat_template's error lists them. As in
+// transformers, a chat_template.jinja beside it goes before.
 absl::StatusOr<std::shared_ptr<const Tokenizer>> load_tokenizer_json(const std::string& path);
 
 }  // namespace roux::kit

@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "recipes/kit/text/chat_template.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -133,6 +139,75 @@ TEST(TokenizerJson, NormalisersThatMultiplyTheTextAreStopped) {
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
   EXPECT_THROW((*tokenizer)->encode("a few words"), Error);
   EXPECT_TRUE((*tokenizer)->encode("").ids.empty());
+}
+
+// A folder of its own with these files, and a tokenizer.json.
+std::string folder_with(const std::vector<std::pair<std::string, std::string>>& files) {
+  std::string path = testing::TempDir() + "/roux-XXXXXX";
+  EXPECT_NE(mkdtemp(path.data()), nullptr);
+  std::ofstream(path + "/tokenizer.json") << with_model("");
+  for (const auto& [name, text] : files) std::ofstream(path + "/" + name) << text;
+  return path;
+}
+
+constexpr char kNamed[] = R"({"bos_token":"a","chat_template":[{"name":"tool_use","template":"T"}%s]})";
+
+std::string named(const std::string& more) {
+  std::string text = kNamed;
+  return text.replace(text.find("%s"), 2, more);
+}
+
+TEST(TokenizerConfig, ChatTemplateIsATextOrTheDefaultOfAList) {
+  const auto plain =
+      load_tokenizer_json(folder_with({{"tokenizer_config.json", R"({"chat_template":"C"})"}}));
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ((*plain)->chat_template(), "C");
+  const auto list = load_tokenizer_json(
+      folder_with({{"tokenizer_config.json", named(R"(,{"name":"default","template":"D"})")}}));
+  ASSERT_TRUE(list.ok()) << list.status();
+  EXPECT_EQ((*list)->chat_template(), "D");
+  EXPECT_TRUE((*list)->chat_template_names().empty());
+  EXPECT_EQ((*list)->special().bos, 0);
+}
+
+TEST(TokenizerConfig, ListWithoutDefaultNamesTheChoicesAndTheFlag) {
+  const auto list = load_tokenizer_json(
+      folder_with({{"tokenizer_config.json", named(R"(,{"name":"rag","template":"R"})")}}));
+  ASSERT_TRUE(list.ok()) << list.status();  // text alone needs no template
+  EXPECT_EQ((*list)->chat_template(), "");
+  const auto chat = recognise_chat_template(**list, "--template");
+  ASSERT_FALSE(chat.ok());
+  EXPECT_NE(chat.status().message().find("the model brings \"tool_use\", \"rag\", none of them \"default\": "
+                                         "set --template to one of chatml"),
+            absl::string_view::npos)
+      << chat.status();
+}
+
+TEST(TokenizerConfig, ChatTemplateFileGoesBefore) {
+  const auto both = load_tokenizer_json(
+      folder_with({{"tokenizer_config.json", named("")}, {"chat_template.jinja", "J\n"}}));
+  ASSERT_TRUE(both.ok()) << both.status();
+  EXPECT_EQ((*both)->chat_template(), "J\n");
+  EXPECT_TRUE((*both)->chat_template_names().empty());
+  EXPECT_EQ((*both)->special().bos, 0);
+  const auto alone = load_tokenizer_json(folder_with({{"chat_template.jinja", "J"}}));
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  EXPECT_EQ((*alone)->chat_template(), "J");
+}
+
+TEST(TokenizerConfig, DamagedListsAreNamedWithTheirPlace) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"chat_template":7})", "tokenizer_config.json: chat_template: expected a text or a list"},
+      {R"({"chat_template":[7]})", "chat_template[0]: is number, expected an object"},
+      {R"({"chat_template":[{"name":"default"}]})", "chat_template[0]: has no \"template\""},
+      {R"({"chat_template":[{"name":1,"template":"x"}]})",
+       "chat_template[0].name: is number, expected a string"},
+  };
+  for (const auto& [config, expected] : cases) {
+    const auto loaded = load_tokenizer_json(folder_with({{"tokenizer_config.json", config}}));
+    ASSERT_FALSE(loaded.ok()) << config;
+    EXPECT_NE(loaded.status().message().find(expected), absl::string_view::npos) << loaded.status();
+  }
 }
 
 }  // namespace

@@ -14,8 +14,9 @@ absl::StatusOr<MergedVocabulary> merge_vocabulary(const Tokenizer& base, const T
                                                   int64_t limit) {
   const auto* model = dynamic_cast<const BpeModel*>(&base.model());
   if (model == nullptr || !model->options().byte_level) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(base.name(), ": only byte-level BPE vocabularies can be merged"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        base.name(),
+        ": only byte-level BPE vocabularies can be merged (SentencePiece: merge_sentencepiece)"));
   }
   // Slots of added tokens stay empty in the model, as before.
   std::vector<std::string> tokens(base.vocab_size());

@@ -22,7 +22,8 @@ struct MergedVocabulary {
 };
 
 // Adds up to `limit` (-1: all) tokens of `extra` that the base lacks, the earliest learned first, with the
-// merges that lead to them. Fails if the base is not byte-level BPE.
+// merges that lead to them. Fails if the base is not byte-level BPE; merge_sentencepiece grows SentencePiece
+// BPE.
 absl::StatusOr<MergedVocabulary> merge_vocabulary(const Tokenizer& base, const TrainedBpe& extra,
                                                   int64_t limit = -1);
 
