@@ -48,7 +48,7 @@ struct MergedSentencepiece {
 // with their type; other types only where the base has the text. Normalisation, space in front, byte fallback
 // and special ids stay the base's. InvalidArgument names the file: damage, a model that is not BPE (scores of
 // a unigram model are probabilities, which a union would have to estimate anew), a score that is not finite.
-// Source: the merge of https://github.com/ymcui/Chinese-LLaMA-Alpaca (arXiv 2304.08177, section 3), which
+// Source: the merge of https://github.com/ymcui/Chinese-LLaMA-Alpaca (arXiv 2304.08177), which
 // makes user-defined pieces normal ones.
 absl::StatusOr<MergedSentencepiece> merge_sentencepiece(const SentencepieceFile& base,
                                                         const SentencepieceFile& extra,
