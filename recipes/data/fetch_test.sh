@@ -49,7 +49,7 @@ expect 0 "no      MIT" "$fetch" --list
 expect 0 "ROUX_CACHE" "$fetch" --help
 expect 2 "--list" "$fetch"
 expect 2 "--list" "$fetch" --nonsense
-expect 1 "'nothing' is not in" "$fetch" text nothing
+expect 1 "'nothing' is not in $ROUX_RESOURCES; there are:"$'\n  model\n  text' "$fetch" text nothing
 [[ ! -e $work/network ]] || fail "an unknown name must stop before any download"
 expect 1 "'text' is not cached" "$fetch" --path text
 
@@ -58,6 +58,11 @@ expect 0 "$ROUX_CACHE/text" "$fetch" text
 [[ ! -e $ROUX_CACHE/text/c-1/code.py ]] || fail "code was unpacked"
 expect 0 "yes     MIT" "$fetch" --list
 expect 0 "$ROUX_CACHE/text" "$fetch" --path text
+expect 0 "$ROUX_CACHE/text" "$fetch" text --path
+expect 2 "--list" "$fetch" text --path --drop
+expect 2 "--list" "$fetch" text --list
+expect 1 "'nothing' is not in" "$fetch" text nothing --drop
+[[ -e $ROUX_CACHE/text ]] || fail "an unknown name must stop before anything is dropped"
 
 # Cached: works without network.
 rm "$work/network" "$work/served/c-1.tar.gz"

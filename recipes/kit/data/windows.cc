@@ -153,29 +153,30 @@ void WindowSet::pack_rows() {
   }
 }
 
+template <typename Document>
+absl::StatusOr<WindowSet> WindowSet::cut_into_rows(const std::vector<Document>& documents, int64_t length,
+                                                   const std::string& source, int32_t pad_token,
+                                                   void (WindowSet::*rows)()) {
+  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
+  (set.*rows)();
+  return set;
+}
+
 absl::StatusOr<WindowSet> WindowSet::padded(const std::vector<std::vector<int32_t>>& documents,
                                             int64_t length, const std::string& source, int32_t pad_token) {
-  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
-  set.one_piece_a_row();
-  return set;
+  return cut_into_rows(documents, length, source, pad_token, &WindowSet::one_piece_a_row);
 }
 absl::StatusOr<WindowSet> WindowSet::padded(const std::vector<MaskedDocument>& documents, int64_t length,
                                             const std::string& source, int32_t pad_token) {
-  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
-  set.one_piece_a_row();
-  return set;
+  return cut_into_rows(documents, length, source, pad_token, &WindowSet::one_piece_a_row);
 }
 absl::StatusOr<WindowSet> WindowSet::packed(const std::vector<std::vector<int32_t>>& documents,
                                             int64_t length, const std::string& source, int32_t pad_token) {
-  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
-  set.pack_rows();
-  return set;
+  return cut_into_rows(documents, length, source, pad_token, &WindowSet::pack_rows);
 }
 absl::StatusOr<WindowSet> WindowSet::packed(const std::vector<MaskedDocument>& documents, int64_t length,
                                             const std::string& source, int32_t pad_token) {
-  ROUX_ASSIGN_OR_RETURN(WindowSet set, cut(documents, length, source, pad_token));
-  set.pack_rows();
-  return set;
+  return cut_into_rows(documents, length, source, pad_token, &WindowSet::pack_rows);
 }
 
 absl::Span<const WindowSet::Piece> WindowSet::pieces_of(int64_t row) const {

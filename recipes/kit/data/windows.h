@@ -105,6 +105,10 @@ class WindowSet {
                                        const std::string& source, int32_t pad_token);
   static absl::StatusOr<WindowSet> cut(const std::vector<MaskedDocument>& documents, int64_t length,
                                        const std::string& source, int32_t pad_token);
+  template <typename Document>
+  static absl::StatusOr<WindowSet> cut_into_rows(const std::vector<Document>& documents, int64_t length,
+                                                 const std::string& source, int32_t pad_token,
+                                                 void (WindowSet::*rows)());
   // Cuts what was appended to tokens_ from `begin` on into pieces.
   void add_pieces(int64_t begin);
   void one_piece_a_row();
