@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -30,6 +30,7 @@ struct ModelPiece {
 };
 
 struct Model {
+  uint64_t type = kUnigram;                    // the schema's default
   std::shared_ptr<const Tokenizer> tokenizer;  // proves that the library can read the file
   std::vector<ModelPiece> pieces;
 };
@@ -56,19 +57,14 @@ ModelPiece read_piece(std::string_view message) {
 absl::StatusOr<Model> read_model(const SentencepieceFile& file) {
   Model model;
   ROUX_ASSIGN_OR_RETURN(model.tokenizer, parse_sentencepiece(file.bytes, file.name));
-  uint64_t model_type = kUnigram;  // the schema's default
   ProtobufFields fields(file.bytes);
   for (ProtobufField field; fields.next(&field);) {
     if (field.number == kPieces) model.pieces.push_back(read_piece(field.bytes));
     if (field.number != kTrainerSpec) continue;
     ProtobufFields spec(field.bytes);
     for (ProtobufField entry; spec.next(&entry);) {
-      if (entry.number == kModelType) model_type = entry.value;
+      if (entry.number == kModelType) model.type = entry.value;
     }
-  }
-  if (model_type != kBpe) {
-    return absl::InvalidArgumentError(absl::StrCat(file.name, ": SentencePiece model type ", model_type,
-                                                   " cannot be merged, only BPE (", kBpe, ") can"));
   }
   // Unknown parts that the library skips could hide pieces from the reader above.
   if (static_cast<int32_t>(model.pieces.size()) != model.tokenizer->model().vocab_size()) {
@@ -84,28 +80,42 @@ absl::StatusOr<Model> read_model(const SentencepieceFile& file) {
   return model;
 }
 
-// The base model without its normalisation, so that it cuts a piece's text and nothing else. A message that
-// comes twice is one, whose later fields count.
-absl::StatusOr<std::shared_ptr<const Tokenizer>> plain_tokenizer(const SentencepieceFile& base) {
+// A model without its normalisation, so that it cuts a piece's text and nothing else. A message that comes
+// twice is one, whose later fields count.
+absl::StatusOr<std::shared_ptr<const Tokenizer>> plain_tokenizer(const std::string& model,
+                                                                 const std::string& name) {
   std::string spec;
   append_bytes_field(kCharsmap, "", &spec);
   append_varint_field(kDummyPrefix, 0, &spec);
   append_varint_field(kExtraWhitespaces, 0, &spec);
-  std::string bytes = base.bytes;
+  std::string bytes = model;
   append_bytes_field(kNormalizerSpec, spec, &bytes);
-  return parse_sentencepiece(bytes, base.name);
+  return parse_sentencepiece(bytes, name);
 }
 
-// By how much the extra model's scores are moved to lie below all of the base's.
-float shift_behind(const Model& base, const Model& extra) {
-  float lowest = 0, highest = -std::numeric_limits<float>::infinity();
+std::vector<int32_t> cut(const Tokenizer& plain, const std::string& text) {
+  std::vector<Piece> pieces;
+  plain.model().encode(text, &pieces);
+  std::vector<int32_t> ids;
+  for (const Piece& piece : pieces) ids.push_back(piece.id);
+  return ids;
+}
+
+// Scores for all pieces of `extra` below those of `base`, in the order of their own. Ranks, as a float so low
+// has no digits left for differences of log probabilities.
+std::vector<float> scores_behind(const Model& base, const Model& extra) {
+  float lowest = 0;
   for (const ModelPiece& piece : base.pieces) {
     if (piece.type == kNormal) lowest = std::min(lowest, piece.score);
   }
-  for (const ModelPiece& piece : extra.pieces) {
-    if (piece.type == kNormal) highest = std::max(highest, piece.score);
-  }
-  return lowest - 1 - highest;
+  std::vector<size_t> order(extra.pieces.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return extra.pieces[a].score > extra.pieces[b].score; });
+  std::vector<float> scores(order.size());
+  for (size_t rank = 0; rank < order.size(); ++rank)
+    scores[order[rank]] = lowest - 1 - static_cast<float>(rank);
+  return scores;
 }
 
 }  // namespace
@@ -115,15 +125,20 @@ absl::StatusOr<MergedSentencepiece> merge_sentencepiece(const SentencepieceFile&
                                                         const SentencepieceMergeOptions& options) {
   ROUX_ASSIGN_OR_RETURN(const Model old, read_model(base));
   ROUX_ASSIGN_OR_RETURN(const Model more, read_model(extra));
-  ROUX_ASSIGN_OR_RETURN(const std::shared_ptr<const Tokenizer> plain, plain_tokenizer(base));
+  if (old.type != kBpe) {
+    return absl::InvalidArgumentError(absl::StrCat(base.name, ": SentencePiece model type ", old.type,
+                                                   " cannot be grown, only BPE (", kBpe, ") can"));
+  }
+  ROUX_ASSIGN_OR_RETURN(const std::shared_ptr<const Tokenizer> plain, plain_tokenizer(base.bytes, base.name));
   absl::flat_hash_map<std::string, int32_t> known;
   for (size_t i = 0; i < old.pieces.size(); ++i) known.emplace(old.pieces[i].text, static_cast<int32_t>(i));
-  const bool behind = options.scores == NewPieceScores::kBehind;
-  const float shift = behind ? shift_behind(old, more) : 0;
+  std::vector<float> scores(more.pieces.size(), 0.0F);
+  if (options.scores == NewPieceScores::kBehind) scores = scores_behind(old, more);
   MergedSentencepiece merged;
   MergedVocabulary& vocabulary = merged.vocabulary;
   merged.model = base.bytes;
-  for (const ModelPiece& piece : more.pieces) {
+  for (size_t i = 0; i < more.pieces.size(); ++i) {
+    const ModelPiece& piece = more.pieces[i];
     if (const auto at = known.find(piece.text); at != known.end()) {
       merged.extra_ids.push_back(at->second);
       continue;
@@ -136,19 +151,20 @@ absl::StatusOr<MergedSentencepiece> merge_sentencepiece(const SentencepieceFile&
     }
     std::string message;
     append_bytes_field(kText, piece.text, &message);
-    append_float_field(kScore, behind && piece.type == kNormal ? piece.score + shift : 0, &message);
+    append_float_field(kScore, scores[i], &message);
     append_varint_field(kType, piece.type, &message);
     append_bytes_field(kPieces, message, &merged.model);
     merged.extra_ids.push_back(static_cast<int32_t>(old.pieces.size() + added));
-    vocabulary.parts.emplace_back();
-    std::vector<Piece> parts;
-    plain->model().encode(piece.text, &parts);
-    for (const Piece& part : parts) vocabulary.parts.back().push_back(part.id);
+    vocabulary.parts.push_back(cut(*plain, piece.text));
     vocabulary.new_tokens.push_back(piece.text);
   }
-  ROUX_ASSIGN_OR_RETURN(vocabulary.tokenizer,
-                        parse_sentencepiece(merged.model, absl::StrCat(base.name, " grown by ", extra.name),
-                                            options.tokenizer));
+  const std::string name = absl::StrCat(base.name, " grown by ", extra.name);
+  ROUX_ASSIGN_OR_RETURN(vocabulary.tokenizer, parse_sentencepiece(merged.model, name, options.tokenizer));
+  ROUX_ASSIGN_OR_RETURN(const std::shared_ptr<const Tokenizer> grown, plain_tokenizer(merged.model, name));
+  for (size_t i = 0; i < vocabulary.new_tokens.size(); ++i) {
+    const auto id = static_cast<int32_t>(old.pieces.size() + i);
+    if (cut(*grown, vocabulary.new_tokens[i]) != std::vector<int32_t>{id}) merged.unreachable.push_back(id);
+  }
   return merged;
 }
 

@@ -27,7 +27,7 @@ struct SentencepieceFile {
 // The score of a new piece says when pairs are merged into it: the highest first.
 enum class NewPieceScores {
   kZero,    // Chinese-LLaMA's: before all merges of the base, among themselves from left to right
-  kBehind,  // after all of them, among themselves in the order of the extra model
+  kBehind,  // after all of them, among themselves in the order of the extra model's scores
 };
 
 struct SentencepieceMergeOptions {
@@ -41,15 +41,18 @@ struct MergedSentencepiece {
   // spell is its unknown token.
   MergedVocabulary vocabulary;
   std::vector<int32_t> extra_ids;  // [pieces of extra]: id in the grown model, kept or new; -1: left out
-  std::string model;               // the grown .model file
+  // New ids that not even their own text becomes, as no chain of pairs leads there: many with a unigram extra
+  // (Chinese-LLaMA's is one), few with BPE. Their embeddings are never trained.
+  std::vector<int32_t> unreachable;
+  std::string model;  // the grown .model file
 };
 
 // Adds the normal and user-defined pieces of `extra` whose text no piece of `base` has, in their order and
 // with their type; other types only where the base has the text. Normalisation, space in front, byte fallback
-// and special ids stay the base's. InvalidArgument names the file: damage, a model that is not BPE (scores of
-// a unigram model are probabilities, which a union would have to estimate anew), a score that is not finite.
-// Source: the merge of https://github.com/ymcui/Chinese-LLaMA-Alpaca (arXiv 2304.08177), which
-// makes user-defined pieces normal ones.
+// and special ids stay the base's. InvalidArgument names the file: damage, a base that is not BPE (a unigram
+// model's scores are probabilities, which a union would have to estimate anew), a score that is not finite.
+// Source: the merge script of https://github.com/ymcui/Chinese-LLaMA-Alpaca (arXiv 2304.08177), which makes
+// normal pieces of all types.
 absl::StatusOr<MergedSentencepiece> merge_sentencepiece(const SentencepieceFile& base,
                                                         const SentencepieceFile& extra,
                                                         const SentencepieceMergeOptions& options = {});

@@ -114,6 +114,21 @@ TEST(SentencepieceMerge, PartsSpellThePieceWithoutSpaceInFront) {
   EXPECT_EQ(merged->extra_ids, (Ids{0, 1, 2, 8, 9, 10, -1, 11, 3}));
 }
 
+TEST(SentencepieceMerge, UnigramPiecesNeedAChainOfPairs) {
+  // "abca" comes of "ab" + "ca", "bbb" of nothing.
+  const SentencepieceFile more =
+      model("more", {{"abca", -9.5F, 1}, {"bbb", -9.25F, 1}, {"ca", -9.125F, 1}}, 1);
+  for (const NewPieceScores scores : {NewPieceScores::kZero, NewPieceScores::kBehind}) {
+    SentencepieceMergeOptions options;
+    options.scores = scores;
+    const auto merged = merge_sentencepiece(small_base(), more, options);
+    ASSERT_TRUE(merged.ok()) << merged.status();
+    EXPECT_EQ(merged->vocabulary.new_tokens, (Texts{"abca", "bbb", "ca"}));
+    EXPECT_EQ(merged->unreachable, (Ids{9}));
+    EXPECT_EQ(pieces(*merged->vocabulary.tokenizer, "abca"), (Texts{kSpace, "abca"}));
+  }
+}
+
 TEST(SentencepieceMerge, LimitAndSelf) {
   const SentencepieceFile base = golden("tiny_bpe.model"), more = golden("tiny_bpe_more.model");
   const auto self = merge_sentencepiece(base, base);
@@ -137,9 +152,8 @@ TEST(SentencepieceMerge, DamageIsNamedWithItsFile) {
   EXPECT_NE(message({"b.model", "x"}, good).find("b.model: not a SentencePiece model"), std::string::npos);
   EXPECT_NE(message(good, {"e.model", ""}).find("e.model: "), std::string::npos);
   EXPECT_NE(message(golden("tiny_unigram.model"), good)
-                .find("tiny_unigram.model: SentencePiece model type 1 cannot be merged"),
+                .find("tiny_unigram.model: SentencePiece model type 1 cannot be grown, only BPE (2) can"),
             std::string::npos);
-  EXPECT_NE(message(good, golden("tiny_unigram.model")).find("only BPE (2) can"), std::string::npos);
   const float nan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_NE(message(good, model("more", {{"d", nan, 1}})).find("more: score of piece 3 is nan"),
             std::string::npos);
