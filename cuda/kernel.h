@@ -8,8 +8,8 @@
 //     if (i < n) y[i] = factor * x[i];
 //   }
 //   void scale(const Tensor& x, float factor, Tensor& y) {
-//     launch(scale_kernel, {.grid = blocks_for(x.numel(), 256), .block = 256}, x.data<float>(), factor,
-//     x.numel(), ...);
+//     const int64_t n = x.numel();
+//     launch(scale_kernel, {.grid = blocks_for(n, 256), .block = 256}, x.data<float>(), factor, n, ...);
 //   }
 //   }  // namespace
 //

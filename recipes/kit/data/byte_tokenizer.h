@@ -1,8 +1,7 @@
 // Byte-level tokenizer: token = byte (0..255), then BOS and EOS where they are switched on.
 //
 //   ByteTokenizer tokenizer({.eos = true});                  // vocabulary of 257
-//   std::vector<int32_t> ids = tokenizer.encode("Grüße");    // 7 ids; decode(ids) gives the same bytes,
-//   UTF-8 or not
+//   std::vector<int32_t> ids = tokenizer.encode("Grüße");    // 7 ids; decode(ids) gives the same bytes
 //
 // Immutable, so thread-safe.
 #ifndef ROUX_RECIPES_KIT_DATA_BYTE_TOKENIZER_H_

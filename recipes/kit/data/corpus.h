@@ -1,8 +1,7 @@
 // A text as training and validation windows: what a language-model recipe starts from.
 //
-//   ROUX_ASSIGN_OR_RETURN(Corpus corpus, load_corpus({.path = data_flag, .excerpts = {"austen_emma"}, .length
-//   = 64}));
-//
+//   ROUX_ASSIGN_OR_RETURN(Corpus corpus,
+//                         load_corpus({.path = data_flag, .excerpts = {"austen_emma"}, .length = 64}));
 #ifndef ROUX_RECIPES_KIT_DATA_CORPUS_H_
 #define ROUX_RECIPES_KIT_DATA_CORPUS_H_
 

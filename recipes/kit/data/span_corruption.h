@@ -1,8 +1,8 @@
 // Training examples in which parts of a text are to be predicted: spans behind sentinels as T5 and CodeGen2
 // have them, masked tokens as BERT has them. Draws come from a RandomStream and repeat.
 //
-//   const std::vector<TokenSpan> spans = sample_spans(tokens.size(), {.rate = 0.15, .mean_length = 3},
-//   random); const CorruptedTokens example = corrupt_spans(tokens, spans, sentinels);
+//   const std::vector<TokenSpan> spans = sample_spans(tokens.size(), {.rate = 0.15}, random);
+//   const CorruptedTokens example = corrupt_spans(tokens, spans, sentinels);
 #ifndef ROUX_RECIPES_KIT_DATA_SPAN_CORRUPTION_H_
 #define ROUX_RECIPES_KIT_DATA_SPAN_CORRUPTION_H_
 

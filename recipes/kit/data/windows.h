@@ -1,8 +1,7 @@
 // Training rows cut from tokens: a plain stream, packed documents, or one padded document a row.
 //
 //   ROUX_ASSIGN_OR_RETURN(WindowSet train, WindowSet::stream(tokenizer.encode(text), 64, path));
-//   TokenBatch batch = train.batch(rows);          // rows: indices into the set, e.g. from
-//   BatchLoader::next()
+//   TokenBatch batch = train.batch(rows);    // indices into the set, from BatchLoader::next_rows()
 //
 // All three cut the tokens into pieces of at most T inputs and their T targets (T + 1 tokens; the last target
 // is the first input of the next piece), so every token but the first of a text is a target exactly once. A

@@ -5,8 +5,8 @@
 // renderer below does (tools aside); any other is an error that names the flag.
 //
 //   ROUX_ASSIGN_OR_RETURN(ChatTemplate chat, recognise_chat_template(*tokenizer));
-//   ROUX_ASSIGN_OR_RETURN(EncodedChat e, encode_chat(*tokenizer, chat, {{"user", "Hi"}, {"assistant",
-//   "Hello"}}));
+//   ROUX_ASSIGN_OR_RETURN(EncodedChat e,
+//                         encode_chat(*tokenizer, chat, {{"user", "Hi"}, {"assistant", "Hello"}}));
 //   // e.ids, e.loss_mask: 1 on "Hello" and the token that ends it
 #ifndef ROUX_RECIPES_KIT_TEXT_CHAT_TEMPLATE_H_
 #define ROUX_RECIPES_KIT_TEXT_CHAT_TEMPLATE_H_
