@@ -26,7 +26,10 @@ struct Span {
 
 class Regex {
  public:
-  // An invalid pattern is InvalidArgument with PCRE2's message and the offset in the (rewritten) pattern.
+  // An invalid pattern is InvalidArgument with PCRE2's message and the offset in the (rewritten) pattern. So
+  // is one that could fail while matching: recursion, calls of groups, callouts, verbs `(*...)`, conditions,
+  // `\C` (also `\c`, `\Q`, comments and the flag x, which no tokenizer file uses), and what backtracks
+  // without end on 48 bytes. Patterns that are merely slow on longer texts can still meet find_all's limits.
   static absl::StatusOr<Regex> compile(std::string_view pattern);
   // A pattern that matches `text` itself.
   static absl::StatusOr<Regex> compile_literal(std::string_view text);
@@ -41,6 +44,11 @@ class Regex {
 
  private:
   Regex() = default;
+  // Runs the pattern over each character that it names, many times, and over what makes text: patterns that
+  // backtrack without end do it here, where the error still has a file.
+  absl::Status try_out() const;
+  absl::Status find_all(std::string_view text, Span range, uint32_t match_limit,
+                        std::vector<Span>* matches) const;
   std::string pattern_;
   std::shared_ptr<const void> code_;  // pcre2_code
   bool jit_ = false;

@@ -64,6 +64,9 @@ TEST(TokenizerJson, DamageIsNamedWithItsPlace) {
           with_model(R"J(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated"})J"))
           .find("pre_tokenizer.pattern: regex: missing closing parenthesis"),
       std::string::npos);
+  EXPECT_EQ(message(with_model(
+                R"J(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?R)"},"behavior":"Isolated"})J")),
+            "f.json: pre_tokenizer.pattern: regex: `(?R` at offset 0 is not supported, in `(?R)`");
   EXPECT_EQ(message(R"({"model":{"type":"Unigram","vocab":[["a",0],["b"]]}})"),
             "f.json: model.vocab: entry 1 is [\"b\"], expected [\"token\", score]");
   EXPECT_EQ(message(R"({"model":{"type":"Unigram","unk_id":4,"vocab":[["a",0]]}})"),

@@ -108,6 +108,13 @@ size_t incomplete_utf8_suffix(std::string_view text) {
   return 0;
 }
 
+std::string excerpt(std::string_view text) {
+  constexpr size_t kMaxBytes = 200;
+  if (text.size() <= kMaxBytes) return std::string(text);
+  const std::string_view head = text.substr(0, kMaxBytes);
+  return std::string(head.substr(0, kMaxBytes - incomplete_utf8_suffix(head))) + "...";
+}
+
 size_t count_chars(std::string_view text) {
   size_t count = 0;
   for (size_t i = 0; i < text.size(); ++count) i += decode_utf8(text, i).length;

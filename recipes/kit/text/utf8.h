@@ -35,6 +35,9 @@ std::string replace_invalid_utf8(std::string_view text);
 // Bytes at the end of `text` that could be the start of a character not yet complete (0..3).
 size_t incomplete_utf8_suffix(std::string_view text);
 
+// The text for an error message: its first 200 bytes or fewer, whole characters, and "..." where it was cut.
+std::string excerpt(std::string_view text);
+
 // Number of characters; an invalid maximal subpart counts as one.
 size_t count_chars(std::string_view text);
 

@@ -61,5 +61,11 @@ TEST(Utf8, OnlyWhatCanStillBecomeACharacterIsIncomplete) {
   EXPECT_EQ(incomplete_utf8_suffix("\xF5"), 0u);
 }
 
+TEST(Utf8, ExcerptIsCutBetweenCharacters) {
+  EXPECT_EQ(excerpt(std::string(200, 'x')), std::string(200, 'x'));
+  EXPECT_EQ(excerpt(std::string(199, 'x') + "\xC3\xA9"), std::string(199, 'x') + "...");
+  EXPECT_EQ(excerpt(std::string(198, 'x') + "\xC3\xA9y"), std::string(198, 'x') + "\xC3\xA9...");
+}
+
 }  // namespace
 }  // namespace roux::kit
