@@ -16,6 +16,7 @@ constexpr Range kUnicodeRanges[] = {
 };
 constexpr uint64_t kUnicodeForms[4] = {  // NFC, NFD, NFKC, NFKD
     0xB648D582BD4240ABu, 0x1AD8D6ECAC4334EEu, 0x5C93E5DB9184D2C7u, 0x16C021E3CFC2119Bu};
+constexpr uint64_t kUnicodeLowercase = 0x49599F96588B2802u;  // str.lower()
 constexpr uint64_t kUnicodeCategories = 0x9B253317B8921349u;
 
 }  // namespace roux::golden

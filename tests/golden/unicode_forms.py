@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes unicode_forms.h: hashes of what Python's unicodedata makes of every code point and of 20,000 strings of marks, letters
-and syllables, in the four normalisation forms, and of the general category of every code point.
+and syllables, in the four normalisation forms and in lower case, and of the general category of every code point.
 
     python3.12 tests/golden/unicode_forms.py         # any Python whose unicodedata is of Unicode 15.0
 """
@@ -47,6 +47,7 @@ def main():
     if unicodedata.unidata_version != "15.0.0":
         raise SystemExit("unicodedata is of Unicode " + unicodedata.unidata_version)
     hashes = [fnv(unicodedata.normalize(form, text).encode() for text in strings()) for form in FORMS]
+    lowercase = fnv(text.lower().encode() for text in strings())
     categories = fnv(unicodedata.category(chr(c)).encode() for c in range(0x110000))
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, "unicode_forms.h"), "w", encoding="utf-8") as f:
@@ -57,6 +58,7 @@ def main():
             f.write("    " + " ".join("{0x%X, 0x%X}," % r for r in RANGES[i:i + 5]) + "\n")
         f.write("};\nconstexpr uint64_t kUnicodeForms[4] = {  // NFC, NFD, NFKC, NFKD\n")
         f.write("    " + ", ".join("0x%016Xu" % h for h in hashes) + "};\n")
+        f.write("constexpr uint64_t kUnicodeLowercase = 0x%016Xu;  // str.lower()\n" % lowercase)
         f.write("constexpr uint64_t kUnicodeCategories = 0x%016Xu;\n\n}  // namespace roux::golden\n\n#endif  // "
                 "ROUX_TESTS_GOLDEN_UNICODE_FORMS_H_\n" % categories)
 

@@ -80,14 +80,16 @@ void each_string(Visit visit) {
   }
 }
 
-TEST(Unicode, EqualsPythonOnEveryCodePoint) {
+TEST(Unicode, EqualsPythonOnEveryCodePointAndRandomStrings) {
   if (unicode_version() != "15.0")
     GTEST_SKIP() << "the hashes are of Unicode 15.0, ICU has " << unicode_version();
-  Hash forms[4], categories;
+  Hash forms[4], lower, categories;
   each_string([&](const std::string& text) {
     for (int form = 0; form < 4; ++form) forms[form].add(normalize(text, static_cast<UnicodeForm>(form)));
+    lower.add(lowercase(text));
   });
   for (int form = 0; form < 4; ++form) EXPECT_EQ(forms[form].value(), golden::kUnicodeForms[form]) << form;
+  EXPECT_EQ(lower.value(), golden::kUnicodeLowercase);
   for (char32_t c = 0; c < 0x110000; ++c) categories.add(general_category(c));
   EXPECT_EQ(categories.value(), golden::kUnicodeCategories);
 }
