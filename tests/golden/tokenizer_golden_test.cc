@@ -104,5 +104,13 @@ TEST(TokenizerGolden, ByteLevelKeepsEveryByte) {
   }
 }
 
+TEST(TokenizerGolden, SentencepieceErrorsNameTheFileAndNotTheLibrarysSource) {
+  const auto tokenizer = kit::parse_sentencepiece("no model", "dir/f.model");
+  ASSERT_FALSE(tokenizer.ok());
+  const std::string message(tokenizer.status().message());
+  EXPECT_EQ(message.find("dir/f.model: not a SentencePiece model: "), 0u) << message;
+  EXPECT_EQ(message.find(".cc("), std::string::npos) << message;
+}
+
 }  // namespace
 }  // namespace roux::golden

@@ -1,6 +1,7 @@
 #include "recipes/kit/text/json_field.h"
 
 #include "absl/strings/str_cat.h"
+#include "recipes/kit/text/utf8.h"
 
 namespace roux::kit {
 
@@ -55,12 +56,13 @@ JsonField JsonField::item(size_t index) const {
 
 absl::Status JsonField::error(const std::string& what) const {
   return absl::InvalidArgumentError(
-      absl::StrCat(file_, ": ", path_.empty() ? "" : absl::StrCat(path_, ": "), what));
+      absl::StrCat(file_, ": ", path_.empty() ? "" : absl::StrCat(excerpt(path_), ": "), what));
 }
 
 absl::Status JsonField::unsupported(const std::string& what) const {
-  return absl::UnimplementedError(
-      absl::StrCat(file_, ": ", path_.empty() ? "" : absl::StrCat(path_, ": "), what, " is not supported"));
+  return absl::UnimplementedError(absl::StrCat(file_, ": ",
+                                               path_.empty() ? "" : absl::StrCat(excerpt(path_), ": "),
+                                               excerpt(what), " is not supported"));
 }
 
 absl::Status JsonField::wrong_type(const char* expected) const {

@@ -55,6 +55,11 @@ void each_ngram(std::string_view text, Visit visit) {
   }
 }
 
+// Below 1e15 sums stay finite and exact enough.
+bool is_count(const nlohmann::json& value) {
+  return value.is_number() && value.get<double>() >= 0 && value.get<double>() <= 1e15;
+}
+
 }  // namespace
 
 void LanguageIdentifier::add(const std::string& language, std::string_view sample) {
@@ -74,17 +79,17 @@ absl::Status LanguageIdentifier::add_profile(std::string_view json, const std::s
   const JsonField counts = field.at("freq");
   ROUX_RETURN_IF_ERROR(counts.expect_object());
   for (const auto& [key, count] : counts.json().items()) {
-    if (!count.is_number() || count.get<double>() < 0) {
-      return counts.error(absl::StrCat("\"", key, "\" has the count ", count.dump()));
+    if (!is_count(count)) {
+      return counts.error(absl::StrCat("\"", excerpt(key), "\" has the count ", excerpt(count.dump()),
+                                       ", expected 0 .. 1e15"));
     }
   }
   Profile& profile = profiles_[name];
   // "n_words" also counts the rare n-grams that the profile leaves out.
   const JsonField totals = field.at("n_words");
   const bool known = !totals.missing() && totals.json().is_array() && totals.json().size() == 3 &&
-                     totals.json()[0].is_number() && totals.json()[1].is_number() &&
-                     totals.json()[2].is_number();
-  for (size_t n = 0; known && n < 3; ++n) profile.totals[n] += std::max(0.0, totals.json()[n].get<double>());
+                     is_count(totals.json()[0]) && is_count(totals.json()[1]) && is_count(totals.json()[2]);
+  for (size_t n = 0; known && n < 3; ++n) profile.totals[n] += totals.json()[n].get<double>();
   for (const auto& [key, count] : counts.json().items()) {
     const std::string lower = lowercase(key);
     const size_t n = count_chars(lower);

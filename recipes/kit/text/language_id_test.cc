@@ -115,7 +115,8 @@ TEST(LanguageId, ReadsLangdetectProfiles) {
           .ok());
   EXPECT_EQ(identifier.identify("qu").language, "xx");
   EXPECT_EQ(identifier.add_profile(R"({"name":"zz","freq":{"k":-1}})", "zz").message(),
-            "zz: freq: \"k\" has the count -1");
+            "zz: freq: \"k\" has the count -1, expected 0 .. 1e15");
+  EXPECT_FALSE(identifier.add_profile(R"({"name":"zz","freq":{"K":1e308,"k":1e308}})", "zz").ok());
   EXPECT_FALSE(identifier.add_profile("{", "zz").ok());
   EXPECT_FALSE(identifier.add_profile("{}", "zz").ok());
 }

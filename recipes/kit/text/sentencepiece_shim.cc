@@ -3,6 +3,7 @@
 #include <sentencepiece_processor.h>
 
 #include <exception>
+#include <string>
 
 namespace roux::kit::internal {
 namespace {
@@ -32,6 +33,14 @@ class Shim : public SentencepieceShim {
   int32_t padding() const override { return processor.pad_id(); }
 };
 
+// "Internal: src/model_interface.cc(123) [condition] text" without the place in the library's source.
+std::string without_source(const std::string& message) {
+  const size_t file = message.find(".cc("), end = file == std::string::npos ? file : message.find(") ", file);
+  if (end == std::string::npos) return message;
+  const size_t space = message.rfind(' ', file);
+  return message.substr(0, space == std::string::npos ? 0 : space + 1) + message.substr(end + 2);
+}
+
 }  // namespace
 
 std::unique_ptr<SentencepieceShim> SentencepieceShim::load(const std::string& bytes, std::string* error) {
@@ -39,7 +48,7 @@ std::unique_ptr<SentencepieceShim> SentencepieceShim::load(const std::string& by
   try {  // the library's trie throws at pieces that it can't hold
     const auto status = shim->processor.LoadFromSerializedProto(bytes);
     if (status.ok()) return shim;
-    *error = status.ToString();
+    *error = without_source(status.ToString());
   } catch (const std::exception& exception) {
     *error = exception.what();
   }

@@ -35,9 +35,9 @@ absl::StatusOr<CsvReader> CsvReader::create(std::unique_ptr<ByteSource> source, 
 CsvReader::CsvReader(std::unique_ptr<ByteSource> source, const CsvOptions& options)
     : bytes_(std::make_unique<ByteReader>(std::move(source))), options_(options) {}
 
-absl::Status CsvReader::error(const std::string& what) const {
-  return absl::DataLossError(
-      absl::StrCat(bytes_->name(), ": byte ", bytes_->offset(), ": line ", line_, ": ", what));
+absl::Status CsvReader::error(absl::StatusCode code, const std::string& what) const {
+  return absl::Status(
+      code, absl::StrCat(bytes_->name(), ": byte ", bytes_->offset(), ": line ", line_, ": ", what));
 }
 
 absl::StatusOr<bool> CsvReader::next() {
@@ -71,7 +71,8 @@ absl::StatusOr<bool> CsvReader::read_record() {
     }
     for (bool ended = false; !ended;) {
       if (static_cast<int64_t>(fields_.size()) >= options_.max_fields) {
-        return error(absl::StrCat("record has more than ", options_.max_fields, " fields"));
+        return error(absl::StatusCode::kResourceExhausted,
+                     absl::StrCat("record has more than ", options_.max_fields, " fields"));
       }
       fields_.emplace_back();
       ROUX_RETURN_IF_ERROR(read_field(&fields_.back(), &ended));
@@ -84,7 +85,8 @@ absl::StatusOr<bool> CsvReader::read_record() {
 
 absl::Status CsvReader::append(int byte, std::string* field) {
   if (bytes_->offset() - record_offset_ > options_.max_record_bytes) {
-    return error(absl::StrCat("record that starts at line ", record_line_, " is longer than ",
+    return error(absl::StatusCode::kResourceExhausted,
+                 absl::StrCat("record that starts at line ", record_line_, " is longer than ",
                               options_.max_record_bytes, " bytes"));
   }
   field->push_back(static_cast<char>(byte));
@@ -103,7 +105,8 @@ absl::Status CsvReader::read_field(std::string* field, bool* record_ended) {
       return absl::OkStatus();
     }
     if (quoted && (pending_return || (byte != '\r' && byte != options_.separator))) {
-      return error("text after a closing quote; a quote inside a quoted field must be doubled");
+      return error(absl::StatusCode::kDataLoss,
+                   "text after a closing quote; a quote inside a quoted field must be doubled");
     }
     if (pending_return) ROUX_RETURN_IF_ERROR(append('\r', field));
     pending_return = byte == '\r';

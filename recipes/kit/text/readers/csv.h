@@ -38,9 +38,9 @@ class CsvReader {
   static absl::StatusOr<CsvReader> open(const std::string& path, const CsvOptions& options = {});
   static absl::StatusOr<CsvReader> create(std::unique_ptr<ByteSource> source, const CsvOptions& options = {});
 
-  // Reads the next record into fields(); false at the end. Errors name path, byte and line: a quote that is
-  // never closed (with its start), text after a closing quote, a wrong number of fields, a record above the
-  // limits.
+  // Reads the next record into fields(); false at the end. Errors name path, byte and line. DataLoss: a quote
+  // that is never closed (with its start), text after a closing quote, a wrong number of fields.
+  // ResourceExhausted: a record above the limits.
   absl::StatusOr<bool> next();
   const std::vector<std::string>& fields() const { return fields_; }
 
@@ -57,7 +57,7 @@ class CsvReader {
   absl::Status read_field(std::string* field, bool* record_ended);
   absl::Status read_quoted(std::string* field);
   absl::Status append(int byte, std::string* field);
-  absl::Status error(const std::string& what) const;
+  absl::Status error(absl::StatusCode code, const std::string& what) const;
 
   std::unique_ptr<ByteReader> bytes_;
   CsvOptions options_;

@@ -75,6 +75,8 @@ TEST(Csv, HostileInputMeetsLimits) {
   EXPECT_TRUE(fails_with(read_csv(std::string(1000, 'x'), limits).status(), "longer than 100 bytes"));
   EXPECT_TRUE(fails_with(read_csv("\"" + std::string(1000, '\n'), limits).status(), "longer than 100 bytes"));
   EXPECT_TRUE(fails_with(read_csv(std::string(50, ','), limits).status(), "more than 10 fields"));
+  EXPECT_EQ(read_csv(std::string(1000, 'x'), limits).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(read_csv(std::string(50, ','), limits).status().code(), absl::StatusCode::kResourceExhausted);
 }
 
 }  // namespace
