@@ -3,7 +3,6 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/text/utf8.h"
 
