@@ -3,25 +3,14 @@
 #include <cstdint>
 
 #include "absl/strings/str_format.h"
+#include "recipes/kit/text/utf8.h"
 
 namespace roux::kit {
 
 size_t utf8_length(absl::string_view text) {
   if (text.empty()) return 0;
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const uint8_t second = byte(1);
-  if (first == 0xE0 && second < 0xA0) return 0;  // overlong
-  if (first == 0xED && second > 0x9F) return 0;  // surrogate
-  if (first == 0xF0 && second < 0x90) return 0;  // overlong
-  if (first == 0xF4 && second > 0x8F) return 0;  // above U+10FFFF
-  return length;
+  const DecodedChar first = decode_utf8({text.data(), text.size()}, 0);
+  return first.valid ? static_cast<size_t>(first.length) : 0;
 }
 
 size_t utf8_width(absl::string_view text) {
