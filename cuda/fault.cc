@@ -24,7 +24,7 @@ constexpr int kSlots = 4096;  // launches with a slot between two synchronisatio
 class FaultBoard {
  public:
   Slot* open() {
-    std::unique_lock<std::mutex> lock(mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     prepare();
     if (free_.empty() && !capturing_) {  // nothing was read for long: read now
       const std::string text = read();
@@ -88,17 +88,17 @@ class FaultBoard {
     int end = 0;
     for (const Used& used : used_) end = std::max(end, used.index + 1);
     std::vector<Slot> found(static_cast<size_t>(end));
-    const size_t bytes = found.size() * sizeof(Slot);
-    ROUX_CUDA(cudaMemcpyAsync(found.data(), slots_, bytes, cudaMemcpyDeviceToHost, current_stream()));
+    ROUX_CUDA(cudaMemcpyAsync(found.data(), slots_, found.size() * sizeof(Slot), cudaMemcpyDeviceToHost,
+                              current_stream()));
     ROUX_CUDA(cudaStreamSynchronize(current_stream()));
     std::string text;
-    bool reset = false;
     std::vector<Used> kept;
     for (Used& used : used_) {
       const Slot first = found[static_cast<size_t>(used.index)];
-      reset |= first != kNothing;
-      if (first != kNothing && text.empty()) {
-        text = used.message(static_cast<int64_t>(first >> 32), static_cast<int32_t>(first));
+      if (first != kNothing) {
+        if (text.empty()) text = used.message(static_cast<int64_t>(first >> 32), static_cast<int32_t>(first));
+        // This slot alone: another thread may have launched into its neighbours and not closed them yet.
+        ROUX_CUDA(cudaMemsetAsync(slots_ + used.index, 0xff, sizeof(Slot), current_stream()));
       }
       if (used.captured) {
         kept.push_back(std::move(used));
@@ -107,7 +107,6 @@ class FaultBoard {
       }
     }
     used_ = std::move(kept);
-    if (reset) ROUX_CUDA(cudaMemsetAsync(slots_, 0xff, bytes, current_stream()));
     return text;
   }
 
