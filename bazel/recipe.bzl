@@ -56,7 +56,7 @@ def recipe(
         srcs = ["main.cc"],
         data = data,
         visibility = ["//visibility:public"],
-        deps = [":method", "//recipes/kit:main"] + [d for d in deps if d not in TABLE_FILLERS] + TABLE_FILLERS,
+        deps = [":method", "//recipes/kit/run:main"] + [d for d in deps if d not in TABLE_FILLERS] + TABLE_FILLERS,
     )
     native.sh_test(
         name = "smoke_test",

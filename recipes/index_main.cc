@@ -6,8 +6,8 @@
 
 #include "absl/status/status.h"
 #include "recipes/index.h"
-#include "recipes/kit/atomic_file.h"
 #include "recipes/kit/data/runfiles.h"
+#include "recipes/kit/run/atomic_file.h"
 #include "tensor/error.h"
 
 namespace {

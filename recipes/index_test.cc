@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <set>
 
-#include "recipes/kit/atomic_file.h"
 #include "recipes/kit/data/runfiles.h"
+#include "recipes/kit/run/atomic_file.h"
 
 namespace roux::kit {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
-#include "recipes/kit/atomic_file.h"
 #include "recipes/kit/data/runfiles.h"
+#include "recipes/kit/run/atomic_file.h"
 
 namespace roux::kit {
 namespace {
@@ -16,7 +16,7 @@ std::string text_of(const char* name) {
 }
 
 TEST(Readme, CodeIsThatOfTheToyRecipe) {
-  const std::string source = text_of("toy_recipe.cc");
+  const std::string source = text_of("run/toy_recipe.cc");
   const std::vector<std::string> pieces = absl::StrSplit(text_of("README.md"), "```");
   int blocks = 0;
   for (size_t i = 1; i < pieces.size(); i += 2) {
@@ -30,7 +30,7 @@ TEST(Readme, CodeIsThatOfTheToyRecipe) {
 TEST(Readme, ListsEveryHeader) {
   const std::string readme = text_of("README.md");
   const auto folder = std::filesystem::canonical(*find_runfile("recipes/kit/README.md")).parent_path();
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "run")) {
     if (entry.path().extension() != ".h") continue;
     const std::string name = entry.path().filename();
     EXPECT_TRUE(absl::StrContains(readme, "`" + name + "`")) << name;

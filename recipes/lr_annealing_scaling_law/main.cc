@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "recipes/kit/main.h"
+#include "recipes/kit/run/main.h"
 #include "recipes/lr_annealing_scaling_law/report.h"
 #include "tensor/error.h"
 

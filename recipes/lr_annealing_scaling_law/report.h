@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "recipes/kit/run.h"
+#include "recipes/kit/run/run.h"
 #include "recipes/lr_annealing_scaling_law/part_a.h"
 #include "recipes/lr_annealing_scaling_law/part_b.h"
 

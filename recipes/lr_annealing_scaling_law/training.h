@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "optim/schedules.h"
 #include "recipes/kit/data/corpus.h"
-#include "recipes/kit/part.h"
+#include "recipes/kit/run/part.h"
 #include "recipes/kit/train/training.h"
 #include "recipes/lr_annealing_scaling_law/method.h"
 #include "tensor/device.h"

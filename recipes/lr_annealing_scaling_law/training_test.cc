@@ -4,7 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "recipes/kit/run.h"
+#include "recipes/kit/run/run.h"
 #include "tensor/parallel.h"
 
 namespace roux::lr_annealing {

@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "autograd/autograd.h"
-#include "recipes/kit/checkpoint.h"
 #include "recipes/kit/data/loader.h"
 #include "recipes/kit/data/windows.h"
+#include "recipes/kit/run/checkpoint.h"
 #include "recipes/kit/train/training.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/parallel.h"

@@ -1,6 +1,6 @@
 #include "recipes/kit/data/byte_tokenizer.h"
 
-#include "recipes/kit/utf8.h"
+#include "recipes/kit/text/printable.h"
 #include "tensor/error.h"
 
 namespace roux::kit {

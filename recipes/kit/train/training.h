@@ -15,9 +15,9 @@
 #include "absl/status/statusor.h"
 #include "nn/module.h"
 #include "optim/optimizer.h"
-#include "recipes/kit/checkpoint.h"
 #include "recipes/kit/data/loader.h"
-#include "recipes/kit/first_batch.h"
+#include "recipes/kit/run/checkpoint.h"
+#include "recipes/kit/run/first_batch.h"
 #include "tensor/generator.h"
 
 namespace roux::kit {

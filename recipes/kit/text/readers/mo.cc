@@ -12,9 +12,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "recipes/kit/text/printable.h"
 #include "recipes/kit/text/readers/byte_source.h"
 #include "recipes/kit/text/readers/gzip.h"
-#include "recipes/kit/utf8.h"
 #include "tensor/error.h"
 
 namespace roux::kit {

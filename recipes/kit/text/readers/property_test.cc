@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "recipes/kit/json.h"
+#include "recipes/kit/run/json.h"
 #include "recipes/kit/text/readers/csv.h"
 #include "recipes/kit/text/readers/dictd.h"
 #include "recipes/kit/text/readers/gzip.h"

@@ -1,0 +1,217 @@
+#include "recipes/kit/run/claims.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "recipes/kit/run/json.h"
+#include "recipes/kit/run/text_table.h"
+#include "recipes/kit/text/printable.h"
+
+namespace roux::kit {
+namespace {
+
+constexpr size_t kSeedsNeeded = 3;
+
+bool needs_seeds(const Claim& claim) {
+  return claim.evidence == Evidence::kSmallScale || claim.evidence == Evidence::kPaperScale;
+}
+
+Interval interval_of(const Measurement& measured) {
+  return measured.interval.value_or(Interval{measured.value, measured.value});
+}
+
+std::string seeds_text(const Claim& claim) {
+  const size_t count = claim.measured ? claim.measured->seeds.size() : 0;
+  if (count == 0) return "";
+  return count == 1 ? ", 1 seed" : absl::StrCat(", ", count, " seeds");
+}
+
+}  // namespace
+
+Relation above(double bound) { return {Relation::kAbove, bound, 0}; }
+Relation at_least(double bound) { return {Relation::kAtLeast, bound, 0}; }
+Relation below(double bound) { return {Relation::kBelow, 0, bound}; }
+Relation at_most(double bound) { return {Relation::kAtMost, 0, bound}; }
+Relation within(double low, double high) { return {Relation::kWithin, low, high}; }
+Relation near(double value, double relative) {
+  const double half = relative * std::abs(value);
+  return within(value - half, value + half);
+}
+
+const VerdictStyle& style_of(Verdict verdict) {
+  static constexpr VerdictStyle kStyles[] = {{"holds", "\x1b[32m", "holds"},
+                                             {"fails", "\x1b[31m", "fails"},
+                                             {"not separated", "\x1b[33m", "unsure"},
+                                             {"not testable", "\x1b[90m", "idle"}};
+  return kStyles[static_cast<int>(verdict)];
+}
+
+const char* evidence_name(Evidence evidence) {
+  switch (evidence) {
+    case Evidence::kExact:
+      return "exact";
+    case Evidence::kPublishedData:
+      return "published-data";
+    case Evidence::kSmallScale:
+      return "small-scale";
+    case Evidence::kPaperScale:
+      return "paper-scale";
+  }
+  return "";
+}
+
+std::string relation_text(const Relation& relation) {
+  switch (relation.kind) {
+    case Relation::kAbove:
+      return absl::StrCat("> ", format_number(relation.low));
+    case Relation::kAtLeast:
+      return absl::StrCat(">= ", format_number(relation.low));
+    case Relation::kBelow:
+      return absl::StrCat("< ", format_number(relation.high));
+    case Relation::kAtMost:
+      return absl::StrCat("<= ", format_number(relation.high));
+    case Relation::kWithin:
+      return absl::StrCat("within ", interval_text({relation.low, relation.high}));
+  }
+  return "";
+}
+
+std::string interval_text(const Interval& interval) {
+  return absl::StrCat("[", format_number(interval.low), ", ", format_number(interval.high), "]");
+}
+
+std::string claim_notes(const Claim& claim) {
+  const std::string reason = untestable_reason(claim);
+  return absl::StrCat(evidence_name(claim.evidence), seeds_text(claim), claim.scale.empty() ? "" : ", ",
+                      claim.scale, claim.asserted ? " (asserted)" : " (reported)",
+                      reason.empty() ? "" : absl::StrCat("; not testable: ", reason));
+}
+
+absl::Status check_claim(const Claim& claim) {
+  const auto refuse = [&](const std::string& what) {
+    return absl::InvalidArgumentError(absl::StrCat("claim '", claim.text, "': ", what));
+  };
+  if (claim.text.empty()) return refuse("it has no text");
+  if (claim.relation.kind == Relation::kWithin && claim.relation.low > claim.relation.high) {
+    return refuse("the claimed range is empty: " + relation_text(claim.relation));
+  }
+  if (!claim.measured) return claim.not_testable.empty() ? refuse("nothing was measured") : absl::OkStatus();
+  if (!std::isfinite(claim.measured->value)) return refuse("the measured value is not finite");
+  const Interval interval = interval_of(*claim.measured);
+  const double value = claim.measured->value;
+  if (!(interval.low <= value && value <= interval.high)) {
+    return refuse(
+        absl::StrCat("the interval ", interval_text(interval), " does not hold the measured ", value));
+  }
+  if (needs_seeds(claim) && claim.not_testable.empty() && claim.measured->seeds.size() >= kSeedsNeeded &&
+      !claim.measured->interval) {
+    return refuse("a claim over seeds needs an interval");
+  }
+  return absl::OkStatus();
+}
+
+std::string untestable_reason(const Claim& claim) {
+  if (!claim.not_testable.empty() || !claim.measured) return claim.not_testable;
+  const size_t seeds = claim.measured->seeds.size();
+  if (!needs_seeds(claim) || seeds >= kSeedsNeeded) return "";
+  return absl::StrCat("needs at least ", kSeedsNeeded, " seeds, has ", seeds);
+}
+
+Verdict verdict(const Claim& claim) {
+  if (!claim.measured || !untestable_reason(claim).empty()) return Verdict::kNotTestable;
+  const Interval got = interval_of(*claim.measured);
+  const Relation& want = claim.relation;
+  bool inside = false;
+  bool outside = false;
+  switch (want.kind) {
+    case Relation::kAbove:
+      inside = got.low > want.low, outside = got.high <= want.low;
+      break;
+    case Relation::kAtLeast:
+      inside = got.low >= want.low, outside = got.high < want.low;
+      break;
+    case Relation::kBelow:
+      inside = got.high < want.high, outside = got.low >= want.high;
+      break;
+    case Relation::kAtMost:
+      inside = got.high <= want.high, outside = got.low > want.high;
+      break;
+    case Relation::kWithin:
+      inside = got.low >= want.low && got.high <= want.high;
+      outside = got.high < want.low || got.low > want.high;
+      break;
+  }
+  return inside ? Verdict::kHolds : outside ? Verdict::kFails : Verdict::kNotSeparated;
+}
+
+bool any_asserted_fails(const std::vector<Claim>& claims) {
+  return std::any_of(claims.begin(), claims.end(),
+                     [](const Claim& claim) { return claim.asserted && verdict(claim) == Verdict::kFails; });
+}
+
+std::string claims_json(const std::vector<Claim>& claims) {
+  std::string out = "[";
+  for (const Claim& claim : claims) {
+    const std::string reason = untestable_reason(claim);
+    const bool has_interval = claim.measured && claim.measured->interval;
+    JsonObject object;
+    object.add("claim", claim.text)
+        .add_raw("paper", claim.paper ? to_json(*claim.paper) : "null")
+        .add_raw("measured", claim.measured ? to_json(claim.measured->value) : "null")
+        .add_raw("interval", has_interval ? to_json(std::vector<double>{claim.measured->interval->low,
+                                                                        claim.measured->interval->high})
+                                          : "null")
+        .add("relation", relation_text(claim.relation))
+        .add_raw("seeds", claim.measured ? to_json(claim.measured->seeds) : "[]")
+        .add("scale", reason.empty() ? claim.scale : absl::StrCat(claim.scale, "; not testable: ", reason))
+        .add("evidence", evidence_name(claim.evidence))
+        .add("asserted", claim.asserted)
+        .add("verdict", verdict_name(verdict(claim)));
+    absl::StrAppend(&out, out.size() > 1 ? "," : "", "\n  ", object.text());
+  }
+  return absl::StrCat(out, claims.empty() ? "" : "\n", "]\n");
+}
+
+std::string claims_table(const std::vector<Claim>& claims, bool colour) {
+  constexpr int kClaimWidth = 35;
+  constexpr int kRightWidth = 27;
+  constexpr const char* kRow = "%-13s  %-35s  %8s  %9s  %s\n";
+  std::string out = absl::StrFormat(kRow, "verdict", "claim", "paper", "measured", "95% interval, claimed");
+  absl::StrAppend(&out, std::string(kTextColumns, '-'), "\n");
+  for (const Claim& claim : claims) {
+    const Verdict judged = verdict(claim);
+    std::vector<std::string> left = wrap_text(claim.text, kClaimWidth);
+    std::vector<std::string> right;
+    if (claim.measured && claim.measured->interval) {
+      right = wrap_text(interval_text(*claim.measured->interval), kRightWidth);
+    }
+    for (const std::string& line : wrap_text(relation_text(claim.relation), kRightWidth))
+      right.push_back(line);
+    for (size_t line = 0; line < std::max(left.size(), right.size()); ++line) {
+      const std::string text = line < left.size() ? left[line] : "";
+      const std::string padding(static_cast<size_t>(kClaimWidth) - utf8_width(text), ' ');
+      std::string row =
+          absl::StrFormat("%-13s  %s%s  %8s  %9s  %s", line == 0 ? verdict_name(judged) : "", text, padding,
+                          line == 0 && claim.paper ? format_number(*claim.paper)
+                          : line == 0              ? "-"
+                                                   : "",
+                          line == 0 && claim.measured ? format_number(claim.measured->value)
+                          : line == 0                 ? "-"
+                                                      : "",
+                          line < right.size() ? right[line] : "");
+      row.erase(row.find_last_not_of(' ') + 1);
+      if (line == 0 && colour)
+        row = absl::StrCat(style_of(judged).ansi_colour, row.substr(0, 13), "\x1b[0m", row.substr(13));
+      absl::StrAppend(&out, row, "\n");
+    }
+    for (const std::string& line : wrap_text(claim_notes(claim), kTextColumns - 17)) {
+      absl::StrAppend(&out, std::string(17, ' '), colour ? "\x1b[2m" : "", line, colour ? "\x1b[0m" : "",
+                      "\n");
+    }
+  }
+  return out;
+}
+
+}  // namespace roux::kit

@@ -1,0 +1,161 @@
+#include "recipes/kit/run/claims.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "nlohmann/json.hpp"
+#include "recipes/kit/text/printable.h"
+#include "tensor/error.h"
+
+namespace roux::kit {
+namespace {
+
+Claim with(double low, double high, const Relation& relation) {
+  Claim claim;
+  claim.text = "a sentence";
+  claim.measured = Measurement{(low + high) / 2, Interval{low, high}, {1, 2, 3}};
+  claim.relation = relation;
+  claim.scale = "1M parameters";
+  return claim;
+}
+
+TEST(Measurement, StudentIntervalOfThreeSeeds) {
+  // Mean 2, s = 1; with two degrees of freedom t(0.975) is 0.95 * sqrt(2 / (1 - 0.95^2)) in closed form.
+  const double half = 0.95 * std::sqrt(2 / 0.0975) / std::sqrt(3.0);
+  const Measurement m = over_seeds({1, 2, 3}, {1, 2, 3});
+  EXPECT_DOUBLE_EQ(m.value, 2);
+  EXPECT_NEAR(m.interval->low, 2 - half, 1e-12);
+  EXPECT_NEAR(m.interval->high, 2 + half, 1e-12);
+  EXPECT_EQ(m.seeds, (std::vector<uint64_t>{1, 2, 3}));
+}
+
+TEST(Measurement, PairingRemovesWhatSeedsShare) {
+  const Measurement m = paired({1, 2, 3}, {10.5, 20.5, 30.5}, {10, 20, 30});
+  EXPECT_DOUBLE_EQ(m.value, 0.5);
+  EXPECT_DOUBLE_EQ(m.interval->low, 0.5);
+  EXPECT_DOUBLE_EQ(m.interval->high, 0.5);
+}
+
+TEST(Measurement, OneSeedHasNoInterval) { EXPECT_FALSE(over_seeds({7}, {1.5}).interval.has_value()); }
+
+TEST(Measurement, RefusesWhatIsNoSample) {
+  EXPECT_THROW(over_seeds({1, 2}, {1.0}), Error);
+  EXPECT_THROW(over_seeds({}, {}), Error);
+  EXPECT_THROW(over_seeds({1, 2, 3}, {1, std::nan(""), 2}), Error);
+  EXPECT_THROW(paired({1, 2}, {1, 2}, {1}), Error);
+}
+
+TEST(Verdict, TheWholeIntervalDecides) {
+  EXPECT_EQ(verdict(with(0.1, 0.3, above(0))), Verdict::kHolds);
+  EXPECT_EQ(verdict(with(-0.1, 0.3, above(0))), Verdict::kNotSeparated);
+  EXPECT_EQ(verdict(with(-0.3, -0.1, above(0))), Verdict::kFails);
+  EXPECT_EQ(verdict(with(0.1, 0.3, below(0.2))), Verdict::kNotSeparated);
+  EXPECT_EQ(verdict(with(0.1, 0.3, below(0.4))), Verdict::kHolds);
+  EXPECT_EQ(verdict(with(0.1, 0.3, below(0.1))), Verdict::kFails);
+  EXPECT_EQ(verdict(with(1, 2, within(0, 3))), Verdict::kHolds);
+  EXPECT_EQ(verdict(with(1, 4, within(0, 3))), Verdict::kNotSeparated);
+  EXPECT_EQ(verdict(with(4, 5, within(0, 3))), Verdict::kFails);
+  EXPECT_EQ(verdict(with(-2, -1, within(0, 3))), Verdict::kFails);
+}
+
+TEST(Verdict, BoundsThatAreTouched) {
+  EXPECT_EQ(verdict(with(1, 2, above(1))), Verdict::kNotSeparated);
+  EXPECT_EQ(verdict(with(1, 2, at_least(1))), Verdict::kHolds);
+  EXPECT_EQ(verdict(with(1, 2, below(2))), Verdict::kNotSeparated);
+  EXPECT_EQ(verdict(with(1, 2, at_most(2))), Verdict::kHolds);
+  EXPECT_EQ(verdict(with(1, 1, above(1))), Verdict::kFails);
+  EXPECT_EQ(verdict(with(1, 1, below(1))), Verdict::kFails);
+  EXPECT_EQ(verdict(with(1, 1, within(1, 1))), Verdict::kHolds);
+}
+
+TEST(Verdict, SmallScaleNeedsThreeSeeds) {
+  Claim claim = with(0.1, 0.3, above(0));
+  claim.measured->seeds = {1, 2};
+  EXPECT_EQ(verdict(claim), Verdict::kNotTestable);
+  EXPECT_EQ(untestable_reason(claim), "needs at least 3 seeds, has 2");
+  claim.evidence = Evidence::kPublishedData;
+  EXPECT_EQ(verdict(claim), Verdict::kHolds);
+}
+
+TEST(Verdict, StatedReasonWins) {
+  Claim claim = with(-2, -1, above(0));
+  claim.asserted = true;
+  EXPECT_TRUE(any_asserted_fails({claim}));
+  claim.not_testable = "C is not identified; run --preset=long";
+  EXPECT_EQ(verdict(claim), Verdict::kNotTestable);
+  EXPECT_FALSE(any_asserted_fails({claim}));
+  claim.measured.reset();
+  EXPECT_TRUE(check_claim(claim).ok());
+}
+
+TEST(Verdict, OnlyAssertedFailuresCount) {
+  Claim claim = with(-2, -1, above(0));
+  EXPECT_FALSE(any_asserted_fails({claim}));
+  claim.asserted = true;
+  EXPECT_TRUE(any_asserted_fails({with(1, 2, above(0)), claim}));
+}
+
+TEST(CheckClaim, RefusesWhatCannotBeJudged) {
+  Claim claim = with(1, 2, above(0));
+  EXPECT_TRUE(check_claim(claim).ok());
+  claim.measured->value = std::nan("");
+  EXPECT_FALSE(check_claim(claim).ok());
+  claim.measured->value = 5;
+  EXPECT_EQ(check_claim(claim).message(),
+            "claim 'a sentence': the interval [1, 2] does not hold the measured 5");
+  claim.measured->value = 1;
+  claim.measured->interval.reset();
+  EXPECT_FALSE(check_claim(claim).ok());
+  claim.measured.reset();
+  EXPECT_FALSE(check_claim(claim).ok());
+  EXPECT_FALSE(check_claim(with(1, 2, within(3, 1))).ok());
+  claim = with(1, 2, above(0));
+  claim.text.clear();
+  EXPECT_FALSE(check_claim(claim).ok());
+}
+
+TEST(ClaimsJson, HasExactlyTheAgreedKeys) {
+  Claim first = with(0.1, 0.3, above(0));
+  first.text = "quotes \" and bytes \xff";
+  first.paper = 0.25;
+  Claim second = with(1, 1, near(1, 0.01));
+  second.measured.reset();
+  second.not_testable = "data are missing; run bazel/setup";
+  const auto parsed = nlohmann::json::parse(claims_json({first, second}));
+  ASSERT_TRUE(parsed.is_array());
+  for (const auto& object : parsed) {
+    std::vector<std::string> keys;
+    for (const auto& item : object.items()) keys.push_back(item.key());
+    EXPECT_EQ(keys, (std::vector<std::string>{"asserted", "claim", "evidence", "interval", "measured",
+                                              "paper", "relation", "scale", "seeds", "verdict"}));
+  }
+  EXPECT_EQ(parsed[0]["interval"], (std::vector<double>{0.1, 0.3}));
+  EXPECT_EQ(parsed[0]["seeds"], (std::vector<int>{1, 2, 3}));
+  EXPECT_EQ(parsed[0]["paper"], 0.25);
+  EXPECT_EQ(parsed[0]["verdict"], "holds");
+  EXPECT_TRUE(parsed[1]["measured"].is_null());
+  EXPECT_TRUE(parsed[1]["paper"].is_null());
+  EXPECT_EQ(parsed[1]["verdict"], "not testable");
+  EXPECT_EQ(parsed[1]["relation"], "within [0.99, 1.01]");
+  EXPECT_TRUE(absl::StrContains(parsed[1]["scale"].get<std::string>(), "not testable: data are missing"));
+  EXPECT_EQ(claims_json({}), "[]\n");
+}
+
+TEST(ClaimsTable, FitsHundredColumns) {
+  Claim wide = with(-123456.789, 1234567.89, within(-0.000012345, 9876543.21));
+  wide.text =
+      "a very long claim that has to be wrapped since it says in too many words what one short sentence, for "
+      "example this one, would have said";
+  wide.scale = std::string(150, 'x');
+  wide.paper = -0.000123456;
+  wide.not_testable = "a reason that is long as well, so that the notes below the claim are wrapped too";
+  for (const absl::string_view line : absl::StrSplit(claims_table({wide, wide}, false), '\n')) {
+    EXPECT_LE(utf8_width(line), 100u) << line;
+  }
+}
+
+}  // namespace
+}  // namespace roux::kit

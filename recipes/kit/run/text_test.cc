@@ -1,0 +1,167 @@
+// Text that people and programs read: UTF-8, JSON, tables, charts, the first batch.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "nlohmann/json.hpp"
+#include "recipes/kit/run/first_batch.h"
+#include "recipes/kit/run/json.h"
+#include "recipes/kit/run/progress.h"
+#include "recipes/kit/run/report.h"
+#include "recipes/kit/run/svg_chart.h"
+#include "recipes/kit/run/text_table.h"
+#include "recipes/kit/text/printable.h"
+
+namespace roux::kit {
+namespace {
+
+TEST(Utf8, RejectsWhatRfc3629Rejects) {
+  EXPECT_EQ(utf8_length("\xC3\xA4x"), 2u);
+  EXPECT_EQ(utf8_length("\xE2\x82\xAC"), 3u);
+  EXPECT_EQ(utf8_length("\xF0\x9F\x98\x80"), 4u);
+  EXPECT_EQ(utf8_length("\xC0\x80"), 0u);          // overlong NUL
+  EXPECT_EQ(utf8_length("\xE0\x80\x80"), 0u);      // overlong
+  EXPECT_EQ(utf8_length("\xED\xA0\x80"), 0u);      // surrogate
+  EXPECT_EQ(utf8_length("\xF4\x90\x80\x80"), 0u);  // above U+10FFFF
+  EXPECT_EQ(utf8_length("\xE2\x82"), 0u);          // cut
+  EXPECT_EQ(utf8_length("\x80"), 0u);
+  EXPECT_EQ(printable("\xC2\x85"), "\\xc2\\x85");  // a C1 control moves the cursor of some terminals
+  EXPECT_EQ(printable("a\n\t\xff\xC3\xA4\x01"), "a\\n\\t\\xff\xC3\xA4\\x01");
+}
+
+TEST(Json, NumbersReadBackToTheSameBits) {
+  for (const double value : {0.1, 1.0 / 3, 1e-310, 1e300, -0.0, 123456789.0}) {
+    EXPECT_EQ(std::strtod(json_number(value).c_str(), nullptr), value);
+  }
+  EXPECT_EQ(json_number(std::nan("")), "null");
+  EXPECT_EQ(json_number(std::numeric_limits<double>::infinity()), "null");
+  EXPECT_EQ(to_json(0.1f), "0.1");
+}
+
+TEST(Json, AnyBytesMakeValidText) {
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  const auto parsed = nlohmann::json::parse(json_quote(all));
+  EXPECT_EQ(parsed.get<std::string>().substr(0, 128), all.substr(0, 128));
+}
+
+TEST(Json, ObjectsKeepTheirOrder) {
+  JsonObject object;
+  object.add("b", 1).add("a", true).add("text", "x").add("list", std::vector<int>{1, 2});
+  EXPECT_EQ(object.text(), R"({"b":1,"a":true,"text":"x","list":[1,2]})");
+  EXPECT_EQ(JsonObject().text(JsonObject::kPretty), "{}");
+  EXPECT_EQ(nlohmann::json::parse(object.text(JsonObject::kPretty)), nlohmann::json::parse(object.text()));
+}
+
+TEST(TextTable, WrapsAtSpacesAndAlignsNumbers) {
+  EXPECT_EQ(wrap_text("one two three", 7), (std::vector<std::string>{"one two", "three"}));
+  EXPECT_EQ(wrap_text("abcdefgh", 3), (std::vector<std::string>{"abc", "def", "gh"}));
+  EXPECT_EQ(wrap_text("", 3), std::vector<std::string>{""});
+  EXPECT_EQ(text_table({"T", {"name", "n"}, {{"a", "1"}, {"bb", "22"}}}),
+            "T\nname   n\n----  --\na      1\nbb    22\n");
+  const std::string wide = text_table({"", {"a", "b"}, {{std::string(80, 'x'), std::string(60, 'y')}}});
+  for (const absl::string_view line : absl::StrSplit(wide, '\n')) EXPECT_LE(line.size(), 100u);
+}
+
+TEST(FormatNumber, IsShort) {
+  EXPECT_EQ(format_number(3), "3");
+  EXPECT_EQ(format_number(0.123456), "0.1235");
+  EXPECT_EQ(format_number(std::nan("")), "-");
+  EXPECT_EQ(format_duration(75), "1:15");
+  EXPECT_EQ(format_duration(3700), "1:01:40");
+  EXPECT_EQ(progress_bar(0.5, 10), "[#####-----]");
+}
+
+FirstBatch batch() {
+  FirstBatch b;
+  b.columns = 4;
+  b.tokens = {1, 'a', 'b', 2, 1, 'c', 'd', 2};
+  b.loss_mask = {0, 0, 1, 1, 0, 0, 1, 1};
+  b.decode = [](int64_t token) {
+    return token < 3 ? "<" + std::to_string(token) + ">" : std::string(1, char(token));
+  };
+  b.bos = 1;
+  b.stop = 2;
+  return b;
+}
+
+std::string batch_error(const FirstBatch& b) {
+  return std::string(render_first_batch(b, false).status().message());
+}
+
+TEST(FirstBatchTest, MarksWhatIsNotTrained) {
+  const absl::StatusOr<std::string> text = render_first_batch(batch(), false);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_TRUE(absl::StrContains(*text, "2 rows of 4 tokens, 4 targets (50.0%)"));
+  EXPECT_TRUE(absl::StrContains(*text, " 0  [<1>a]b<2>\n 1  [<1>c]d<2>\n")) << *text;
+  EXPECT_TRUE(absl::StrContains(*render_first_batch(batch(), true), "\x1b[2m<1>a\x1b[0mb<2>"));
+}
+
+TEST(FirstBatchTest, RefusesWhatWouldTrainWrong) {
+  FirstBatch b = batch();
+  b.loss_mask.assign(8, 0);
+  EXPECT_EQ(batch_error(b), "first batch: the loss mask is empty: no token of the batch would be trained on");
+  b = batch();
+  b.tokens[5] = 1;
+  EXPECT_EQ(batch_error(b), "first batch: BOS (token 1) twice in a row at row 1, column 1");
+  b = batch();
+  b.loss_mask[3] = b.loss_mask[7] = 0;
+  EXPECT_TRUE(absl::StrContains(batch_error(b), "the stop token (2) is never a target")) << batch_error(b);
+  b.loss_mask.pop_back();
+  EXPECT_EQ(batch_error(b), "first batch: the loss mask has 7 entries for 8 tokens");
+  b = batch();
+  b.tokens.clear();
+  EXPECT_FALSE(render_first_batch(b, false).ok());
+  b = batch();
+  b.tokens[4] = 2,
+  b.tokens[3] = 1;  // a BOS at the end of a row and none at the start of the next: no doubling
+  EXPECT_TRUE(render_first_batch(b, false).ok());
+}
+
+TEST(AxisTicks, AreRoundAndInside) {
+  EXPECT_EQ(axis_ticks(0, 10, 5), (std::vector<double>{0, 2, 4, 6, 8, 10}));
+  const std::vector<double> ticks = axis_ticks(2.61, 5.7, 5);
+  EXPECT_EQ(ticks, (std::vector<double>{3, 4, 5}));
+  EXPECT_EQ(axis_ticks(1, 1, 5).size(), 1u);
+  EXPECT_FALSE(std::signbit(axis_ticks(-0.05, 3, 3)[0]));
+}
+
+TEST(SvgChart, SeedsShareOneLegendEntryAndLongLinesAreThinned) {
+  Chart chart{"t", "step", "loss", {}};
+  for (int seed = 0; seed < 2; ++seed) {
+    Series series{"arm <a>", {}, {}, Series::kLine};
+    for (int i = 0; i < 5000; ++i) series.x.push_back(i), series.y.push_back(i % 7 == 0 ? std::nan("") : i);
+    chart.series.push_back(series);
+  }
+  chart.series.push_back({"b", {1, 2}, {3, 4}, Series::kPoints});
+  const std::string svg = svg_chart(chart);
+  EXPECT_FALSE(absl::StrContains(svg, "nan"));
+  EXPECT_FALSE(absl::StrContains(svg, "<a>"));
+  EXPECT_EQ(std::vector<std::string>(absl::StrSplit(svg, "</i>arm")).size(), 2u);
+  EXPECT_TRUE(absl::StrContains(svg, "mean of up to 15 values"));
+  EXPECT_LT(svg.size(), 150000u);
+  EXPECT_TRUE(absl::StrContains(svg_chart({"empty", "x", "y", {}}), "<svg"));
+}
+
+TEST(Report, ChartsComeFromTheMetrics) {
+  const std::string metrics =
+      "{\"part\":\"cosine/seed1\",\"step\":1,\"loss\":2.5}\n{\"part\":\"cosine/"
+      "seed2\",\"step\":1,\"loss\":2.6}\n"
+      "not json\n{\"kind\":\"x\",\"step\":3,\"gap\":1}\n{\"step\":4,\"gap\":null}\n";
+  const std::vector<Chart> charts = metric_charts(metrics);
+  ASSERT_EQ(charts.size(), 2u);
+  EXPECT_EQ(charts[0].title, "loss");
+  ASSERT_EQ(charts[0].series.size(), 2u);
+  EXPECT_EQ(charts[0].series[1].label, "cosine");
+  EXPECT_EQ(charts[1].series[0].label, "x");
+  const std::string page = report_html({{}, {}, {}, "not json", metrics});
+  EXPECT_TRUE(absl::StrContains(page, "</html>"));
+  EXPECT_FALSE(absl::StrContains(page, "http://") || absl::StrContains(page, "https://"));
+}
+
+}  // namespace
+}  // namespace roux::kit

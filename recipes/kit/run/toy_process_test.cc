@@ -1,0 +1,176 @@
+// The toy recipe as a user meets it: exit codes, one-line errors, Ctrl-C, kill -9, resume.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "recipes/kit/run/atomic_file.h"
+
+namespace roux::kit {
+namespace {
+
+constexpr char kToy[] = "recipes/kit/run/toy_recipe";
+
+std::string fresh_directory() {
+  std::string path = testing::TempDir() + "/roux-XXXXXX";
+  EXPECT_NE(::mkdtemp(path.data()), nullptr);
+  return path;
+}
+
+struct Toy {
+  std::string out = fresh_directory();
+  std::string log = out + ".stderr";
+  pid_t child = -1;
+  int64_t file_limit = -1;
+
+  void start(std::vector<std::string> flags) {
+    flags.insert(flags.begin(), kToy);
+    std::vector<char*> argv;
+    for (std::string& flag : flags) argv.push_back(flag.data());
+    argv.push_back(nullptr);
+    child = ::fork();
+    if (child != 0) return;
+    const int err = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    ::dup2(err, STDERR_FILENO);
+    ::dup2(::open("/dev/null", O_WRONLY), STDOUT_FILENO);
+    if (file_limit >= 0) {
+      const rlimit limit = {static_cast<rlim_t>(file_limit), static_cast<rlim_t>(file_limit)};
+      ::setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    ::execv(kToy, argv.data());
+    ::_exit(127);
+  }
+  // Exit code, or minus the signal.
+  int wait() {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+  int run(std::vector<std::string> flags) {
+    flags.push_back("--out=" + out);
+    start(std::move(flags));
+    return wait();
+  }
+  std::string error() const {
+    const std::string text = *read_file(log);
+    const size_t at = text.find("error: ");
+    return at == std::string::npos ? "" : text.substr(at);
+  }
+  void wait_for(const std::string& file) {
+    for (int i = 0; i < 2000 && ::access(file.c_str(), F_OK) != 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+};
+
+TEST(ToyProcess, ExitCodes) {
+  EXPECT_EQ(Toy().run({"--preset=smoke"}), 0);
+  EXPECT_EQ(Toy().run({"--preset=fails"}), 3);
+  EXPECT_EQ(Toy().run({"--help"}), 0);
+}
+
+TEST(ToyProcess, MistakesAreOneLineAndExitOne) {
+  const std::pair<std::vector<std::string>, std::string> cases[] = {
+      {{"--preset=nope"},
+       "error: --preset=nope: the presets are smoke, default, long, nan, wrong, fails, stuck\n"},
+      {{"--frobnicate"}, "error: unknown flag --frobnicate (--help lists all)\n"},
+      {{"--preset=wrong"}, "error: matmul: inner dimensions differ: a is f32[4,3], b is f32[4,5]\n"},
+      {{"--preset=nan"}, "error: slow/seed1: step 7: the loss is nan; no checkpoint was saved yet\n"},
+      {{"--preset=smoke", "--plan"}, "error: --plan: this recipe has no memory plan\n"},
+  };
+  for (const auto& item : cases) {
+    Toy toy;
+    std::vector<std::string> flags = item.first;
+    flags.push_back("--threads=1");
+    EXPECT_EQ(toy.run(flags), 1) << item.second;
+    EXPECT_EQ(toy.error(), item.second);
+  }
+}
+
+TEST(ToyProcess, TraceIsWrittenAndItsPathIsCheckedFirst) {
+  Toy toy;
+  const std::string trace = toy.out + ".json";
+  EXPECT_EQ(toy.run({"--preset=smoke", "--trace=" + trace}), 0);
+  const std::string text = *read_file(trace);
+  EXPECT_TRUE(absl::StrContains(text, "{\"name\":\"toy_step\",\"ph\":\"X\",\"pid\":1,\"tid\":"))
+      << text.substr(0, 200);
+  EXPECT_EQ(toy.run({"--preset=smoke", "--trace=/no/such/folder/t.json"}), 1);
+  EXPECT_TRUE(absl::StrContains(toy.error(), "/no/such/folder/t.json")) << toy.error();
+}
+
+TEST(ToyProcess, UnwritableOutIsSaidFirst) {
+  Toy toy;
+  toy.out = "/proc/nowhere";
+  EXPECT_EQ(toy.run({"--preset=smoke"}), 1);
+  EXPECT_TRUE(absl::StartsWith(toy.error(), "error: cannot create directory /proc/nowhere")) << toy.error();
+}
+
+TEST(ToyProcess, FullDiskIsAnErrorWithThePath) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the sanitizer's runtime does not start under a file size limit";
+#endif
+  Toy toy;
+  toy.file_limit = 1000;  // not even the probe fits
+  EXPECT_EQ(toy.run({"--preset=smoke"}), 1);
+  EXPECT_TRUE(absl::StrContains(toy.error(), "cannot write " + toy.out)) << toy.error();
+  toy.file_limit = 70000;  // the probe fits, the timings of the long preset do not
+  EXPECT_EQ(toy.run({"--preset=long"}), 1);
+  EXPECT_TRUE(absl::StrContains(toy.error(), "cannot write " + toy.out)) << toy.error();
+}
+
+TEST(ToyProcess, CtrlCSavesSaysHowToResumeAndResumesToTheSameBytes) {
+  Toy whole;
+  ASSERT_EQ(whole.run({}), 0);
+  Toy toy;
+  toy.start({"--out=" + toy.out});
+  toy.wait_for(toy.out + "/metrics.jsonl");
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  ::kill(toy.child, SIGINT);
+  ASSERT_EQ(toy.wait(), 130);
+  const std::string said = *read_file(toy.log);
+  const std::string command = absl::StrCat(kToy, " --preset=default --seed=1 --out=", toy.out, " --resume");
+  EXPECT_TRUE(absl::StrContains(said, command)) << said;
+  EXPECT_NE(::access((toy.out + "/claims.json").c_str(), F_OK), 0);
+  ASSERT_EQ(toy.run({"--resume"}), 0);
+  EXPECT_EQ(*read_file(toy.out + "/metrics.jsonl"), *read_file(whole.out + "/metrics.jsonl"));
+  EXPECT_EQ(*read_file(toy.out + "/claims.json"), *read_file(whole.out + "/claims.json"));
+}
+
+TEST(ToyProcess, SecondCtrlCQuitsAtOnce) {
+  Toy toy;
+  toy.start({"--preset=stuck", "--out=" + toy.out});
+  toy.wait_for(toy.out + "/metrics.jsonl");
+  ::kill(toy.child, SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  ::kill(toy.child, SIGINT);
+  EXPECT_EQ(toy.wait(), 130);
+}
+
+TEST(ToyProcess, KillMinusNineThenResumeEqualsUninterrupted) {
+  Toy whole;
+  ASSERT_EQ(whole.run({}), 0);
+  Toy toy;
+  std::vector<std::string> flags = {"--out=" + toy.out};
+  for (const int milliseconds : {120, 250, 400}) {
+    toy.start(flags);
+    toy.wait_for(toy.out + "/metrics.jsonl");
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    ::kill(toy.child, SIGKILL);
+    toy.wait();
+    flags = {"--resume=" + toy.out};  // preset and seed come from the folder
+  }
+  toy.start(flags);
+  ASSERT_EQ(toy.wait(), 0) << toy.error();
+  EXPECT_EQ(*read_file(toy.out + "/metrics.jsonl"), *read_file(whole.out + "/metrics.jsonl"));
+}
+
+}  // namespace
+}  // namespace roux::kit
