@@ -173,7 +173,7 @@ def system_libraries():
         name = "onednn",
         package = "libdnnl-dev",
         header = "/usr/include/oneapi/dnnl/dnnl.hpp",
-        # libgomp by name: with --config=tsan nothing else of ours links it.
+        # libgomp by name: gemm.cc calls it, nothing else of ours links it.
         libraries = {"dnnl": ["-ldnnl", "-l:libgomp.so.1"]},
     )
     _pkg_config_repository(name = "openblas", package = "libopenblas-dev", modules = {"openblas": "openblas"})

@@ -1,29 +1,33 @@
 #include "tensor/parallel.h"
 
+#include <sched.h>
+
 #include <algorithm>
+#include <atomic>
+#include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <thread>
 
 #include "tensor/error.h"
-
-#ifdef ROUX_STD_THREADS  // GCC's thread sanitizer does not understand libgomp
-#include <atomic>
-#include <thread>
-#include <vector>
-#else
-#include <omp.h>
-#endif
+#include "tensor/thread_team.h"
 
 namespace roux {
 namespace {
 
-int hardware_threads() {
-#ifdef ROUX_STD_THREADS
+// OMP_NUM_THREADS (the first number of its list), else the cores that this process may use.
+int count_hardware_threads() {
+  if (const char* wanted = std::getenv("OMP_NUM_THREADS")) {
+    const long count = std::strtol(wanted, nullptr, 10);
+    if (count >= 1 && count <= 4096) return static_cast<int>(count);
+  }
+  cpu_set_t cores;
+  if (::sched_getaffinity(0, sizeof cores, &cores) == 0) return std::max(1, CPU_COUNT(&cores));
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-#else
-  static const int count = omp_get_max_threads();
+}
+int hardware_threads() {
+  static const int count = count_hardware_threads();
   return count;
-#endif
 }
 
 thread_local int width = 0;  // 0: not set yet
@@ -81,30 +85,14 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, absl::FunctionRef<v
       first_error.store(chunk);
     }
   };
-#ifdef ROUX_STD_THREADS
   std::atomic<int64_t> next{0};
-  auto worker = [&](int index) {
+  ThreadTeam::of_this_thread().run(threads, [&](int index) {
     index_in_team = index;
     inside = true;
-    for (int64_t chunk; (chunk = next.fetch_add(1)) < chunks;) guarded(chunk);
+    for (int64_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) guarded(chunk);
     inside = false;
     index_in_team = 0;
-  };
-  std::vector<std::thread> team;
-  for (int i = 1; i < threads; ++i) team.emplace_back(worker, i);
-  worker(0);
-  for (std::thread& thread : team) thread.join();
-#else
-#pragma omp parallel num_threads(threads)
-  {
-    index_in_team = omp_get_thread_num();
-    inside = true;
-#pragma omp for schedule(dynamic, 1) nowait
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) guarded(chunk);
-    inside = false;
-    index_in_team = 0;
-  }
-#endif
+  });
   first_error.rethrow();
 }
 

@@ -1,30 +1,51 @@
 #!/usr/bin/env bash
-# An interrupted and resumed run leaves the same metrics and claims, byte for byte, as an undisturbed one.
+# A run that Ctrl-C ends again and again, at random moments, and that is resumed each time, leaves the same metrics
+# and claims, byte for byte, as an undisturbed one:  resume_test.sh PROGRAM [NUMBER OF INTERRUPTIONS [SEED]]
 set -uo pipefail
 program=$1
+wanted=${2:-6}
 work=${TEST_TMPDIR:-$(mktemp -d)}
-"$program" --preset=smoke --out="$work/whole" >"$work/whole.log" 2>&1 || { cat "$work/whole.log"; exit 1; }
+seed=${3:-$(date +%s)}
+RANDOM=$seed
+echo "seed of the random moments: $seed"
+fail() {
+  echo "$1"
+  cat "$work/cut.log"
+  exit 1
+}
 
-for attempt in 1 2 3 4 5; do
-  rm -rf "$work/cut"
-  "$program" --preset=smoke --out="$work/cut" >"$work/cut.log" 2>&1 &
-  pid=$!
-  # Interrupt in the middle: when a share of the lines, another one each time, has been written.
-  wanted=$((attempt * 80))
-  until [ "$(cat "$work/cut/metrics.jsonl" 2>/dev/null | wc -l)" -ge "$wanted" ]; do
-    kill -0 "$pid" 2>/dev/null || break
-    sleep 0.02
-  done
+start=$(date +%s%N)
+"$program" --preset=smoke --out="$work/whole" >"$work/whole.log" 2>&1 || { cat "$work/whole.log"; exit 1; }
+milliseconds=$((($(date +%s%N) - start) / 1000000))
+
+# Interrupts a run that prints to cut.log, after a random share of its whole time. Sets code: 0 if it was done before.
+interrupt() {
+  rm -f "$work/cut.log"
+  "$program" "$@" >"$work/cut.log" 2>&1 &
+  local pid=$! at=$((RANDOM % (milliseconds / 3 + 1)))
+  # The heading is printed once the signals are taken care of.
+  until grep -qs "^seeds" "$work/cut.log"; do kill -0 "$pid" || fail "the run did not start"; sleep 0.01; done
+  sleep "$((at / 1000)).$(printf %03d $((at % 1000)))"
   kill -INT "$pid" 2>/dev/null
   wait "$pid"
   code=$?
-  [ "$code" = 130 ] && break
-done
-[ "$code" = 130 ] || { echo "the run was never interrupted (exit $code)"; cat "$work/cut.log"; exit 1; }
-grep -q -- --resume "$work/cut.log" || { echo "no word on how to resume"; cat "$work/cut.log"; exit 1; }
+}
 
-"$program" --resume="$work/cut" >"$work/resumed.log" 2>&1 || { cat "$work/resumed.log"; exit 1; }
-for file in metrics.jsonl claims.json; do
-  cmp "$work/whole/$file" "$work/cut/$file" || exit 1
+done=0
+while [ "$done" -lt "$wanted" ]; do
+  rm -rf "$work/cut"
+  interrupt --preset=smoke --out="$work/cut"
+  while [ "$code" = 130 ]; do
+    done=$((done + 1))
+    grep -q "^stopping: saving" "$work/cut.log" || fail "no word that it stops"
+    grep -q -- --resume "$work/cut.log" || fail "no word on how to resume"
+    [ "$done" -ge "$wanted" ] && break
+    interrupt --resume="$work/cut"
+  done
+  if [ "$code" = 130 ]; then "$program" --resume="$work/cut" >"$work/cut.log" 2>&1; code=$?; fi
+  [ "$code" = 0 ] || fail "exit code $code after $done interruptions"
+  for file in metrics.jsonl claims.json; do
+    cmp "$work/whole/$file" "$work/cut/$file" || fail "$file differs after $done interruptions"
+  done
 done
-echo "resumed run equals the undisturbed one"
+echo "resumed runs equal the undisturbed one, after $done interruptions in all"

@@ -1,11 +1,13 @@
 #include "tensor/cpu/gemm.h"
 
 #include <dlfcn.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -34,6 +36,27 @@ class OneThread {
 
  private:
   const int before_;
+};
+
+// Signals other than those of crashes wait until the end of the scope; see gemm.h.
+class SignalsWait {
+ public:
+  SignalsWait() {
+    static const sigset_t waiting = [] {
+      sigset_t set;
+      sigfillset(&set);
+      for (const int crash : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
+        sigdelset(&set, crash);
+      return set;
+    }();
+    ::pthread_sigmask(SIG_BLOCK, &waiting, &before_);
+  }
+  ~SignalsWait() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsWait(const SignalsWait&) = delete;
+  SignalsWait& operator=(const SignalsWait&) = delete;
+
+ private:
+  sigset_t before_;
 };
 
 template <class T>
@@ -154,6 +177,9 @@ void gemm(int64_t m, int64_t n, int64_t k, GemmOperand<float> a, GemmOperand<flo
           float* c, int64_t ldc) {
   if (nothing_to_add(m, n, k, accumulate, c, ldc)) return;
   const OneThread one_thread;
+  constexpr int64_t kDepthOnTheStack = 84;  // of the AVX-512 kernels; 252 of those for AVX2
+  std::optional<SignalsWait> signals_wait;
+  if (k > kDepthOnTheStack) signals_wait.emplace();
   const dnnl_status_t status = dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f,
                                           a.data, a.ld, b.data, b.ld, accumulate ? 1.0f : 0.0f, c, ldc);
   ROUX_INVARIANT(status == dnnl_success);

@@ -1,4 +1,4 @@
-// What must not change a bit: an interruption, the number of threads, gradient checkpointing.
+// What must not change a bit: an interruption, the number of threads, gradient checkpointing, signals.
 #include <gtest/gtest.h>
 
 #include "autograd/autograd.h"
@@ -8,6 +8,7 @@
 #include "recipes/kit/train/training.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/parallel.h"
+#include "tensor/signal_storm.h"
 #include "tests/parity/tiny_training.h"
 
 namespace roux::testing {
@@ -29,6 +30,20 @@ TEST(Threads, OneTwoAndThreeGiveTheSameBits) {
 
 TEST(Repetition, GivesTheSameBits) {
   expect_identical(train(tiny_llama(), whole_batch), train(tiny_llama(), whole_batch));
+}
+
+// Products deep enough for the workspace of oneDNN's kernels (see gemm.h); every 2 ms a handler runs on a
+// computing thread, as a profiler's would.
+TEST(Signals, ATimerGivesTheSameBits) {
+  LlamaConfig deep_products = tiny_llama();
+  deep_products.hidden_size = 128;
+  deep_products.intermediate_size = 512;
+  const Trajectory quiet = train(deep_products, whole_batch);
+  const SignalStorm storm(2000);
+  for (int runs = 0; runs < 3 || storm.arrived() < 100; ++runs) {
+    expect_identical(train(deep_products, whole_batch), quiet);
+    ASSERT_FALSE(HasFailure()) << "run " << runs << ", " << storm.arrived() << " signals";
+  }
 }
 
 TEST(GradientCheckpointing, GivesTheSameBitsAndTakesLessMemory) {

@@ -1,9 +1,12 @@
 #include "recipes/kit/run/interrupt.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <system_error>
+#include <thread>
 
 namespace roux::kit {
 namespace {
@@ -13,23 +16,49 @@ static_assert(std::atomic<bool>::is_always_lock_free, "the handler may only touc
 
 constexpr int kInterruptedExit = 130;
 
+sigset_t taken;  // by the thread that waits for them
+
 void handle(int) {
   if (requested_flag.exchange(true)) ::_exit(kInterruptedExit);
   constexpr char kMessage[] = "\nstopping: saving a checkpoint (Ctrl-C again quits at once)\n";
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
 }
 
+void unblock() { ::pthread_sigmask(SIG_UNBLOCK, &taken, nullptr); }
+
+bool is_ignored(int signal) {
+  struct sigaction action = {};
+  ::sigaction(signal, nullptr, &action);
+  return action.sa_handler == SIG_IGN;
+}
+
 }  // namespace
 
 void install_interrupt_handlers() {
-  struct sigaction action = {};
-  action.sa_handler = handle;
-  action.sa_flags = SA_RESTART;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-  ::sigaction(SIGHUP, &action, nullptr);  // a terminal that was closed
+  sigemptyset(&taken);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    if (signal == SIGHUP && is_ignored(signal)) continue;  // nohup: it outlives its terminal
+    sigaddset(&taken, signal);
+    // Called only on threads that a library started before main, with the signals open, and where the thread
+    // below could not start.
+    struct sigaction action = {};
+    action.sa_handler = handle;
+    action.sa_flags = SA_RESTART;
+    ::sigaction(signal, &action, nullptr);
+  }
   ::signal(SIGXFSZ, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
+  ::pthread_sigmask(SIG_BLOCK, &taken, nullptr);
+  ::pthread_atfork(nullptr, nullptr, unblock);
+  try {
+    std::thread([] {
+      for (int signal = 0;;) {
+        if (::sigwait(&taken, &signal) == 0) handle(signal);
+      }
+    }).detach();
+  } catch (const std::system_error&) {  // a limit on threads
+    unblock();
+  }
 }
 
 bool interrupt_requested() { return requested_flag.load(std::memory_order_relaxed); }

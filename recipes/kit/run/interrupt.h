@@ -1,11 +1,16 @@
 // Ctrl-C, SIGTERM and SIGHUP: the first one asks the run to save and stop, the second one quits at once.
+//
+// They are blocked in every thread and taken by one that does nothing else: no computing thread is
+// interrupted (tensor/cpu/gemm.h says what a handler can do to one). Processes made by fork() have them open
+// again; those made by posix_spawn(), popen() or system() inherit the mask of the calling thread: give
+// posix_spawn() a POSIX_SPAWN_SETSIGMASK.
 #ifndef ROUX_RECIPES_KIT_RUN_INTERRUPT_H_
 #define ROUX_RECIPES_KIT_RUN_INTERRUPT_H_
 
 namespace roux::kit {
 
-// Installs the handlers for the whole process; also makes a write beyond a file size limit an error, not a
-// death.
+// For the whole process; called once, at the start of main, before any thread. Also makes a write beyond a
+// file size limit an error, not a death. SIGHUP stays ignored if it was (nohup).
 void install_interrupt_handlers();
 
 // True after the first Ctrl-C or SIGTERM. Cheap enough for every step; safe from any thread.
