@@ -176,7 +176,6 @@ def system_libraries():
         # libgomp by name: gemm.cc calls it, nothing else of ours links it.
         libraries = {"dnnl": ["-ldnnl", "-l:libgomp.so.1"]},
     )
-    _pkg_config_repository(name = "openblas", package = "libopenblas-dev", modules = {"openblas": "openblas"})
     _plain_repository(
         name = "boost",
         package = "libboost-context-dev libboost-math-dev",

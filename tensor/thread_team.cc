@@ -17,8 +17,8 @@ namespace {
 enum Order { kWait, kWork, kEnd };
 
 struct Waiting {
-  int64_t looks = 4'000;   // before a thread sleeps: 100 to 170 cycles each, thus 0.15 to 0.3 ms
-  bool gives_way = true;   // to other work that wants the core
+  int64_t looks = 4'000;  // before a thread sleeps: 100 to 170 cycles each, thus 0.15 to 0.3 ms
+  bool gives_way = true;  // to other work that wants the core
 };
 
 Waiting read_waiting() {
@@ -27,7 +27,8 @@ Waiting read_waiting() {
     char* end = nullptr;
     const long long looks = std::strtoll(count, &end, 10);
     if (end != count && *end == '\0' && looks >= 0) return {looks, false};
-    if (::strcasecmp(count, "infinite") == 0 || ::strcasecmp(count, "infinity") == 0) return {kForever, false};
+    if (::strcasecmp(count, "infinite") == 0 || ::strcasecmp(count, "infinity") == 0)
+      return {kForever, false};
   }
   if (const char* policy = std::getenv("OMP_WAIT_POLICY")) {
     if (::strcasecmp(policy, "passive") == 0) return {0, false};

@@ -2,9 +2,9 @@
 // with it. A worker runs one piece of work at a time beside its owner, then waits for the next.
 //
 // Waiting: a thread spins for some 0.2 ms, then sleeps. (Steps of small models change between serial and
-// parallel work every few microseconds, and waking a sleeper costs more than that.) A thread whose spin was in
-// vain, or whose core was taken away meanwhile, sleeps without a spin the next 32 times: other work keeps the
-// cores busy, and a spin would take them from whoever is waited for. In the environment
+// parallel work every few microseconds, and waking a sleeper costs more than that.) A thread whose spin was
+// in vain, or whose core was taken away meanwhile, sleeps without a spin the next 32 times: other work keeps
+// the cores busy, and a spin would take them from whoever is waited for. In the environment
 // OMP_WAIT_POLICY=active or passive or GOMP_SPINCOUNT=N (looks, or "infinite") fix the spin, as they do for
 // GNU's OpenMP.
 //
@@ -25,9 +25,10 @@ namespace roux {
 class Gate {
  public:
   explicit Gate(int value) : value_(value) {}
-  // Returns once the value is not `old`. naps: the waiting thread's count of waits without a spin; starts at 0.
+  // Returns once the value is not `old`. naps: the waiting thread's count of waits without a spin; starts at
+  // 0.
   void wait_while(int old, int& naps);
-  void set(int value);                                                        // and wakes the waiting thread
+  void set(int value);                                                       // and wakes the waiting thread
   void reset(int value) { value_.store(value, std::memory_order_relaxed); }  // while nobody waits
   int get() const { return value_.load(std::memory_order_acquire); }
   void subtract_one();  // wakes the waiting thread at 0

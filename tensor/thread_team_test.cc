@@ -25,7 +25,8 @@ const Policy kPolicies[] = {{"", ""},
                             {"GOMP_SPINCOUNT", "30"},
                             {"GOMP_SPINCOUNT", "infinite"}};
 
-// Exit code of a process that waits by `policy` and calls `body`; minus the signal if it died (a hang: SIGALRM).
+// Exit code of a process that waits by `policy` and calls `body`; minus the signal if it died (a hang:
+// SIGALRM).
 int in_process(const Policy& policy, const std::function<int()>& body) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -63,7 +64,8 @@ TEST(ThreadTeam, EveryPolicyRunsEveryIndexOnce) {
                            if (endless) return count_pieces(100, 2);
                            int failed[3];
                            std::vector<std::thread> owners;
-                           for (int& result : failed) owners.emplace_back([&result] { result = count_pieces(); });
+                           for (int& result : failed)
+                             owners.emplace_back([&result] { result = count_pieces(); });
                            for (std::thread& owner : owners) owner.join();
                            return failed[0] + failed[1] + failed[2];
                          }),

@@ -1,6 +1,5 @@
 #include "tensor/cpu/gemm.h"
 
-#include <dlfcn.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "tensor/error.h"
+#include "tensor/openblas.h"
 
 // oneDNN's threads are libgomp's, whichever compiler built us; clang has no <omp.h> of it.
 extern "C" {
@@ -146,30 +146,8 @@ void gemm_bf16(int64_t m, int64_t n, int64_t k, GemmOperand<bfloat16> a, GemmOpe
                                         {DNNL_ARG_SCRATCHPAD, scratch_memory}});
 }
 
-// OpenBLAS 0.3.21 takes a processor that is newer than itself for the oldest one (a quarter of the speed),
-// unless the environment names a core before it is loaded. So it is loaded at first use, and the variables
-// are set before main, while there is one thread.
-const bool kOpenBlasPrepared = [] {
-  const char* core = __builtin_cpu_supports("x86-64-v4")   ? "SkylakeX"
-                     : __builtin_cpu_supports("x86-64-v3") ? "Haswell"
-                                                           : nullptr;
-  if (core != nullptr) setenv("OPENBLAS_CORETYPE", core, 0);
-  return setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0;
-}();
-
-using Dgemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, double alpha,
-                       const double* a, int lda, const double* b, int ldb, double beta, double* c, int ldc);
-
-Dgemm load_dgemm() {
-  void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
-  ROUX_CHECK(library != nullptr) << "matmul: f64 needs OpenBLAS: " << dlerror() << "; run bazel/setup";
-  const auto set_num_threads = reinterpret_cast<void (*)(int)>(dlsym(library, "openblas_set_num_threads"));
-  const auto dgemm = reinterpret_cast<Dgemm>(dlsym(library, "cblas_dgemm"));
-  ROUX_CHECK(set_num_threads != nullptr && dgemm != nullptr)
-      << "matmul: f64 needs OpenBLAS with cblas_dgemm, libopenblas.so.0 has none";
-  set_num_threads(1);
-  return dgemm;
-}
+using Dgemm = void(int order, int trans_a, int trans_b, int m, int n, int k, double alpha, const double* a,
+                   int lda, const double* b, int ldb, double beta, double* c, int ldc);
 
 }  // namespace
 
@@ -188,7 +166,7 @@ void gemm(int64_t m, int64_t n, int64_t k, GemmOperand<float> a, GemmOperand<flo
 void gemm(int64_t m, int64_t n, int64_t k, GemmOperand<double> a, GemmOperand<double> b, bool accumulate,
           double* c, int64_t ldc) {
   if (nothing_to_add(m, n, k, accumulate, c, ldc)) return;
-  static const Dgemm dgemm = load_dgemm();
+  static Dgemm* const dgemm = openblas_function<Dgemm>("cblas_dgemm");
   constexpr int kRowMajor = 101, kNoTrans = 111, kTrans = 112;
   dgemm(kRowMajor, a.transposed ? kTrans : kNoTrans, b.transposed ? kTrans : kNoTrans, static_cast<int>(m),
         static_cast<int>(n), static_cast<int>(k), 1.0, a.data, static_cast<int>(a.ld), b.data,

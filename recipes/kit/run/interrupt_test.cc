@@ -39,16 +39,16 @@ void wait_for_request() {
 }
 
 TEST(Interrupt, ComputingThreadsNeverTakeIt) {
-  EXPECT_EQ(in_process([] {
-              install_interrupt_handlers();
-              bool in_thread = false, in_workers[2] = {};
-              std::thread([&] { in_thread = all_blocked(); }).join();
-              set_num_threads(2);
-              parallel_for(0, 2, 1, [&](int64_t i, int64_t) { in_workers[i] = all_blocked(); });
-              return all_blocked() && in_thread && in_workers[0] && in_workers[1] && !interrupt_requested() ? 0
-                                                                                                          : 1;
-            }),
-            0);
+  EXPECT_EQ(
+      in_process([] {
+        install_interrupt_handlers();
+        bool in_thread = false, in_workers[2] = {};
+        std::thread([&] { in_thread = all_blocked(); }).join();
+        set_num_threads(2);
+        parallel_for(0, 2, 1, [&](int64_t i, int64_t) { in_workers[i] = all_blocked(); });
+        return all_blocked() && in_thread && in_workers[0] && in_workers[1] && !interrupt_requested() ? 0 : 1;
+      }),
+      0);
 }
 
 TEST(Interrupt, TheFirstAsksTheSecondQuits) {

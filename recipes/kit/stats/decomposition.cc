@@ -35,14 +35,14 @@ SymmetricEigen symmetric_eigen(const Matrix& a) {
   double wanted = 0;
   int int_wanted = 0;
   // Row-major lower is column-major upper; eigenvector k comes back as column k, which is row k to us.
-  dsyevd_("V", "U", &n, vectors, &n, result.values.data(), &wanted, &size, &int_wanted, &int_size, &info, 1,
-          1);
+  lapack::dsyevd("V", "U", &n, vectors, &n, result.values.data(), &wanted, &size, &int_wanted, &int_size,
+                 &info, 1, 1);
   size = static_cast<int>(wanted);
   int_size = int_wanted;
   std::vector<double> work(size);
   std::vector<int> int_work(int_size);
-  dsyevd_("V", "U", &n, vectors, &n, result.values.data(), work.data(), &size, int_work.data(), &int_size,
-          &info, 1, 1);
+  lapack::dsyevd("V", "U", &n, vectors, &n, result.values.data(), work.data(), &size, int_work.data(),
+                 &int_size, &info, 1, 1);
   ROUX_CHECK(info == 0) << "symmetric_eigen: the iteration did not converge";
   std::reverse(result.values.begin(), result.values.end());
   for (int64_t i = 0; i < a.rows / 2; ++i)
@@ -64,12 +64,12 @@ Svd svd(const Matrix& a) {
   int size = -1;
   int info = 0;
   double wanted = 0;
-  dgesdd_("S", &m, &n, copy.data(), &m, result.singular.data(), result.vt.values.data(), &m,
-          result.u.values.data(), &least, &wanted, &size, int_work.data(), &info, 1);
+  lapack::dgesdd("S", &m, &n, copy.data(), &m, result.singular.data(), result.vt.values.data(), &m,
+                 result.u.values.data(), &least, &wanted, &size, int_work.data(), &info, 1);
   size = static_cast<int>(wanted);
   std::vector<double> work(size);
-  dgesdd_("S", &m, &n, copy.data(), &m, result.singular.data(), result.vt.values.data(), &m,
-          result.u.values.data(), &least, work.data(), &size, int_work.data(), &info, 1);
+  lapack::dgesdd("S", &m, &n, copy.data(), &m, result.singular.data(), result.vt.values.data(), &m,
+                 result.u.values.data(), &least, work.data(), &size, int_work.data(), &info, 1);
   ROUX_CHECK(info == 0) << "svd: the iteration did not converge";
   return result;
 }

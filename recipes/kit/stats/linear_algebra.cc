@@ -58,10 +58,10 @@ class PivotedQr {
     int info = 0;
     int size = -1;
     double wanted = 0;
-    dgeqp3_(&m_, &n_, qr_.data(), &m_, pivots_.data(), tau_.data(), &wanted, &size, &info);
+    lapack::dgeqp3(&m_, &n_, qr_.data(), &m_, pivots_.data(), tau_.data(), &wanted, &size, &info);
     size = static_cast<int>(wanted);
     std::vector<double> work(size);
-    dgeqp3_(&m_, &n_, qr_.data(), &m_, pivots_.data(), tau_.data(), work.data(), &size, &info);
+    lapack::dgeqp3(&m_, &n_, qr_.data(), &m_, pivots_.data(), tau_.data(), work.data(), &size, &info);
     ROUX_INVARIANT(info == 0);
     const double least = std::numeric_limits<double>::epsilon() * std::max(m_, n_) * std::abs(r(0, 0));
     while (rank_ < static_cast<int64_t>(tau_.size()) && std::abs(r(rank_, rank_)) > least) ++rank_;
@@ -79,8 +79,8 @@ class PivotedQr {
     const int size = 64;  // one column needs little work space
     std::vector<double> work(size);
     int info = 0;
-    dormqr_("L", "T", &m_, &columns, &k, qr_.data(), &m_, tau_.data(), c.data(), &m_, work.data(), &size,
-            &info, 1, 1);
+    lapack::dormqr("L", "T", &m_, &columns, &k, qr_.data(), &m_, tau_.data(), c.data(), &m_, work.data(),
+                   &size, &info, 1, 1);
     ROUX_INVARIANT(info == 0);
     return c;
   }
@@ -92,7 +92,7 @@ class PivotedQr {
       for (int64_t i = 0; i <= j; ++i) inverse[j * n_ + i] = r(i, j);
     }
     int info = 0;
-    dpotri_("U", &n_, inverse.data(), &n_, &info, 1);
+    lapack::dpotri("U", &n_, inverse.data(), &n_, &info, 1);
     ROUX_INVARIANT(info == 0);
     return inverse;
   }
@@ -110,7 +110,7 @@ std::vector<double> cholesky(const Matrix& a, const char* name) {
   std::vector<double> factor = a.values;
   const int n = static_cast<int>(a.rows);
   int info = 0;
-  dpotrf_("U", &n, factor.data(), &n, &info, 1);
+  lapack::dpotrf("U", &n, factor.data(), &n, &info, 1);
   ROUX_CHECK(info == 0) << name << ": the matrix is not positive definite: its leading " << info << " x "
                         << info << " part is not";
   return factor;
@@ -149,7 +149,7 @@ std::vector<double> solve_positive_definite(const Matrix& a, std::span<const dou
   const int n = static_cast<int>(a.rows);
   const int columns = 1;
   int info = 0;
-  dpotrs_("U", &n, &columns, factor.data(), &n, x.data(), &n, &info, 1);
+  lapack::dpotrs("U", &n, &columns, factor.data(), &n, x.data(), &n, &info, 1);
   ROUX_INVARIANT(info == 0);
   return x;
 }
@@ -159,7 +159,7 @@ Matrix invert_positive_definite(const Matrix& a) {
   Matrix inverse(a.rows, a.cols, cholesky(a, "invert_positive_definite"));
   const int n = static_cast<int>(a.rows);
   int info = 0;
-  dpotri_("U", &n, inverse.values.data(), &n, &info, 1);
+  lapack::dpotri("U", &n, inverse.values.data(), &n, &info, 1);
   ROUX_INVARIANT(info == 0);
   for (int64_t i = 0; i < a.rows; ++i) {
     for (int64_t j = i + 1; j < a.cols; ++j) inverse(i, j) = inverse(j, i);
