@@ -2,12 +2,12 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <strings.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <system_error>
 
@@ -17,8 +17,8 @@ namespace {
 enum Order { kWait, kWork, kEnd };
 
 struct Waiting {
-  int64_t looks = 4'000;  // before a thread sleeps: 100 to 170 cycles each, thus 0.15 to 0.3 ms
-  bool gives_way = true;  // to other work that wants the core
+  int64_t looks = 10'000;  // before a thread sleeps: 100 to 170 cycles each, thus 0.4 to 0.6 ms
+  bool gives_way = true;   // to other work that wants the core
 };
 
 Waiting read_waiting() {
@@ -64,20 +64,19 @@ struct Owned {
 void Gate::wait_while(int old, int& naps) {
   static const Waiting waiting = read_waiting();
   constexpr uint64_t kTakenAway = 100'000;  // cycles between two looks; an interrupt takes a tenth
-  constexpr int kNaps = 32;
+  constexpr int kNaps = 64;
   if (naps > 0) {
     --naps;
   } else {
-    naps = waiting.gives_way ? kNaps : 0;
     uint64_t before = __builtin_ia32_rdtsc();
     for (int64_t i = 0; i < waiting.looks; ++i) {
-      if (get() != old) {
-        naps = 0;
-        return;
-      }
+      if (get() != old) return;
       __builtin_ia32_pause();
       const uint64_t now = __builtin_ia32_rdtsc();
-      if (waiting.gives_way && now - before > kTakenAway) break;
+      if (waiting.gives_way && now - before > kTakenAway) {
+        naps = kNaps;
+        break;
+      }
       before = now;
     }
   }

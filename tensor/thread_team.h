@@ -1,10 +1,10 @@
 // The threads behind parallel_for: each thread that computes owns a team of workers, made at first use, ended
 // with it. A worker runs one piece of work at a time beside its owner, then waits for the next.
 //
-// Waiting: a thread spins for some 0.2 ms, then sleeps. (Steps of small models change between serial and
-// parallel work every few microseconds, and waking a sleeper costs more than that.) A thread whose spin was
-// in vain, or whose core was taken away meanwhile, sleeps without a spin the next 32 times: other work keeps
-// the cores busy, and a spin would take them from whoever is waited for. In the environment
+// Waiting: a thread spins for some 0.5 ms, then sleeps. (Steps of small models change between serial and
+// parallel work every few microseconds, and waking a sleeper costs more than that.) A thread that notices
+// while it spins that its core was taken away sleeps at once, and without a spin the next 64 times: other
+// work keeps the cores busy, and a spin would take them from whoever is waited for. In the environment
 // OMP_WAIT_POLICY=active or passive or GOMP_SPINCOUNT=N (looks, or "infinite") fix the spin, as they do for
 // GNU's OpenMP.
 //

@@ -97,6 +97,9 @@ TEST(ThreadTeam, SleepsUnlessToldOtherwise) {
 }
 
 TEST(ThreadTeam, AForkedProcessMakesItsOwnWorkers) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the sanitizer forbids threads after the fork of a process with threads";
+#endif
   EXPECT_EQ(in_process({"", ""},
                        [] {
                          if (count_pieces() != 0) return 2;
