@@ -63,7 +63,7 @@ struct Owned {
 
 void Gate::wait_while(int old, int& naps) {
   static const Waiting waiting = read_waiting();
-  constexpr uint64_t kTakenAway = 100'000;  // cycles between two looks; an interrupt takes a tenth
+  constexpr uint64_t kTakenAway = 200'000;  // cycles between two looks; an interrupt takes a tenth or less
   constexpr int kNaps = 64;
   if (naps > 0) {
     --naps;
