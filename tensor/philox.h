@@ -39,6 +39,17 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float philox_uniform(uint32_t word) {
   return static_cast<float>(word >> 8) * 0x1p-24f;
 }
 
+// Uniform in [first, last], which lie in [low, low + width): the fma may round out of the range, and so may
+// the conversion to a dtype that has no value between last and low + width.
+template <class C>
+struct UniformIn {
+  C low, width, first, last;
+  ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE C operator()(uint32_t word) const {
+    const C value = vmath::fma(static_cast<C>(philox_uniform(word)), width, low);
+    return value > last ? last : (value < first ? first : value);
+  }
+};
+
 // Two standard normals from two words (Box and Muller). The first uniform is in (0, 1], so the logarithm is
 // finite.
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE void philox_normal(uint32_t word0, uint32_t word1, float* n0, float* n1) {

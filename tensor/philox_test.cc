@@ -137,6 +137,29 @@ TEST(Distributions, Uniform) {
   EXPECT_LT(kolmogorov_smirnov(values, [](double x) { return (x + 2) / 8; }), 1.95);
 }
 
+// Where the last rounding could reach the excluded bound, or leave the range below.
+TEST(Distributions, UniformStaysInItsRange) {
+  Generator generator(8);
+  const struct {
+    DType dtype;
+    double low, high;
+  } cases[] = {{kBF16, 0, 1},           {kF16, 0, 1},        {kF32, 100, 101},    {kF32, -1, 0},
+               {kF64, 100, 101},        {kBF16, 100, 101},   {kF16, -0.7, -0.3},  {kF32, 0.7, 0.9},
+               {kF32, 1e6, 1e6 + 0.25}, {kF64, 1, 1 + 1e-9}, {kF32, -3e38, 3e-3}, {kBF16, -1e-3, 0},
+               {kF16, 0, 1e-6}};
+  for (const auto& c : cases) {
+    const auto values = uniform({1 << 18}, c.low, c.high, generator, c.dtype).to_vector<double>();
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    EXPECT_GE(*least, c.low) << name(c.dtype) << " " << c.low;
+    EXPECT_LT(*most, c.high) << name(c.dtype) << " " << c.low;
+  }
+  EXPECT_EQ(uniform({3}, 2, 2, generator).to_vector<float>(), (std::vector<float>{2, 2, 2}));
+  EXPECT_NE(error_of([&] { uniform({1}, 1.001, 1.002, generator, kBF16); }), "");  // bf16 has none there
+  EXPECT_NE(error_of([&] { uniform({1}, -3e38, 3e38, generator); }), "");
+  EXPECT_NE(error_of([&] { uniform({1}, 0, INFINITY, generator); }), "");
+  EXPECT_NE(error_of([&] { uniform({1}, 0, 1e5, generator, kF16); }), "");
+}
+
 TEST(Distributions, Normal) {
   Generator generator(6);
   const auto values = normal({200000}, 3, 0.5, generator).to_vector<double>();

@@ -152,6 +152,9 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE void sincos_2pi(float u, float* sine, float*
   *cosine = ((k + 1) & 2) ? -b : b;
 }
 
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE double fma(double a, double b, double c) {
+  return __builtin_fma(a, b, c);
+}
 ROUX_HOST_DEVICE inline double exp(double x) { return std::exp(x); }
 ROUX_HOST_DEVICE inline double log(double x) { return std::log(x); }
 ROUX_HOST_DEVICE inline double tanh(double x) { return std::tanh(x); }

@@ -16,13 +16,13 @@ __device__ __forceinline__ PhiloxWords draw_words(const int64_t* state, int64_t 
 }
 
 template <class T>
-__global__ void uniform_kernel(const int64_t* state, int64_t increment, float low, float width, int64_t n,
+__global__ void uniform_kernel(const int64_t* state, int64_t increment, UniformIn<compute_t<T>> in, int64_t n,
                                T* y) {
   const int64_t block = blockIdx.x * int64_t{kBlock} + threadIdx.x;
   if (block * 4 >= n) return;
   const PhiloxWords words = draw_words(state, increment, block);
   for (int i = 0; i < 4 && block * 4 + i < n; ++i) {
-    y[block * 4 + i] = static_cast<T>(vmath::fma(philox_uniform(words.word[i]), width, low));
+    y[block * 4 + i] = static_cast<T>(in(words.word[i]));
   }
 }
 
@@ -53,12 +53,15 @@ __global__ void dropout_kernel(const T* x, const int64_t* state, int64_t increme
 
 LaunchConfig config_for(int64_t n) { return {.grid = blocks_for(n, int64_t{kBlock} * 4), .block = kBlock}; }
 
-void uniform(const Tensor& state, int64_t increment, double low, double high, Tensor& y) {
+void uniform(const Tensor& state, int64_t increment, const UniformRange& range, Tensor& y) {
   if (y.numel() == 0) return;
   dispatch_floating(y.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    launch(uniform_kernel<T>, config_for(y.numel()), state.data<const int64_t>(), increment,
-           static_cast<float>(low), static_cast<float>(high - low), y.numel(), y.data<T>());
+    using C = compute_t<T>;
+    const UniformIn<C> in{static_cast<C>(range.low), static_cast<C>(range.width), static_cast<C>(range.first),
+                          static_cast<C>(range.last)};
+    launch(uniform_kernel<T>, config_for(y.numel()), state.data<const int64_t>(), increment, in, y.numel(),
+           y.data<T>());
   });
 }
 void normal(const Tensor& state, int64_t increment, double mean, double std, Tensor& y) {

@@ -25,6 +25,7 @@ TEST(RandomKernels, SameBitsAsTheCpu) {
   for (DType dtype : {kF32, kF64, kBF16, kF16}) {
     for (int64_t n : {0, 1, 3, 4, 5, 1023, 1025, 2050}) {
       expect_same_draws([=](Generator& g) { return uniform({n}, -3, 5, g, dtype); });
+      expect_same_draws([=](Generator& g) { return uniform({n}, 100, 101, g, dtype); });
       expect_same_draws([=](Generator& g) { return normal({n}, 1, 0.5, g, dtype); });
       expect_same_draws([=](Generator& g) { return dropout(sample({n}, dtype).to(g.device()), 0.3, g); });
     }

@@ -26,15 +26,27 @@ constexpr int64_t kStrip = 4 * kLanes;  // elements
 
 // What a strip becomes. Each is called with the words of kLanes blocks, word i of block l in words[i][l], and
 // fills element 4 l + i of the strip.
+template <class C>
 struct Uniform {
-  float low, width;
+  using Value = C;
+  UniformIn<C> in;
+  ROUX_ALWAYS_INLINE void operator()(const uint32_t (&words)[4][kLanes], C* values) const {
+    for (int l = 0; l < kLanes; ++l) {
+      for (int i = 0; i < 4; ++i) values[4 * l + i] = in(words[i][l]);
+    }
+  }
+};
+// In [0, 1).
+struct UnitUniform {
+  using Value = float;
   ROUX_ALWAYS_INLINE void operator()(const uint32_t (&words)[4][kLanes], float* values) const {
     for (int l = 0; l < kLanes; ++l) {
-      for (int i = 0; i < 4; ++i) values[4 * l + i] = vmath::fma(philox_uniform(words[i][l]), width, low);
+      for (int i = 0; i < 4; ++i) values[4 * l + i] = philox_uniform(words[i][l]);
     }
   }
 };
 struct Normal {
+  using Value = float;
   float mean, std;
   ROUX_ALWAYS_INLINE void operator()(const uint32_t (&words)[4][kLanes], float* values) const {
     float z[4][kLanes];
@@ -47,7 +59,8 @@ struct Normal {
 };
 
 template <class Make>
-ROUX_ALWAYS_INLINE void make_strip(const Draw& draw, int64_t first_block, const Make& make, float* values) {
+ROUX_ALWAYS_INLINE void make_strip(const Draw& draw, int64_t first_block, const Make& make,
+                                   typename Make::Value* values) {
   uint32_t words[4][kLanes];
   for (int l = 0; l < kLanes; ++l) {
     const PhiloxWords block = draw.block(first_block + l);
@@ -56,11 +69,12 @@ ROUX_ALWAYS_INLINE void make_strip(const Draw& draw, int64_t first_block, const 
   make(words, values);
 }
 template <class Make>
-void strip_avx2(const Draw& draw, int64_t first_block, const Make& make, float* values) {
+void strip_avx2(const Draw& draw, int64_t first_block, const Make& make, typename Make::Value* values) {
   make_strip(draw, first_block, make, values);
 }
 template <class Make>
-ROUX_TARGET_AVX512 void strip_avx512(const Draw& draw, int64_t first_block, const Make& make, float* values) {
+ROUX_TARGET_AVX512 void strip_avx512(const Draw& draw, int64_t first_block, const Make& make,
+                                     typename Make::Value* values) {
   make_strip(draw, first_block, make, values);
 }
 
@@ -69,7 +83,7 @@ template <class Make, class Store>
 void for_each_strip(const Draw& draw, int64_t n, const Make& make, const Store& store) {
   const auto strip = has_avx512() ? strip_avx512<Make> : strip_avx2<Make>;
   parallel_for(0, (n + kStrip - 1) / kStrip, kElementwiseGrain / 8 / kStrip, [&](int64_t begin, int64_t end) {
-    float values[kStrip];
+    typename Make::Value values[kStrip];
     for (int64_t s = begin; s < end; ++s) {
       strip(draw, s * kLanes, make, values);
       store(s * kStrip, values, std::min(kStrip, n - s * kStrip));
@@ -77,23 +91,30 @@ void for_each_strip(const Draw& draw, int64_t n, const Make& make, const Store& 
   });
 }
 
-template <class Make>
+template <class T, class Make>
 void fill_strips(const Tensor& state, int64_t increment, const Make& make, Tensor& y) {
-  dispatch_floating(y.dtype(), [&](auto tag) {
-    using T = decltype(tag);
-    T* py = y.data<T>();
-    for_each_strip(Draw(state, increment), y.numel(), make,
-                   [=](int64_t at, const float* values, int64_t count) {
-                     for (int64_t i = 0; i < count; ++i) py[at + i] = static_cast<T>(values[i]);
-                   });
-  });
+  T* py = y.data<T>();
+  for_each_strip(Draw(state, increment), y.numel(), make,
+                 [=](int64_t at, const typename Make::Value* values, int64_t count) {
+                   for (int64_t i = 0; i < count; ++i) py[at + i] = static_cast<T>(values[i]);
+                 });
 }
 
-void uniform_cpu(const Tensor& state, int64_t increment, double low, double high, Tensor& y) {
-  fill_strips(state, increment, Uniform{static_cast<float>(low), static_cast<float>(high - low)}, y);
+void uniform_cpu(const Tensor& state, int64_t increment, const UniformRange& range, Tensor& y) {
+  dispatch_floating(y.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    using C = compute_t<T>;
+    fill_strips<T>(state, increment,
+                   Uniform<C>{{static_cast<C>(range.low), static_cast<C>(range.width),
+                               static_cast<C>(range.first), static_cast<C>(range.last)}},
+                   y);
+  });
 }
 void normal_cpu(const Tensor& state, int64_t increment, double mean, double std, Tensor& y) {
-  fill_strips(state, increment, Normal{static_cast<float>(mean), static_cast<float>(std)}, y);
+  dispatch_floating(y.dtype(), [&](auto tag) {
+    fill_strips<decltype(tag)>(state, increment, Normal{static_cast<float>(mean), static_cast<float>(std)},
+                               y);
+  });
 }
 
 // The first index at which the running sum of e^(logit - max) exceeds u times the total (f64).
@@ -143,7 +164,7 @@ void dropout_cpu(const Tensor& x, const Tensor& state, int64_t increment, double
     const C scale = static_cast<C>(1 / (1 - p));
     const T* px = x.data<const T>();
     T* py = y.data<T>();
-    for_each_strip(Draw(state, increment), y.numel(), Uniform{0, 1},
+    for_each_strip(Draw(state, increment), y.numel(), UnitUniform{},
                    [=](int64_t at, const float* uniform, int64_t count) {
                      for (int64_t i = 0; i < count; ++i) {
                        const C value = static_cast<C>(px[at + i]) * scale;

@@ -1,5 +1,9 @@
 #include "tensor/ops/random.h"
 
+#include <cmath>
+#include <limits>
+
+#include "tensor/convert.h"
 #include "tensor/ops/random_tables.h"
 #include "tensor/ops/view.h"
 
@@ -16,14 +20,52 @@ void check_device(const char* op, const Tensor& x, const Generator& generator) {
   ROUX_CHECK(x.device() == generator.device() || x.device() == kMeta)
       << op << ": the generator is on " << generator.device() << ", " << x.spec() << " is on " << x.device();
 }
+
+// The neighbour of the 16-bit value x; the patterns of one sign are in the order of their magnitudes.
+template <class T>
+T next_to(T x, double direction) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return std::nextafter(x, static_cast<T>(direction));
+  } else {
+    const double value = static_cast<double>(x);
+    if (value == 0)
+      x.bits = direction > 0 ? 0x0001 : 0x8001;
+    else
+      x.bits = static_cast<uint16_t>((value < direction) == (value > 0) ? x.bits + 1 : x.bits - 1);
+    return x;
+  }
+}
+
+UniformRange uniform_range(double low, double high, DType dtype) {
+  ROUX_CHECK(std::isfinite(low) && std::isfinite(high) && low <= high)
+      << "uniform: low is " << low << ", high is " << high << ", needed low <= high, both finite";
+  UniformRange range{low, high - low, 0, 0};
+  dispatch_floating(dtype, [&](auto tag) {
+    using T = decltype(tag);
+    constexpr double kInf = std::numeric_limits<double>::infinity();
+    T first = convert<T>(low), last = convert<T>(high);
+    ROUX_CHECK(std::isfinite(static_cast<compute_t<T>>(range.width)) &&
+               std::isfinite(static_cast<double>(first)) && std::isfinite(static_cast<double>(last)))
+        << "uniform: low is " << low << ", high is " << high << ": too wide for " << name(dtype);
+    if (low < high) {
+      if (static_cast<double>(first) < low) first = next_to(first, kInf);
+      if (static_cast<double>(last) >= high) last = next_to(last, -kInf);
+      ROUX_CHECK(static_cast<double>(first) <= static_cast<double>(last))
+          << "uniform: no " << name(dtype) << " is in [low, high): low is " << low << ", high is " << high;
+    }
+    range.first = static_cast<double>(first);
+    range.last = static_cast<double>(last);
+  });
+  return range;
+}
 }  // namespace
 
 Tensor uniform(const Shape& shape, double low, double high, Generator& generator, DType dtype) {
   ROUX_CHECK(is_floating(dtype)) << "uniform: dtype must be floating, got " << name(dtype);
-  ROUX_CHECK(low <= high) << "uniform: low is " << low << ", high is " << high << ", needed low <= high";
+  const UniformRange range = uniform_range(low, high, dtype);
   Tensor y = empty({dtype, shape}, generator.device());
   const RandomState draw = generator.next();
-  uniform_kernels.run(y, draw.state, draw.increment, low, high, y);
+  uniform_kernels.run(y, draw.state, draw.increment, range, y);
   return y;
 }
 

@@ -1,6 +1,6 @@
 // Draws. Element i of a result comes from word i % 4 of Philox block i / 4 of the draw (see
 // tensor/generator.h and tensor/philox.h): the same values bit for bit on every device. Values are made in
-// f32 and converted to the dtype.
+// f32 (a uniform f64 in f64) and converted to the dtype.
 #ifndef ROUX_TENSOR_OPS_RANDOM_H_
 #define ROUX_TENSOR_OPS_RANDOM_H_
 
@@ -9,8 +9,9 @@
 
 namespace roux {
 
-// Uniform in [low, high): low + u (high - low), u with 24 random bits. Floating dtypes; on the generator's
-// device.
+// Uniform in [low, high): low + u (high - low), u with 24 random bits; what rounding would carry out of the
+// range becomes its first or last value. low when high equals it. Floating dtypes; on the generator's device.
+// Throws Error for bounds that are not finite, a width beyond the dtype, or a range without a value of it.
 Tensor uniform(const Shape& shape, double low, double high, Generator& generator, DType dtype = kF32);
 // Normal with this mean and standard deviation (Box and Muller; words 0, 1 and 2, 3 of a block make two
 // values each).

@@ -7,7 +7,11 @@
 namespace roux {
 
 // state: i64[2] seed and base; the draw's offset is base + increment.
-using UniformKernel = void(const Tensor& state, int64_t increment, double low, double high, Tensor& y);
+struct UniformRange {
+  double low, width;
+  double first, last;  // the smallest and the largest value of y's dtype in [low, low + width)
+};
+using UniformKernel = void(const Tensor& state, int64_t increment, const UniformRange& range, Tensor& y);
 using NormalKernel = void(const Tensor& state, int64_t increment, double mean, double std, Tensor& y);
 using CategoricalKernel = void(const Tensor& logits, const Tensor& state, int64_t increment, Tensor& y);
 using DropoutKernel = void(const Tensor& x, const Tensor& state, int64_t increment, double p, Tensor& y);

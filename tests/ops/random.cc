@@ -52,11 +52,15 @@ OP_SUITE(uniform)
       }
       return out;
     })
-    .tolerance(kF64, 1e-6)  // values are made in f32
     .error("low is 2, high is 1, needed low <= high",
            [](Device d) {
              Generator generator(1, d);
              uniform({2}, 2, 1, generator);
+           })
+    .error("no bf16 is in [low, high): low is 1.001, high is 1.002",
+           [](Device d) {
+             Generator generator(1, d);
+             uniform({2}, 1.001, 1.002, generator, kBF16);
            })
     .error("dtype must be floating, got i64", [](Device d) {
       Generator generator(1, d);

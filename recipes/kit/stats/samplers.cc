@@ -19,10 +19,9 @@ std::vector<double> cumulative_shares(std::span<const double> weights) {
   return sums;
 }
 
-// The first i with u < sums[i]; weights of 0 are never chosen.
+// The first i with u < sums[i]; weights of 0 are never chosen, not even by a u that was rounded up to 1.
 int64_t pick(const std::vector<double>& sums, double u) {
-  const auto it = std::upper_bound(sums.begin(), sums.end(), u);
-  return std::min<int64_t>(it - sums.begin(), static_cast<int64_t>(sums.size()) - 1);
+  return std::upper_bound(sums.begin(), sums.end(), std::min(u, 1 - 0x1p-53)) - sums.begin();
 }
 
 // log of a Gamma(shape, 1) draw.
