@@ -7,7 +7,8 @@
 //
 // Gradients add up over micro-batches: divide each micro-batch's summed loss by the target tokens of the
 // whole global batch and the result equals one large batch. A step whose gradients are not finite changes
-// nothing: no parameter, no moment, and not the count that bias correction goes by (as PyTorch's GradScaler).
+// nothing: no parameter, no moment, and not the counts that bias correction goes by (as PyTorch's
+// GradScaler). A parameter without a gradient takes no part in a step and does not count it, as in PyTorch.
 // That is decided and counted on the device, without waiting for it; skipped() and steps() tell. The schedule
 // of the learning rate is the caller's and goes on. State is saved and restored bit for bit. Parameters are
 // f32 or f64.
@@ -45,7 +46,7 @@ class Optimizer {
 
   // One update of all parameters that have a gradient. Returns the global gradient norm before clipping,
   // f64[1] on the device (reading it waits; do so a step late where that matters). Throws Error when no
-  // parameter has a gradient.
+  // parameter has a gradient, and for options that are negative, NaN or infinite.
   Tensor step(const StepOptions& options);
   void zero_grad();
   // Whether the last step was skipped because a gradient was not finite (waits for the device).
@@ -56,7 +57,8 @@ class Optimizer {
   // "step" (i64[1]) and per parameter "<state>.<name>". The tensors share memory with the optimizer's own.
   NamedTensors state_dict() const;
   // Copies the values. Error naming the key when one is missing, unknown or has another spec; then nothing is
-  // changed.
+  // changed. A state saved when all parameters shared one count has no "step.<name>" at all: "step" is then
+  // everyone's.
   absl::Status load_state_dict(const NamedTensors& state);
 
  protected:
@@ -70,6 +72,10 @@ class Optimizer {
     double lr_scale;
     std::optional<double> weight_decay;
   };
+  // A state of this name is the count of a parameter's own steps, f64[1]; the others are like the parameter.
+  static constexpr const char* kOwnSteps = "step";
+  // Throws Error for parameters that are no leaves, are not f32 or f64 or share memory, and for a group's
+  // lr_scale or weight_decay that is negative, NaN or infinite.
   Optimizer(std::vector<ParamGroup> groups, std::vector<std::string> state_names);
   // Updates slots of one group and dtype. lists[0] params, lists[1] grads, then one list per state name.
   virtual void update(const Group& group, const std::vector<std::vector<Tensor>>& lists,

@@ -12,6 +12,8 @@
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/ops/view.h"
+#include "tests/golden/optimizer.h"
 
 namespace roux {
 namespace {
@@ -73,6 +75,71 @@ TEST(Sgd, MomentumAndNesterovEqualTheScalarAlgorithm) {
   }
 }
 
+// Steps (from 1) and gradients of tests/golden/optimizer.py.
+bool has_gradient(int step, int parameter) {
+  if (parameter == 0) return true;
+  if (parameter == 1) return step >= 5;
+  return step == 2 || step == 3 || step == 7 || step == 9;
+}
+double golden_gradient(int step, int parameter, int element) {
+  return ((7 * step + 3 * element + 5 * parameter) % 11 - 5) / 8.0;
+}
+
+template <class Make>
+void expect_trajectory(const double (&golden)[9][9], const Make& make) {
+  std::vector<Tensor> params;
+  NamedTensors named;
+  for (const char* name : {"always", "late", "sometimes"}) {
+    params.push_back(parameter({1.0, -2.0, 0.5}));
+    named.emplace_back(name, params.back());
+  }
+  auto optimizer = make(std::vector<ParamGroup>{{named}});
+  for (int t = 1; t <= 9; ++t) {
+    optimizer.zero_grad();
+    for (int p = 0; p < 3; ++p) {
+      if (!has_gradient(t, p)) continue;
+      give_gradient(params[static_cast<size_t>(p)],
+                    {golden_gradient(t, p, 0), golden_gradient(t, p, 1), golden_gradient(t, p, 2)});
+    }
+    optimizer.step({.lr = 0.05});
+    for (int k = 0; k < 9; ++k) {
+      EXPECT_NEAR(params[static_cast<size_t>(k / 3)].to_vector<double>()[static_cast<size_t>(k % 3)],
+                  golden[t - 1][k], 1e-14)
+          << "step " << t << " element " << k;
+    }
+  }
+}
+
+TEST(Trajectories, AreThoseOfPyTorchWhereGradientsAreMissing) {
+  expect_trajectory(golden::kAdamW, [](std::vector<ParamGroup> groups) {
+    return AdamW(std::move(groups), {.beta2 = 0.95, .weight_decay = 0.1});
+  });
+  expect_trajectory(golden::kSgd, [](std::vector<ParamGroup> groups) {
+    return Sgd(std::move(groups), {.momentum = 0.9, .weight_decay = 0.01, .nesterov = true});
+  });
+}
+
+// Squares of these gradients are beyond f64 on either side, or are subnormal.
+TEST(Clipping, NormsWhoseSquaresAreNoF64) {
+  for (double unit : {1e200, 1e-200, 1e-160, 4e307, 5e-324}) {
+    const Tensor g = tensor(std::vector<double>{3, 4}, {2}) * (unit > 1e307 ? unit / 4 : unit);
+    const double wanted = 5 * (unit > 1e307 ? unit / 4 : unit);
+    EXPECT_NEAR(grad_norm({&g, 1}).item() / wanted, 1, 1e-15) << unit;
+  }
+  const Tensor zero = zeros({3}, kF64), infinite = full({3}, INFINITY, kF64), nan = full({3}, NAN, kF64);
+  EXPECT_EQ(grad_norm({&zero, 1}).item(), 0);
+  EXPECT_EQ(grad_norm({&infinite, 1}).item(), INFINITY);
+  EXPECT_TRUE(std::isnan(grad_norm({&nan, 1}).item()));
+
+  const Tensor p = parameter({0, 0}), q = zeros({2}).set_requires_grad(true);
+  Sgd optimizer({{{{"p", p}, {"q", q}}}});  // two dtypes, two norms that become one
+  give_gradient(p, {3e200, 4e200});
+  backward(sum(q * tensor({1, 2})));
+  EXPECT_NEAR(optimizer.step({.lr = 1, .max_grad_norm = 1}).item() / 5e200, 1, 1e-15);
+  EXPECT_FALSE(optimizer.skipped());
+  EXPECT_NEAR(p.to_vector<double>()[1], -0.8, 1e-6);
+}
+
 TEST(Clipping, ScalesToTheNormAndReportsIt) {
   const Tensor p = parameter({0, 0});
   Sgd optimizer({{{{"p", p}}}});
@@ -90,8 +157,7 @@ TEST(Step, NonFiniteGradientChangesNothing) {
   EXPECT_TRUE(optimizer.skipped());
   EXPECT_EQ(p.to_vector<double>(), (std::vector<double>{1, 2}));
   for (const auto& [name, state] : optimizer.state_dict()) {
-    if (name == "step") continue;
-    EXPECT_EQ(state.to_vector<double>(), (std::vector<double>{0, 0})) << name;
+    for (double value : state.to_vector<double>()) EXPECT_EQ(value, 0) << name;
   }
 }
 
@@ -156,6 +222,35 @@ TEST(State, RestoredBitForBit) {
   EXPECT_THAT(std::string(second.load_state_dict(saved).message()), HasSubstr("lacks exp_avg.p"));
 }
 
+// Written before parameters had counts of their own: all go on with the one of "step".
+TEST(State, OfASharedCountIsRead) {
+  const Tensor p = parameter({1, -1}), q = parameter({2}), r = parameter({1, -1}), s = parameter({2});
+  AdamW first({{{{"p", p}, {"q", q}}}}), second({{{{"p", r}, {"q", s}}}});
+  for (int t = 0; t < 3; ++t) {
+    give_gradient(p, {0.1, 0.7}), give_gradient(q, {0.3});
+    first.step({.lr = 0.1});
+  }
+  NamedTensors old;
+  for (const auto& [name, value] : first.state_dict()) {
+    if (name.substr(0, 5) != "step.")
+      old.emplace_back(name, tensor(value.to_vector<double>(), value.shape()).to(value.dtype()));
+  }
+  ASSERT_EQ(old.size(), 5u);
+  {
+    NoGradGuard no_grad;
+    copy_(r, p), copy_(s, q);
+  }
+  ASSERT_TRUE(second.load_state_dict(old).ok());
+  EXPECT_EQ(second.steps(), 3);
+  give_gradient(p, {0.1, 0.7}), give_gradient(q, {0.3}), first.step({.lr = 0.1});
+  give_gradient(r, {0.1, 0.7}), give_gradient(s, {0.3}), second.step({.lr = 0.1});
+  EXPECT_EQ(r.to_vector<double>(), p.to_vector<double>());
+  EXPECT_EQ(s.item(), q.item());
+  // Some counts but not all: an error.
+  old.emplace_back("step.p", ones({1}, kF64));
+  EXPECT_THAT(std::string(second.load_state_dict(old).message()), HasSubstr("lacks step.q"));
+}
+
 TEST(Groups, LearningRateScaleAndWeightDecay) {
   const Tensor p = parameter({1}), q = parameter({1});
   Sgd optimizer({{{{"p", p}}, 1, 0.0}, {{{"q", q}}, 0.5, 0.1}});
@@ -175,8 +270,44 @@ TEST(Errors, AreClear) {
     EXPECT_THAT(error.what(), HasSubstr("no parameter has a gradient"));
   }
   EXPECT_THROW(Sgd({{{{"p", p}, {"again", p}}}}), Error);
+  const Tensor all = zeros({4}, kF64), left = all.slice(0, 0, 3).set_requires_grad(true),
+               right = all.slice(0, 2, 4).set_requires_grad(true);
+  EXPECT_THROW(Sgd({{{{"left", left}, {"right", right}}}}), Error);
   const Tensor half = ones({2}, kBF16).set_requires_grad(true);
   EXPECT_THROW(Sgd({{{{"half", half}}}}), Error);  // it would never be updated
+}
+
+TEST(Errors, NumbersOutOfRangeAreRefusedWhereTheyEnter) {
+  const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
+  const Tensor p = parameter({1});
+  const auto refused = [](auto&& call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      return std::string(error.what()).rfind("optimizer: ", 0) == 0;
+    }
+    return false;
+  };
+  Sgd optimizer({{{{"p", p}}}});
+  give_gradient(p, {1});
+  for (double bad : {nan, infinity, -infinity, -1e-3}) {
+    EXPECT_TRUE(refused([&] { optimizer.step({.lr = bad}); })) << bad;
+    EXPECT_TRUE(refused([&] { optimizer.step({.lr = 1, .max_grad_norm = bad}); })) << bad;
+    EXPECT_TRUE(refused([&] { optimizer.step({.lr = 1, .grad_scale = bad}); })) << bad;
+    EXPECT_TRUE(refused([&] { AdamW({{{{"p", p}}}}, {.beta1 = bad}); })) << bad;
+    EXPECT_TRUE(refused([&] { AdamW({{{{"p", p}}}}, {.beta2 = bad}); })) << bad;
+    EXPECT_TRUE(refused([&] { AdamW({{{{"p", p}}}}, {.eps = bad}); })) << bad;
+    EXPECT_TRUE(refused([&] { AdamW({{{{"p", p}}}}, {.weight_decay = bad}); })) << bad;
+    EXPECT_TRUE(refused([&] { AdamW({{{{"p", p}}, bad}}); })) << bad;
+    EXPECT_TRUE(refused([&] { AdamW({{{{"p", p}}, 1, bad}}); })) << bad;
+    EXPECT_TRUE(refused([&] { Sgd({{{{"p", p}}}}, {.momentum = bad}); })) << bad;
+    EXPECT_TRUE(refused([&] { Sgd({{{{"p", p}}}}, {.weight_decay = bad}); })) << bad;
+  }
+  EXPECT_TRUE(refused([&] { AdamW({{{{"p", p}}}}, {.beta1 = 1}); }));
+  EXPECT_TRUE(refused([&] { optimizer.step({.lr = 1, .grad_scale = 0}); }));
+  EXPECT_TRUE(refused([&] { Sgd({{{{"p", p}}}}, {.nesterov = true}); }));
+  EXPECT_EQ(p.item(), 1);
+  EXPECT_EQ(optimizer.steps(), 0);
 }
 
 }  // namespace

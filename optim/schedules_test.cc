@@ -106,6 +106,27 @@ TEST(SchedulesTest, ConvertsToAFunctionOfTheStep) {
   EXPECT_EQ(f(8), 0.0);
 }
 
+TEST(SchedulesTest, RatesThatAreNoRatesAreRefused) {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  for (double bad : {std::numeric_limits<double>::quiet_NaN(), kInf, -kInf, -1e-3}) {
+    const ScheduleOptions peak{.peak = bad, .total = 10}, floor{.peak = 1, .floor = bad, .total = 10};
+    for (const ScheduleOptions& o : {peak, floor}) {
+      EXPECT_NE(error_of([&] { linear_schedule(o); }), "") << bad;
+      EXPECT_NE(error_of([&] { cosine_schedule(o); }), "") << bad;
+      EXPECT_NE(error_of([&] { wsd_schedule(o, 3); }), "") << bad;
+    }
+    EXPECT_NE(error_of([&] { constant_schedule(bad); }), "") << bad;
+    EXPECT_NE(error_of([&] { multi_step_schedule(bad, {{3, 0.5}}); }), "") << bad;
+    EXPECT_NE(error_of([&] { multi_step_schedule(1, {{3, bad}}); }), "") << bad;
+    for (double RewarmOptions::*field : {&RewarmOptions::peak, &RewarmOptions::floor,
+                                         &RewarmOptions::second_peak, &RewarmOptions::second_floor}) {
+      RewarmOptions o{.peak = 1, .stable = 2, .decay = 2, .rewarm = 2, .second_peak = 0.5, .second_decay = 2};
+      o.*field = bad;
+      EXPECT_NE(error_of([&] { rewarm_schedule(o); }), "") << bad;
+    }
+  }
+}
+
 TEST(SchedulesTest, MisuseThrowsWithTheValues) {
   EXPECT_EQ(error_of([] { cosine_schedule({.peak = 1, .floor = 2, .total = 10}); }),
             "cosine_schedule: floor is above peak: floor is 2, peak is 1");

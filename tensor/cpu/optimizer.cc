@@ -33,13 +33,13 @@ void for_each_chunk(TensorList list, Fn&& fn) {
 
 template <class T>
 void adamw_chunk(T* __restrict p, const T* __restrict g, T* __restrict m, T* __restrict v, int64_t n,
-                 const double* s, const AdamWOptions& o) {
+                 const double* s, double step, const AdamWOptions& o) {
   const double lr = s[kLearningRate] * o.lr_scale;
   const T factor = static_cast<T>(s[kGradFactor]), b1 = static_cast<T>(o.beta1), b2 = static_cast<T>(o.beta2);
   const T c1 = static_cast<T>(1 - o.beta1), c2 = static_cast<T>(1 - o.beta2), eps = static_cast<T>(o.eps);
   const T keep = static_cast<T>(1 - lr * o.weight_decay);
-  const T rate = static_cast<T>(lr / (1 - std::pow(o.beta1, s[kStep])));
-  const T inverse = static_cast<T>(1 / std::sqrt(1 - std::pow(o.beta2, s[kStep])));
+  const T rate = static_cast<T>(lr / (1 - std::pow(o.beta1, step)));
+  const T inverse = static_cast<T>(1 / std::sqrt(1 - std::pow(o.beta2, step)));
   for (int64_t i = 0; i < n; ++i) {
     const T grad = g[i] * factor;
     m[i] = b1 * m[i] + c1 * grad;
@@ -49,16 +49,17 @@ void adamw_chunk(T* __restrict p, const T* __restrict g, T* __restrict m, T* __r
 }
 
 void adamw_cpu(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
-               const Tensor& scalars, const AdamWOptions& options) {
+               TensorList steps, const Tensor& scalars, const AdamWOptions& options) {
   const double* s = scalars.data<const double>();
   if (s[kFinite] == 0) return;
+  for (const Tensor& step : steps) ++*step.data<double>();
   dispatch_floating(params[0].dtype(), [&](auto tag) {
     using T = decltype(tag);
     if constexpr (sizeof(T) >= 4) {
       for_each_chunk(params, [&](int64_t, const Chunk& c) {
         adamw_chunk(params[c.tensor].data<T>() + c.begin, grads[c.tensor].data<const T>() + c.begin,
                     exp_avg[c.tensor].data<T>() + c.begin, exp_avg_sq[c.tensor].data<T>() + c.begin,
-                    c.end - c.begin, s, options);
+                    c.end - c.begin, s, *steps[c.tensor].data<const double>(), options);
       });
     }
   });
@@ -69,11 +70,10 @@ void sgd_chunk(T* __restrict p, const T* __restrict g, T* __restrict b, int64_t 
                const SgdOptions& o) {
   const T lr = static_cast<T>(s[kLearningRate] * o.lr_scale), factor = static_cast<T>(s[kGradFactor]);
   const T decay = static_cast<T>(o.weight_decay), momentum = static_cast<T>(o.momentum);
-  const T previous = s[kStep] > 1 ? momentum : T(0);  // the first step starts the buffer
   for (int64_t i = 0; i < n; ++i) {
     T grad = g[i] * factor + decay * p[i];
     if (b != nullptr) {
-      b[i] = (previous == T(0) ? T(0) : previous * b[i]) + grad;
+      b[i] = momentum * b[i] + grad;
       grad = o.nesterov ? grad + momentum * b[i] : b[i];
     }
     p[i] -= lr * grad;
@@ -96,8 +96,9 @@ void sgd_cpu(TensorList params, TensorList grads, TensorList buffers, const Tens
   });
 }
 
-void grad_norm_cpu(TensorList grads, Tensor& partial, Tensor& norm) {
-  double* sums = partial.data<double>();
+// sqrt(sum of (scale g)^2), in f64; `sums` has one place per chunk.
+double scaled_norm(TensorList grads, double scale, double* sums) {
+  const auto chunks = static_cast<int64_t>(chunks_of(grads).size());
   dispatch_floating(grads[0].dtype(), [&](auto tag) {
     using T = decltype(tag);
     for_each_chunk(grads, [&](int64_t c, const Chunk& chunk) {
@@ -106,12 +107,12 @@ void grad_norm_cpu(TensorList grads, Tensor& partial, Tensor& norm) {
       int64_t i = chunk.begin;
       for (; i + 8 <= chunk.end; i += 8) {
         for (int lane = 0; lane < 8; ++lane) {
-          const double value = static_cast<double>(static_cast<accumulate_t<T>>(g[i + lane]));
+          const double value = scale * static_cast<double>(static_cast<accumulate_t<T>>(g[i + lane]));
           lanes[lane] += value * value;
         }
       }
       for (int lane = 0; i < chunk.end; ++i, ++lane) {
-        const double value = static_cast<double>(static_cast<accumulate_t<T>>(g[i]));
+        const double value = scale * static_cast<double>(static_cast<accumulate_t<T>>(g[i]));
         lanes[lane] += value * value;
       }
       double sum = 0;
@@ -120,8 +121,23 @@ void grad_norm_cpu(TensorList grads, Tensor& partial, Tensor& norm) {
     });
   });
   double total = 0;
-  for (int64_t c = 0; c < partial.numel(); ++c) total += sums[c];
-  *norm.data<double>() = std::sqrt(total);
+  for (int64_t c = 0; c < chunks; ++c) total += sums[c];
+  return std::sqrt(total);
+}
+
+void grad_norm_cpu(TensorList grads, Tensor& partial, Tensor& norm) {
+  double& result = *norm.data<double>();
+  result = scaled_norm(grads, 1, partial.data<double>());
+  if (grads[0].dtype() != kF64 || (result > 0x1p-400 && result < 0x1p500)) return;
+  // Squares that f64 does not hold: again with the largest element scaled to 1, by a power of two.
+  double largest = 0;
+  for (const Tensor& grad : grads) {
+    const double* g = grad.data<const double>();
+    for (int64_t i = 0; i < grad.numel(); ++i) largest = std::fmax(largest, std::fabs(g[i]));
+  }
+  if (largest == 0 || !std::isfinite(largest) || std::isnan(result)) return;
+  const int exponent = std::min(std::max(std::ilogb(largest), -1000), 1000);
+  result = std::ldexp(scaled_norm(grads, std::ldexp(1.0, -exponent), partial.data<double>()), exponent);
 }
 
 void clip_factor_cpu(const Tensor& norm, double max_norm, double factor, Tensor& scalars) {

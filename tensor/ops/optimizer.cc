@@ -1,5 +1,8 @@
 #include "tensor/ops/optimizer.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "tensor/ops/optimizer_tables.h"
 
 namespace roux {
@@ -23,6 +26,12 @@ void check_list(const char* op, const char* what, TensorList params, TensorList 
   }
 }
 
+void check_scalars(const char* op, const Tensor& scalars) {
+  ROUX_CHECK(scalars.spec() == (TensorSpec{kF64, {kStepScalarCount}}))
+      << op << ": scalars is " << scalars.spec() << ", needed f64[" << kStepScalarCount << "]";
+  ROUX_CHECK(scalars.is_contiguous()) << op << ": scalars is not contiguous";
+}
+
 void check_params(const char* op, TensorList params, const Tensor& scalars) {
   check_list(op, "params", params, params);
   common_device(op, {params[0], scalars});
@@ -33,33 +42,111 @@ void check_params(const char* op, TensorList params, const Tensor& scalars) {
         << op << ": params[" << i << "] is " << params[i].spec() << ", params[0] is " << params[0].spec()
         << ", needed one dtype a call";
   }
-  ROUX_CHECK(scalars.spec() == (TensorSpec{kF64, {kStepScalarCount}}))
-      << op << ": scalars is " << scalars.spec() << ", needed f64[" << kStepScalarCount << "]";
+  check_scalars(op, scalars);
 }
 
 void note_writes(const char* op, TensorList list) {
   for (const Tensor& x : list) note_write(x, op);
 }
 
+struct Argument {
+  const char* name;
+  TensorList list;
+  bool written;
+};
+
+// Lists are contiguous here: tensors are ranges of bytes. On meta there are none.
+void check_disjoint(const char* op, std::initializer_list<Argument> arguments) {
+  struct Range {
+    uintptr_t begin, end;
+    const char* name;
+    size_t index;
+    bool written;
+  };
+  std::vector<Range> ranges;
+  for (const Argument& argument : arguments) {
+    for (size_t i = 0; i < argument.list.size(); ++i) {
+      const Tensor& x = argument.list[i];
+      if (x.numel() == 0 || x.device().type == DeviceType::kMeta) continue;
+      const auto begin = reinterpret_cast<uintptr_t>(x.raw_data());
+      ranges.push_back({begin, begin + x.bytes(), argument.name, i, argument.written});
+    }
+  }
+  std::stable_sort(ranges.begin(), ranges.end(),
+                   [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  const Range *longest = nullptr, *longest_written = nullptr;  // of those that began so far
+  for (const Range& range : ranges) {
+    const Range* earlier = range.written ? longest : longest_written;
+    ROUX_CHECK(earlier == nullptr || earlier->end <= range.begin)
+        << op << ": " << earlier->name << "[" << earlier->index << "] and " << range.name << "["
+        << range.index << "] share memory, and one of them is written";
+    if (longest == nullptr || range.end > longest->end) longest = &range;
+    if (range.written && (longest_written == nullptr || range.end > longest_written->end)) {
+      longest_written = &range;
+    }
+  }
+}
+
+void check_at_least_0(const char* op, const char* what, double value) {
+  ROUX_CHECK(std::isfinite(value) && value >= 0)
+      << op << ": " << what << " is " << value << ", needed finite and at least 0";
+}
+void check_beta(const char* op, const char* what, double value) {
+  ROUX_CHECK(value >= 0 && value < 1)
+      << op << ": " << what << " is " << value << ", needed 0 <= " << what << " < 1";
+}
+
 }  // namespace
 
-void adamw_(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
+void AdamWOptions::check(const char* op) const {
+  check_beta(op, "beta1", beta1);
+  check_beta(op, "beta2", beta2);
+  check_at_least_0(op, "eps", eps);
+  check_at_least_0(op, "weight_decay", weight_decay);
+  check_at_least_0(op, "lr_scale", lr_scale);
+}
+
+void SgdOptions::check(const char* op) const {
+  check_at_least_0(op, "momentum", momentum);
+  check_at_least_0(op, "weight_decay", weight_decay);
+  check_at_least_0(op, "lr_scale", lr_scale);
+  ROUX_CHECK(!nesterov || momentum > 0) << op << ": nesterov needs a momentum, momentum is " << momentum;
+}
+
+void adamw_(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq, TensorList steps,
             const Tensor& scalars, const AdamWOptions& options) {
   if (params.empty()) return;
+  options.check("adamw_");
   check_params("adamw_", params, scalars);
   check_list("adamw_", "grads", params, grads);
   check_list("adamw_", "exp_avg", params, exp_avg);
   check_list("adamw_", "exp_avg_sq", params, exp_avg_sq);
-  for (TensorList list : {params, exp_avg, exp_avg_sq}) note_writes("adamw_", list);
-  adamw_kernels.run(params[0], params, grads, exp_avg, exp_avg_sq, scalars, options);
+  ROUX_CHECK(steps.size() == params.size())
+      << "adamw_: steps has " << steps.size() << " tensors, params has " << params.size();
+  for (size_t i = 0; i < steps.size(); ++i) {
+    common_device("adamw_", {params[i], steps[i]});
+    ROUX_CHECK(steps[i].spec() == (TensorSpec{kF64, {1}}))
+        << "adamw_: steps[" << i << "] is " << steps[i].spec() << ", needed f64[1]";
+  }
+  check_disjoint("adamw_", {{"params", params, true},
+                            {"grads", grads, false},
+                            {"exp_avg", exp_avg, true},
+                            {"exp_avg_sq", exp_avg_sq, true},
+                            {"steps", steps, true}});
+  for (TensorList list : {params, exp_avg, exp_avg_sq, steps}) note_writes("adamw_", list);
+  adamw_kernels.run(params[0], params, grads, exp_avg, exp_avg_sq, steps, scalars, options);
 }
 
 void sgd_(TensorList params, TensorList grads, TensorList momentum_buffers, const Tensor& scalars,
           const SgdOptions& options) {
   if (params.empty()) return;
+  options.check("sgd_");
   check_params("sgd_", params, scalars);
   check_list("sgd_", "grads", params, grads);
   if (options.momentum != 0) check_list("sgd_", "momentum_buffers", params, momentum_buffers);
+  check_disjoint(
+      "sgd_",
+      {{"params", params, true}, {"grads", grads, false}, {"momentum_buffers", momentum_buffers, true}});
   note_writes("sgd_", params);
   note_writes("sgd_", momentum_buffers);
   sgd_kernels.run(params[0], params, grads, momentum_buffers, scalars, options);
@@ -84,8 +171,10 @@ void clip_factor_(const Tensor& norm, double max_norm, double factor, Tensor sca
   common_device("clip_factor_", {norm, scalars});
   ROUX_CHECK(norm.spec() == (TensorSpec{kF64, {1}}))
       << "clip_factor_: norm is " << norm.spec() << ", needed f64[1]";
-  ROUX_CHECK(scalars.spec() == (TensorSpec{kF64, {kStepScalarCount}}))
-      << "clip_factor_: scalars is " << scalars.spec() << ", needed f64[" << kStepScalarCount << "]";
+  check_scalars("clip_factor_", scalars);
+  check_at_least_0("clip_factor_", "max_norm", max_norm);
+  ROUX_CHECK(std::isfinite(factor) && factor > 0)
+      << "clip_factor_: factor is " << factor << ", needed finite and above 0";
   note_write(scalars, "clip_factor_");
   clip_factor_kernels.run(norm, norm, max_norm, factor, scalars);
 }

@@ -8,7 +8,7 @@ namespace roux {
 
 using TensorList = absl::Span<const Tensor>;
 using AdamWKernel = void(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
-                         const Tensor& scalars, const AdamWOptions& options);
+                         TensorList steps, const Tensor& scalars, const AdamWOptions& options);
 using SgdKernel = void(TensorList params, TensorList grads, TensorList momentum_buffers,
                        const Tensor& scalars, const SgdOptions& options);
 // partial: f64[sum of ceil(numel / kNormChunk)], one square sum per chunk of a gradient.

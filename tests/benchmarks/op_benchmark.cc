@@ -143,9 +143,9 @@ Work adamw_work(const std::vector<int64_t>& s, DType dtype) {
   const std::vector<double> scalars = {1e-3, 1, 1, 1};
   return {{},
           [p = random(shape, dtype), g = random(shape, dtype), m = random(shape, dtype),
-           v = full(shape, 1, dtype, device),
+           v = full(shape, 1, dtype, device), step = zeros({1}, kF64, device),
            at = tensor(scalars, {kStepScalarCount}, device)](const std::vector<Tensor>&) {
-            adamw_({p}, {g}, {m}, {v}, at, {});
+            adamw_({p}, {g}, {m}, {v}, {step}, at, {});
             return p;
           }};
 }

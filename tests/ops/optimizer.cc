@@ -11,6 +11,7 @@ namespace roux::testing {
 namespace {
 
 constexpr double kLr = 0.1, kStepNumber = 3, kFactor = 0.5;
+constexpr double kOwnStep[] = {3, 17};  // of the first and the second parameter, this update included
 
 Tensor copy_of(const Tensor& x) {
   Tensor y = empty(x.spec(), x.device());
@@ -22,7 +23,14 @@ Tensor scalars_on(Device device, double finite = 1) {
   return tensor(std::vector<double>{kLr, kStepNumber, kFactor, finite}, {kStepScalarCount}, device);
 }
 
-// in: p, g, m, v of one shape. Two tensors a list: the second has the values in reverse roles of m and g.
+std::vector<Tensor> steps_on(Device device, size_t count) {
+  std::vector<Tensor> steps;
+  for (size_t i = 0; i < count; ++i) steps.push_back(full({1}, kOwnStep[i] - 1, kF64, device));
+  return steps;
+}
+
+// in: p, g, m, v of one shape. Two tensors a list: the second has the values in reverse roles of p and g, and
+// its own count of steps.
 Tensors run_adamw(const Tensors& in) {
   NoGradGuard no_grad;
   const std::vector<Tensor> p{copy_of(in[0]), copy_of(in[1])}, g{copy_of(in[1]), copy_of(in[0])},
@@ -30,12 +38,14 @@ Tensors run_adamw(const Tensors& in) {
   AdamWOptions options;
   options.weight_decay = 0.1;
   options.lr_scale = 0.5;
-  adamw_(p, g, m, v, scalars_on(in[0].device()), options);
-  return {p[0], m[0], v[0], p[1], m[1], v[1]};
+  const std::vector<Tensor> steps = steps_on(in[0].device(), 2);
+  adamw_(p, g, m, v, steps, scalars_on(in[0].device()), options);
+  const DType dtype = in[0].dtype();
+  return {p[0], m[0], v[0], steps[0].to(dtype), p[1], m[1], v[1], steps[1].to(dtype)};
 }
 
-Refs adamw_f64(const Ref& p0, const Ref& g0, const Ref& m0, const Ref& v0) {
-  Refs out{p0, m0, v0};
+Refs adamw_f64(const Ref& p0, const Ref& g0, const Ref& m0, const Ref& v0, double step) {
+  Refs out{p0, m0, v0, Ref(Shape{1}, step)};
   const double lr = kLr * 0.5;
   for (int64_t i = 0; i < p0.size(); ++i) {
     const double g = g0[i] * kFactor;
@@ -45,7 +55,7 @@ Refs adamw_f64(const Ref& p0, const Ref& g0, const Ref& m0, const Ref& v0) {
     p -= lr * 0.1 * p;
     m = 0.9 * m + 0.1 * g;
     v = 0.999 * v + 0.001 * g * g;
-    const double mhat = m / (1 - std::pow(0.9, kStepNumber)), vhat = v / (1 - std::pow(0.999, kStepNumber));
+    const double mhat = m / (1 - std::pow(0.9, step)), vhat = v / (1 - std::pow(0.999, step));
     p -= lr * mhat / (std::sqrt(vhat) + 1e-8);
   }
   return out;
@@ -81,8 +91,8 @@ OP_SUITE(adamw_)
     .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(-1, 1), constant_in(0.1, 1)})
     .call(run_adamw)
     .reference([](const Refs& in) {
-      Refs out = adamw_f64(in[0], in[1], in[2], in[3]);
-      for (const Ref& more : adamw_f64(in[1], in[0], in[2], in[3])) out.push_back(more);
+      Refs out = adamw_f64(in[0], in[1], in[2], in[3], kOwnStep[0]);
+      for (const Ref& more : adamw_f64(in[1], in[0], in[2], in[3], kOwnStep[1])) out.push_back(more);
       return out;
     })
     .sample({{2, 7}, {2, 7}, {2, 7}, {2, 7}})
@@ -90,11 +100,26 @@ OP_SUITE(adamw_)
     .sample({{1, 33000}, {1, 33000}, {1, 33000}, {1, 33000}})
     .error("exp_avg[0] is f32[3]",
            [](Device d) {
-             adamw_(list({{2}}, d), list({{2}}, d), list({{3}}, d), list({{2}}, d), scalars_on(d), {});
+             adamw_(list({{2}}, d), list({{2}}, d), list({{3}}, d), list({{2}}, d), steps_on(d, 1),
+                    scalars_on(d), {});
+           })
+    .error("steps[0] is f32[2], needed f64[1]",
+           [](Device d) {
+             adamw_(list({{2}}, d), list({{2}}, d), list({{2}}, d), list({{2}}, d), list({{2}}, d),
+                    scalars_on(d), {});
+           })
+    .error("steps has 0 tensors, params has 1",
+           [](Device d) {
+             adamw_(list({{2}}, d), list({{2}}, d), list({{2}}, d), list({{2}}, d), {}, scalars_on(d), {});
+           })
+    .error("beta2 is 1, needed 0 <= beta2 < 1",
+           [](Device d) {
+             adamw_(list({{2}}, d), list({{2}}, d), list({{2}}, d), list({{2}}, d), steps_on(d, 1),
+                    scalars_on(d), {.beta2 = 1});
            })
     .error("grads has 1 tensors, params has 2", [](Device d) {
-      adamw_(list({{2}, {2}}, d), list({{2}}, d), list({{2}, {2}}, d), list({{2}, {2}}, d), scalars_on(d),
-             {});
+      adamw_(list({{2}, {2}}, d), list({{2}}, d), list({{2}, {2}}, d), list({{2}, {2}}, d), steps_on(d, 2),
+             scalars_on(d), {});
     });
 
 // An update whose gradients were not finite changes nothing.
@@ -104,11 +129,12 @@ OP_SUITE_VARIANT(adamw_, not_finite)
     .call([](const Tensors& in) {
       NoGradGuard no_grad;
       const std::vector<Tensor> p{copy_of(in[0])}, m{copy_of(in[0])}, v{copy_of(in[0])};
-      adamw_(p, {copy_of(in[0])}, m, v, scalars_on(in[0].device(), 0), {});
-      return Tensors{p[0], m[0], v[0]};
+      const std::vector<Tensor> steps = steps_on(in[0].device(), 1);
+      adamw_(p, {copy_of(in[0])}, m, v, steps, scalars_on(in[0].device(), 0), {});
+      return Tensors{p[0], m[0], v[0], steps[0].to(in[0].dtype())};
     })
     .reference([](const Refs& in) {
-      return Refs{in[0], in[0], in[0]};
+      return Refs{in[0], in[0], in[0], Ref(Shape{1}, kOwnStep[0] - 1)};
     })
     .sample({{3, 5}})
     .skip("entry", "covered by the main entry");
@@ -121,6 +147,8 @@ OP_SUITE(sgd_)
     .sample({{2, 7}, {2, 7}, {2, 7}})
     .sample({{0}, {0}, {0}})
     .sample({{1, 33000}, {1, 33000}, {1, 33000}})
+    .error("nesterov needs a momentum",
+           [](Device d) { sgd_(list({{2}}, d), list({{2}}, d), {}, scalars_on(d), {.nesterov = true}); })
     .error("scalars is f32[2]",
            [](Device d) { sgd_(list({{2}}, d), list({{2}}, d), {}, zeros({2}, kF32, d), {}); });
 
@@ -179,6 +207,10 @@ OP_SUITE(clip_factor_)
     .skip("zero_size", "a norm is one number")
     .skip("odd_size", "a norm is one number")
     .skip("shape_fuzz", "a norm is one number")
+    .error("factor is nan, needed finite and above 0",
+           [](Device d) { clip_factor_(zeros({1}, kF64, d), 1, std::nan(""), scalars_on(d)); })
+    .error("max_norm is -1, needed finite and at least 0",
+           [](Device d) { clip_factor_(zeros({1}, kF64, d), -1, 1, scalars_on(d)); })
     .error("norm is f32[2]", [](Device d) { clip_factor_(zeros({2}, kF32, d), 1, 1, scalars_on(d)); });
 
 }  // namespace roux::testing
