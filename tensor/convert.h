@@ -13,7 +13,8 @@ namespace roux {
 
 // Floating to integer truncates toward zero and saturates: what lies beyond To's range becomes its nearest
 // limit, NaN becomes 0 (C++ leaves both undefined; x86 and GPUs differ there). Integer to a narrower integer
-// keeps the low bits, to bool tests for non-zero (NaN is true), to floating rounds to nearest.
+// keeps the low bits, to bool tests for non-zero (NaN is true), to floating rounds once, to the nearest (ties
+// to even).
 template <class To, class From>
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE To convert(From from) {
   using V = compute_t<From>;
@@ -25,6 +26,10 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE To convert(From from) {
     constexpr V kBegin = static_cast<V>(kLowest), kEnd = V(2) * static_cast<V>(kHighest / 2 + 1);  // exact
     const To inside = static_cast<To>(value >= kBegin && value < kEnd ? value : V(0));
     return value >= kEnd ? kHighest : (value < kBegin ? kLowest : inside);
+  } else if constexpr (is_16bit_float<To> && std::is_same_v<V, int64_t>) {
+    return To(internal::sticky_double(value));
+  } else if constexpr (is_16bit_float<To> && std::is_integral_v<V>) {
+    return To(static_cast<double>(value));
   } else {
     return static_cast<To>(value);
   }

@@ -64,9 +64,12 @@ constexpr DType dtype_of_type() {
 template <class T>
 inline constexpr DType dtype_of = dtype_of_type<T>();
 
+template <class T>
+inline constexpr bool is_16bit_float = std::is_same_v<T, bfloat16> || std::is_same_v<T, float16>;
+
 // The type that elementwise ops compute in: f32 for bf16 and f16, else the dtype's own type.
 template <class T>
-using compute_t = std::conditional_t<std::is_same_v<T, bfloat16> || std::is_same_v<T, float16>, float, T>;
+using compute_t = std::conditional_t<is_16bit_float<T>, float, T>;
 
 // The type that kernels accumulate in: f32 for the floating types up to f32, f64 for f64, i64 for integers
 // and bool.

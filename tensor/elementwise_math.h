@@ -9,9 +9,15 @@
 #include "tensor/convert.h"
 #include "tensor/dtype.h"
 #include "tensor/macros.h"
+#include "tensor/scalar.h"
 #include "tensor/vector_math.h"
 
 namespace roux::elementwise {
+
+template <class T>
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE bool is_finite(T x) {
+  return x - x == T(0);
+}
 
 struct Add {
   template <class T>
@@ -184,27 +190,44 @@ struct GeluTanhBackward {  // s + x s', where s is the gate
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x, T grad_output) const {
     const T s = gelu_gate(x);
-    const T slope = T(1.59576912160573071176) * (T(1) + T(3 * 0.044715) * x * x);
-    return grad_output * (s + x * s * (T(1) - s) * slope);
+    // Beyond 40 s (1 - s) is 0, which an infinite slope must not turn into NaN.
+    const T near = x > T(40) ? T(40) : (x < T(-40) ? T(-40) : x);
+    const T slope = T(1.59576912160573071176) * (T(1) + T(3 * 0.044715) * near * near);
+    return grad_output * (s + near * s * (T(1) - s) * slope);
   }
 };
+// Of silu(gate) * up. The usual order of factors, unless it overflows where the result need not: then both
+// factors are above 1, and the slope goes between them.
+template <class T>
+struct SwigluGrads {
+  T gate, up;
+};
+template <class T>
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE SwigluGrads<T> swiglu_grads(T grad_output, T gate, T up) {
+  const T s = vmath::sigmoid(gate), slope = s * (T(1) + gate * (T(1) - s));
+  const T with_up = grad_output * up, with_gate = grad_output * gate;
+  return {is_finite(with_up) ? with_up * slope : grad_output * slope * up,
+          is_finite(with_gate) ? with_gate * s : grad_output * (gate * s)};
+}
 
 template <class C>
 struct Clamp {
   C low, high;
   // Limits beyond an integer type's range do not clamp.
-  Clamp(double low, double high)
-      : low(convert<C>(std::is_integral_v<C> ? std::ceil(low) : low)),
-        high(convert<C>(std::is_integral_v<C> ? std::floor(high) : high)) {}
+  Clamp(const Scalar& low, const Scalar& high)
+      : low(std::is_integral_v<C> && !low.is_integer() ? convert<C>(std::ceil(low.to<double>()))
+                                                       : low.to<C>()),
+        high(std::is_integral_v<C> && !high.is_integer() ? convert<C>(std::floor(high.to<double>()))
+                                                         : high.to<C>()) {}
   ROUX_HOST_DEVICE C operator()(C v) const { return v < low ? low : (v > high ? high : v); }
 };
 
-// To: a dtype's C++ type.
+// To: a dtype's C++ type. Straight to it: a stop at f32 on the way to bf16 or f16 would round twice.
 template <class To>
 struct Cast {
   template <class C>
-  ROUX_HOST_DEVICE auto operator()(C v) const {
-    return convert<compute_t<To>>(v);
+  ROUX_HOST_DEVICE To operator()(C v) const {
+    return convert<To>(v);
   }
 };
 

@@ -26,6 +26,15 @@ ROUX_HOST_DEVICE inline float round_to_odd(double value) {
   if ((back < 0 ? -back : back) > (value < 0 ? -value : value)) --u;  // toward zero, then odd
   return bits_as<float>(u | 1u);
 }
+
+// i64 to f64 with all that lies below the 53 bits kept gathered in the last of them: a further rounding to 8
+// or 11 bits then gives what one rounding would.
+ROUX_HOST_DEVICE inline double sticky_double(int64_t value) {
+  const auto bits = static_cast<uint64_t>(value), magnitude = value < 0 ? uint64_t{0} - bits : bits;
+  if (magnitude < uint64_t{1} << 53) return static_cast<double>(value);
+  const double kept = static_cast<double>((magnitude >> 11) | ((magnitude & 0x7ffu) != 0 ? 1u : 0u)) * 2048.0;
+  return value < 0 ? -kept : kept;
+}
 }  // namespace internal
 
 struct bfloat16 {

@@ -165,7 +165,7 @@ TEST(Misuse, UndefinedArguments) {
        }},
       {"adamw_",
        [](const Tensor& a, const Tensor& b) {
-         adamw_({&a, 1}, {&b, 1}, {&a, 1}, {&a, 1}, a, {});
+         adamw_({&a, 1}, {&b, 1}, {&a, 1}, {&a, 1}, {&a, 1}, a, {});
          return a;
        }},
       {"sgd_",

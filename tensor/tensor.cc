@@ -5,6 +5,7 @@
 #include "tensor/convert.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
+#include "tensor/overlap.h"
 
 namespace roux {
 
@@ -93,6 +94,8 @@ void note_write(const Tensor& x, const char* op) {
   ROUX_CHECK(!(grad_mode_enabled() && x.requires_grad()))
       << op << ": " << x.spec()
       << " requires grad and recording is on; write under NoGradGuard or to a detached copy";
+  ROUX_CHECK(!overlaps_itself(x)) << op << ": x overlaps itself: x is " << x.spec() << " with strides "
+                                  << x.strides() << ": several elements lie at one place; write to a copy";
   x.impl()->storage->bump_version();
   x.impl()->storage->set_last_write(op);
 }
@@ -130,6 +133,14 @@ void copy_values(const Tensor& x, Out* out) {
 
 double Tensor::item() const {
   ROUX_CHECK(numel() == 1) << "item: needs exactly one element, x is " << spec();
+  if (dtype() == kI64) {
+    int64_t exact = 0;
+    copy_values(*this, &exact);
+    const auto value = static_cast<double>(exact);
+    ROUX_CHECK(convert<int64_t>(value) == exact && value != 0x1p63)
+        << "item: " << exact << " is not exact as a double; use to_vector<int64_t>()";
+    return value;
+  }
   double value = 0;
   copy_values(*this, &value);
   return value;

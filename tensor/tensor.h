@@ -78,7 +78,8 @@ class Tensor {
     check_data(dtype_of<std::remove_const_t<T>>);
     return static_cast<T*>(raw_data());
   }
-  // The value of a one-element tensor of any dtype and device (copied to the host; throws Error on meta).
+  // The value of a one-element tensor of any dtype and device (copied to the host). Throws Error on meta, and
+  // for an i64 that a double does not hold exactly (to_vector<int64_t>() gives it).
   double item() const;
   // All values in row-major order, converted to T (float, double, int64_t or int32_t). Throws Error on meta.
   template <class T>
@@ -132,7 +133,8 @@ Tensor alias(const Tensor& base, const Shape& shape, const Strides& strides, int
 Tensor from_memory(void* data, const TensorSpec& spec, std::shared_ptr<void> owner);
 
 // Marks a write to x by `op` (bumps the version that all views share). Throws Error when x or a view of it
-// takes part in a recorded graph: requires grad while recording is on.
+// takes part in a recorded graph (requires grad while recording is on), or overlaps itself: what would stand
+// at a place that several elements share?
 void note_write(const Tensor& x, const char* op);
 
 // Like NumPy: nested brackets, aligned columns, "..." above 1000 elements, then dtype and device when not f32

@@ -7,7 +7,7 @@
 namespace roux {
 namespace {
 
-Tensor scalar_like(const Tensor& x, double value) { return full({}, value, x.dtype(), x.device()); }
+Tensor scalar_like(const Tensor& x, const Scalar& value) { return full({}, value, x.dtype(), x.device()); }
 // grad_output where the condition holds, 0 elsewhere: a product with a mask would turn inf into NaN.
 Tensor keep_where(const Tensor& condition, const Tensor& grad_output) {
   return where(condition, grad_output, scalar_like(grad_output, 0));
@@ -44,20 +44,22 @@ void pow_backward(const PowSaved& s, const Tensor& grad_output, GradInputs& grad
   if (grad.needs(1)) grad.set(1, grad_output * s.y.get() * log(where(eq(a, 0.0), scalar_like(a, 1), a)));
 }
 
-// At ties each side gets half.
-void extremum_backward(const Tensor& winner, const Tensor& loser, const Tensor& grad_output, size_t first,
+// At ties each side gets half; NaN wins, a's before b's. Selected, not weighted: 0 times an infinite gradient
+// would be NaN.
+void extremum_backward(const Tensor& a, const Tensor& a_wins, const Tensor& tie, const Tensor& grad_output,
                        GradInputs& grad) {
-  const DType dtype = grad_output.dtype();
-  const Tensor weight = (cast(gt(winner, loser), dtype) + cast(ge(winner, loser), dtype)) * 0.5;
-  const Tensor won = grad_output * weight;
-  if (grad.needs(first)) grad.set(first, won);
-  if (grad.needs(1 - first)) grad.set(1 - first, grad_output - won);
+  const Tensor zero = scalar_like(grad_output, 0), half = grad_output * 0.5, a_is_nan = ne(a, a);
+  if (grad.needs(0))
+    grad.set(0, where(a_is_nan, grad_output, where(tie, half, where(a_wins, grad_output, zero))));
+  if (grad.needs(1)) grad.set(1, where(a_is_nan, zero, where(tie, half, where(a_wins, zero, grad_output))));
 }
 void maximum_backward(const PairSaved& s, const Tensor& grad_output, GradInputs& grad) {
-  extremum_backward(s.a.get(), s.b.get(), grad_output, 0, grad);
+  const Tensor a = s.a.get(), b = s.b.get();
+  extremum_backward(a, gt(a, b), eq(a, b), grad_output, grad);
 }
 void minimum_backward(const PairSaved& s, const Tensor& grad_output, GradInputs& grad) {
-  extremum_backward(s.b.get(), s.a.get(), grad_output, 0, grad);
+  const Tensor a = s.a.get(), b = s.b.get();
+  extremum_backward(a, lt(a, b), eq(a, b), grad_output, grad);
 }
 
 void abs_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {
@@ -79,7 +81,7 @@ void sqrt_backward(const OutputSaved& s, const Tensor& grad_output, GradInputs& 
 }
 void rsqrt_backward(const OutputSaved& s, const Tensor& grad_output, GradInputs& grad) {
   const Tensor y = s.y.get();
-  grad.set(0, grad_output * -0.5 * (y * y * y));
+  grad.set(0, grad_output * -0.5 * y * y * y);  // y^3 alone may overflow
 }
 void tanh_backward(const OutputSaved& s, const Tensor& grad_output, GradInputs& grad) {
   const Tensor y = s.y.get();
@@ -104,7 +106,9 @@ void gelu_fused_backward(const GeluSaved& s, const Tensor& grad_output, GradInpu
 Tensor gelu_composed(const GeluSaved& s, absl::Span<const Tensor> in) {
   const Tensor& x = in[0];
   if (s.kind == GeluKind::kErf) return 0.5 * x * (1.0 + erf(x * 0.70710678118654752440));
-  return 0.5 * x * (1.0 + tanh(0.79788456080286535588 * (x + 0.044715 * (x * x * x))));
+  // (1 + tanh(u)) / 2 = sigmoid(2 u). Beyond 40 that is 0 or 1, and the powers would only overflow.
+  const Tensor near = clamp(x, -40, 40);
+  return x * sigmoid(1.59576912160573071176 * (near + 0.044715 * (near * near * near)));
 }
 
 void where_backward(const WhereSaved& s, const Tensor& grad_output, GradInputs& grad) {
@@ -114,7 +118,8 @@ void where_backward(const WhereSaved& s, const Tensor& grad_output, GradInputs& 
 }
 void clamp_backward(const ClampSaved& s, const Tensor& grad_output, GradInputs& grad) {
   const Tensor x = s.x.get(), zero = scalar_like(grad_output, 0);
-  grad.set(0, where(lt(x, s.low), zero, where(gt(x, s.high), zero, grad_output)));
+  const Tensor inside = where(ge(x, scalar_like(x, s.low)), grad_output, zero);  // 0 at NaN
+  grad.set(0, where(le(x, scalar_like(x, s.high)), inside, zero));
 }
 void cast_backward(const CastSaved& s, const Tensor& grad_output, GradInputs& grad) {
   grad.set(0, cast(grad_output, s.from));

@@ -1,14 +1,17 @@
 // Gradients where a formula or a layout is special; the op suite checks the general case of every op.
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "autograd/autograd.h"
 #include "autograd/node.h"
 #include "gtest/gtest.h"
 #include "tensor/generator.h"
+#include "tensor/ops/activation.h"
 #include "tensor/ops/attention.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/loss.h"
 #include "tensor/ops/random.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/softmax.h"
@@ -19,6 +22,100 @@ namespace {
 
 void expect_finite(const Tensor& x) {
   for (double value : x.to_vector<double>()) EXPECT_TRUE(std::isfinite(value));
+}
+
+using Doubles = std::vector<double>;
+
+// The gradient of sum(f(x)) at the values, by the fused rule or by differentiating the composition.
+template <class F>
+Doubles gradient_at(const Doubles& values, DType dtype, bool composed, const F& f) {
+  const Tensor x = cast(tensor(values, {static_cast<int64_t>(values.size())}), dtype).set_requires_grad(true);
+  GradOptions options;
+  options.create_graph = composed;
+  return grad({sum(f(x))}, {x}, options)[0].template to_vector<double>();
+}
+
+TEST(Clamp, PassesNoGradientAtNaN) {
+  const auto f = [](const Tensor& x) { return clamp(x, -1, 1); };
+  EXPECT_EQ(gradient_at({NAN, -2, -1, 0.5, 1, 2}, kF64, false, f), (Doubles{0, 0, 1, 1, 1, 0}));
+}
+
+TEST(Extrema, TheGradientGoesToTheNaNThatWins) {
+  const Tensor a = tensor(Doubles{NAN, 0, NAN, 1, 3}, {5}).set_requires_grad(true);
+  const Tensor b = tensor(Doubles{0, NAN, NAN, 1, 2}, {5}).set_requires_grad(true);
+  const auto of_max = grad({sum(maximum(a, b))}, {a, b}), of_min = grad({sum(minimum(a, b))}, {a, b});
+  EXPECT_EQ(of_max[0].to_vector<double>(), (Doubles{1, 0, 1, 0.5, 1}));
+  EXPECT_EQ(of_max[1].to_vector<double>(), (Doubles{0, 1, 0, 0.5, 0}));
+  EXPECT_EQ(of_min[0].to_vector<double>(), (Doubles{1, 0, 1, 0.5, 0}));
+  EXPECT_EQ(of_min[1].to_vector<double>(), (Doubles{0, 1, 0, 0.5, 1}));
+}
+
+// Far from 0 the activations are x or 0: their gradients are 1 and 0, never NaN.
+TEST(Activations, GradientsFarFromZero) {
+  const Doubles far{50, -50, 1e5, -1e5, 1e13, -1e13, 1e30, -1e30};
+  const Doubles wanted{1, 0, 1, 0, 1, 0, 1, 0};
+  const std::function<Tensor(const Tensor&)> ops[] = {
+      [](const Tensor& x) { return silu(x); }, [](const Tensor& x) { return gelu(x); },
+      [](const Tensor& x) { return gelu(x, GeluKind::kTanh); }, [](const Tensor& x) { return relu(x); }};
+  for (DType dtype : {kF32, kF64, kBF16}) {
+    for (bool composed : {false, true}) {
+      int op = 0;
+      for (const auto& f : ops) {
+        const Doubles g = gradient_at(far, dtype, composed, f);
+        for (size_t i = 0; i < far.size(); ++i) {
+          EXPECT_NEAR(g[i], wanted[i], 1e-15) << op << " at " << far[i] << " in " << name(dtype) << composed;
+        }
+        ++op;
+      }
+    }
+  }
+  const Tensor one = ones({1}, kF64), big = full({1}, 300.0, kF64).set_requires_grad(true);
+  EXPECT_EQ(sigmoid(one * -800).item(), 0);
+  EXPECT_EQ(grad({sum(tanh(big))}, {big})[0].item(), 0);
+}
+
+TEST(Rsqrt, TheGradientOfATinyNumber) {
+  const Tensor x = full({1}, 0x1p-100).set_requires_grad(true);
+  GradOptions options;
+  options.grad_outputs = {full({1}, 0x1p-60)};
+  EXPECT_EQ(grad({rsqrt(x)}, {x}, options)[0].item(), -0x1p89);  // -1/2 2^-60 (2^50)^3
+}
+
+// A product of factors that overflows on the way to a finite gradient; wanted: the same in f64.
+TEST(Swiglu, GradientsOfLargeFactors) {
+  const struct {
+    double grad_output, gate, up;
+  } cases[] = {{1e30, -80, 1e20}, {-1e20, -60, 1e25}, {1e38, -80, 1},
+               {3e38, -70, 5},    {1e-30, -60, 1e30}, {2, 3, -4}};
+  for (const auto& c : cases) {
+    const double s = 1 / (1 + std::exp(-c.gate));
+    const double to_gate = c.grad_output * c.up * s * (1 + c.gate * (1 - s)),
+                 to_up = c.grad_output * c.gate * s;
+    const auto leaf = [](double value) { return full({1}, value).set_requires_grad(true); };
+    const Tensor gate = leaf(c.gate), up = leaf(c.up);
+    GradOptions options;
+    options.grad_outputs = {full({1}, c.grad_output)};
+    const std::vector<Tensor> g = grad({swiglu(gate, up)}, {gate, up}, options);
+    EXPECT_NEAR(g[0].item() / to_gate, 1, 3e-5) << c.grad_output << " " << c.gate << " " << c.up;
+    EXPECT_NEAR(g[1].item() / to_up, 1, 3e-5) << c.grad_output << " " << c.gate << " " << c.up;
+  }
+  const Tensor gate = full({1}, -700.0, kF64).set_requires_grad(true);
+  const Tensor up = full({1}, 1e200, kF64).set_requires_grad(true);
+  GradOptions options;
+  options.grad_outputs = {full({1}, 1e200, kF64)};
+  const double g = grad({swiglu(gate, up)}, {gate}, options)[0].item();
+  EXPECT_NEAR(g / (1e200 * std::exp(-700.0) * -699 * 1e200), 1, 1e-12);
+}
+
+// Values of torch.nn.functional.cross_entropy in f64 (PyTorch 2.15.0).
+TEST(CrossEntropy, ANegativeClassWeightCounts) {
+  const Tensor logits = tensor(Doubles{1, 2, 3, 1, 0, 2}, {2, 3}),
+               targets = tensor(std::vector<int64_t>{0, 2}, {2});
+  CrossEntropyOptions options;
+  options.weight = tensor(Doubles{-0.5, 1, 2}, {3});
+  const double wanted = -0.25906070222228633;
+  EXPECT_NEAR(cross_entropy(logits, targets, options).item(), wanted, 1e-15);
+  EXPECT_NEAR(cross_entropy_composed(logits, targets, options).item(), wanted, 1e-15);
 }
 
 TEST(Pow, TheExponentOfZeroHasNoGradient) {

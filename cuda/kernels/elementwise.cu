@@ -42,10 +42,10 @@ struct AddScaled {
   C scale;
   __device__ C operator()(C x, C other) const { return static_cast<C>(x + scale * other); }
 };
-void add_in_place(Tensor& x, const Tensor& other, double scale) {
+void add_in_place(Tensor& x, const Tensor& other, const Scalar& scale) {
   dispatch_numeric(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    launch_elementwise<T, T, T>(AddScaled<compute_t<T>>{static_cast<compute_t<T>>(scale)}, x, x, other);
+    launch_elementwise<T, T, T>(AddScaled<compute_t<T>>{scale.to<compute_t<T>>()}, x, x, other);
   });
 }
 

@@ -26,20 +26,20 @@ struct Constant {
   T value;
   __device__ T operator()() const { return value; }
 };
-void fill(Tensor& x, double value) {
+void fill(Tensor& x, const Scalar& value) {
   dispatch_all(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
     dispatch_bits(size_of(x.dtype()), [&](auto bits) {
       using Bits = decltype(bits);
       if constexpr (sizeof(Bits) == sizeof(T)) {
-        const Constant<Bits> constant{__builtin_bit_cast(Bits, convert<T>(value))};
+        const Constant<Bits> constant{__builtin_bit_cast(Bits, value.to<T>())};
         launch_elementwise<Bits>(constant, x);
       }
     });
   });
 }
 
-void clamp(const Tensor& x, double low, double high, Tensor& y) {
+void clamp(const Tensor& x, const Scalar& low, const Scalar& high, Tensor& y) {
   dispatch_numeric(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
     launch_elementwise<T, T>(Clamp<compute_t<T>>(low, high), y, x);
@@ -81,10 +81,10 @@ __device__ void store(void* y, DType dtype, int64_t at, V value) {
       static_cast<double*>(y)[at] = static_cast<double>(value);
       break;
     case kBF16:
-      static_cast<bfloat16*>(y)[at] = bfloat16(static_cast<float>(value));
+      static_cast<bfloat16*>(y)[at] = convert<bfloat16>(value);
       break;
     case kF16:
-      static_cast<float16*>(y)[at] = float16(static_cast<float>(value));
+      static_cast<float16*>(y)[at] = convert<float16>(value);
       break;
     case kI32:
       static_cast<int32_t*>(y)[at] = convert<int32_t>(value);

@@ -86,6 +86,10 @@ TEST(ElementwiseKernels, ActivationsBackward) {
   for (DType dtype : {kF32, kF64, kBF16}) {
     const Tensor x = sample({5, 67}, dtype, -6, 6), g = sample({5, 67}, dtype, -1, 1, 2);
     check(silu_backward, x, g);
+    const Tensor far = cast(tensor({1e30f, -1e30f, 1e13f, -1e13f, 50.0f, -50.0f}), dtype);
+    expect_same_on_devices({far, ones_like(far)}, [](const std::vector<Tensor>& v) {
+      return gelu_backward(v[0], v[1], GeluKind::kTanh);
+    });
     for (GeluKind kind : {GeluKind::kErf, GeluKind::kTanh}) {
       expect_same_on_devices({x, g},
                              [&](const std::vector<Tensor>& v) { return gelu_backward(v[0], v[1], kind); });
@@ -115,6 +119,54 @@ TEST(ElementwiseKernels, CastBetweenAllDtypes) {
   const Tensor big = tensor(std::vector<int64_t>{(int64_t{1} << 53) + 1, -(int64_t{1} << 60) - 3, 1}, {3});
   for (DType to : {kF32, kF64, kI32, kBool}) {
     expect_same_on_devices({big}, [&](const std::vector<Tensor>& v) { return cast(v[0], to); });
+  }
+}
+
+// One rounding, as on the CPU (whose values tensor/scalar_test.cc checks): ties and their neighbours.
+TEST(ElementwiseKernels, CastsAndFillsRoundOnce) {
+  std::vector<double> doubles{65519.999999, -65519.999999, 65520, 1e300, -0.0};
+  std::vector<int64_t> longs{16908289, (int64_t{1} << 62) + (int64_t{1} << 54) + 1, -65519, 65521};
+  std::vector<int32_t> ints{16908289, -16908289, 65519, 2049};
+  for (double tie : {1 + 0x1p-8, 1 + 0x1p-11, 0x1p-25, 3.0 + 0x1p-7}) {
+    for (double x : {std::nextafter(tie, 0), tie, std::nextafter(tie, 9)}) doubles.push_back(x);
+  }
+  const auto all = [](const auto& values) { return tensor(values, {static_cast<int64_t>(values.size())}); };
+  for (const Tensor& x : {all(doubles), all(longs), all(ints)}) {
+    for (DType to : {kBF16, kF16, kF32}) {
+      expect_same_on_devices({x}, [&](const std::vector<Tensor>& v) { return cast(v[0], to); });
+    }
+  }
+  for (DType dtype : {kBF16, kF16}) {
+    for (double value : doubles) {
+      expect_same_on_devices({zeros({3}, dtype)}, [&](const std::vector<Tensor>& v) {
+        Tensor x = full({3}, value, dtype, v[0].device());
+        return x * 0.1 + value;
+      });
+    }
+  }
+  const int64_t odd = (int64_t{1} << 53) + 1;
+  for (Device device : kernel_devices()) {
+    EXPECT_EQ(full({2}, odd, kI64, device).to_vector<int64_t>()[1], odd);
+    EXPECT_EQ(arange(odd, odd + 2, 1, kI64, device).to_vector<int64_t>()[1], odd + 1);
+    EXPECT_EQ(clamp(full({2}, odd + 8, kI64, device), -odd, odd).to_vector<int64_t>()[1], odd);
+    EXPECT_EQ(cast(full({}, 16908289, kI32, device), kBF16).item(), 16908288);
+  }
+}
+
+TEST(ElementwiseKernels, WritesToOverlappingViews) {
+  expect_same_on_devices({sample({40})}, [](const std::vector<Tensor>& v) {
+    Tensor x = zeros({40}, kF32, v[0].device());
+    copy_(x, v[0]);
+    copy_(x.slice(0, 1, 40), x.slice(0, 0, 39));
+    const Tensor square = x.slice(0, 0, 36).view({6, 6});
+    add_(square, square.transpose(0, 1), 2);
+    copy_(square, square.transpose(0, 1));
+    add_(x, x);
+    return x;
+  });
+  for (Device device : kernel_devices()) {
+    const Tensor wide = zeros({3, 1}, kF32, device).expand({3, 2});
+    EXPECT_NE(error_on(device, [&](Device) { fill_(wide, 1); }).find("x overlaps itself"), std::string::npos);
   }
 }
 

@@ -1,5 +1,6 @@
 // CPU kernels of the gated activations.
 #include "tensor/cpu/elementwise_loops.h"
+#include "tensor/elementwise_math.h"
 #include "tensor/ops/activation_tables.h"
 #include "tensor/vector_math.h"
 
@@ -22,9 +23,10 @@ ROUX_ALWAYS_INLINE void swiglu_backward_loop(const T* __restrict grad, const T* 
                                              T* __restrict grad_up, int64_t n) {
   using C = accumulate_t<T>;
   for (int64_t i = 0; i < n; ++i) {
-    const C d = static_cast<C>(grad[i]), g = static_cast<C>(gate[i]), s = vmath::sigmoid(g);
-    grad_gate[i] = static_cast<T>(d * static_cast<C>(up[i]) * (s * (C(1) + g * (C(1) - s))));
-    grad_up[i] = static_cast<T>(d * g * s);
+    const auto d =
+        elementwise::swiglu_grads(static_cast<C>(grad[i]), static_cast<C>(gate[i]), static_cast<C>(up[i]));
+    grad_gate[i] = static_cast<T>(d.gate);
+    grad_up[i] = static_cast<T>(d.up);
   }
 }
 

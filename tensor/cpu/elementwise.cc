@@ -53,17 +53,17 @@ void where_cpu(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor
   });
 }
 
-void clamp_cpu(const Tensor& x, double low, double high, Tensor& y) {
+void clamp_cpu(const Tensor& x, const Scalar& low, const Scalar& high, Tensor& y) {
   dispatch_numeric(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
     unary_loop<T, T>(x, y, Clamp<compute_t<T>>(low, high));
   });
 }
 
-void fill_cpu(Tensor& x, double value) {
+void fill_cpu(Tensor& x, const Scalar& value) {
   uint64_t element = 0;  // the value's bits in x's dtype
   dispatch_all(x.dtype(), [&](auto tag) {
-    const auto typed = convert<decltype(tag)>(value);
+    const auto typed = value.to<decltype(tag)>();
     std::memcpy(&element, &typed, sizeof typed);
   });
   dispatch_bits(size_of(x.dtype()), [&](auto tag) {
@@ -84,11 +84,11 @@ void fill_cpu(Tensor& x, double value) {
   });
 }
 
-void add_in_place_cpu(Tensor& x, const Tensor& other, double scale) {
+void add_in_place_cpu(Tensor& x, const Tensor& other, const Scalar& scale) {
   dispatch_numeric(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
     using C = compute_t<T>;
-    const C factor = convert<C>(scale);
+    const C factor = scale.to<C>();
     T* px = x.data<T>();
     const T* po = other.data<const T>();
     StridedLoop<2>(x.shape(), {x.strides(), other.strides()})

@@ -1,6 +1,8 @@
 #include "tensor/ops/creation.h"
 
+#include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "tensor/ops/creation_tables.h"
 #include "tensor/ops/elementwise_tables.h"
@@ -9,7 +11,7 @@ namespace roux {
 
 constinit GradSlot<ToDeviceSaved> to_device_grad("to_device", "//autograd/rules:creation");
 
-Tensor full(const Shape& shape, double value, DType dtype, Device device) {
+Tensor full(const Shape& shape, const Scalar& value, DType dtype, Device device) {
   Tensor x = empty({dtype, shape}, device);
   fill_kernels.run(x, x, value);
   return x;
@@ -45,17 +47,50 @@ Tensor tensor(std::initializer_list<float> values) {
   return tensor(std::vector<float>(values), {static_cast<int64_t>(values.size())});
 }
 
-Tensor arange(double begin, double end, double step, DType dtype, Device device) {
-  ROUX_CHECK(step != 0 && (end - begin) * step >= 0)
-      << "arange: from " << begin << " to " << end << " in steps of " << step << " never ends";
-  const double steps = std::ceil((end - begin) / step);
-  ROUX_CHECK(steps < 0x1p53) << "arange: from " << begin << " to " << end << " in steps of " << step
-                             << " has too many elements";
-  const auto count = static_cast<int64_t>(steps);
+namespace {
+// How many of begin, begin + step, ... come before end.
+int64_t integer_steps(int64_t begin, int64_t end, int64_t step) {
+  // Unsigned: a distance of two int64_t may not fit in one.
+  const uint64_t distance = step > 0 ? static_cast<uint64_t>(end) - static_cast<uint64_t>(begin)
+                                     : static_cast<uint64_t>(begin) - static_cast<uint64_t>(end);
+  const uint64_t length = step > 0 ? static_cast<uint64_t>(step) : uint64_t{0} - static_cast<uint64_t>(step);
+  return static_cast<int64_t>(
+      std::min(distance / length + (distance % length != 0 ? 1 : 0), uint64_t{1} << 62));
+}
+
+template <class T, class At>
+Tensor progression(int64_t count, const At& at) {
+  const Tensor x = empty({dtype_of<T>, {count}});
+  T* values = x.data<T>();
+  for (int64_t i = 0; i < count; ++i) values[i] = at(i);
+  return x;
+}
+}  // namespace
+
+Tensor arange(const Scalar& begin, const Scalar& end, const Scalar& step, DType dtype, Device device) {
+  const auto message = [&] {
+    std::ostringstream text;
+    text << "arange: from " << begin << " to " << end << " in steps of " << step;
+    return text.str();
+  };
+  const double from = begin.to<double>(), to = end.to<double>(), by = step.to<double>();
+  const bool forward = begin <= end, backward = end <= begin;
+  ROUX_CHECK((by > 0 && forward) || (by < 0 && backward)) << message() << " never ends";
+  const bool exact = begin.is_integer() && end.is_integer() && step.is_integer();
+  ROUX_CHECK(exact || is_floating(dtype) || (std::fabs(from) <= 0x1p53 && std::fabs(to) <= 0x1p53))
+      << message() << " is beyond 2^53, where f64 skips integers; give all three as integers";
+  const double steps = exact ? 0 : std::ceil((to - from) / by);
+  ROUX_CHECK(steps < 0x1p53) << message() << " has too many elements";
+  const int64_t count =
+      exact ? integer_steps(begin.integer(), end.integer(), step.integer()) : static_cast<int64_t>(steps);
   if (device.type == DeviceType::kMeta) return empty({dtype, {count}}, device);
-  const Tensor x = empty({kF64, {count}});
-  auto* values = x.data<double>();
-  for (int64_t i = 0; i < count; ++i) values[i] = begin + static_cast<double>(i) * step;
+  const auto first = static_cast<uint64_t>(begin.integer()), stride = static_cast<uint64_t>(step.integer());
+  const Tensor x =
+      exact ? progression<int64_t>(count,
+                                   [&](int64_t i) {  // i * stride alone may pass int64_t
+                                     return static_cast<int64_t>(first + static_cast<uint64_t>(i) * stride);
+                                   })
+            : progression<double>(count, [&](int64_t i) { return from + static_cast<double>(i) * by; });
   return cast(to_device(x, device), dtype);
 }
 

@@ -4,20 +4,25 @@
 
 #include <vector>
 
+#include "tensor/scalar.h"
 #include "tensor/tensor.h"
 
 namespace roux {
 
-Tensor full(const Shape& shape, double value, DType dtype = kF32, Device device = kCpu);
+// value is rounded once to dtype; integers are exact in i64, and beyond an integer dtype become its nearest
+// limit.
+Tensor full(const Shape& shape, const Scalar& value, DType dtype = kF32, Device device = kCpu);
 Tensor zeros(const Shape& shape, DType dtype = kF32, Device device = kCpu);
 Tensor ones(const Shape& shape, DType dtype = kF32, Device device = kCpu);
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 Tensor empty_like(const Tensor& x);  // contiguous
 
-// begin, begin + step, ... below end (above, for a negative step). Throws Error for step 0 or a wrong
-// direction.
-Tensor arange(double begin, double end, double step = 1, DType dtype = kF32, Device device = kCpu);
+// begin, begin + step, ... below end (above, for a negative step). Three integers are counted exactly in i64,
+// otherwise in f64. Throws Error for step 0, a wrong direction, and for an integer dtype when f64 does not
+// hold every integer up to begin or end.
+Tensor arange(const Scalar& begin, const Scalar& end, const Scalar& step = 1, DType dtype = kF32,
+              Device device = kCpu);
 
 // Values in row-major order; T is float, double, int32_t, int64_t or uint8_t and gives the dtype. Throws
 // Error when the count is not the shape's.

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise_tables.h"
+#include "tensor/overlap.h"
 
 namespace roux {
 
@@ -108,11 +109,26 @@ const auto input = [](const Tensor& x, const Tensor&) { return InputSaved{x}; };
 const auto output = [](const Tensor&, const Tensor& y) { return OutputSaved{SavedTensor::output(y)}; };
 
 // A number as a zero-dimensional tensor that leaves x's dtype alone.
-Tensor number_like(const char* op, const Tensor& x, double value) {
+Tensor number_like(const char* op, const Tensor& x, const Scalar& value) {
   common_device(op, {x});
-  const bool fraction = value != std::floor(value);
-  return full({}, value, !is_floating(x.dtype()) && (fraction || x.dtype() == kBool) ? kF32 : x.dtype(),
-              x.device());
+  const bool needs_floating = !is_floating(x.dtype()) && (value.is_fraction() || x.dtype() == kBool);
+  return full({}, value, needs_floating ? kF32 : x.dtype(), x.device());
+}
+
+// Whether `dtype` is bf16 or f16 and does not hold the number.
+bool rounds_number(DType dtype, const Scalar& value) {
+  if (dtype != kBF16 && dtype != kF16) return false;
+  const double held =
+      dtype == kBF16 ? static_cast<double>(value.to<bfloat16>()) : static_cast<double>(value.to<float16>());
+  return held == held && held != value.to<double>();
+}
+
+// apply(x, value as a tensor).
+template <class Apply>
+Tensor with_number(const char* op, const Tensor& x, const Scalar& value, const Apply& apply) {
+  common_device(op, {x});
+  if (!rounds_number(x.dtype(), value)) return apply(x, number_like(op, x, value));
+  return cast(apply(cast(x, kF32), full({}, value, kF32, x.device())), x.dtype());
 }
 
 }  // namespace
@@ -191,7 +207,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   return where_grad.record({condition, a, b}, y, [&] { return WhereSaved{condition}; });
 }
 
-Tensor clamp(const Tensor& x, double low, double high) {
+Tensor clamp(const Tensor& x, const Scalar& low, const Scalar& high) {
   common_device("clamp", {x});
   ROUX_CHECK(low <= high) << "clamp: low is " << low << ", high is " << high << ", needed low <= high";
   Tensor y = empty(or_throw(unary_spec(x.spec(), kNumeric), "clamp"), x.device());
@@ -209,36 +225,60 @@ Tensor cast(const Tensor& x, DType dtype) {
 }
 Tensor Tensor::to(DType dtype) const { return cast(*this, dtype); }
 
+Tensor unaliased(const Tensor& x, const Tensor& source) {
+  if (overlap(x, source) != Overlap::kPartial) return source;
+  Tensor copy = empty(source.spec(), source.device());
+  cast_kernels.run(source, source, copy);
+  return copy;
+}
+
 void copy_(Tensor x, const Tensor& source) {
   common_device("copy_", {x, source});
   const absl::StatusOr<Shape> shape = broadcast_shapes(x.shape(), source.shape());
   ROUX_CHECK(shape.ok() && *shape == x.shape())
       << "copy_: source does not broadcast to x: x is " << x.spec() << ", source is " << source.spec();
   note_write(x, "copy_");
-  cast_kernels.run(source, source, x);
+  const Tensor from = unaliased(x, source);
+  cast_kernels.run(from, from, x);
 }
-void fill_(Tensor x, double value) {
+void fill_(Tensor x, const Scalar& value) {
   common_device("fill_", {x});
   note_write(x, "fill_");
   fill_kernels.run(x, x, value);
 }
-void add_(Tensor x, const Tensor& other, double scale) {
+void add_(Tensor x, const Tensor& other, const Scalar& scale) {
   common_device("add_", {x, other});
   ROUX_CHECK(x.spec() == other.spec())
       << "add_: x is " << x.spec() << ", other is " << other.spec() << ", needed the same dtype and shape";
+  ROUX_CHECK(is_floating(x.dtype()) || !scale.is_fraction())
+      << "add_: scale is " << scale << ", needed an integer beside x, which is " << x.spec();
   note_write(x, "add_");
-  add_in_place_kernels.run(x, x, other, scale);
+  add_in_place_kernels.run(x, x, unaliased(x, other), scale);
 }
 
-Tensor add(const Tensor& a, double b) { return add(a, number_like("add", a, b)); }
-Tensor sub(const Tensor& a, double b) { return sub(a, number_like("sub", a, b)); }
-Tensor sub(double a, const Tensor& b) { return sub(number_like("sub", b, a), b); }
-Tensor mul(const Tensor& a, double b) { return mul(a, number_like("mul", a, b)); }
-Tensor div(const Tensor& a, double b) { return div(a, number_like("div", a, b)); }
-Tensor div(double a, const Tensor& b) { return div(number_like("div", b, a), b); }
-Tensor pow(const Tensor& a, double exponent) { return pow(a, number_like("pow", a, exponent)); }
-Tensor eq(const Tensor& a, double b) { return eq(a, number_like("eq", a, b)); }
-Tensor lt(const Tensor& a, double b) { return lt(a, number_like("lt", a, b)); }
-Tensor gt(const Tensor& a, double b) { return gt(a, number_like("gt", a, b)); }
+Tensor add(const Tensor& a, const Scalar& b) {
+  return with_number("add", a, b, [](const Tensor& x, const Tensor& n) { return add(x, n); });
+}
+Tensor sub(const Tensor& a, const Scalar& b) {
+  return with_number("sub", a, b, [](const Tensor& x, const Tensor& n) { return sub(x, n); });
+}
+Tensor sub(const Scalar& a, const Tensor& b) {
+  return with_number("sub", b, a, [](const Tensor& x, const Tensor& n) { return sub(n, x); });
+}
+Tensor mul(const Tensor& a, const Scalar& b) {
+  return with_number("mul", a, b, [](const Tensor& x, const Tensor& n) { return mul(x, n); });
+}
+Tensor div(const Tensor& a, const Scalar& b) {
+  return with_number("div", a, b, [](const Tensor& x, const Tensor& n) { return div(x, n); });
+}
+Tensor div(const Scalar& a, const Tensor& b) {
+  return with_number("div", b, a, [](const Tensor& x, const Tensor& n) { return div(n, x); });
+}
+Tensor pow(const Tensor& a, const Scalar& exponent) {
+  return with_number("pow", a, exponent, [](const Tensor& x, const Tensor& n) { return pow(x, n); });
+}
+Tensor eq(const Tensor& a, const Scalar& b) { return eq(a, number_like("eq", a, b)); }
+Tensor lt(const Tensor& a, const Scalar& b) { return lt(a, number_like("lt", a, b)); }
+Tensor gt(const Tensor& a, const Scalar& b) { return gt(a, number_like("gt", a, b)); }
 
 }  // namespace roux

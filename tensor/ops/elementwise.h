@@ -5,6 +5,7 @@
 #ifndef ROUX_TENSOR_OPS_ELEMENTWISE_H_
 #define ROUX_TENSOR_OPS_ELEMENTWISE_H_
 
+#include "tensor/scalar.h"
 #include "tensor/tensor.h"
 
 namespace roux {
@@ -45,45 +46,48 @@ Tensor gelu(const Tensor& x, GeluKind kind = GeluKind::kErf);
 
 // condition ? a : b. condition: bool; a and b promote; all three broadcast.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
-// min(max(x, low), high), numeric; needs low <= high. The gradient passes where low <= x <= high.
-Tensor clamp(const Tensor& x, double low, double high);
-// x converted to dtype: floating to integer truncates toward zero and saturates (NaN gives 0), a narrower
-// integer keeps the low bits, to bool tests for non-zero; the same on all devices. Returns x itself when it
-// has that dtype. The gradient is cast back.
+// min(max(x, low), high), numeric; needs low <= high. NaN stays NaN. The gradient passes where
+// low <= x <= high, so not at NaN.
+Tensor clamp(const Tensor& x, const Scalar& low, const Scalar& high);
+// x converted to dtype, rounded once to the nearest (ties to even): floating to integer truncates toward zero
+// and saturates (NaN gives 0), a narrower integer keeps the low bits, to bool tests for non-zero; the same on
+// all devices. Returns x itself when it has that dtype. The gradient is cast back.
 Tensor cast(const Tensor& x, DType dtype);
 
 // Writes; not differentiable. Throw Error on a tensor that requires grad while recording is on (NoGradGuard
-// lifts that).
+// lifts that), and on one that overlaps itself (an expanded axis). The other argument may share memory with
+// x: it is read, or where needed copied, before anything is written.
 void copy_(Tensor x, const Tensor& source);  // source broadcasts to x and is cast
-void fill_(Tensor x, double value);
-void add_(Tensor x, const Tensor& other,
-          double scale = 1.0);  // x += scale * other; other has x's shape and dtype
+void fill_(Tensor x, const Scalar& value);
+// x += scale * other; other has x's shape and dtype. Throws Error for a fraction as scale of integers.
+void add_(Tensor x, const Tensor& other, const Scalar& scale = 1);
 
-// A plain number beside a tensor takes its dtype (fraction beside integers: f32).
-Tensor add(const Tensor& a, double b);
-Tensor sub(const Tensor& a, double b);
-Tensor sub(double a, const Tensor& b);
-Tensor mul(const Tensor& a, double b);
-Tensor div(const Tensor& a, double b);
-Tensor div(double a, const Tensor& b);
-Tensor pow(const Tensor& a, double exponent);
-Tensor eq(const Tensor& a, double b);
-Tensor lt(const Tensor& a, double b);
-Tensor gt(const Tensor& a, double b);
+// A plain number beside a tensor takes its dtype (fraction beside integers: f32). In arithmetic a number that
+// bf16 or f16 does not hold takes part as f32: the result alone is rounded.
+Tensor add(const Tensor& a, const Scalar& b);
+Tensor sub(const Tensor& a, const Scalar& b);
+Tensor sub(const Scalar& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Scalar& b);
+Tensor div(const Tensor& a, const Scalar& b);
+Tensor div(const Scalar& a, const Tensor& b);
+Tensor pow(const Tensor& a, const Scalar& exponent);
+Tensor eq(const Tensor& a, const Scalar& b);
+Tensor lt(const Tensor& a, const Scalar& b);
+Tensor gt(const Tensor& a, const Scalar& b);
 
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor operator-(const Tensor& x) { return neg(x); }
-inline Tensor operator+(const Tensor& a, double b) { return add(a, b); }
-inline Tensor operator+(double a, const Tensor& b) { return add(b, a); }
-inline Tensor operator-(const Tensor& a, double b) { return sub(a, b); }
-inline Tensor operator-(double a, const Tensor& b) { return sub(a, b); }
-inline Tensor operator*(const Tensor& a, double b) { return mul(a, b); }
-inline Tensor operator*(double a, const Tensor& b) { return mul(b, a); }
-inline Tensor operator/(const Tensor& a, double b) { return div(a, b); }
-inline Tensor operator/(double a, const Tensor& b) { return div(a, b); }
+inline Tensor operator+(const Tensor& a, const Scalar& b) { return add(a, b); }
+inline Tensor operator+(const Scalar& a, const Tensor& b) { return add(b, a); }
+inline Tensor operator-(const Tensor& a, const Scalar& b) { return sub(a, b); }
+inline Tensor operator-(const Scalar& a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, const Scalar& b) { return mul(a, b); }
+inline Tensor operator*(const Scalar& a, const Tensor& b) { return mul(b, a); }
+inline Tensor operator/(const Tensor& a, const Scalar& b) { return div(a, b); }
+inline Tensor operator/(const Scalar& a, const Tensor& b) { return div(a, b); }
 
 }  // namespace roux
 

@@ -11,9 +11,9 @@ namespace roux {
 using UnaryKernel = void(const Tensor& x, Tensor& y);
 using BinaryKernel = void(const Tensor& a, const Tensor& b, Tensor& y);
 using WhereKernel = void(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y);
-using ClampKernel = void(const Tensor& x, double low, double high, Tensor& y);
-using FillKernel = void(Tensor& x, double value);
-using AddInPlaceKernel = void(Tensor& x, const Tensor& other, double scale);
+using ClampKernel = void(const Tensor& x, const Scalar& low, const Scalar& high, Tensor& y);
+using FillKernel = void(Tensor& x, const Scalar& value);
+using AddInPlaceKernel = void(Tensor& x, const Tensor& other, const Scalar& scale);
 
 extern constinit KernelTable<BinaryKernel> add_kernels, sub_kernels, mul_kernels, div_kernels, pow_kernels,
     maximum_kernels, minimum_kernels, eq_kernels, ne_kernels, lt_kernels, le_kernels;
@@ -51,7 +51,7 @@ struct WhereSaved {
 };
 struct ClampSaved {
   SavedTensor x;
-  double low, high;
+  Scalar low, high;
 };
 struct CastSaved {
   DType from;
@@ -65,6 +65,10 @@ extern constinit GradSlot<GeluSaved> gelu_grad;
 extern constinit GradSlot<WhereSaved> where_grad;
 extern constinit GradSlot<ClampSaved> clamp_grad;
 extern constinit GradSlot<CastSaved> cast_grad;
+
+// What an in-place op reads: `source`, or a copy of it where it shares memory with x in another order than
+// x's own, so that the writes to x come after all reads. source broadcasts to x's shape.
+Tensor unaliased(const Tensor& x, const Tensor& source);
 
 // Gradients of the inputs, for the rules; not recorded.
 Tensor silu_backward(const Tensor& x, const Tensor& grad_output);

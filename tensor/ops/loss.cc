@@ -84,7 +84,8 @@ Tensor cross_entropy_from_weights(const Tensor& logits, const Tensor& targets, c
   const Tensor rows = reshape(logits, {targets.numel(), classes}).to(row_weights.dtype());
   const Tensor index = reshape(targets, {targets.numel(), 1});
   const Tensor hit = eq(arange(0, static_cast<double>(classes), 1, targets.dtype(), targets.device()), index);
-  const Tensor counts = reshape(gt(row_weights, 0), {targets.numel(), 1});  // other rows are not read
+  const Tensor counts =
+      reshape(ne(row_weights, zeros_like(row_weights)), {targets.numel(), 1});  // other rows are not read
   const Tensor zero = zeros({}, row_weights.dtype(), logits.device());
   const Tensor log_probability = sum(where(hit, log_softmax_composed(where(counts, rows, zero)), zero), -1);
   return reduce_losses(-(log_probability * row_weights), row_weights, reduction, targets.shape());

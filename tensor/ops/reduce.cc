@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce_tables.h"
 #include "tensor/ops/view.h"
 
@@ -136,7 +137,7 @@ Tensor argmax(const Tensor& x, int64_t axis, bool keepdim) {
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   common_device("sum_to", {x});
-  if (x.shape() == shape) return x;
+  if (x.shape() == shape) return is_floating(x.dtype()) ? x : cast(x, kI64);
   absl::StatusOr<Shape> broadcast = broadcast_shapes(x.shape(), shape);
   ROUX_CHECK(broadcast.ok() && *broadcast == x.shape())
       << "sum_to: shape does not broadcast to x: x is " << x.spec() << ", asked for " << shape;

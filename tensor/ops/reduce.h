@@ -35,8 +35,9 @@ Tensor logsumexp(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim =
 // gradient. Throws Error when the axis is empty.
 Tensor argmax(const Tensor& x, int64_t axis, bool keepdim = false);
 
-// The inverse of broadcasting: sums x (numeric) over the axes that `shape` lacks or has with size 1, so that
-// the result has `shape`. Throws Error unless shape broadcasts to x's shape.
+// The inverse of broadcasting: sums x over the axes that `shape` lacks or has with size 1, so that the result
+// has `shape`, in sum's dtype (integers and bool: i64, even where nothing is summed). Throws Error unless
+// shape broadcasts to x's shape.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
 }  // namespace roux
