@@ -71,7 +71,8 @@ Tensor uniform(const Shape& shape, double low, double high, Generator& generator
 
 Tensor normal(const Shape& shape, double mean, double std, Generator& generator, DType dtype) {
   ROUX_CHECK(is_floating(dtype)) << "normal: dtype must be floating, got " << name(dtype);
-  ROUX_CHECK(std >= 0) << "normal: std is " << std << ", needed at least 0";
+  ROUX_CHECK(std::isfinite(std) && std >= 0) << "normal: std is " << std << ", needed at least 0 and finite";
+  ROUX_CHECK(std::isfinite(mean)) << "normal: mean is " << mean << ", needed a finite one";
   Tensor y = empty({dtype, shape}, generator.device());
   const RandomState draw = generator.next();
   normal_kernels.run(y, draw.state, draw.increment, mean, std, y);

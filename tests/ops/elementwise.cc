@@ -203,6 +203,10 @@ OP_SUITE(copy_)
     })
     .sample({{3, 5}, {3, 1}})
     .sample({{0, 4}, {4}})
+    .error("x overlaps itself: x is f32[3,2] with strides [1,0]",
+           [](Device d) {
+             copy_(expand(zeros({3, 1}, kF32, d), {3, 2}), zeros({3, 2}, kF32, d));
+           })
     .error("source does not broadcast to x: x is f32[2], source is f32[3]",
            [](Device d) { copy_(zeros({2}, kF32, d), zeros({3}, kF32, d)); });
 OP_SUITE(fill_)
@@ -225,6 +229,10 @@ OP_SUITE(fill_)
     .sample({{3, 5}})
     .sample({{0, 4}})
     .sample({{1}})
+    .error("x overlaps itself: x is f32[3,2] with strides [1,0]",
+           [](Device d) {
+             fill_(expand(zeros({3, 1}, kF32, d), {3, 2}), 1);
+           })
     .error("requires grad and recording is on", [](Device d) {
       Tensor x = zeros({2}, kF32, d);
       x.set_requires_grad(true);
@@ -246,6 +254,12 @@ OP_SUITE(add_)
     .sample({{3, 5}, {3, 5}})
     .sample({{0, 4}, {0, 4}})
     .sample({{1}, {1}})
+    .error("x overlaps itself: x is f32[3,2] with strides [1,0]",
+           [](Device d) {
+             add_(expand(zeros({3, 1}, kF32, d), {3, 2}), zeros({3, 2}, kF32, d));
+           })
+    .error("scale is 0.5, needed an integer beside x, which is i32[2]",
+           [](Device d) { add_(zeros({2}, kI32, d), zeros({2}, kI32, d), 0.5); })
     .error("x is f32[2], other is f32[3], needed the same dtype and shape",
            [](Device d) { add_(zeros({2}, kF32, d), zeros({3}, kF32, d)); });
 

@@ -85,6 +85,11 @@ OP_SUITE(normal)
       return Refs{out};
     })
     .tolerance(kF64, 2e-5)  // values are made in f32
+    .error("mean is nan, needed a finite one",
+           [](Device d) {
+             Generator generator(1, d);
+             normal({2}, std::nan(""), 1, generator);
+           })
     .error("std is -1, needed at least 0", [](Device d) {
       Generator generator(1, d);
       normal({2}, 0, -1, generator);
