@@ -86,7 +86,7 @@ TEST(Swiglu, GradientsOfLargeFactors) {
   const struct {
     double grad_output, gate, up;
   } cases[] = {{1e30, -80, 1e20}, {-1e20, -60, 1e25}, {1e38, -80, 1},
-               {3e38, -70, 5},    {1e-30, -60, 1e30}, {2, 3, -4}};
+               {3e38, -70, 5},    {1e-10, -60, 1e30}, {2, 3, -4}};
   for (const auto& c : cases) {
     const double s = 1 / (1 + std::exp(-c.gate));
     const double to_gate = c.grad_output * c.up * s * (1 + c.gate * (1 - s)),
