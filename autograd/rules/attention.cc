@@ -12,7 +12,7 @@ void attention_backward(const AttentionSaved& s, const Tensor& grad_output, Grad
   Tensor grad_v = empty_with_heads_inside(v.shape(), v.dtype(), v.device());
   Tensor workspace = empty(attention_workspace_spec(q, k, true), q.device());
   attention_backward_kernels.run(q, attention_ready(grad_output), q, k, v, s.mask.get(), s.y.get(),
-                                 s.lse.get(), s.options, workspace, grad_q, grad_k, grad_v);
+                                 s.row_stats.get(), s.options, workspace, grad_q, grad_k, grad_v);
   const Tensor* const grads[] = {&grad_q, &grad_k, &grad_v};
   for (size_t i = 0; i < 3; ++i) {
     if (grad.needs(i)) grad.set(i, *grads[i]);

@@ -13,7 +13,7 @@ constexpr int kWarps = 4, kThreads = 32 * kWarps;
 constexpr int kQueries = 16 * kWarps;  // rows of a tile of scores: 16 for each warp
 constexpr int kKeys = 64;              // columns of a tile of scores
 constexpr int kPad = 8;  // elements behind each row in shared memory, so that ldmatrix meets all banks
-constexpr float kLog2E = 1.44269504088896340736f, kLn2 = 0.69314718055994530942f;
+constexpr float kLog2E = 1.44269504088896340736f;
 
 // One of q, k, v, y: [B, heads, length, width], the last axis with stride 1.
 template <class T>
@@ -104,7 +104,8 @@ struct WarpTile {
     }
   }
 
-  // Turns scores (in units of log2) into exp2(score - running maximum) and rescales what was summed before.
+  // Turns scores into exp(score - running maximum) and rescales what was summed before. The difference is
+  // taken before the change of base, which rounds.
   __device__ __forceinline__ void update_softmax() {
     for (int r = 0; r < 2; ++r) {
       float tile_max = -__builtin_inff();
@@ -114,7 +115,7 @@ struct WarpTile {
       const float updated = max(largest[r], tile_max);
       const float shift =
           updated == -__builtin_inff() ? 0.0f : updated;  // a row that looks at nothing so far
-      const float rescale = fast_exp2(largest[r] - shift);
+      const float rescale = fast_exp2((largest[r] - shift) * kLog2E);
       largest[r] = updated;
       sum[r] *= rescale;
       for (auto& tile : output) {
@@ -123,7 +124,7 @@ struct WarpTile {
       }
       for (auto& tile : scores) {
         for (int i = 2 * r; i < 2 * r + 2; ++i) {
-          tile[i] = fast_exp2(tile[i] - shift);
+          tile[i] = fast_exp2((tile[i] - shift) * kLog2E);
           sum[r] += tile[i];
         }
       }
@@ -153,9 +154,9 @@ struct AttentionArguments {
   Heads<const T> q, k, v;
   Heads<T> y;
   Mask<T> mask;
-  float* lse;     // [B, H, T]
-  float scale;    // of the scores
-  int64_t group;  // query heads per key-value head
+  float *row_largest, *row_log_sum;  // [B, H, T]
+  float scale;                       // of the scores
+  int64_t group;                     // query heads per key-value head
   bool causal;
 };
 
@@ -205,7 +206,7 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
         } else if (in.mask.kind != Mask<T>::kNone) {
           score += in.mask.at(batch, head, query, key);
         }
-        mine.scores[n][i] = score * kLog2E;
+        mine.scores[n][i] = score;
       }
     }
     mine.update_softmax();
@@ -233,8 +234,9 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
       }
     }
     if (lane % 4 == 0) {
-      in.lse[(batch * gridDim.y + head) * queries + query] =
-          sum == 0.0f ? -__builtin_inff() : mine.largest[r] * kLn2 + vmath::log(sum);
+      const int64_t i = (batch * gridDim.y + head) * queries + query;
+      in.row_largest[i] = mine.largest[r];
+      in.row_log_sum[i] = sum == 0.0f ? 0.0f : vmath::log(sum);
     }
   }
 }
@@ -250,7 +252,7 @@ Heads<Data> heads_of(const Tensor& x) {
 
 template <class T, int kWidth>
 void run(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const AttentionCase& options,
-         Tensor& y, Tensor& lse) {
+         Tensor& y, Tensor& row_stats) {
   AttentionArguments<T> in;
   in.q = heads_of<T, const T>(q);
   in.k = heads_of<T, const T>(k);
@@ -262,7 +264,8 @@ void run(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, 
     in.mask.data = mask.raw_data();
     for (int axis = 0; axis < 4; ++axis) in.mask.stride[axis] = mask.strides()[axis];
   }
-  in.lse = lse.data<float>();
+  in.row_largest = row_stats.data<float>();
+  in.row_log_sum = in.row_largest + row_stats.numel() / 2;
   in.scale = static_cast<float>(options.scale);
   in.group = q.shape()[1] / k.shape()[1];
   in.causal = options.causal;
@@ -274,12 +277,13 @@ void run(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, 
 
 template <class T>
 void attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-               const AttentionCase& options, Tensor&, Tensor& y, Tensor& lse) {
+               const AttentionCase& options, Tensor&, Tensor& y, Tensor& row_stats) {
   if (q.numel() == 0 && y.numel() == 0) return;
   const int64_t width = max(q.shape()[3], v.shape()[3]);
   ROUX_CHECK(width <= 128) << "scaled_dot_product_attention: heads are too wide for the CUDA kernel: q is "
                            << q.spec() << ", v is " << v.spec() << ", needed at most 128";
-  width <= 64 ? run<T, 64>(q, k, v, mask, options, y, lse) : run<T, 128>(q, k, v, mask, options, y, lse);
+  width <= 64 ? run<T, 64>(q, k, v, mask, options, y, row_stats)
+              : run<T, 128>(q, k, v, mask, options, y, row_stats);
 }
 
 constexpr DeviceType kDevice = ROUX_CUDA_DEVICE_TYPE;

@@ -13,18 +13,20 @@ struct Case {
   bool causal;
 };
 
-// {y, lse} of the kernels. The CPU's computes in f32; its y is rounded afterwards.
+// {y, log of the sum of exponentials} of the kernels. The CPU's computes in f32; its y is rounded afterwards.
 std::vector<Tensor> kernel(const std::vector<Tensor>& v, Tensor mask, bool causal, double scale) {
   const bool cpu = v[0].device() == kCpu;
   const DType dtype = cpu ? kF32 : v[0].dtype();
   const Tensor q = cast(v[0], dtype), k = cast(v[1], dtype), value = cast(v[2], dtype);
   if (mask.defined() && mask.dtype() != kBool) mask = cast(mask, dtype);
   Tensor y = empty_with_heads_inside({q.size(0), q.size(1), q.size(2), value.size(3)}, dtype, q.device());
-  Tensor lse = empty({kF32, {q.size(0), q.size(1), q.size(2)}}, q.device());
+  Tensor row_stats = empty({kF32, {2, q.size(0), q.size(1), q.size(2)}}, q.device());
   Tensor workspace;
   if (cpu) workspace = empty(attention_workspace_spec(q, k, false), kCpu);
-  attention_kernels.run(q, q, k, value, mask, AttentionCase{causal, scale}, workspace, y, lse);
-  return {cast(y, v[0].dtype()), lse};
+  attention_kernels.run(q, q, k, value, mask, AttentionCase{causal, scale}, workspace, y, row_stats);
+  // The CPU's largest scores are not scaled yet where there is no mask.
+  const Tensor largest = select(row_stats, 0, 0) * (cpu && !mask.defined() ? scale : 1.0);
+  return {cast(y, v[0].dtype()), largest + select(row_stats, 0, 1)};
 }
 
 void check(const Case& c, DType dtype, bool inside = false) {
@@ -70,6 +72,37 @@ TEST(AttentionKernel, LargeScores) {
   }
 }
 
+// Integers that bf16 holds, offset by as much as f32 resolves them: exact in every product.
+TEST(AttentionKernel, ScoresWithAnOffset) {
+  for (double scale : {1.0, 0.5}) {
+    for (double offset : {1.0, 1024.0, 1048576.0}) {
+      std::vector<double> keys;
+      for (int i = 0; i < 70; ++i) {
+        keys.push_back(offset);
+        keys.push_back(i * 7 % 11);
+      }
+      const Tensor q = cast(tensor(std::vector<double>{1, 1, 1, 2}, {1, 1, 2, 2}), kBF16);
+      const Tensor k = cast(tensor(keys, {1, 1, 70, 2}), kBF16), v = sample({1, 1, 70, 8}, kBF16, -1, 1, 3);
+      const auto y = [&](const std::vector<Tensor>& x) { return kernel(x, Tensor(), false, scale)[0]; };
+      expect_same_on_devices({q, k, v}, y, 8e-3);
+    }
+  }
+}
+
+// NaN in the only key that a query sees is not "it sees nothing".
+TEST(AttentionKernel, NaNAmongHiddenKeys) {
+  for (int64_t at : {0, 1, 65}) {
+    std::vector<double> keys(70, 1), shown(70, 0);
+    keys[static_cast<size_t>(at)] = std::nan("");
+    shown[static_cast<size_t>(at)] = 1;
+    const Tensor q = ones({1, 1, 1, 1}, kBF16), k = cast(tensor(keys, {1, 1, 70, 1}), kBF16);
+    const Tensor v = ones({1, 1, 70, 1}, kBF16), mask = cast(tensor(shown, {1, 1, 1, 70}), kBool);
+    const auto y = [&](const std::vector<Tensor>& x) { return kernel(x, x[3], false, 1)[0]; };
+    EXPECT_TRUE(std::isnan(y({q, k, v, mask}).item()));
+    expect_same_on_devices({q, k, v, mask}, y);
+  }
+}
+
 TEST(AttentionKernel, Masks) {
   const Tensor q = sample({2, 2, 40, 32}, kBF16), k = sample({2, 2, 70, 32}, kBF16, -1, 1, 2);
   const Tensor v = sample({2, 2, 70, 32}, kBF16, -1, 1, 3);
@@ -80,7 +113,9 @@ TEST(AttentionKernel, Masks) {
         expect_same_on_devices(
             {q, k, v, mask},
             [&](const std::vector<Tensor>& x) {
-              return kernel(x, x[3].expand({2, 2, 40, 70}), causal, 0.2);
+              std::vector<Tensor> out = kernel(x, x[3].expand({2, 2, 40, 70}), causal, 0.2);
+              for (const Tensor& y : kernel(x, x[3].expand({2, 2, 40, 70}), causal, 1)) out.push_back(y);
+              return out;
             },
             8e-3);
       }

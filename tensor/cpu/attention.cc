@@ -34,7 +34,7 @@ struct Problem {
   int64_t batch, heads, groups, queries, keys, width, v_width;
   AttentionTiles tiles;
   T scale;
-  T factor;  // what the row functions multiply scores with: scale, or 1 where mask_row did it before
+  bool scaled_by_tile;  // score_tile scales (and masks); otherwise the row functions do, with a scale > 0
   bool causal;
   const Tensor* mask;
 
@@ -49,9 +49,11 @@ struct Problem {
         v_width(v.shape()[3]),
         tiles(attention_tiles(queries, keys)),
         scale(static_cast<T>(options.scale)),
-        factor(mask_.defined() || options.scale <= 0 ? T(1) : scale),
+        scaled_by_tile(mask_.defined() || !(scale > 0)),
         causal(options.causal),
         mask(&mask_) {}
+  // What the row functions multiply differences of scores with.
+  T factor() const { return scaled_by_tile ? T(1) : scale; }
   // The keys that query t may look at by causality: [0, limit).
   int64_t limit(int64_t t) const {
     return causal ? std::clamp<int64_t>(t + keys - queries + 1, 0, keys) : keys;
@@ -81,28 +83,34 @@ void mask_row(const Problem<T>& p, int64_t b, int64_t h, int64_t t, int64_t firs
   }
 }
 
-// One row of a tile: the running maximum and sum take in the first `visible` of n scores (times factor > 0),
-// which become weights relative to the new maximum; the others become 0. The accumulated output row is
-// rescaled.
+// One row of a tile: the running maximum and sum take in the first `visible` of n scores, which become
+// weights exp((score - maximum) factor) with factor > 0; the others become 0. The accumulated output row is
+// rescaled. The maximum is that of the scores before the factor: their product is rounded, and exp of a score
+// relative to the rounded one may overflow.
 template <class T>
 ROUX_ALWAYS_INLINE void online_softmax_row(T* __restrict scores, int64_t n, int64_t visible, T factor,
                                            T* largest, T* total, T* __restrict out, int64_t width,
                                            bool first) {
   constexpr T kNone = -std::numeric_limits<T>::infinity();
-  const T before = *largest, here = row_max(scores, visible) * factor;
-  const T now = here <= before ? before : here;
-  if (now == kNone) {  // nothing visible so far
-    for (int64_t i = 0; i < n; ++i) scores[i] = T(0);
-    return;
+  const T before = *largest, here = row_max(scores, visible);
+  T now = here <= before ? before : here;
+  if (now == kNone) {
+    bool hidden = true;  // or the maximum missed a NaN
+    for (int64_t i = 0; i < visible; ++i) hidden &= scores[i] == kNone;
+    if (hidden) {
+      for (int64_t i = 0; i < n; ++i) scores[i] = T(0);
+      return;
+    }
+    now = std::numeric_limits<T>::quiet_NaN();
   }
   RowLanes<T> lanes(T(0));
   for (int64_t at = 0; at < visible; at += kRowTile) {
     const int64_t count = visible - at < kRowTile ? visible - at : kRowTile;
-    for (int64_t i = at; i < at + count; ++i) scores[i] = exp_weight(fused(scores[i], factor, -now));
+    for (int64_t i = at; i < at + count; ++i) scores[i] = exp_weight((scores[i] - now) * factor);
     lanes.add(scores + at, count);
   }
   for (int64_t i = visible; i < n; ++i) scores[i] = T(0);
-  const T shrink = before == kNone ? T(0) : exp_weight(before - now);
+  const T shrink = before == kNone ? T(0) : exp_weight((before - now) * factor);
   *total = *total * shrink + lanes.sum();
   *largest = now;
   if (!first && shrink != T(1)) {
@@ -110,13 +118,14 @@ ROUX_ALWAYS_INLINE void online_softmax_row(T* __restrict scores, int64_t n, int6
   }
 }
 
-// weights = exp(scores factor - lse) and scores_grad = weights (weights_grad - delta) scale, in place.
+// weights = exp((scores - largest) factor - log_sum) and scores_grad = weights (weights_grad - delta) scale,
+// in place.
 template <class T>
 ROUX_ALWAYS_INLINE void backward_row(T* __restrict scores, T* __restrict weights_grad, int64_t n,
-                                     int64_t visible, T factor, T lse, T delta, T scale) {
-  if (lse == -std::numeric_limits<T>::infinity()) visible = 0;
+                                     int64_t visible, T factor, T largest, T log_sum, T delta, T scale) {
+  if (largest == -std::numeric_limits<T>::infinity()) visible = 0;
   for (int64_t i = 0; i < visible; ++i) {
-    const T weight = exp_weight(fused(scores[i], factor, -lse));
+    const T weight = exp_weight((scores[i] - largest) * factor - log_sum);
     scores[i] = weight;
     weights_grad[i] = weight * (weights_grad[i] - delta) * scale;
   }
@@ -139,7 +148,7 @@ ROUX_ALWAYS_INLINE T dot(const T* a, const T* b, int64_t n) {
 template <class T>
 struct RowFunctions {
   void (*softmax)(T*, int64_t, int64_t, T, T*, T*, T*, int64_t, bool);
-  void (*backward)(T*, T*, int64_t, int64_t, T, T, T, T);
+  void (*backward)(T*, T*, int64_t, int64_t, T, T, T, T, T);
   T (*dot)(const T*, const T*, int64_t);
 };
 template <class T>
@@ -147,8 +156,8 @@ struct Base {
   static void softmax(T* s, int64_t n, int64_t visible, T f, T* m, T* l, T* o, int64_t w, bool first) {
     online_softmax_row(s, n, visible, f, m, l, o, w, first);
   }
-  static void backward(T* s, T* g, int64_t n, int64_t visible, T f, T l, T d, T scale) {
-    backward_row(s, g, n, visible, f, l, d, scale);
+  static void backward(T* s, T* g, int64_t n, int64_t visible, T f, T m, T l, T d, T scale) {
+    backward_row(s, g, n, visible, f, m, l, d, scale);
   }
   static T inner(const T* a, const T* b, int64_t n) { return dot(a, b, n); }
 };
@@ -158,8 +167,9 @@ struct Avx512 {
                                          bool first) {
     online_softmax_row(s, n, visible, f, m, l, o, w, first);
   }
-  ROUX_TARGET_AVX512 static void backward(T* s, T* g, int64_t n, int64_t visible, T f, T l, T d, T scale) {
-    backward_row(s, g, n, visible, f, l, d, scale);
+  ROUX_TARGET_AVX512 static void backward(T* s, T* g, int64_t n, int64_t visible, T f, T m, T l, T d,
+                                          T scale) {
+    backward_row(s, g, n, visible, f, m, l, d, scale);
   }
   ROUX_TARGET_AVX512 static T inner(const T* a, const T* b, int64_t n) { return dot(a, b, n); }
 };
@@ -171,12 +181,12 @@ const RowFunctions<T>& row_functions() {
   return functions;
 }
 
-// scores[rows, cols] (ld = cols) = q k^T of a tile. Without a mask the scale is left to the row functions.
+// scores[rows, cols] (ld = cols) = q k^T of a tile, scaled and masked where the problem says so.
 template <class T>
 void score_tile(const Problem<T>& p, const Rows<const T>& q, const Rows<const T>& k, int64_t b, int64_t h,
                 int64_t row, int64_t rows, int64_t col, int64_t cols, T* scores) {
   gemm(rows, cols, p.width, operand(q, row, p.width), operand(k, col, p.width, true), false, scores, cols);
-  if (p.factor == p.scale) return;
+  if (!p.scaled_by_tile) return;
   for (int64_t r = 0; r < rows; ++r) {
     mask_row(p, b, h, row + r, col, p.visible(row + r, col, cols), scores + r * cols);
   }
@@ -184,7 +194,8 @@ void score_tile(const Problem<T>& p, const Rows<const T>& q, const Rows<const T>
 
 template <class T>
 void forward_tile(const Problem<T>& p, const Rows<const T>& q, const Rows<const T>& k, const Rows<const T>& v,
-                  int64_t b, int64_t h, int64_t row, T* scratch, const Rows<T>& y, T* lse) {
+                  int64_t b, int64_t h, int64_t row, T* scratch, const Rows<T>& y, T* largest_of_rows,
+                  T* log_sum_of_rows) {
   const int64_t rows = std::min(p.tiles.rows, p.queries - row), end = p.limit(row + rows - 1);
   T *scores = scratch, *largest = scores + p.tiles.rows * p.tiles.cols, *total = largest + p.tiles.rows;
   std::fill_n(largest, rows, -std::numeric_limits<T>::infinity());
@@ -193,7 +204,7 @@ void forward_tile(const Problem<T>& p, const Rows<const T>& q, const Rows<const 
     const int64_t cols = std::min(p.tiles.cols, end - col);
     score_tile(p, q, k, b, h, row, rows, col, cols, scores);
     for (int64_t r = 0; r < rows; ++r) {
-      row_functions<T>().softmax(scores + r * cols, cols, p.visible(row + r, col, cols), p.factor,
+      row_functions<T>().softmax(scores + r * cols, cols, p.visible(row + r, col, cols), p.factor(),
                                  largest + r, total + r, y.row(row + r), p.v_width, col == 0);
     }
     gemm(rows, p.v_width, cols, GemmOperand<T>{scores, cols}, operand(v, col, p.v_width), col > 0, y.row(row),
@@ -201,29 +212,32 @@ void forward_tile(const Problem<T>& p, const Rows<const T>& q, const Rows<const 
   }
   for (int64_t r = 0; r < rows; ++r) {
     T* out = y.row(row + r);
-    if (total[r] == T(0)) {
+    largest_of_rows[row + r] = largest[r];
+    if (largest[r] == -std::numeric_limits<T>::infinity()) {  // it looks at nothing
       std::fill_n(out, p.v_width, T(0));
-      lse[row + r] = -std::numeric_limits<T>::infinity();
+      log_sum_of_rows[row + r] = T(0);
       continue;
     }
     const T scale = T(1) / total[r];
     for (int64_t i = 0; i < p.v_width; ++i) out[i] *= scale;
-    lse[row + r] = largest[r] + vmath::log(total[r]);
+    log_sum_of_rows[row + r] = vmath::log(total[r]);
   }
 }
 
 template <class T>
 void attention_cpu(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-                   const AttentionCase& options, Tensor& workspace, Tensor& y, Tensor& lse) {
+                   const AttentionCase& options, Tensor& workspace, Tensor& y, Tensor& row_stats) {
   const Problem<T> p(q, k, v, mask, options);
   const int64_t tiles = (p.queries + p.tiles.rows - 1) / p.tiles.rows, per_group = p.heads / p.groups;
+  T *largest = row_stats.data<T>(), *log_sum = largest + p.batch * p.heads * p.queries;
   parallel_for(0, p.batch * p.heads * tiles, 1, [&](int64_t task, int64_t) {
     // The longest rows first: with causality the work grows with the tile.
     const int64_t tile = tiles - 1 - task % tiles, b = task / tiles / p.heads, h = task / tiles % p.heads;
+    const int64_t first = (b * p.heads + h) * p.queries;
     forward_tile<T>(p, head_of<const T>(q, b, h), head_of<const T>(k, b, h / per_group),
                     head_of<const T>(v, b, h / per_group), b, h, tile * p.tiles.rows,
                     workspace.data<T>() + thread_index() * workspace.shape()[1], head_of<T>(y, b, h),
-                    lse.data<T>() + (b * p.heads + h) * p.queries);
+                    largest + first, log_sum + first);
   });
 }
 
@@ -237,7 +251,7 @@ template <class T>
 struct HeadBackward {
   const Problem<T>& p;
   Rows<const T> grad_y, q, k, v, y;
-  const T* lse;
+  const T *largest, *log_sum;
   Rows<T> grad_q, grad_k, grad_v;
   T* scratch;
 
@@ -257,7 +271,7 @@ struct HeadBackward {
            weights_grad, cols);
       for (int64_t r = 0; r < rows; ++r) {
         functions.backward(scores + r * cols, weights_grad + r * cols, cols, p.visible(row + r, col, cols),
-                           p.factor, lse[row + r], delta[r], p.scale);
+                           p.factor(), largest[row + r], log_sum[row + r], delta[r], p.scale);
       }
       const GemmOperand<T> weights_t{scores, cols, true}, scores_grad_t{weights_grad, cols, true};
       gemm(cols, p.v_width, rows, weights_t, operand(grad_y, row, p.v_width), true, grad_v.row(col),
@@ -272,11 +286,12 @@ struct HeadBackward {
 
 template <class T>
 void attention_backward_cpu(const Tensor& grad_y, const Tensor& q, const Tensor& k, const Tensor& v,
-                            const Tensor& mask, const Tensor& y, const Tensor& lse,
+                            const Tensor& mask, const Tensor& y, const Tensor& row_stats,
                             const AttentionCase& options, Tensor& workspace, Tensor& grad_q, Tensor& grad_k,
                             Tensor& grad_v) {
   const Problem<T> p(q, k, v, mask, options);
   const int64_t per_group = p.heads / p.groups;
+  const T *largest = row_stats.data<const T>(), *log_sum = largest + p.batch * p.heads * p.queries;
   parallel_for(0, p.batch * p.groups, 1, [&](int64_t task, int64_t) {
     const int64_t b = task / p.groups, group = task % p.groups;
     const Rows<T> gk = head_of<T>(grad_k, b, group), gv = head_of<T>(grad_v, b, group);
@@ -289,7 +304,8 @@ void attention_backward_cpu(const Tensor& grad_y, const Tensor& q, const Tensor&
                                  head_of<const T>(k, b, group),
                                  head_of<const T>(v, b, group),
                                  head_of<const T>(y, b, h),
-                                 lse.data<const T>() + (b * p.heads + h) * p.queries,
+                                 largest + (b * p.heads + h) * p.queries,
+                                 log_sum + (b * p.heads + h) * p.queries,
                                  head_of<T>(grad_q, b, h),
                                  gk,
                                  gv,

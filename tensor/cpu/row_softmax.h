@@ -87,8 +87,6 @@ ROUX_ALWAYS_INLINE void load_tile(const T* x, int64_t n, C* tile) {
 // e^x for x <= 0; exactly 0 below -87. What exp_normal makes of a NaN is multiplied by NaN later on.
 ROUX_ALWAYS_INLINE float exp_weight(float x) { return x < -87.0f ? 0.0f : vmath::exp_normal(x); }
 ROUX_ALWAYS_INLINE double exp_weight(double x) { return vmath::exp(x); }
-ROUX_ALWAYS_INLINE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
-ROUX_ALWAYS_INLINE float fused(float a, float b, float c) { return vmath::fma(a, b, c); }
 
 template <class T, class C = compute_t<T>>
 ROUX_ALWAYS_INLINE C row_max(const T* x, int64_t n) {

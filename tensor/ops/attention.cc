@@ -9,7 +9,7 @@
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul.h"
-#include "tensor/ops/softmax.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
 #include "tensor/parallel.h"
 
@@ -79,7 +79,7 @@ absl::StatusOr<TensorSpec> attention_spec(const TensorSpec& q, const TensorSpec&
 }
 
 double scale_of(const AttentionOptions& options, int64_t width) {
-  return options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(std::max<int64_t>(width, 1)));
+  return options.scale.value_or(1 / std::sqrt(static_cast<double>(std::max<int64_t>(width, 1))));
 }
 
 // Which keys each query may look at: [T, S], true up to key t + S - T.
@@ -87,6 +87,18 @@ Tensor causal_mask(int64_t queries, int64_t keys, Device device) {
   const Tensor row = arange(0, static_cast<double>(queries), 1, kI64, device).view({queries, 1});
   const Tensor col = arange(0, static_cast<double>(keys), 1, kI64, device);
   return le(col, row + static_cast<double>(keys - queries));
+}
+
+// softmax over the last axis, 0 for scores of -inf and for a row of nothing else. Those enter no sum and no
+// product: no derivative meets inf - inf or 0 inf.
+Tensor visible_softmax(const Tensor& scores) {
+  if (scores.numel() == 0) return scores;
+  const auto constant = [&](double value) { return full({}, value, scores.dtype(), scores.device()); };
+  const Tensor visible = ne(scores, constant(-std::numeric_limits<double>::infinity()));
+  const Tensor below = where(visible, scores - amax(scores.detach(), -1, true), constant(0));
+  const Tensor exponentials = where(visible, exp(below), constant(0));
+  const Tensor total = sum(exponentials, -1, true);
+  return exponentials / where(eq(total, 0.0), constant(1), total);
 }
 
 }  // namespace
@@ -104,19 +116,20 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     if (options.mask.defined() && options.mask.dtype() != kBool) in_f32.mask = options.mask.to(kF32);
     return cast(scaled_dot_product_attention(q.to(kF32), k.to(kF32), v.to(kF32), in_f32), spec.dtype);
   }
-  Tensor y = empty_with_heads_inside(spec.shape, spec.dtype, device), dense_q, dense_k, dense_v, mask, lse;
+  Tensor y = empty_with_heads_inside(spec.shape, spec.dtype, device), dense_q, dense_k, dense_v, mask,
+         row_stats;
   {
     NoGradGuard no_grad;
     dense_q = attention_ready(q).detach();
     dense_k = attention_ready(k).detach();
     dense_v = attention_ready(v).detach();
     if (options.mask.defined()) mask = options.mask.expand({q.size(0), q.size(1), q.size(2), k.size(2)});
-    lse = empty({spec.dtype == kF64 ? kF64 : kF32, {q.size(0), q.size(1), q.size(2)}}, device);
+    row_stats = empty({spec.dtype == kF64 ? kF64 : kF32, {2, q.size(0), q.size(1), q.size(2)}}, device);
     Tensor workspace = empty(attention_workspace_spec(q, k, false), device);
-    attention_kernels.run(q, dense_q, dense_k, dense_v, mask, attention_case, workspace, y, lse);
+    attention_kernels.run(q, dense_q, dense_k, dense_v, mask, attention_case, workspace, y, row_stats);
   }
   return attention_grad.record({q, k, v}, y, [&] {
-    return AttentionSaved{dense_q, dense_k, dense_v, mask, SavedTensor::output(y), lse, attention_case};
+    return AttentionSaved{dense_q, dense_k, dense_v, mask, SavedTensor::output(y), row_stats, attention_case};
   });
 }
 
@@ -124,27 +137,20 @@ Tensor scaled_dot_product_attention_composed(const Tensor& q, const Tensor& k, c
                                              const AttentionOptions& options) {
   common_device(kOp, {q, k, v}, {options.mask});
   const TensorSpec spec = or_throw(attention_spec(q.spec(), k.spec(), v.spec(), options.mask), kOp);
+  const DType compute = spec.dtype == kF64 ? kF64 : kF32;
   const int64_t batch = q.size(0), heads = q.size(1), groups = k.size(1), queries = q.size(2),
                 keys = k.size(2);
   const Shape grouped{batch, groups, heads / groups, queries, keys};
-  const Tensor q5 = reshape(q, {batch, groups, heads / groups, queries, q.size(3)});
-  Tensor scores = matmul(q5, k.unsqueeze(2).transpose(-1, -2)) * scale_of(options, q.size(3));
-  // -1e30 instead of -inf, and the weights of such keys set to zero afterwards: a row without keys has finite
-  // derivatives.
-  Tensor visible;
-  if (options.causal) visible = causal_mask(queries, keys, q.device());
+  const Tensor q5 = reshape(q.to(compute), {batch, groups, heads / groups, queries, q.size(3)});
+  Tensor scores = matmul(q5, k.to(compute).unsqueeze(2).transpose(-1, -2)) * scale_of(options, q.size(3));
+  const Tensor hidden = full({}, -std::numeric_limits<double>::infinity(), compute, q.device());
   if (options.mask.defined()) {
     const Tensor mask = reshape(options.mask.expand({batch, heads, queries, keys}), grouped);
-    const Tensor shown = mask.dtype() == kBool ? mask : gt(mask, -std::numeric_limits<double>::infinity());
-    if (mask.dtype() != kBool) scores = scores + where(shown, mask, zeros({}, mask.dtype(), mask.device()));
-    visible = visible.defined() ? where(visible, shown, zeros({}, kBool, q.device())) : shown;
+    scores = mask.dtype() == kBool ? where(mask, scores, hidden) : scores + mask.to(compute);
   }
-  if (visible.defined()) {
-    scores = where(visible, scores, full({}, q.dtype() == kF16 ? -6e4 : -1e30, q.dtype(), q.device()));
-  }
-  Tensor weights = softmax_composed(scores);
-  if (visible.defined()) weights = where(visible, weights, zeros({}, q.dtype(), q.device()));
-  return reshape(matmul(weights, v.unsqueeze(2)), spec.shape);
+  if (options.causal) scores = where(causal_mask(queries, keys, q.device()), scores, hidden);
+  const Tensor y = matmul(visible_softmax(scores), v.to(compute).unsqueeze(2));
+  return cast(reshape(y, spec.shape), spec.dtype);
 }
 
 }  // namespace roux

@@ -1,7 +1,9 @@
-// Attention. Forward and backward run in tiles and keep one number per query row besides their results:
+// Attention. Forward and backward run in tiles and keep two numbers per query row besides their results:
 // memory is linear in the sequence length both ways.
 #ifndef ROUX_TENSOR_OPS_ATTENTION_H_
 #define ROUX_TENSOR_OPS_ATTENTION_H_
+
+#include <optional>
 
 #include "tensor/tensor.h"
 
@@ -11,7 +13,7 @@ struct AttentionOptions {
   bool causal = false;
   // Broadcasts to [B, H, T, S]. bool: true where a query may look; floating (q's dtype): added to the scores.
   Tensor mask = {};
-  double scale = 0;  // of the scores; 0 means 1 / sqrt(D)
+  std::optional<double> scale = {};  // of the scores; 1 / sqrt(D) where none is given
 };
 
 // softmax(q k^T scale + mask) v over the last axis of the scores        [Vaswani et al. 2017, eq. 1; tiles
@@ -22,11 +24,12 @@ struct AttentionOptions {
 // key gives zeros (and gets no gradient).
 //
 // Scores, sums and the weighted sum are computed in f32 (bf16 and f16 are converted first) or f64. The mask
-// gets a gradient only through the composed form, which is used when a floating mask requires grad. Throws
-// Error on mismatched shapes and dtypes. Bits do not depend on the number of threads.
+// gets a gradient only through the composed form, which is used when a floating mask requires grad. NaN or
+// +inf among the scores that a query may look at makes its row NaN; a score of -inf is as good as hidden.
+// Throws Error on mismatched shapes and dtypes. Bits do not depend on the number of threads.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
-// The same in primitives, with memory for all scores.
+// The same in primitives (of the same numerics), with memory for all scores.
 Tensor scaled_dot_product_attention_composed(const Tensor& q, const Tensor& k, const Tensor& v,
                                              const AttentionOptions& options = {});
 

@@ -8,18 +8,20 @@
 namespace roux {
 
 // q [B, H, T, D], k [B, G, S, D], v [B, G, S, E], y [B, H, T, E] with any strides but 1 on the last axis.
-// mask is undefined or expanded to [B, H, T, S] by strides, bool or q's dtype. lse [B, H, T] f32 (f64 for
-// f64), contiguous: log of the sum of the exponentials of a row's scores, -inf for a row that looks at
-// nothing. Overwrites y and lse.
+// mask is undefined or expanded to [B, H, T, S] by strides, bool or q's dtype. row_stats [2, B, H, T] f32
+// (f64 for f64), contiguous, is what backward makes the weights from again: the largest score of each row
+// (-inf where a row looks at nothing), in units of the device's own, and the log of the sum of the
+// exponentials of the scores below it. As one number they would carry the rounding of the larger one.
+// Overwrites y and row_stats.
 struct AttentionCase {
   bool causal;
   double scale;
 };
 using AttentionKernel = void(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-                             const AttentionCase& options, Tensor& workspace, Tensor& y, Tensor& lse);
+                             const AttentionCase& options, Tensor& workspace, Tensor& y, Tensor& row_stats);
 // Overwrites the three gradients (strides as above).
 using AttentionBackwardKernel = void(const Tensor& grad_y, const Tensor& q, const Tensor& k, const Tensor& v,
-                                     const Tensor& mask, const Tensor& y, const Tensor& lse,
+                                     const Tensor& mask, const Tensor& y, const Tensor& row_stats,
                                      const AttentionCase& options, Tensor& workspace, Tensor& grad_q,
                                      Tensor& grad_k, Tensor& grad_v);
 extern constinit KernelTable<AttentionKernel> attention_kernels;
@@ -36,7 +38,7 @@ Tensor empty_with_heads_inside(const Shape& shape, DType dtype, Device device);
 Tensor attention_ready(const Tensor& x);  // x, copied unless its rows are dense and lie apart
 
 struct AttentionSaved {
-  SavedTensor q, k, v, mask, y, lse;
+  SavedTensor q, k, v, mask, y, row_stats;
   AttentionCase options;
 };
 extern constinit GradSlot<AttentionSaved> attention_grad;

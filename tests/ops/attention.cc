@@ -6,11 +6,14 @@
 namespace roux::testing {
 namespace {
 
-// `mask` (may be null) is broadcast to the scores; values of a bool mask are 0 or 1.
-Ref attention_f64(const Ref& q, const Ref& k, const Ref& v, bool causal, const Ref* mask, bool mask_is_bool) {
+// `mask` (may be null) is broadcast to the scores; values of a bool mask are 0 or 1. scale: the default one
+// where 0.
+Ref attention_f64(const Ref& q, const Ref& k, const Ref& v, bool causal, const Ref* mask, bool mask_is_bool,
+                  double scale = 0) {
   const int64_t heads = q.shape[1], groups = k.shape[1], queries = q.shape[2], keys = k.shape[2],
                 width = q.shape[3];
   Ref y({q.shape[0], heads, queries, v.shape[3]});
+  if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(std::max<int64_t>(width, 1)));
   std::vector<double> weights(static_cast<size_t>(keys));
   for_each_index({q.shape[0], heads, queries}, [&](const Dims& at) {
     const int64_t b = at[0], h = at[1], t = at[2], g = h / (heads / groups);
@@ -18,7 +21,7 @@ Ref attention_f64(const Ref& q, const Ref& k, const Ref& v, bool causal, const R
     for (int64_t s = 0; s < keys; ++s) {
       double score = 0;
       for (int64_t d = 0; d < width; ++d) score += q.at({b, h, t, d}) * k.at({b, g, s, d});
-      score /= std::sqrt(static_cast<double>(std::max<int64_t>(width, 1)));
+      score *= scale;
       bool visible = !causal || s <= t + keys - queries;
       if (mask) {
         const double m = broadcast_at(*mask, {b, h, t, s});
@@ -102,6 +105,7 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, grouped_masked)
     .sample({{2, 4, 5, 3}, {2, 2, 7, 3}, {2, 2, 7, 6}, {2, 1, 5, 7}})
     .sample({{1, 4, 1, 3}, {1, 2, 7, 3}, {1, 2, 7, 6}, {7}})
     .sample({{0, 4, 5, 3}, {0, 2, 7, 3}, {0, 2, 7, 6}, {5, 7}})
+    .sample({{2, 4, 5, 1}, {2, 2, 7, 1}, {2, 2, 7, 6}, {2, 1, 5, 7}})  // a width of 1: a scale of 1
     .tolerance(kF16, 4e-3)
     .tolerance(kBF16, 2e-2)
     .tolerance(kF32, 1e-5)
@@ -120,6 +124,38 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, additive_mask)
     .sample({{2, 3, 5, 4}, {2, 3, 7, 4}, {2, 3, 7, 6}, {3, 5, 7}})
     .sample({{1, 3, 5, 4}, {1, 3, 1, 4}, {1, 3, 1, 6}, {5, 1}})
     .sample({{0, 3, 5, 4}, {0, 3, 7, 4}, {0, 3, 7, 6}, {7}})
+    .tolerance(kF16, 4e-3)
+    .tolerance(kBF16, 2e-2)
+    .tolerance(kF32, 1e-5)
+    .tolerance(kF64, 1e-13)
+    .skip("errors", "in the main entry");
+
+// Scales other than the default, among them those that an implementation may take for none.
+OP_SUITE_VARIANT(scaled_dot_product_attention, scales)
+    .devices(kBF16 | kF16)
+    .inputs({uniform_in(-1, 1), uniform_in(-1, 1), uniform_in(-2, 2), booleans(), constant_in(-2, 2)})
+    .call([](const Tensors& in) {
+      Tensors out;
+      for (double scale : {1.0, 0.3, -0.7}) {
+        for (const Tensor& mask : {Tensor(), in[3], in[4]}) {
+          out.push_back(scaled_dot_product_attention(in[0], in[1], in[2],
+                                                     {.causal = true, .mask = mask, .scale = scale}));
+        }
+      }
+      return out;
+    })
+    .reference([](const Refs& in) {
+      Refs out;
+      for (double scale : {1.0, 0.3, -0.7}) {
+        out.push_back(attention_f64(in[0], in[1], in[2], true, nullptr, false, scale));
+        out.push_back(attention_f64(in[0], in[1], in[2], true, &in[3], true, scale));
+        out.push_back(attention_f64(in[0], in[1], in[2], true, &in[4], false, scale));
+      }
+      return out;
+    })
+    .sample({{2, 2, 5, 4}, {2, 1, 7, 4}, {2, 1, 7, 6}, {5, 7}, {2, 1, 7}})
+    .sample({{1, 1, 3, 1}, {1, 1, 5, 1}, {1, 1, 5, 1}, {5}, {3, 1}})
+    .sample({{0, 2, 5, 4}, {0, 1, 7, 4}, {0, 1, 7, 6}, {5, 7}, {2, 1, 7}})
     .tolerance(kF16, 4e-3)
     .tolerance(kBF16, 2e-2)
     .tolerance(kF32, 1e-5)
