@@ -1,5 +1,8 @@
 // Gradient rules of the reduce family.
+#include <limits>
+
 #include "autograd/rule.h"
+#include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce_tables.h"
 #include "tensor/ops/view.h"
@@ -13,15 +16,28 @@ void sum_backward(const SumSaved& s, const Tensor& grad_output, GradInputs& grad
 }
 
 // The elements that equal the largest share its gradient.
-void amax_backward(const ExtremumSaved& s, const Tensor& grad_output, GradInputs& grad) {
+void amax_backward(const AmaxSaved& s, const Tensor& grad_output, GradInputs& grad) {
   const Tensor x = s.x.get();
   const Tensor is_largest = cast(eq(x, reshape(s.y.get(), s.kept)), x.dtype());
   grad.set(0, is_largest * (reshape(grad_output, s.kept) / sum_to(is_largest, s.kept)));
 }
 
-// A row of nothing but -inf has no derivative: its gradient is NaN, as in PyTorch.
-void logsumexp_backward(const ExtremumSaved& s, const Tensor& grad_output, GradInputs& grad) {
-  grad.set(0, reshape(grad_output, s.kept) * exp(s.x.get() - reshape(s.y.get(), s.kept)));
+// exp((x - m) - log sum exp(x - m)) with m = amax(x) where that is finite: exp(x - y) would carry the
+// rounding of y, which is as coarse as m. A row of nothing but -inf has no derivative: its gradient is NaN,
+// as in PyTorch.
+void logsumexp_backward(const LogSumExpSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  const Tensor x = s.x.get(), wide = x.dtype() == kF64 ? x : x.to(kF32);
+  if (x.numel() == 0) return grad.set(0, zeros_like(x));
+  Dims axes;
+  for (int i = 0; i < x.dim(); ++i) {
+    if (s.kept[i] != x.shape()[i]) axes.push_back(i);
+  }
+  const Tensor largest =
+      amax(wide.detach(), absl::MakeConstSpan(axes.begin(), static_cast<size_t>(axes.rank())), true);
+  const Tensor finite = lt(abs(largest), std::numeric_limits<double>::infinity());
+  const Tensor below = wide - where(finite, largest, zeros_like(largest));
+  const Tensor weights = exp(below - log(sum_to(exp(below), s.kept)));
+  grad.set(0, (reshape(grad_output, s.kept).to(wide.dtype()) * weights).to(x.dtype()));
 }
 
 const RegisterGrad kSum(sum_grad, sum_backward);

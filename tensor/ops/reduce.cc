@@ -17,7 +17,8 @@ namespace {
 constexpr const char* kRules = "//autograd/rules:reduce";
 }
 constinit GradSlot<SumSaved> sum_grad("sum", kRules), mean_grad("mean", kRules);
-constinit GradSlot<ExtremumSaved> amax_grad("amax", kRules), logsumexp_grad("logsumexp", kRules);
+constinit GradSlot<AmaxSaved> amax_grad("amax", kRules);
+constinit GradSlot<LogSumExpSaved> logsumexp_grad("logsumexp", kRules);
 
 int64_t reduce_chunk_length(int64_t outputs, int64_t count) {
   constexpr int64_t kEnoughOutputs = 2048;   // that many keep all threads busy without chunks
@@ -88,13 +89,6 @@ std::vector<int64_t> all_axes(const Tensor& x, const char* op) {
   return axes;
 }
 
-Tensor extremum(const Tensor& x, const Reduction& r, const KernelTable<ReduceKernel>& table,
-                const GradSlot<ExtremumSaved>& slot, int more_rows) {
-  Tensor y = reduce(x, r, x.dtype(), more_rows,
-                    [&](Tensor& kept, Tensor& partials) { table.run(x, x, kept, partials); });
-  return slot.record({x}, y, [&] { return ExtremumSaved{x, SavedTensor::output(y), r.kept.shape}; });
-}
-
 }  // namespace
 
 Tensor sum(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
@@ -117,13 +111,17 @@ Tensor mean(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
 Tensor amax(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
   common_device("amax", {x});
   const Reduction r = or_throw(reduction(x.spec(), axes, keepdim, kNumeric, false), "amax");
-  return extremum(x, r, amax_kernels, amax_grad, 0);
+  Tensor y = reduce(x, r, x.dtype(), 0,
+                    [&](Tensor& kept, Tensor& partials) { amax_kernels.run(x, x, kept, partials); });
+  return amax_grad.record({x}, y, [&] { return AmaxSaved{x, SavedTensor::output(y), r.kept.shape}; });
 }
 
 Tensor logsumexp(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
   common_device("logsumexp", {x});
   const Reduction r = or_throw(reduction(x.spec(), axes, keepdim, kFloating, true), "logsumexp");
-  return extremum(x, r, logsumexp_kernels, logsumexp_grad, 1);
+  Tensor y = reduce(x, r, x.dtype(), 1,
+                    [&](Tensor& kept, Tensor& partials) { logsumexp_kernels.run(x, x, kept, partials); });
+  return logsumexp_grad.record({x}, y, [&] { return LogSumExpSaved{x, r.kept.shape}; });
 }
 
 Tensor argmax(const Tensor& x, int64_t axis, bool keepdim) {

@@ -27,6 +27,7 @@ Tensor amax(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim = fals
 
 // log(sum(exp(x))), floating x, computed as m + log(sum(exp(x - m))) with m = amax(x): finite whenever the
 // result is. -inf over nothing or when all elements are -inf (and then the gradient is NaN, as in PyTorch).
+// The gradient does not go by the rounded result: it is that of softmax, also where m is large.
 Tensor logsumexp(const Tensor& x);
 Tensor logsumexp(const Tensor& x, int64_t axis, bool keepdim = false);
 Tensor logsumexp(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim = false);

@@ -26,12 +26,17 @@ struct SumSaved {
   Shape shape, kept;  // of x, and of the result with keepdim
   double scale;
 };
-struct ExtremumSaved {
+struct AmaxSaved {
   SavedTensor x, y;
   Shape kept;
 };
+struct LogSumExpSaved {
+  SavedTensor x;
+  Shape kept;
+};
 extern constinit GradSlot<SumSaved> sum_grad, mean_grad;
-extern constinit GradSlot<ExtremumSaved> amax_grad, logsumexp_grad;
+extern constinit GradSlot<AmaxSaved> amax_grad;
+extern constinit GradSlot<LogSumExpSaved> logsumexp_grad;
 
 }  // namespace roux
 

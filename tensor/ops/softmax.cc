@@ -48,7 +48,26 @@ Tensor log_softmax(const Tensor& x, int64_t axis) {
   return normalise(x, axis, log_softmax_kernels, log_softmax_grad);
 }
 
-Tensor softmax_composed(const Tensor& x, int64_t axis) { return exp(log_softmax_composed(x, axis)); }
-Tensor log_softmax_composed(const Tensor& x, int64_t axis) { return x - logsumexp(x, axis, true); }
+namespace {
+
+// x - max x, in f32 for bf16 and f16. The maximum is a constant that cancels in every derivative; never
+// adding it to log sum exp keeps that number's digits, however large x is.
+Tensor below_largest(const Tensor& x, int64_t axis, const char* op) {
+  common_device(op, {x});
+  or_throw(softmax_axis(x.spec(), axis), op);
+  const Tensor wide = x.dtype() == kF64 ? x : x.to(kF32);
+  return wide.numel() == 0 ? wide : wide - amax(wide.detach(), axis, true);
+}
+
+}  // namespace
+
+Tensor softmax_composed(const Tensor& x, int64_t axis) {
+  const Tensor exponentials = exp(below_largest(x, axis, "softmax"));
+  return (exponentials / sum(exponentials, axis, true)).to(x.dtype());
+}
+Tensor log_softmax_composed(const Tensor& x, int64_t axis) {
+  const Tensor below = below_largest(x, axis, "log_softmax");
+  return (below - log(sum(exp(below), axis, true))).to(x.dtype());
+}
 
 }  // namespace roux
