@@ -15,6 +15,10 @@ struct Targets {
     return wide ? static_cast<const int64_t*>(data)[row] : static_cast<const int32_t*>(data)[row];
   }
 };
+// Whether a row counts. A target out of range, which target_weights_kernel reports, may never be an index.
+__device__ __forceinline__ bool counts(int64_t target, int64_t ignore_index, int64_t classes) {
+  return target != ignore_index && target >= 0 && target < classes;
+}
 Targets targets_of(const Tensor& targets) { return {targets.raw_data(), targets.dtype() == kI64}; }
 
 template <class C>
@@ -24,25 +28,23 @@ __global__ void target_weights_kernel(Targets targets, const C* weight, int64_t 
   if (i >= n) return;
   const int64_t target = targets[i];
   C value = C(0);
-  if (target != ignore_index) {
-    if (target >= 0 && target < classes) {
-      value = weight != nullptr ? weight[target] : C(1);
-    } else {
-      note_bad_index(fault, i, target);
-    }
+  if (counts(target, ignore_index, classes)) {
+    value = weight != nullptr ? weight[target] : C(1);
+  } else if (target != ignore_index) {
+    note_bad_index(fault, i, target);
   }
   row_weights[i] = value;
 }
 
 template <class T, class Team, class C = compute_t<T>>
 __global__ void __launch_bounds__(kRowBlock)
-    cross_entropy_kernel(const T* logits, Targets targets, const C* row_weights, int64_t rows,
-                         int64_t classes, bool packets, C* losses, C* lse) {
+    cross_entropy_kernel(const T* logits, Targets targets, const C* row_weights, int64_t ignore_index,
+                         int64_t rows, int64_t classes, bool packets, C* losses, C* row_stats) {
   const int64_t row = Team::row();
   if (row >= rows) return;
-  const C weight = row_weights[row];
-  if (weight == C(0)) {  // the target may be out of range
-    if (Team::rank() == 0) losses[row] = lse[row] = C(0);
+  const int64_t target = targets[row];
+  if (!counts(target, ignore_index, classes)) {
+    if (Team::rank() == 0) losses[row] = row_stats[row] = row_stats[rows + row] = C(0);
     return;
   }
   const T* x = logits + row * classes;
@@ -51,31 +53,32 @@ __global__ void __launch_bounds__(kRowBlock)
       classes, packets, [&](int64_t, C v) { total.add(v); }, x);
   total = Team::reduce(total);
   if (Team::rank() == 0) {
-    const C log_sum = total.max + vmath::log(total.sum);
-    lse[row] = log_sum;
-    losses[row] = weight * (log_sum - static_cast<C>(x[targets[row]]));
+    const C log_sum = vmath::log(total.sum);
+    row_stats[row] = total.max;
+    row_stats[rows + row] = log_sum;
+    losses[row] = -row_weights[row] * ((static_cast<C>(x[target]) - total.max) - log_sum);
   }
 }
 
 // grad may be the memory of logits.
 template <class T, class Team, class C = compute_t<T>>
 __global__ void __launch_bounds__(kRowBlock)
-    cross_entropy_backward_kernel(const T* logits, Targets targets, const C* lse, const C* row_scales,
-                                  int64_t rows, int64_t classes, bool packets, T* grad) {
+    cross_entropy_backward_kernel(const T* logits, Targets targets, const C* row_stats, const C* row_scales,
+                                  int64_t ignore_index, int64_t rows, int64_t classes, bool packets,
+                                  T* grad) {
   const int64_t row = Team::row();
   if (row >= rows) return;
-  const C scale = row_scales[row];
+  const int64_t target = targets[row];
   const T* x = logits + row * classes;
   T* out = grad + row * classes;
-  if (scale == C(0)) {
+  if (!counts(target, ignore_index, classes)) {
     transform_row<Team>(
         classes, packets, [](int64_t) { return C(0); }, out);
     return;
   }
-  const C log_sum = lse[row];
-  const int64_t target = targets[row];
+  const C scale = row_scales[row], largest = row_stats[row], log_sum = row_stats[rows + row];
   auto gradient = [=](int64_t i, C v) {
-    return scale * (vmath::exp(v - log_sum) - (i == target ? C(1) : C(0)));
+    return scale * (vmath::exp((v - largest) - log_sum) - (i == target ? C(1) : C(0)));
   };
   transform_row<Team>(classes, packets, gradient, out, x);
 }
@@ -98,8 +101,8 @@ void target_weights(const Tensor& targets, const Tensor& weight, int64_t ignore_
   });
 }
 
-void cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& row_weights, Tensor& losses,
-                   Tensor& lse) {
+void cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& row_weights,
+                   int64_t ignore_index, Tensor& losses, Tensor& row_stats) {
   const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
   if (rows == 0) return;
   dispatch_floating(logits.dtype(), [&](auto tag) {
@@ -108,14 +111,14 @@ void cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& ro
     with_team(classes, [&](auto team) {
       using Team = decltype(team);
       launch(cross_entropy_kernel<T, Team>, {.grid = Team::blocks(rows), .block = kRowBlock},
-             logits.data<const T>(), targets_of(targets), row_weights.data<const C>(), rows, classes,
-             rows_in_packets(classes, logits), losses.data<C>(), lse.data<C>());
+             logits.data<const T>(), targets_of(targets), row_weights.data<const C>(), ignore_index, rows,
+             classes, rows_in_packets(classes, logits), losses.data<C>(), row_stats.data<C>());
     });
   });
 }
 
-void cross_entropy_backward(const Tensor& logits, const Tensor& targets, const Tensor& lse,
-                            const Tensor& row_scales, Tensor& grad) {
+void cross_entropy_backward(const Tensor& logits, const Tensor& targets, const Tensor& row_stats,
+                            const Tensor& row_scales, int64_t ignore_index, Tensor& grad) {
   const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
   if (logits.numel() == 0) return;
   dispatch_floating(logits.dtype(), [&](auto tag) {
@@ -124,8 +127,9 @@ void cross_entropy_backward(const Tensor& logits, const Tensor& targets, const T
     with_team(classes, [&](auto team) {
       using Team = decltype(team);
       launch(cross_entropy_backward_kernel<T, Team>, {.grid = Team::blocks(rows), .block = kRowBlock},
-             logits.data<const T>(), targets_of(targets), lse.data<const C>(), row_scales.data<const C>(),
-             rows, classes, rows_in_packets(classes, logits, grad), grad.data<T>());
+             logits.data<const T>(), targets_of(targets), row_stats.data<const C>(),
+             row_scales.data<const C>(), ignore_index, rows, classes, rows_in_packets(classes, logits, grad),
+             grad.data<T>());
     });
   });
 }

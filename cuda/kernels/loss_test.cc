@@ -2,6 +2,7 @@
 #include "tensor/ops/loss.h"
 #include "cuda/kernels/testing.h"
 #include "tensor/ops/loss_tables.h"
+#include "tensor/ops/view.h"
 
 namespace roux {
 namespace {
@@ -10,16 +11,27 @@ double tolerance(DType dtype) {
   return dtype == kF64 ? 1e-13 : dtype == kF32 ? 4e-6 : dtype == kBF16 ? 8e-3 : 1e-3;
 }
 
-// {row weights, losses, lse, gradient} of N rows; some targets are ignored.
-std::vector<Tensor> all_kernels(const Tensor& logits, const Tensor& targets, const Tensor& weight) {
+// {row weights, losses, row statistics, gradient} of N rows; some targets are ignored. Gradients from above:
+// `upstream` [N], or the row weights where undefined.
+std::vector<Tensor> all_kernels(const Tensor& logits, const Tensor& targets, const Tensor& weight,
+                                const Tensor& upstream = {}, int64_t ignored = -7) {
   const DType dtype = logits.dtype() == kF64 ? kF64 : kF32;
   const int64_t rows = logits.size(0);
   Tensor row_weights = empty({dtype, {rows}}, logits.device()), losses = empty_like(row_weights);
-  Tensor lse = empty_like(row_weights), grad = empty_like(logits);
-  target_weights_kernels.run(row_weights, targets, weight, -7, logits.size(1), "cross_entropy", row_weights);
-  cross_entropy_kernels.run(logits, logits, targets, row_weights, losses, lse);
-  cross_entropy_backward_kernels.run(logits, logits, targets, lse, row_weights, grad);
-  return {row_weights, losses, lse, grad};
+  Tensor row_stats = empty({dtype, {2, rows}}, logits.device()), grad = empty_like(logits);
+  target_weights_kernels.run(row_weights, targets, weight, ignored, logits.size(1), "cross_entropy",
+                             row_weights);
+  cross_entropy_kernels.run(logits, logits, targets, row_weights, ignored, losses, row_stats);
+  cross_entropy_backward_kernels.run(logits, logits, targets, row_stats,
+                                     upstream.defined() ? upstream : row_weights, ignored, grad);
+  return {row_weights, losses, row_stats, grad};
+}
+
+// Class weights of 1, but for one class.
+Tensor class_weights(int64_t classes, DType dtype, size_t at, double value) {
+  std::vector<double> weights(static_cast<size_t>(classes), 1);
+  weights[at] = value;
+  return cast(tensor(weights, {classes}), dtype == kF64 ? kF64 : kF32);
 }
 
 TEST(LossKernels, ForwardAndBackward) {
@@ -51,10 +63,59 @@ TEST(LossKernels, GradientInTheMemoryOfTheLogits) {
         Tensor logits = v[0];
         const Tensor copy = add(logits, 0.0);
         Tensor in_place = copy;
-        cross_entropy_backward_kernels.run(copy, copy, v[1], results[2], results[0], in_place);
+        cross_entropy_backward_kernels.run(copy, copy, v[1], results[2], results[0], -7, in_place);
         return std::vector<Tensor>{in_place, results[3]};
       },
       4e-6);
+}
+
+// Which rows count is decided by the targets: not by weights or gradients from above, which may be NaN.
+TEST(LossKernels, IgnoredRowsBesideWhatIsNotFinite) {
+  const double nan = std::nan("");
+  for (DType dtype : {kF32, kF64, kBF16, kF16}) {
+    for (int64_t classes : {6, 1100}) {
+      for (int64_t ignored : {-100, -1, 2}) {
+        const Tensor logits = sample({3, classes}, dtype), weight = class_weights(classes, dtype, 1, nan);
+        const Tensor targets = tensor(std::vector<int64_t>{ignored, 1, ignored}, {3});
+        const Tensor upstream = full({3}, nan, dtype == kF64 ? kF64 : kF32);
+        const auto run = [&](const std::vector<Tensor>& v) {
+          std::vector<Tensor> out;
+          for (const Tensor& w : {Tensor(), v[2]}) {
+            for (const Tensor& above : {Tensor(), v[3]}) {
+              for (const Tensor& y : all_kernels(v[0], v[1], w, above, ignored)) out.push_back(y);
+            }
+          }
+          return out;
+        };
+        const std::vector<Tensor> on_cpu = run({logits, targets, weight, upstream});
+        for (size_t i = 3; i < on_cpu.size(); i += 4) {
+          for (int64_t row : {0, 2}) {
+            for (double value : select(on_cpu[i], 0, row).to_vector<double>()) ASSERT_EQ(value, 0);
+          }
+        }
+        expect_same_on_devices({logits, targets, weight, upstream}, run, tolerance(dtype));
+      }
+    }
+  }
+}
+
+TEST(LossKernels, RowsWithAnOffset) {
+  for (DType dtype : {kF32, kF64}) {
+    for (int64_t classes : {6, 1100}) {
+      for (double offset : {1e6, -1e6, 1e8}) {
+        const Tensor rows = cast(sample({3, classes}, kI64, 0, 9), dtype) * 8.0, far = rows + offset;
+        const Tensor targets = tensor(std::vector<int64_t>{0, 3, 5}, {3});
+        expect_same_on_devices(
+            {rows, far, targets},
+            [&](const std::vector<Tensor>& v) {
+              const Device device = v[0].device();
+              const std::vector<Tensor> got = all_kernels(device == kCpu ? v[0] : v[1], v[2], Tensor());
+              return std::vector<Tensor>{got[1], got[3]};
+            },
+            tolerance(dtype));
+      }
+    }
+  }
 }
 
 TEST(LossKernels, BadTargetsAreReportedWithTheirPosition) {

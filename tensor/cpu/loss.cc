@@ -47,83 +47,99 @@ void target_weights_cpu(const Tensor& targets, const Tensor& weight, int64_t ign
   });
 }
 
+template <class C>
+struct RowStats {
+  C largest, log_sum;  // of exp(x - largest)
+  // log of the probability of an element.
+  ROUX_ALWAYS_INLINE C log_probability(C x) const { return (x - largest) - log_sum; }
+};
+
 template <class T>
-ROUX_ALWAYS_INLINE compute_t<T> row_logsumexp(const T* x, int64_t n) {
+ROUX_ALWAYS_INLINE RowStats<compute_t<T>> row_stats(const T* x, int64_t n) {
   const compute_t<T> largest = row_max(x, n);
-  return largest + vmath::log(row_sum_exp(x, n, largest));
+  return {largest, vmath::log(row_sum_exp(x, n, largest))};
 }
 template <class T>
-compute_t<T> row_logsumexp_base(const T* x, int64_t n) {
-  return row_logsumexp(x, n);
+RowStats<compute_t<T>> row_stats_base(const T* x, int64_t n) {
+  return row_stats(x, n);
 }
 template <class T>
-ROUX_TARGET_AVX512 compute_t<T> row_logsumexp_avx512(const T* x, int64_t n) {
-  return row_logsumexp(x, n);
+ROUX_TARGET_AVX512 RowStats<compute_t<T>> row_stats_avx512(const T* x, int64_t n) {
+  return row_stats(x, n);
 }
 
 template <class T, class C = compute_t<T>>
-ROUX_ALWAYS_INLINE void row_gradient(const T* x, int64_t n, C lse, C scale, T* grad) {
-  for (int64_t i = 0; i < n; ++i) grad[i] = static_cast<T>(scale * exp_weight(static_cast<C>(x[i]) - lse));
+ROUX_ALWAYS_INLINE void row_gradient(const T* x, int64_t n, RowStats<C> stats, C scale, T* grad) {
+  for (int64_t i = 0; i < n; ++i) {
+    grad[i] = static_cast<T>(scale * exp_weight(stats.log_probability(static_cast<C>(x[i]))));
+  }
 }
 template <class T, class C = compute_t<T>>
-void row_gradient_base(const T* x, int64_t n, C lse, C scale, T* grad) {
-  row_gradient(x, n, lse, scale, grad);
+void row_gradient_base(const T* x, int64_t n, RowStats<C> stats, C scale, T* grad) {
+  row_gradient(x, n, stats, scale, grad);
 }
 template <class T, class C = compute_t<T>>
-ROUX_TARGET_AVX512 void row_gradient_avx512(const T* x, int64_t n, C lse, C scale, T* grad) {
-  row_gradient(x, n, lse, scale, grad);
+ROUX_TARGET_AVX512 void row_gradient_avx512(const T* x, int64_t n, RowStats<C> stats, C scale, T* grad) {
+  row_gradient(x, n, stats, scale, grad);
 }
 
 int64_t row_grain(int64_t classes) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(classes, 1)); }
 
-void cross_entropy_cpu(const Tensor& logits, const Tensor& targets, const Tensor& row_weights, Tensor& losses,
-                       Tensor& lse) {
+void cross_entropy_cpu(const Tensor& logits, const Tensor& targets, const Tensor& row_weights,
+                       int64_t ignore_index, Tensor& losses, Tensor& stats) {
   dispatch_floating(logits.dtype(), [&](auto tag) {
     using T = decltype(tag);
     using C = compute_t<T>;
     dispatch_index(targets.dtype(), [&](auto index_tag) {
       using I = decltype(index_tag);
-      const int64_t classes = logits.shape()[1];
+      const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
       const T* x = logits.data<const T>();
       const I* target = targets.data<const I>();
       const C* weight = row_weights.data<const C>();
-      C *loss = losses.data<C>(), *log_sum = lse.data<C>();
-      const auto logsumexp = has_avx512() ? row_logsumexp_avx512<T> : row_logsumexp_base<T>;
-      parallel_for(0, logits.shape()[0], row_grain(classes), [&](int64_t begin, int64_t end) {
+      C *loss = losses.data<C>(), *largest = stats.data<C>(), *log_sum = largest + rows;
+      const auto stats_of = has_avx512() ? row_stats_avx512<T> : row_stats_base<T>;
+      parallel_for(0, rows, row_grain(classes), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
-          const bool counts = weight[row] != C(0);
+          if (target[row] == ignore_index) {
+            loss[row] = largest[row] = log_sum[row] = C(0);
+            continue;
+          }
           const T* values = x + row * classes;
-          log_sum[row] = counts ? logsumexp(values, classes) : C(0);
-          loss[row] = counts ? weight[row] * (log_sum[row] - static_cast<C>(values[target[row]])) : C(0);
+          const RowStats<C> found = stats_of(values, classes);
+          largest[row] = found.largest;
+          log_sum[row] = found.log_sum;
+          loss[row] = -weight[row] * found.log_probability(static_cast<C>(values[target[row]]));
         }
       });
     });
   });
 }
 
-void cross_entropy_backward_cpu(const Tensor& logits, const Tensor& targets, const Tensor& lse,
-                                const Tensor& row_scales, Tensor& grad) {
+void cross_entropy_backward_cpu(const Tensor& logits, const Tensor& targets, const Tensor& stats,
+                                const Tensor& row_scales, int64_t ignore_index, Tensor& grad) {
   dispatch_floating(logits.dtype(), [&](auto tag) {
     using T = decltype(tag);
     using C = compute_t<T>;
     dispatch_index(targets.dtype(), [&](auto index_tag) {
       using I = decltype(index_tag);
-      const int64_t classes = logits.shape()[1];
+      const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
       const T* x = logits.data<const T>();
       const I* target = targets.data<const I>();
-      const C *log_sum = lse.data<const C>(), *scale = row_scales.data<const C>();
+      const C *largest = stats.data<const C>(), *log_sum = largest + rows;
+      const C* scale = row_scales.data<const C>();
       T* out = grad.data<T>();
       const auto gradient = has_avx512() ? row_gradient_avx512<T> : row_gradient_base<T>;
-      parallel_for(0, logits.shape()[0], row_grain(classes), [&](int64_t begin, int64_t end) {
+      parallel_for(0, rows, row_grain(classes), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
           const T* values = x + row * classes;
           T* to = out + row * classes;
-          if (scale[row] == C(0)) {
+          if (target[row] == ignore_index) {
             std::fill_n(to, classes, T(0.0f));
             continue;
           }
-          const C hit = vmath::exp(static_cast<C>(values[target[row]]) - log_sum[row]) - C(1);
-          gradient(values, classes, log_sum[row], scale[row], to);
+          const RowStats<C> found{largest[row], log_sum[row]};
+          const C hit = vmath::exp(found.log_probability(static_cast<C>(values[target[row]]))) - C(1);
+          gradient(values, classes, found, scale[row], to);
           to[target[row]] = static_cast<T>(scale[row] * hit);
         }
       });

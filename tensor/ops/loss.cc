@@ -1,6 +1,7 @@
 #include "tensor/ops/loss.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "tensor/ops/creation.h"
@@ -78,14 +79,23 @@ Tensor cross_entropy_row_scales(const Tensor& row_weights, Reduction reduction) 
   return reduction == Reduction::kMean ? row_weights / sum(row_weights) : row_weights;
 }
 
+Tensor counting(const Tensor& targets, int64_t ignore_index) {
+  // Weights of 1 and 0 from the kernel that compares in i64: a captured step may not copy the index to the
+  // device.
+  const Tensor flat = contiguous(targets).view({targets.numel()});
+  Tensor weights = empty({kF32, flat.shape()}, targets.device());
+  target_weights_kernels.run(weights, flat, Tensor(), ignore_index, std::numeric_limits<int64_t>::max(),
+                             "cross_entropy", weights);
+  return gt(weights, 0.0).view(targets.shape());
+}
+
 Tensor cross_entropy_from_weights(const Tensor& logits, const Tensor& targets, const Tensor& row_weights,
-                                  Reduction reduction) {
+                                  int64_t ignore_index, Reduction reduction) {
   const int64_t classes = logits.size(-1);
   const Tensor rows = reshape(logits, {targets.numel(), classes}).to(row_weights.dtype());
   const Tensor index = reshape(targets, {targets.numel(), 1});
   const Tensor hit = eq(arange(0, static_cast<double>(classes), 1, targets.dtype(), targets.device()), index);
-  const Tensor counts =
-      reshape(ne(row_weights, zeros_like(row_weights)), {targets.numel(), 1});  // other rows are not read
+  const Tensor counts = counting(index, ignore_index);  // other rows are not read
   const Tensor zero = zeros({}, row_weights.dtype(), logits.device());
   const Tensor log_probability = sum(where(hit, log_softmax_composed(where(counts, rows, zero)), zero), -1);
   return reduce_losses(-(log_probability * row_weights), row_weights, reduction, targets.shape());
@@ -95,19 +105,20 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   common_device("cross_entropy", {logits, targets}, {options.weight});
   const TensorSpec spec =
       or_throw(cross_entropy_spec(logits.spec(), targets.spec(), options), "cross_entropy");
-  Tensor loss, rows, index, row_weights, lse;
+  Tensor loss, rows, index, row_weights, row_stats;
   {
     NoGradGuard no_grad;
     rows = rows_of(logits, targets.numel());
     index = contiguous(targets).view({targets.numel()});
     row_weights = target_weights(targets, options, logits.size(-1), spec.dtype, "cross_entropy");
     Tensor losses = empty(row_weights.spec(), logits.device());
-    lse = empty(row_weights.spec(), logits.device());
-    cross_entropy_kernels.run(logits, rows, index, row_weights, losses, lse);
+    row_stats = empty({spec.dtype, {2, targets.numel()}}, logits.device());
+    cross_entropy_kernels.run(logits, rows, index, row_weights, options.ignore_index, losses, row_stats);
     loss = reduce_losses(losses, row_weights, options.reduction, spec.shape);
   }
   return cross_entropy_grad.record({logits}, loss, [&] {
-    return CrossEntropySaved{rows.detach(), index, row_weights, lse, options.reduction, logits.shape()};
+    return CrossEntropySaved{rows.detach(),     index,         row_weights, row_stats, options.ignore_index,
+                             options.reduction, logits.shape()};
   });
 }
 
@@ -117,7 +128,7 @@ Tensor cross_entropy_composed(const Tensor& logits, const Tensor& targets,
   const TensorSpec spec =
       or_throw(cross_entropy_spec(logits.spec(), targets.spec(), options), "cross_entropy");
   const Tensor row_weights = target_weights(targets, options, logits.size(-1), spec.dtype, "cross_entropy");
-  return cross_entropy_from_weights(logits, targets, row_weights, options.reduction);
+  return cross_entropy_from_weights(logits, targets, row_weights, options.ignore_index, options.reduction);
 }
 
 namespace {
@@ -147,8 +158,8 @@ int64_t chunk_rows(int64_t rows, int64_t classes) {
 }  // namespace
 
 void linear_cross_entropy_pass(const Tensor& x, const Tensor& weight, const Tensor& targets,
-                               const Tensor& row_weights, const Tensor& row_scales, Tensor* losses,
-                               Tensor* grad_x, Tensor* grad_weight) {
+                               const Tensor& row_weights, const Tensor& row_scales, int64_t ignore_index,
+                               Tensor* losses, Tensor* grad_x, Tensor* grad_weight) {
   NoGradGuard no_grad;
   const int64_t rows = x.size(0), step = chunk_rows(rows, weight.size(0));
   const DType statistics = row_weights.dtype();
@@ -162,12 +173,14 @@ void linear_cross_entropy_pass(const Tensor& x, const Tensor& weight, const Tens
     const int64_t end = std::min(rows, begin + step);
     const Tensor x_chunk = x.slice(0, begin, end), index = targets.slice(0, begin, end);
     Tensor logits = linear(x_chunk, weight);
-    Tensor lse = empty({statistics, {end - begin}}, x.device());
+    Tensor row_stats = empty({statistics, {2, end - begin}}, x.device());
     Tensor chunk_losses =
         losses != nullptr ? losses->slice(0, begin, end) : empty({statistics, {end - begin}}, x.device());
-    cross_entropy_kernels.run(logits, logits, index, row_weights.slice(0, begin, end), chunk_losses, lse);
+    cross_entropy_kernels.run(logits, logits, index, row_weights.slice(0, begin, end), ignore_index,
+                              chunk_losses, row_stats);
     if (grad_x == nullptr && grad_weight == nullptr) continue;
-    cross_entropy_backward_kernels.run(logits, logits, index, lse, row_scales.slice(0, begin, end), logits);
+    cross_entropy_backward_kernels.run(logits, logits, index, row_stats, row_scales.slice(0, begin, end),
+                                       ignore_index, logits);
     if (grad_x != nullptr) copy_(grad_x->slice(0, begin, end), matmul(logits, weight));
     if (grad_weight != nullptr) {
       const Tensor part = matmul(logits.transpose(0, 1), x_chunk).to(statistics);
@@ -197,13 +210,15 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
     Tensor losses;
     linear_cross_entropy_pass(rows, weight, index, row_weights,
                               gradients ? cross_entropy_row_scales(row_weights, options.reduction) : Tensor(),
-                              &losses, gradients && x.requires_grad() ? &grad_x : nullptr,
+                              options.ignore_index, &losses,
+                              gradients && x.requires_grad() ? &grad_x : nullptr,
                               gradients && weight.requires_grad() ? &grad_weight : nullptr);
     loss = reduce_losses(losses, row_weights, options.reduction, spec.shape);
   }
   return linear_cross_entropy_grad.record({x, weight}, loss, [&] {
-    return LinearCrossEntropySaved{rows.detach(), weight.detach(),   index,    row_weights, grad_x,
-                                   grad_weight,   options.reduction, x.shape()};
+    return LinearCrossEntropySaved{
+        rows.detach(),        weight.detach(),   index,    row_weights, grad_x, grad_weight,
+        options.ignore_index, options.reduction, x.shape()};
   });
 }
 

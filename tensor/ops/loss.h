@@ -20,9 +20,11 @@ struct CrossEntropyOptions {
 };
 
 // loss_i = weight[t_i] (logsumexp(logits_i) - logits_i[t_i]). logits: [..., V] floating, targets: [...] i32
-// or i64. A scalar, or [...] for kNone. A row whose target does not count is not read, and its gradient is 0.
+// or i64. A scalar, or [...] for kNone. A row whose target does not count is not read, and its gradient is 0
+// even where the loss or its upstream gradient is NaN. A class weight of 0 is a weight: such rows are read.
 // Throws Error on mismatched shapes or dtypes, and for a target outside [0, V) with its value and position.
-// Fused: forward keeps one number per row, backward writes the gradient in one pass. Any order of derivative.
+// Fused: forward keeps two numbers per row, backward writes the gradient in one pass. Any order of
+// derivative.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {});
 Tensor cross_entropy_composed(const Tensor& logits, const Tensor& targets,
                               const CrossEntropyOptions& options = {});
