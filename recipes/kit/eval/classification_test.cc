@@ -145,6 +145,14 @@ TEST(Likelihood, EqualsTorch) {
   EXPECT_NEAR(perplexity(sum.negative_log_likelihood, sum.tokens) / c["perplexity"].get<double>(), 1, 1e-5);
 }
 
+// The same at any offset, also where it is far larger than the loss.
+TEST(Likelihood, OfLogitsWithAnOffset) {
+  for (const float offset : {0.0f, 1e6f, -1e16f, 1e30f}) {
+    const TokenLikelihood sum = token_likelihood(std::vector<float>{offset, offset, offset}, {{1}});
+    EXPECT_NEAR(sum.negative_log_likelihood, std::log(3.0), 1e-14) << offset;
+  }
+}
+
 TEST(PassAtK, EqualsEvalplus) {
   for (const Json& c : golden("pass_at_k")) {
     EXPECT_NEAR(pass_at_k(c[0].get<int64_t>(), c[1].get<int64_t>(), c[2].get<int64_t>()), c[3].get<double>(),

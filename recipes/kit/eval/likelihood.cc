@@ -11,13 +11,12 @@
 namespace roux::kit {
 namespace {
 
-// log sum exp of a row; NaN if it has one.
-double log_sum_exp(absl::Span<const float> row) {
+// log sum exp(row) - logit, with the largest element kept out of the sum's digits; NaN if the row has one.
+double surprisal(absl::Span<const float> row, double logit) {
   const double largest = *std::max_element(row.begin(), row.end());
-  if (std::isinf(largest) && largest < 0) return largest;
   double sum = 0;
   for (const float x : row) sum += std::exp(static_cast<double>(x) - largest);
-  return largest + std::log(sum);
+  return (largest - logit) + std::log(sum);
 }
 
 void check_likelihood(const char* op, double nll) {
@@ -41,7 +40,7 @@ TokenLikelihood token_likelihood(absl::Span<const float> logits, absl::Span<cons
     const absl::Span<const float> row = logits.subspan(t * vocabulary, vocabulary);
     const double logit = row[static_cast<size_t>(targets[t])];
     const double nll =
-        std::isinf(logit) && logit < 0 ? std::numeric_limits<double>::infinity() : log_sum_exp(row) - logit;
+        std::isinf(logit) && logit < 0 ? std::numeric_limits<double>::infinity() : surprisal(row, logit);
     ROUX_CHECK(!std::isnan(nll)) << "token_likelihood: row " << t << " has logits that are not finite";
     sum.negative_log_likelihood += nll;
     ++sum.tokens;
