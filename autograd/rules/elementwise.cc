@@ -44,22 +44,19 @@ void pow_backward(const PowSaved& s, const Tensor& grad_output, GradInputs& grad
   if (grad.needs(1)) grad.set(1, grad_output * s.y.get() * log(where(eq(a, 0.0), scalar_like(a, 1), a)));
 }
 
-// At ties each side gets half; NaN wins, a's before b's. Selected, not weighted: 0 times an infinite gradient
-// would be NaN.
-void extremum_backward(const Tensor& a, const Tensor& a_wins, const Tensor& tie, const Tensor& grad_output,
-                       GradInputs& grad) {
-  const Tensor zero = scalar_like(grad_output, 0), half = grad_output * 0.5, a_is_nan = ne(a, a);
-  if (grad.needs(0))
-    grad.set(0, where(a_is_nan, grad_output, where(tie, half, where(a_wins, grad_output, zero))));
-  if (grad.needs(1)) grad.set(1, where(a_is_nan, zero, where(tie, half, where(a_wins, zero, grad_output))));
+// The gradient goes to input 0 where x > y and to input 1 where x < y. At ties each side gets half; beside a
+// NaN both get all of it, as in PyTorch.
+void extremum_backward(const Tensor& x, const Tensor& y, const Tensor& grad_output, GradInputs& grad) {
+  const Tensor zero = scalar_like(grad_output, 0);
+  const Tensor share = where(eq(x, y), grad_output * 0.5, grad_output);
+  if (grad.needs(0)) grad.set(0, where(lt(x, y), zero, share));
+  if (grad.needs(1)) grad.set(1, where(gt(x, y), zero, share));
 }
 void maximum_backward(const PairSaved& s, const Tensor& grad_output, GradInputs& grad) {
-  const Tensor a = s.a.get(), b = s.b.get();
-  extremum_backward(a, gt(a, b), eq(a, b), grad_output, grad);
+  extremum_backward(s.a.get(), s.b.get(), grad_output, grad);
 }
 void minimum_backward(const PairSaved& s, const Tensor& grad_output, GradInputs& grad) {
-  const Tensor a = s.a.get(), b = s.b.get();
-  extremum_backward(a, lt(a, b), eq(a, b), grad_output, grad);
+  extremum_backward(s.b.get(), s.a.get(), grad_output, grad);
 }
 
 void abs_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {

@@ -126,6 +126,23 @@ TEST(Pow, TheExponentOfZeroHasNoGradient) {
   EXPECT_NEAR(g[1], 8 * std::log(2.0), 1e-12);
 }
 
+// What loses gets 0 whatever comes from above; beside a NaN both sides get the gradient (as PyTorch).
+TEST(Maximum, AnInfiniteGradientStaysWithTheWinner) {
+  constexpr double kInf = std::numeric_limits<double>::infinity(),
+                   kNaN = std::numeric_limits<double>::quiet_NaN();
+  const Tensor a = tensor(std::vector<double>{1, 2, kNaN, 3}, {4}).set_requires_grad(true);
+  const Tensor b = tensor(std::vector<double>{1, 3, 1, kNaN}, {4}).set_requires_grad(true);
+  const Tensor above = tensor(std::vector<double>{1, kInf, 1, 1}, {4});
+  const auto gradients = [&](const Tensor& y) {
+    std::vector<std::vector<double>> out;
+    for (const Tensor& g : grad({y}, {a, b}, {.grad_outputs = {above}})) out.push_back(g.to_vector<double>());
+    return out;
+  };
+  using Values = std::vector<double>;
+  EXPECT_EQ(gradients(maximum(a, b)), (std::vector<Values>{{0.5, 0, 1, 1}, {0.5, kInf, 1, 1}}));
+  EXPECT_EQ(gradients(minimum(a, b)), (std::vector<Values>{{0.5, kInf, 1, 1}, {0.5, 0, 1, 1}}));
+}
+
 // A sum over the queries sends a gradient whose rows all lie at one address; keys may be given like that too.
 TEST(Attention, RowsThatShareMemory) {
   Generator generator(1);
@@ -225,11 +242,8 @@ TEST(Softmax, RowsThatAreNotFinite) {
       const Tensor g = tensor(std::vector<double>{1, 2, 3}, {1, 3}).to(dtype);
       expect(grad({sum(softmax(x, -1) * g)}, {x})[0], c.softmax, tolerance);
       expect(grad({log_softmax(x, -1)}, {x}, {.grad_outputs = {g}})[0], c.log_softmax, tolerance);
-      const bool infinite = c.x[0] == kInf;  // beside it the compositions know that the others are 0
-      if (!infinite) {
-        expect(grad({sum(softmax_composed(x, -1) * g)}, {x})[0], c.softmax, tolerance);
-        expect(grad({log_softmax_composed(x, -1)}, {x}, {.grad_outputs = {g}})[0], c.log_softmax, tolerance);
-      }
+      expect(grad({sum(softmax_composed(x, -1) * g)}, {x})[0], c.softmax, tolerance);
+      expect(grad({log_softmax_composed(x, -1)}, {x}, {.grad_outputs = {g}})[0], c.log_softmax, tolerance);
       expect(grad({logsumexp(x)}, {x})[0], c.logsumexp, tolerance);
     }
   }
