@@ -23,7 +23,27 @@ bool word_after(std::string_view text, size_t position) {
   return position < text.size() && is_word_char(decode_utf8(text, position).code_point);
 }
 
+// Whether `wanted` holds for all characters.
+template <class F>
+bool all_chars(std::string_view text, const F& wanted) {
+  for (size_t i = 0; i < text.size();) {
+    const DecodedChar c = decode_utf8(text, i);
+    if (!wanted(c.code_point)) return false;
+    i += c.length;
+  }
+  return true;
+}
+
+bool is_blank(char32_t c) { return is_white_space(c) || c == 0x2581; }
+
 }  // namespace
+
+bool is_blank_token(std::string_view content) { return all_chars(content, is_blank); }
+
+bool is_tag(std::string_view content) {
+  if (content.empty() || static_cast<size_t>(decode_utf8(content, 0).length) == content.size()) return false;
+  return !all_chars(content, [](char32_t c) { return is_word_char(c) || is_blank(c); });
+}
 
 void AddedTokens::add(const AddedToken& token, std::string_view pattern) {
   if (nodes_.empty()) nodes_.emplace_back();
@@ -72,7 +92,9 @@ std::vector<AddedTokens::Match> AddedTokens::find(std::string_view text, bool pa
       continue;
     }
     auto [token, end] = longest_at(text, i);
-    if (token == nullptr || (literal && literal({static_cast<uint32_t>(i), static_cast<uint32_t>(end)}))) {
+    const Span whole = {static_cast<uint32_t>(i), static_cast<uint32_t>(end)};
+    if (token == nullptr ||
+        (literal && literal(whole) && (token->special || !is_blank_token(token->content)))) {
       ++i;
       continue;
     }

@@ -25,6 +25,12 @@ struct AddedToken {
   bool in_text = true;       // false: never recognised in text (SentencePiece's control pieces)
 };
 
+// White space alone, SentencePiece's U+2581 too: such a token cuts text and marks nothing.
+bool is_blank_token(std::string_view content);
+// More than one character, and one of them neither of a word nor blank ("<sep>"): a mark, not a piece of
+// text.
+bool is_tag(std::string_view content);
+
 // A trie over the tokens; leftmost longest match. Immutable once filled.
 class AddedTokens {
  public:
@@ -38,7 +44,8 @@ class AddedTokens {
     const AddedToken* token;
   };
   // Matches in text, in order. If !parse_special, special tokens are stepped over as plain text, as the
-  // reference does. `literal` (may be empty) says of a span that no token may be recognised in it.
+  // reference does. `literal` (may be empty) says of a span that no token may be recognised in it; blank
+  // tokens that are not special are, as they are text.
   std::vector<Match> find(std::string_view text, bool parse_special,
                           const std::function<bool(Span)>& literal) const;
 

@@ -440,6 +440,7 @@ absl::StatusOr<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTe
   }
   EncodeOptions options;
   options.offsets = true;
+  options.parse_control = true;
   options.literal_ranges = literal;
   Encoding encoding = tokenizer.encode(rendered.text, options);
   EncodedChat out;

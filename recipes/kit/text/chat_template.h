@@ -76,8 +76,9 @@ struct EncodedChat {
   std::string text;
 };
 
-// Renders and encodes. Special tokens are read in the template's text alone, never in contents. A BOS that
-// would stand twice is an error, and so is a mask without any 1 unless `generate`.
+// Renders and encodes. Special tokens and tags are read in the template's text alone, never in contents,
+// whatever file the tokenizer came from. A BOS that would stand twice is an error, and so is a mask without
+// any 1 unless `generate`.
 absl::StatusOr<EncodedChat> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& chat,
                                         const std::vector<ChatMessage>& messages, bool generate = false);
 

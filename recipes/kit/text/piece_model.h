@@ -24,6 +24,11 @@ class PieceModel {
   virtual int32_t vocab_size() const = 0;
   // Appends the tokens of one piece. Unknown text becomes the model's unknown token, if it has one.
   virtual void encode(std::string_view piece, std::vector<Piece>* out) const = 0;
+  // The same for a part of a text that goes on: a model that puts a space in front of each text puts none
+  // here, and none of its user-defined pieces is found.
+  virtual void encode_inside(std::string_view piece, std::vector<Piece>* out) const { encode(piece, out); }
+  // A tag (is_tag) that the model finds wherever it is written: SentencePiece's user-defined pieces.
+  virtual bool finds_tag(int32_t /*id*/) const { return false; }
   // The token as it stands in the vocabulary file; empty for an unused id. Needs 0 <= id < vocab_size().
   virtual std::string token(int32_t id) const = 0;
   // What the token stands for before decode rules: raw bytes for byte-level models.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/data/text_file.h"
+#include "recipes/kit/text/added_tokens.h"
 #include "recipes/kit/text/bpe.h"
 #include "recipes/kit/text/charsmap.h"
 #include "recipes/kit/text/protobuf_fields.h"
@@ -20,14 +21,17 @@ constexpr char kUnknownText[] = " \xE2\x81\x87 ";  // what the library writes fo
 
 class SentencepieceModel : public PieceModel {
  public:
-  explicit SentencepieceModel(std::unique_ptr<internal::SentencepieceShim> shim) : shim_(std::move(shim)) {}
+  // `inside` and `tags` are those of Tags below; null without tags.
+  SentencepieceModel(std::unique_ptr<internal::SentencepieceShim> shim,
+                     std::unique_ptr<internal::SentencepieceShim> inside, std::vector<bool> tags)
+      : shim_(std::move(shim)), inside_(std::move(inside)), tags_(std::move(tags)) {}
 
   int32_t vocab_size() const override { return shim_->size(); }
-  void encode(std::string_view piece, std::vector<Piece>* out) const override {
-    std::vector<internal::SentencepieceShim::Token> tokens;
-    shim_->encode(piece, &tokens);
-    for (const auto& token : tokens) out->push_back({token.id, token.begin, token.end});
+  void encode(std::string_view piece, std::vector<Piece>* out) const override { encode(*shim_, piece, out); }
+  void encode_inside(std::string_view piece, std::vector<Piece>* out) const override {
+    encode(inside_ == nullptr ? *shim_ : *inside_, piece, out);
   }
+  bool finds_tag(int32_t id) const override { return tags_[id]; }
   std::string token(int32_t id) const override { return shim_->piece(id); }
   std::string bytes(int32_t id) const override {
     if (id == shim_->unknown()) return kUnknownText;
@@ -41,8 +45,59 @@ class SentencepieceModel : public PieceModel {
   bool takes_any_bytes() const override { return false; }
 
  private:
-  std::unique_ptr<internal::SentencepieceShim> shim_;
+  static void encode(const internal::SentencepieceShim& shim, std::string_view piece,
+                     std::vector<Piece>* out) {
+    std::vector<internal::SentencepieceShim::Token> tokens;
+    shim.encode(piece, &tokens);
+    for (const auto& token : tokens) out->push_back({token.id, token.begin, token.end});
+  }
+
+  std::unique_ptr<internal::SentencepieceShim> shim_, inside_;
+  std::vector<bool> tags_;
 };
+
+// The user-defined pieces that are tags, by id, and the same model for parts of a text: its tags are unused
+// pieces, nothing is put in front, and white space stays. Fields are those of SentencePiece's
+// sentencepiece_model.proto; a field that comes twice has its last value, so changes are appended.
+struct Tags {
+  std::vector<bool> is_tag;
+  std::string inside;  // empty if there are none
+};
+
+Tags find_tags(const std::string& model, int32_t size) {
+  constexpr uint64_t kPieces = 1, kNormalizer = 3, kLastField = 5;         // of the model
+  constexpr uint64_t kText = 1, kType = 3, kUserDefined = 4, kUnused = 5;  // of a piece
+  constexpr uint64_t kAddDummyPrefix = 3, kRemoveExtraWhitespaces = 4;     // of the normalizer
+  Tags tags;
+  std::string inside;
+  bool any = false;
+  ProtobufFields fields(model);
+  for (ProtobufField field; fields.next(&field);) {
+    if (field.number > kLastField) continue;  // extensions: the library reads none
+    std::string entry(field.bytes);
+    if (field.number == kPieces) {
+      std::string_view text;
+      uint64_t type = 0;
+      ProtobufFields parts(field.bytes);
+      for (ProtobufField part; parts.next(&part);) {
+        if (part.number == kText) text = part.bytes;
+        if (part.number == kType) type = part.value;
+      }
+      tags.is_tag.push_back(type == kUserDefined && is_tag(text));
+      if (tags.is_tag.back()) append_varint_field(kType, kUnused, &entry);
+      any = any || tags.is_tag.back();
+    }
+    append_bytes_field(field.number, entry, &inside);
+  }
+  tags.is_tag.resize(size);
+  if (!any) return tags;
+  std::string normalizer;
+  append_varint_field(kAddDummyPrefix, 0, &normalizer);
+  append_varint_field(kRemoveExtraWhitespaces, 0, &normalizer);
+  append_bytes_field(kNormalizer, normalizer, &inside);
+  tags.inside = std::move(inside);
+  return tags;
+}
 
 // libsentencepiece follows the normalisation rules wherever they point. Stops, without an error, where the
 // message is damaged; the library then says so.
@@ -100,7 +155,15 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> parse_sentencepiece(const std::
   const bool prefix = !probe.empty() && shim->piece(probe[0].id).compare(0, 3, "\xE2\x96\x81") == 0;
   parts.decode.strip_spaces = prefix ? 1 : 0;
   parts.decode.strip_every = spaced.size() == probe.size();  // the model removes extra white space
-  parts.model = std::make_shared<SentencepieceModel>(std::move(shim));
+  Tags tags = find_tags(bytes, shim->size());
+  std::unique_ptr<internal::SentencepieceShim> inside;
+  if (!tags.inside.empty()) {
+    inside = internal::SentencepieceShim::load(tags.inside, &error);
+    if (inside == nullptr)
+      return absl::InvalidArgumentError(absl::StrCat(name, ": user-defined pieces: ", error));
+  }
+  parts.model =
+      std::make_shared<SentencepieceModel>(std::move(shim), std::move(inside), std::move(tags.is_tag));
   return Tokenizer::build(std::move(parts));
 }
 

@@ -11,9 +11,10 @@
 namespace roux::kit {
 
 // From the bytes of a .model file, or from its path. Normalisation, user-defined symbols and the space in
-// front are the model's own. Control pieces ("<s>") are never read from text, as in the library; add_special
-// puts BOS and EOS where the model has them, as `bos` and `eos` say. Between added tokens
-// (Tokenizer::with_added) each part is encoded as a text of its own.
+// front are the model's own. Control pieces ("<s>") are never read from text, as in the library, unless
+// parse_control (chat templates); add_special puts BOS and EOS where the model has them, as `bos` and `eos`
+// say. Between control pieces and added tokens (Tokenizer::with_added) each part is encoded as a text of its
+// own.
 struct SentencepieceOptions {
   bool bos = true;
   bool eos = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "recipes/kit/text/bpe.h"
 #include "recipes/kit/text/repaired_text.h"
 #include "recipes/kit/text/utf8.h"
 #include "tensor/error.h"
@@ -60,6 +61,8 @@ absl::Status Tokenizer::add_tokens() {
   };
   for (const AddedToken& token : parts_.added_tokens) vocab_size_ = std::max(vocab_size_, token.id + 1);
   added_by_id_.assign(vocab_size_, nullptr);
+  const bool hidden = std::any_of(parts_.added_tokens.begin(), parts_.added_tokens.end(),
+                                  [](const AddedToken& token) { return !token.in_text; });
   for (const AddedToken& token : parts_.added_tokens) {
     if (token.content.empty()) return fail(token.id, " is empty");
     const AddedToken*& slot = added_by_id_[token.id];
@@ -75,9 +78,9 @@ absl::Status Tokenizer::add_tokens() {
     if (const auto id = model.id(token.content); id && *id != token.id) {
       return fail("\"", token.content, "\" has id ", token.id, ", but ", *id, " in the vocabulary");
     }
-    if (!token.in_text) continue;
     if (!token.normalized) {
-      raw_added_.add(token);
+      if (token.in_text) raw_added_.add(token);
+      if (hidden) template_added_.add(token);
       continue;
     }
     AlignedText pattern(replace_invalid_utf8(token.content));
@@ -177,7 +180,8 @@ void Tokenizer::encode_valid(std::string_view text, const EncodeOptions& options
                              std::vector<Piece>* pieces) const {
   const auto literal = [&](Span span) { return touches(options.literal_ranges, span); };
   uint32_t done = 0;
-  for (const AddedTokens::Match& match : raw_added_.find(text, options.parse_special, literal)) {
+  const AddedTokens& added = options.parse_control && !template_added_.empty() ? template_added_ : raw_added_;
+  for (const AddedTokens::Match& match : added.find(text, options.parse_special, literal)) {
     encode_segment(text.substr(done, match.span.begin - done), done, options, pieces);
     pieces->push_back({match.token->id, match.span.begin, match.span.end});
     done = match.span.end;
@@ -228,12 +232,12 @@ void Tokenizer::encode_run(std::string_view run, uint32_t base, bool continues, 
     matches = normalized_added_.find(text.text(), options.parse_special, literal);
   }
   if (matches.empty()) {
-    encode_normalized(std::move(text), base, place(0), pieces);
+    encode_normalized(std::move(text), base, place(0), options, pieces);
     return;
   }
   size_t done = 0;
   const auto part = [&](size_t begin, size_t end) {
-    if (begin < end) encode_normalized(text.slice(begin, end), base, place(begin), pieces);
+    if (begin < end) encode_normalized(text.slice(begin, end), base, place(begin), options, pieces);
   };
   for (const AddedTokens::Match& match : matches) {
     part(done, match.span.begin);
@@ -244,18 +248,80 @@ void Tokenizer::encode_run(std::string_view run, uint32_t base, bool continues, 
   part(done, text.text().size());
 }
 
+bool Tokenizer::is_spelt_tag(int32_t id, std::string_view text) const {
+  if (parts_.model->finds_tag(id)) return true;
+  const AddedToken* added = added_by_id_[id];
+  // The text too: other text may become the token for unknown text.
+  return added != nullptr && (added->special || is_tag(added->content)) && parts_.model->bytes(id) == text;
+}
+
+// The tokens of a text that spells a tag, without the tag: what the model makes of the parts.
+void Tokenizer::spell_out(std::string_view text, uint32_t at, std::vector<Piece>* pieces) const {
+  const PieceModel& model = *parts_.model;
+  std::vector<Piece> found;
+  model.encode_inside(text, &found);
+  for (const Piece& piece : found) {
+    const std::string_view own = text.substr(piece.begin, piece.end - piece.begin);
+    const uint32_t begin = at + piece.begin, end = at + piece.end;
+    if (!is_spelt_tag(piece.id, own)) {
+      pieces->push_back({piece.id, begin, end});
+      continue;
+    }
+    const size_t first = model.takes_any_bytes() ? 1 : static_cast<size_t>(decode_utf8(own, 0).length);
+    if (first < own.size()) {
+      spell_out(own.substr(0, first), begin, pieces);
+      spell_out(own.substr(first), begin + static_cast<uint32_t>(first), pieces);
+      continue;
+    }
+    // A single character that is a special token has bytes, or is unknown, or is nothing.
+    std::vector<Piece> bytes;
+    for (const char byte : own) {
+      if (const auto id = model.id(byte_token(static_cast<unsigned char>(byte)))) {
+        bytes.push_back({*id, begin, end});
+      }
+    }
+    if (bytes.size() == own.size()) {
+      pieces->insert(pieces->end(), bytes.begin(), bytes.end());
+    } else if (parts_.special.unknown) {
+      pieces->push_back({*parts_.special.unknown, begin, end});
+    }
+  }
+}
+
 void Tokenizer::encode_normalized(AlignedText text, uint32_t base, SplitText::Place place,
-                                  std::vector<Piece>* pieces) const {
+                                  const EncodeOptions& options, std::vector<Piece>* pieces) const {
+  const bool guarded = !options.parse_special || !options.literal_ranges.empty();
   const std::vector<Span> spans = parts_.pre_tokenizer.split(&text, place);
   const std::string_view all = text.text();
   for (const Span& span : spans) {
     const size_t before = pieces->size();
-    parts_.model->encode(all.substr(span.begin, span.end - span.begin), pieces);
+    const std::string_view part = all.substr(span.begin, span.end - span.begin);
+    parts_.model->encode(part, pieces);
+    const auto origin = [&](const Piece& piece) {
+      const Span own = text.original({span.begin + piece.begin, span.begin + piece.end});
+      return Span{base + own.begin, base + own.end};
+    };
+    const auto forbidden = [&](const Piece& piece) {
+      if (!is_spelt_tag(piece.id, part.substr(piece.begin, piece.end - piece.begin))) return false;
+      return (!options.parse_special && is_special(piece.id)) ||
+             touches(options.literal_ranges, origin(piece));
+    };
+    if (guarded && std::any_of(pieces->begin() + static_cast<int64_t>(before), pieces->end(), forbidden)) {
+      const std::vector<Piece> found(pieces->begin() + static_cast<int64_t>(before), pieces->end());
+      pieces->resize(before);
+      for (const Piece& piece : found) {
+        if (forbidden(piece)) {
+          spell_out(part.substr(piece.begin, piece.end - piece.begin), piece.begin, pieces);
+        } else {
+          pieces->push_back(piece);
+        }
+      }
+    }
     for (size_t i = before; i < pieces->size(); ++i) {
       Piece& piece = (*pieces)[i];
-      const Span origin = text.original({span.begin + piece.begin, span.begin + piece.end});
-      piece.begin = base + origin.begin;
-      piece.end = base + origin.end;
+      const Span own = origin(piece);
+      piece.begin = own.begin;
+      piece.end = own.end;
     }
   }
 }

@@ -45,7 +45,10 @@ struct EncodeOptions {
   bool add_special = false;   // add what the model's template adds: BOS, EOS, [CLS] ... [SEP]
   bool parse_special = true;  // recognise special tokens written in the text ("<|im_end|>")
   bool offsets = false;
-  // Byte ranges, sorted, in which no added token is recognised: text of users inside a chat template.
+  // Recognise control pieces too that are never read from text (SentencePiece's): the text is a template's.
+  bool parse_control = false;
+  // Byte ranges, sorted, in which no added token is recognised but blank ones: text of users inside a chat
+  // template. No special token and no tag comes out of them, spelt out where the model's vocabulary has it.
   absl::Span<const Span> literal_ranges = {};
 };
 
@@ -146,7 +149,10 @@ class Tokenizer {
   void encode_run(std::string_view run, uint32_t base, bool continues, const EncodeOptions& options,
                   std::vector<Piece>* pieces) const;
   void encode_normalized(AlignedText text, uint32_t base, SplitText::Place place,
-                         std::vector<Piece>* pieces) const;
+                         const EncodeOptions& options, std::vector<Piece>* pieces) const;
+  // Whether the model made a special token or a tag of text that spells it.
+  bool is_spelt_tag(int32_t id, std::string_view text) const;
+  void spell_out(std::string_view text, uint32_t at, std::vector<Piece>* pieces) const;
   void append_pieces(std::string_view text, const std::vector<Piece>& pieces, bool offsets,
                      Encoding* out) const;
   Span trimmed(std::string_view text, const Piece& piece, bool first) const;
@@ -155,6 +161,7 @@ class Tokenizer {
 
   TokenizerParts parts_;
   AddedTokens raw_added_;                       // matched in the text as it is
+  AddedTokens template_added_;                  // the same with those that are not in_text; empty without
   AddedTokens normalized_added_;                // matched in the normalised text
   std::vector<const AddedToken*> added_by_id_;  // empty slots are null; starts at id 0
   int32_t vocab_size_ = 0;

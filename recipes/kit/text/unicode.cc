@@ -137,6 +137,8 @@ bool is_punctuation(char32_t c) { return in_categories(c, U_GC_P_MASK); }
 bool is_mark(char32_t c) { return in_categories(c, U_GC_M_MASK); }
 bool is_nonspacing_mark(char32_t c) { return in_categories(c, U_GC_MN_MASK); }
 bool is_control_or_format(char32_t c) { return in_categories(c, U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK); }
+int digit_value(char32_t c) { return u_charDigitValue(static_cast<UChar32>(c)); }
+
 bool is_word_char(char32_t c) {
   return in_categories(c, U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK) ||
          u_isUAlphabetic(static_cast<UChar32>(c)) ||

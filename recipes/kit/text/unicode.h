@@ -37,6 +37,7 @@ bool is_mark(char32_t c);                       // M
 bool is_nonspacing_mark(char32_t c);            // Mn
 bool is_control_or_format(char32_t c);          // Cc, Cf, Co
 std::string_view general_category(char32_t c);  // two letters: "Lu"
+int digit_value(char32_t c);                    // 0 to 9 of a decimal digit of any script (Nd), otherwise -1
 bool is_word_char(char32_t c);  // Alphabetic, M, Nd, Pc, Join_Control: \w of Unicode Technical Standard 18
 
 // Major version of Unicode that first assigned the character; 0 if none up to ICU's.
