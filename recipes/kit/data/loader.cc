@@ -10,7 +10,7 @@
 namespace roux::kit {
 namespace {
 
-constexpr char kPositionTag[] = "roux-loader-1";
+constexpr char kPositionTag[] = "roux-loader-2";
 
 // splitmix64 [Steele, Lea, Flood 2014]: output i of a stream is a mix of start + (i + 1) * golden ratio.
 class SplitMix {
@@ -56,24 +56,28 @@ std::vector<int64_t> epoch_order(uint64_t seed, int64_t epoch, int64_t rows) {
 
 std::string LoaderPosition::to_string() const {
   return absl::StrCat(kPositionTag, " seed=", seed, " fingerprint=", fingerprint,
+                      " shuffle=", shuffle ? 1 : 0, " global_batch=", global_batch,
                       " next_sample=", next_sample);
 }
 
 absl::StatusOr<LoaderPosition> LoaderPosition::from_string(const std::string& text) {
   const std::vector<std::string> words = absl::StrSplit(text, ' ');
-  const char* const names[] = {"seed=", "fingerprint=", "next_sample="};
-  uint64_t values[3] = {};
-  bool good = words.size() == 4 && words[0] == kPositionTag;
-  for (size_t i = 0; good && i < 3; ++i) {
+  const char* const names[] = {"seed=", "fingerprint=", "shuffle=", "global_batch=", "next_sample="};
+  uint64_t values[5] = {};
+  bool good = words.size() == 6 && words[0] == kPositionTag;
+  for (size_t i = 0; good && i < 5; ++i) {
     const std::string name = names[i];
     good = words[i + 1].rfind(name, 0) == 0 && absl::SimpleAtoi(words[i + 1].substr(name.size()), &values[i]);
   }
-  if (!good || values[2] > static_cast<uint64_t>(INT64_MAX)) {
+  const auto largest = static_cast<uint64_t>(INT64_MAX);
+  if (!good || values[2] > 1 || values[3] > largest || values[4] > largest) {
     return absl::InvalidArgumentError(absl::StrCat("loader position '", text.substr(0, 200),
                                                    "' is damaged: expected '", kPositionTag,
-                                                   " seed=N fingerprint=N next_sample=N'"));
+                                                   " seed=N fingerprint=N shuffle=0|1 global_batch=N "
+                                                   "next_sample=N'"));
   }
-  return LoaderPosition{values[0], values[1], static_cast<int64_t>(values[2])};
+  return LoaderPosition{values[0], values[1], values[2] == 1, static_cast<int64_t>(values[3]),
+                        static_cast<int64_t>(values[4])};
 }
 
 absl::StatusOr<BatchLoader> BatchLoader::create(const WindowSet& windows, const Options& options) {
@@ -127,6 +131,16 @@ absl::Status BatchLoader::restore(const LoaderPosition& position) {
         absl::StrCat("loader: position was saved with other data or another window "
                      "length than ",
                      windows_->source(), " with windows of ", windows_->length()));
+  }
+  if (position.shuffle != options_.shuffle) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("loader: position was saved ", position.shuffle ? "with" : "without",
+                     " shuffle, this run has ", options_.shuffle ? "it" : "none"));
+  }
+  if (position.global_batch != options_.global_batch) {
+    return absl::FailedPreconditionError(absl::StrCat("loader: position was saved with global batch ",
+                                                      position.global_batch, ", this run has ",
+                                                      options_.global_batch));
   }
   if (position.next_sample < 0) {
     return absl::FailedPreconditionError(

@@ -33,7 +33,9 @@ std::vector<int64_t> epoch_order(uint64_t seed, int64_t epoch, int64_t rows);
 struct LoaderPosition {
   uint64_t seed = 0;
   uint64_t fingerprint = 0;  // of the WindowSet
-  int64_t next_sample = 0;   // samples that all ranks together have taken since the start of the run
+  bool shuffle = true;
+  int64_t global_batch = 0;
+  int64_t next_sample = 0;  // samples that all ranks together have taken since the start of the run
 
   // One line of text, and back; an error says what is wrong with the text.
   std::string to_string() const;
@@ -63,9 +65,11 @@ class BatchLoader {
   // shown.
   std::vector<int64_t> peek_global_rows();
 
-  LoaderPosition position() const { return {options_.seed, fingerprint_, next_sample_}; }
-  // Continues at a saved position. FailedPrecondition when it was saved with another seed or other data; then
-  // nothing has changed.
+  LoaderPosition position() const {
+    return {options_.seed, fingerprint_, options_.shuffle, options_.global_batch, next_sample_};
+  }
+  // Continues at a saved position. FailedPrecondition when it was saved with another seed, shuffle or global
+  // batch, or other data; then nothing has changed.
   absl::Status restore(const LoaderPosition& position);
   absl::Status restore(const std::string& text);
 

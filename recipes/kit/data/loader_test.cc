@@ -148,14 +148,24 @@ TEST(BatchLoader, RefusesForeignPositions) {
   BatchLoader other_data = make_loader(other, {.seed = 1, .global_batch = 2});
   EXPECT_EQ(loader.restore(other_seed.position()).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(loader.restore(other_data.position()).code(), absl::StatusCode::kFailedPrecondition);
+  BatchLoader in_order = make_loader(windows, {.seed = 1, .global_batch = 2, .shuffle = false});
+  EXPECT_EQ(loader.restore(in_order.position()).message(),
+            "loader: position was saved without shuffle, this run has it");
+  EXPECT_EQ(in_order.restore(before).message(), "loader: position was saved with shuffle, this run has none");
+  BatchLoader other_batch = make_loader(windows, {.seed = 1, .global_batch = 4});
+  EXPECT_EQ(loader.restore(other_batch.position()).message(),
+            "loader: position was saved with global batch 4, this run has 2");
   LoaderPosition negative = loader.position();
   negative.next_sample = -1;
   EXPECT_FALSE(loader.restore(negative).ok());
-  for (const std::string bad : {"", "roux-loader-1", "roux-loader-2 seed=1 fingerprint=1 next_sample=0",
-                                "roux-loader-1 seed=1 fingerprint=1 next_sample=-1",
-                                "roux-loader-1 seed=1 fingerprint=1 next_sample=9223372036854775808",
-                                "roux-loader-1 seed=x fingerprint=1 next_sample=0",
-                                "roux-loader-1 seed=1 fingerprint=1 next_sample=0 more=1"}) {
+  const std::string tag = "roux-loader-2 seed=1 fingerprint=1 ";
+  for (const std::string& bad :
+       {std::string(), std::string("roux-loader-2"),
+        std::string("roux-loader-1 seed=1 fingerprint=1 next_sample=0"),
+        tag + "shuffle=1 global_batch=2 next_sample=-1",
+        tag + "shuffle=1 global_batch=2 next_sample=9223372036854775808",
+        tag + "shuffle=2 global_batch=2 next_sample=0", tag + "shuffle=1 global_batch=x next_sample=0",
+        tag + "shuffle=1 global_batch=2 next_sample=0 more=1"}) {
     EXPECT_EQ(loader.restore(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
   }
   EXPECT_EQ(loader.position().to_string(), before);

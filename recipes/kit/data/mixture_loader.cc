@@ -16,7 +16,7 @@
 namespace roux::kit {
 namespace {
 
-constexpr char kTag[] = "roux-mixture-1";
+constexpr char kTag[] = "roux-mixture-2";
 
 absl::Status check_shares(const std::vector<double>& shares, size_t domains) {
   if (shares.size() != domains) {
@@ -127,32 +127,35 @@ double MixtureLoader::epochs(int64_t domain) const {
 std::string MixtureLoader::position() const {
   auto hexadecimal = [](std::string* out, double share) { absl::StrAppendFormat(out, "%a", share); };
   return absl::StrCat(kTag, " seed=", options_.seed, " fingerprint=", fingerprint_,
+                      " shuffle=", options_.shuffle ? 1 : 0, " global_batch=", options_.global_batch,
                       " next_sample=", next_sample_, " taken=", absl::StrJoin(taken_, ","),
                       " shares=", absl::StrJoin(given_, ",", hexadecimal));
 }
 
 absl::Status MixtureLoader::restore(const std::string& position) {
   const std::vector<std::string> words = absl::StrSplit(position, ' ');
-  const char* const names[] = {"seed=", "fingerprint=", "next_sample=", "taken=", "shares="};
+  const char* const names[] = {
+      "seed=", "fingerprint=", "shuffle=", "global_batch=", "next_sample=", "taken=", "shares="};
   std::vector<std::string> values;
-  bool good = words.size() == 6 && words[0] == kTag;
-  for (size_t i = 0; good && i < 5; ++i) {
+  bool good = words.size() == 8 && words[0] == kTag;
+  for (size_t i = 0; good && i < 7; ++i) {
     const std::string name = names[i];
     good = words[i + 1].rfind(name, 0) == 0;
     if (good) values.push_back(words[i + 1].substr(name.size()));
   }
   uint64_t seed = 0, fingerprint = 0;
-  int64_t next_sample = 0;
+  int64_t next_sample = 0, global_batch = 0;
   good = good && absl::SimpleAtoi(values[0], &seed) && absl::SimpleAtoi(values[1], &fingerprint) &&
-         absl::SimpleAtoi(values[2], &next_sample) && next_sample >= 0;
+         (values[2] == "0" || values[2] == "1") && absl::SimpleAtoi(values[3], &global_batch) &&
+         absl::SimpleAtoi(values[4], &next_sample) && next_sample >= 0;
   std::vector<int64_t> taken;
   std::vector<double> shares;
   if (good) {
-    for (const std::string& text : std::vector<std::string>(absl::StrSplit(values[3], ','))) {
+    for (const std::string& text : std::vector<std::string>(absl::StrSplit(values[5], ','))) {
       taken.push_back(0);
       good = good && absl::SimpleAtoi(text, &taken.back()) && taken.back() >= 0;
     }
-    for (const std::string& text : std::vector<std::string>(absl::StrSplit(values[4], ','))) {
+    for (const std::string& text : std::vector<std::string>(absl::StrSplit(values[6], ','))) {
       char* end = nullptr;  // absl::SimpleAtod reads no hexadecimal
       shares.push_back(std::strtod(text.c_str(), &end));
       good = good && !text.empty() && end == text.c_str() + text.size();
@@ -162,11 +165,17 @@ absl::Status MixtureLoader::restore(const std::string& position) {
   if (!good) {
     return absl::InvalidArgumentError(
         absl::StrCat("mixture position '", position.substr(0, 200), "' is damaged: expected '", kTag,
-                     " seed=N fingerprint=N next_sample=N taken=N,... shares=X,...'"));
+                     " seed=N fingerprint=N shuffle=0|1 global_batch=N next_sample=N taken=N,... "
+                     "shares=X,...'"));
   }
   if (seed != options_.seed) {
     return absl::FailedPreconditionError(
         absl::StrCat("mixture: position was saved with seed ", seed, ", this run has seed ", options_.seed));
+  }
+  if ((values[2] == "1") != options_.shuffle || global_batch != options_.global_batch) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "mixture: position was saved with shuffle=", values[2], " and global batch ", global_batch,
+        ", this run has shuffle=", options_.shuffle ? 1 : 0, " and ", options_.global_batch));
   }
   if (fingerprint != fingerprint_ || taken.size() != domains_.size()) {
     return absl::FailedPreconditionError(

@@ -58,7 +58,7 @@ class MixtureLoader {
   double epochs(int64_t domain) const;  // the same in passes over that domain
 
   // All state, shares too, as one line of text, and back. FailedPrecondition when it was saved with another
-  // seed, other data or another number of domains; then nothing has changed.
+  // seed, shuffle or global batch, other data or another number of domains; then nothing has changed.
   std::string position() const;
   absl::Status restore(const std::string& position);
 

@@ -164,6 +164,12 @@ TEST_F(MixtureLoaderTest, BadPositionsChangeNothing) {
   const std::string good = loader.position();
   MixtureLoader other = make({.seed = 4, .global_batch = 7});
   EXPECT_EQ(other.restore(good).message(), "mixture: position was saved with seed 3, this run has seed 4");
+  MixtureLoader in_order = make({.seed = 3, .global_batch = 7, .shuffle = false});
+  EXPECT_EQ(in_order.restore(good).message(),
+            "mixture: position was saved with shuffle=1 and global batch 7, this run has shuffle=0 and 7");
+  EXPECT_EQ(loader.restore(in_order.position()).code(), absl::StatusCode::kFailedPrecondition);
+  MixtureLoader larger = make({.seed = 3, .global_batch = 14});
+  EXPECT_EQ(larger.restore(good).code(), absl::StatusCode::kFailedPrecondition);
   domains_[2] = &middle_;
   MixtureLoader changed = make({.seed = 3, .global_batch = 7});
   EXPECT_EQ(changed.restore(good).code(), absl::StatusCode::kFailedPrecondition);
@@ -174,7 +180,9 @@ TEST_F(MixtureLoaderTest, BadPositionsChangeNothing) {
     EXPECT_EQ(fresh.position(), before) << cut;
   }
   for (const char* bad :
-       {"", "roux-mixture-1", "roux-mixture-1 seed=3 fingerprint=1 next_sample=-1 taken=1 shares=1"}) {
+       {"", "roux-mixture-2", "roux-mixture-1 seed=3 fingerprint=1 next_sample=1 taken=1 shares=1",
+        "roux-mixture-2 seed=3 fingerprint=1 shuffle=1 global_batch=7 next_sample=-1 taken=1 shares=1",
+        "roux-mixture-2 seed=3 fingerprint=1 shuffle=2 global_batch=7 next_sample=1 taken=1 shares=1"}) {
     EXPECT_EQ(loader.restore(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
   }
   EXPECT_EQ(loader.position(), good);

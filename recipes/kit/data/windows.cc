@@ -235,7 +235,7 @@ absl::StatusOr<std::vector<int64_t>> WindowSet::fixed_rows(int64_t count) const 
 }
 
 uint64_t WindowSet::fingerprint() const {
-  uint64_t hash = mix(0, static_cast<uint64_t>(length_));
+  uint64_t hash = mix(mix(0, static_cast<uint64_t>(length_)), static_cast<uint32_t>(pad_token_));
   for (int32_t token : tokens_) hash = mix(hash, static_cast<uint32_t>(token));
   for (uint8_t counted : loss_mask_) hash = mix(hash, counted != 0 ? 1 : 0);
   for (int64_t begin : row_begin_) hash = mix(hash, static_cast<uint64_t>(begin));

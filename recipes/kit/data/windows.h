@@ -77,7 +77,7 @@ class WindowSet {
   int64_t target_count() const { return target_count_; }                        // of all rows together
   const std::string& source() const { return source_; }
 
-  // Hash of tokens and cuts; a saved loader position is refused by other data.
+  // Hash of tokens, cuts and padding; a saved loader position is refused by other data.
   uint64_t fingerprint() const;
 
   // The rows of these indices, in this order. Throws Error for an index out of range.

@@ -177,6 +177,8 @@ TEST(WindowSet, FingerprintSeesTokensAndCuts) {
   EXPECT_NE(WindowSet::stream(changed, 10, "a")->fingerprint(), base);
   EXPECT_NE(WindowSet::packed({{1, 2, 3}, {4, 5}}, 4, "d")->fingerprint(),
             WindowSet::padded({{1, 2, 3}, {4, 5}}, 4, "d")->fingerprint());
+  EXPECT_NE(WindowSet::padded({{1, 2, 3}, {4, 5}}, 4, "d", 0)->fingerprint(),
+            WindowSet::padded({{1, 2, 3}, {4, 5}}, 4, "d", 9)->fingerprint());
 }
 
 }  // namespace
