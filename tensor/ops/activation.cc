@@ -8,7 +8,7 @@ namespace roux {
 
 constinit KernelTable<SwigluKernel> swiglu_kernels("swiglu");
 constinit KernelTable<SwigluBackwardKernel> swiglu_backward_kernels("swiglu_backward");
-constinit GradSlot<SwigluSaved> swiglu_grad("swiglu", "//autograd/rules:activation");
+constinit GradSlot<SwigluSaved> swiglu_grad("swiglu", "//autograd/rules");
 
 Tensor swiglu(const Tensor& gate, const Tensor& up) {
   common_device("swiglu", {gate, up});

@@ -18,8 +18,7 @@ namespace roux {
 constinit KernelTable<AttentionKernel> attention_kernels("scaled_dot_product_attention");
 constinit KernelTable<AttentionBackwardKernel> attention_backward_kernels(
     "scaled_dot_product_attention_backward");
-constinit GradSlot<AttentionSaved> attention_grad("scaled_dot_product_attention",
-                                                  "//autograd/rules:attention");
+constinit GradSlot<AttentionSaved> attention_grad("scaled_dot_product_attention", "//autograd/rules");
 
 AttentionTiles attention_tiles(int64_t queries, int64_t keys) {
   // 128 x 512 keeps a tile of scores in a core's cache and its products near the peak; short sequences take

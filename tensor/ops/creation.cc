@@ -9,7 +9,7 @@
 
 namespace roux {
 
-constinit GradSlot<ToDeviceSaved> to_device_grad("to_device", "//autograd/rules:creation");
+constinit GradSlot<ToDeviceSaved> to_device_grad("to_device", "//autograd/rules");
 
 Tensor full(const Shape& shape, const Scalar& value, DType dtype, Device device) {
   Tensor x = empty({dtype, shape}, device);

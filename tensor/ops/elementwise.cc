@@ -24,7 +24,7 @@ constinit KernelTable<FillKernel> fill_kernels("fill_");
 constinit KernelTable<AddInPlaceKernel> add_in_place_kernels("add_");
 
 namespace {
-constexpr const char* kRules = "//autograd/rules:elementwise";
+constexpr const char* kRules = "//autograd/rules";
 }
 constinit GradSlot<NothingSaved> add_grad("add", kRules), sub_grad("sub", kRules), neg_grad("neg", kRules);
 constinit GradSlot<PairSaved> mul_grad("mul", kRules), div_grad("div", kRules),

@@ -9,7 +9,7 @@
 namespace roux {
 
 namespace {
-constexpr const char* kRules = "//autograd/rules:index";
+constexpr const char* kRules = "//autograd/rules";
 }
 constinit KernelTable<GatherKernel> gather_kernels("gather");
 constinit KernelTable<ScatterAddKernel> scatter_add_kernels("scatter_add");

@@ -17,9 +17,9 @@ namespace roux {
 constinit KernelTable<TargetWeightsKernel> target_weights_kernels("cross_entropy");
 constinit KernelTable<CrossEntropyKernel> cross_entropy_kernels("cross_entropy");
 constinit KernelTable<CrossEntropyBackwardKernel> cross_entropy_backward_kernels("cross_entropy_backward");
-constinit GradSlot<CrossEntropySaved> cross_entropy_grad("cross_entropy", "//autograd/rules:loss");
+constinit GradSlot<CrossEntropySaved> cross_entropy_grad("cross_entropy", "//autograd/rules");
 constinit GradSlot<LinearCrossEntropySaved> linear_cross_entropy_grad("linear_cross_entropy",
-                                                                      "//autograd/rules:loss");
+                                                                      "//autograd/rules");
 
 namespace {
 

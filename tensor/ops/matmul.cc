@@ -10,8 +10,8 @@
 namespace roux {
 
 constinit KernelTable<MatmulKernel> matmul_kernels("matmul");
-constinit GradSlot<MatmulSaved> matmul_grad("matmul", "//autograd/rules:matmul");
-constinit GradSlot<LinearSaved> linear_grad("linear", "//autograd/rules:matmul");
+constinit GradSlot<MatmulSaved> matmul_grad("matmul", "//autograd/rules");
+constinit GradSlot<LinearSaved> linear_grad("linear", "//autograd/rules");
 
 GemmLayout gemm_layout(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride) {
   if ((col_stride == 1 || cols <= 1) && (row_stride >= std::max<int64_t>(cols, 1) || rows <= 1)) {

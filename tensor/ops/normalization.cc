@@ -14,7 +14,7 @@ constinit KernelTable<RmsNormBackwardKernel> rms_norm_backward_kernels("rms_norm
 constinit KernelTable<LayerNormBackwardKernel> layer_norm_backward_kernels("layer_norm_backward");
 
 namespace {
-constexpr const char* kRules = "//autograd/rules:normalization";
+constexpr const char* kRules = "//autograd/rules";
 }
 constinit GradSlot<RmsNormSaved> rms_norm_grad("rms_norm", kRules);
 constinit GradSlot<LayerNormSaved> layer_norm_grad("layer_norm", kRules);

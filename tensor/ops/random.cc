@@ -13,7 +13,7 @@ constinit KernelTable<UniformKernel> uniform_kernels("uniform");
 constinit KernelTable<NormalKernel> normal_kernels("normal");
 constinit KernelTable<CategoricalKernel> categorical_kernels("categorical");
 constinit KernelTable<DropoutKernel> dropout_kernels("dropout");
-constinit GradSlot<DropoutSaved> dropout_grad("dropout", "//autograd/rules:random");
+constinit GradSlot<DropoutSaved> dropout_grad("dropout", "//autograd/rules");
 
 namespace {
 void check_device(const char* op, const Tensor& x, const Generator& generator) {

@@ -14,7 +14,7 @@ constinit KernelTable<ReduceKernel> amax_kernels("amax"), logsumexp_kernels("log
 constinit KernelTable<ArgmaxKernel> argmax_kernels("argmax");
 
 namespace {
-constexpr const char* kRules = "//autograd/rules:reduce";
+constexpr const char* kRules = "//autograd/rules";
 }
 constinit GradSlot<SumSaved> sum_grad("sum", kRules), mean_grad("mean", kRules);
 constinit GradSlot<AmaxSaved> amax_grad("amax", kRules);

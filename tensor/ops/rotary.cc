@@ -10,7 +10,7 @@
 namespace roux {
 
 constinit KernelTable<RotaryKernel> rotary_embedding_kernels("rotary_embedding");
-constinit GradSlot<RotarySaved> rotary_embedding_grad("rotary_embedding", "//autograd/rules:rotary");
+constinit GradSlot<RotarySaved> rotary_embedding_grad("rotary_embedding", "//autograd/rules");
 
 Tensor rotary_embedding(const Tensor& x, const Tensor& cos, const Tensor& sin) {
   common_device("rotary_embedding", {x, cos, sin});

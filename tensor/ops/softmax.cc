@@ -11,8 +11,8 @@ namespace roux {
 constinit KernelTable<SoftmaxKernel> softmax_kernels("softmax"), log_softmax_kernels("log_softmax");
 constinit KernelTable<SoftmaxBackwardKernel> softmax_backward_kernels("softmax_backward"),
     log_softmax_backward_kernels("log_softmax_backward");
-constinit GradSlot<SoftmaxSaved> softmax_grad("softmax", "//autograd/rules:softmax"),
-    log_softmax_grad("log_softmax", "//autograd/rules:softmax");
+constinit GradSlot<SoftmaxSaved> softmax_grad("softmax", "//autograd/rules"),
+    log_softmax_grad("log_softmax", "//autograd/rules");
 
 namespace {
 

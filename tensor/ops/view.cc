@@ -10,7 +10,7 @@
 namespace roux {
 
 namespace {
-constexpr const char* kRules = "//autograd/rules:view";
+constexpr const char* kRules = "//autograd/rules";
 }
 constinit GradSlot<ShapeSaved> view_grad("view", kRules), expand_grad("expand", kRules);
 constinit GradSlot<PermuteSaved> permute_grad("permute", kRules);
