@@ -66,10 +66,10 @@ __device__ __forceinline__ void ldmatrix(uint32_t (&r)[kCount], const void* row 
 #endif
 }
 
-// D[16, 8] += A[16, 16] B[16, 8], A and B of T (bfloat16 or float16), D f32. With g = lane / 4 and t = lane %
-// 4:
-//   a[0..3]: rows g, g + 8, g, g + 8 and columns 2 t + {0, 1}, the last two + 8      b[0..1]: rows 2 t + {0,
-//   1}, + 8; column g d[0..3]: row g columns 2 t, 2 t + 1; row g + 8 columns 2 t, 2 t + 1
+// D[16, 8] += A[16, 16] B[16, 8], A and B of T (bfloat16 or float16), D f32. With g = lane / 4, t = lane % 4:
+//   a[0..3]: rows g, g + 8, g, g + 8 and columns 2 t + {0, 1}, the last two + 8
+//   b[0..1]: rows 2 t + {0, 1}, + 8; column g
+//   d[0..3]: row g columns 2 t, 2 t + 1; row g + 8 columns 2 t, 2 t + 1
 template <class T>
 __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4],
                                              const uint32_t (&b)[2] ROUX_WHERE) {

@@ -1,9 +1,9 @@
 // Claims: what a paper says, what was measured, and whether the whole interval lies on the claimed side.
 //
-//   Claim claim{.text = "mean held-out error of the law", .paper = 0.002, .measured = over_seeds(seeds,
-//   errors),
-//               .relation = below(0.01), .scale = "0.08M parameters, 0.3M tokens", .evidence =
-//               Evidence::kSmallScale, .asserted = true};
+//   Claim claim{.text = "mean held-out error of the law", .paper = 0.002,
+//               .measured = over_seeds(seeds, errors), .relation = below(0.01),
+//               .scale = "0.08M parameters, 0.3M tokens", .evidence = Evidence::kSmallScale,
+//               .asserted = true};
 //   verdict(claim)   // kHolds when the whole interval is below 0.01
 //
 // A claim is never judged by its mean alone. Small-scale and paper-scale claims need an interval over three

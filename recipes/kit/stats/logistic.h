@@ -1,8 +1,8 @@
 // Binary logistic regression with L1 and L2 penalties and sample weights. All in f64; thread-safe; bad input
 // throws roux::Error.
 //
-//   objective = sum_i weight_i * log(1 + exp(-s_i * (b0 + w . x_i))) + l1 * |w|_1 + l2 / 2 * |w|^2,  s_i =
-//   +-1
+//   objective = sum_i weight_i * log(1 + exp(-s_i * (b0 + w . x_i))) + l1 * |w|_1 + l2 / 2 * |w|^2
+//   s_i = +-1
 //
 // The intercept is not penalised. scikit-learn's C is 1 / l2 (or 1 / l1).
 #ifndef ROUX_RECIPES_KIT_STATS_LOGISTIC_H_

@@ -1,8 +1,11 @@
 // Small minimisers in f64: L-BFGS with bounds for smooth functions with a gradient, Nelder-Mead for those
 // without. Thread-safe as long as the objective is. A start outside the bounds is moved onto them.
 //
-//   auto f = [](std::span<const double> x, std::span<double> g) { g[0] = 2 * (x[0] - 3); return (x[0] - 3) *
-//   (x[0] - 3); }; Minimum m = minimize_lbfgs(f, {0.0});     // m.x[0] == 3
+//   auto f = [](std::span<const double> x, std::span<double> g) {
+//     g[0] = 2 * (x[0] - 3);
+//     return (x[0] - 3) * (x[0] - 3);
+//   };
+//   Minimum m = minimize_lbfgs(f, {0.0});  // m.x[0] == 3
 #ifndef ROUX_RECIPES_KIT_STATS_OPTIMIZE_H_
 #define ROUX_RECIPES_KIT_STATS_OPTIMIZE_H_
 
