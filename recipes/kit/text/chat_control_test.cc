@@ -176,15 +176,15 @@ INSTANTIATE_TEST_SUITE_P(
                          {"<turn>"}}),
     [](const auto& info) { return std::string(info.param.name); });
 
-// What Meta's code for Llama 2 does: BOS, the library's pieces of the text, EOS.
+// What Meta's code for Llama 2 does: BOS, the pieces of "[INST] Hello <s> [/INST] dear </s> Lotte " as
+// sentencepiece 0.2.3 has them, EOS.
 TEST(ChatControlSentencepiece, EqualsTheLibraryBetweenBosAndEos) {
   const auto tokenizer = *load_sentencepiece(golden("tiny_bpe.model"));
   const ChatTemplate chat = *chat_template_by_name("llama2", "<s>", "</s>");
   const auto e = encode_chat(*tokenizer, chat, {{"user", "Hello <s>"}, {"assistant", "dear </s> Lotte"}});
   ASSERT_TRUE(e.ok()) << e.status();
-  Ids expected = tokenizer->encode("[INST] Hello <s> [/INST] dear </s> Lotte ").ids;
-  expected.insert(expected.begin(), 1);
-  expected.push_back(2);
+  const Ids expected = {1,   687, 789, 722, 759, 716, 724, 794, 437, 283, 694, 687, 792, 696, 779, 687, 789,
+                        775, 722, 759, 716, 724, 794, 486, 289, 687, 792, 775, 696, 779, 409, 326, 311, 2};
   EXPECT_EQ(e->ids, expected);
   EXPECT_EQ(tokenizer->encode("<s>").ids.size(),
             tokenizer->encode("<x>").ids.size());  // not outside of chats
