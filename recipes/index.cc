@@ -81,7 +81,9 @@ absl::StatusOr<std::vector<Paper>> parse_papers(const std::string& text, const s
   return papers;
 }
 
-std::string index_listing(const std::vector<Paper>& papers) {
+std::string index_listing(const std::vector<Paper>& all) {
+  std::vector<Paper> papers = all;
+  std::stable_partition(papers.begin(), papers.end(), [](const Paper& paper) { return paper.available; });
   std::string out = absl::StrCat(papers.size(), " papers, ", count_available(papers), " available\n");
   for (const Paper& paper : papers) {
     absl::StrAppendFormat(&out, "%-30s  %-9s  %s\n", paper.slug, paper.available ? "available" : "planned",

@@ -22,7 +22,7 @@ struct Paper {
 // ascending.
 absl::StatusOr<std::vector<Paper>> parse_papers(const std::string& text, const std::string& path);
 
-// Slug, state and title, one paper a line.
+// Slug, state and title, one paper a line; those that are available first.
 std::string index_listing(const std::vector<Paper>& papers);
 
 // recipes/README.md.

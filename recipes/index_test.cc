@@ -68,11 +68,12 @@ TEST(Papers, ReadmeIsTheGeneratedOne) {
       << "run bazel run //recipes:index -- --write";
 }
 
-TEST(Listing, HasOneLineAPaper) {
-  EXPECT_EQ(index_listing({{"a", "An A", "", false}, {"b_c", "A B", "", true}}),
-            "2 papers, 1 available\n"
-            "a                               planned    An A\n"
-            "b_c                             available  A B\n");
+TEST(Listing, HasOneLineAPaperAndTheAvailableOnesFirst) {
+  EXPECT_EQ(index_listing({{"a", "An A", "", false}, {"b_c", "A B", "", true}, {"d", "A D", "", true}}),
+            "3 papers, 2 available\n"
+            "b_c                             available  A B\n"
+            "d                               available  A D\n"
+            "a                               planned    An A\n");
 }
 
 }  // namespace
