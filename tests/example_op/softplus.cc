@@ -6,7 +6,7 @@
 namespace roux {
 
 constinit KernelTable<SoftplusKernel> softplus_kernels("softplus");
-constinit GradSlot<SoftplusSaved> softplus_grad("softplus", "//tests/example_op");
+constinit GradSlot<SoftplusSaved> softplus_grad("softplus", "//tests/example_op:softplus_test");
 
 namespace {
 absl::StatusOr<TensorSpec> softplus_spec(const TensorSpec& x) {

@@ -8,6 +8,7 @@ namespace roux::testing {
 
 OP_SUITE(softplus)
     .dtypes(kFloating)
+    .devices(kFloating)  // those of the CUDA kernel
     .call([](const Tensors& in) { return Tensors{softplus(in[0])}; })
     .reference([](const Refs& in) {
       return Refs{elementwise(in, [](const std::vector<double>& v) { return std::log1p(std::exp(v[0])); })};
