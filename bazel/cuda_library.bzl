@@ -4,7 +4,8 @@
 
     :softmax_emulated   always: the host compiler, no CUDA header, ROUX_EMULATED defined, every load and store instrumented
     :softmax_cuda       under --config=cuda: nvcc
-    :softmax            depends on the twins that the configuration has; both fit into one program
+    :softmax            both twins as far as the configuration has them, in one program if need be; building it
+                        compiles them
 """
 
 load("@cuda_toolkit//:toolkit.bzl", "NVCC", "VERSION")
@@ -136,6 +137,18 @@ def emulated_test(name, deps = [], **kwargs):
         **kwargs
     )
 
+def _cuda_group_impl(ctx):
+    return [
+        DefaultInfo(files = depset(transitive = [dep[DefaultInfo].files for dep in ctx.attr.deps])),
+        cc_common.merge_cc_infos(cc_infos = [dep[CcInfo] for dep in ctx.attr.deps]),
+    ]
+
+# Several libraries as one. Unlike a cc_library without sources, whose own outputs are none, building it builds them.
+cuda_group = rule(
+    implementation = _cuda_group_impl,
+    attrs = {"deps": attr.label_list(providers = [CcInfo])},
+)
+
 def cuda_library(
         name,
         srcs,
@@ -180,7 +193,7 @@ def cuda_library(
         target_compatible_with = _only_if("//bazel:cuda"),
         **kwargs
     )
-    native.cc_library(
+    cuda_group(
         name = name,
         deps = select({
             "//bazel:tsan": [],
