@@ -1,8 +1,8 @@
-"""recipe: one paper, one call.
+"""recipe: one paper, or one experiment (examples/), one call.
 
     recipe(
-        name = "my_paper",                        # the folder's name: bazel run //recipes/my_paper
-        method_deps = ["//nn:functional"],
+        name = "my_paper",                        # the folder's name: bazel run //recipes/<slug>
+        method_deps = ["//nn:layers"],
         deps = ["//recipes/kit/data:corpus"],     # of main.cc, beside :method and the kit
     )
 

@@ -1,4 +1,5 @@
-// The code that README.md shows is code of toy_recipe.cc, and the headers it lists exist.
+// The code that README.md shows is code of toy_recipe.cc and of examples/z_loss, and the headers it lists
+// exist.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -15,16 +16,22 @@ std::string text_of(const char* name) {
   return *read_file(*find_runfile(std::string("recipes/kit/") + name));
 }
 
-TEST(Readme, CodeIsThatOfTheToyRecipe) {
-  const std::string source = text_of("run/toy_recipe.cc");
+TEST(Readme, CodeIsThatOfTheRecipes) {
+  const auto example = [](const char* name) {
+    return *read_file(*find_runfile(std::string("examples/z_loss/") + name));
+  };
+  const std::string source = text_of("run/toy_recipe.cc") + example("main.cc"), build = example("BUILD");
   const std::vector<std::string> pieces = absl::StrSplit(text_of("README.md"), "```");
   int blocks = 0;
   for (size_t i = 1; i < pieces.size(); i += 2) {
-    if (!absl::StartsWith(pieces[i], "cpp\n")) continue;
+    const bool code = absl::StartsWith(pieces[i], "cpp\n");
+    const bool rules = absl::StartsWith(pieces[i], "starlark\n");
+    if (!code && !rules) continue;
     ++blocks;
-    EXPECT_TRUE(absl::StrContains(source, pieces[i].substr(4))) << pieces[i];
+    const std::string shown = pieces[i].substr(pieces[i].find('\n') + 1);
+    EXPECT_TRUE(absl::StrContains(code ? source : build, shown)) << shown;
   }
-  EXPECT_GE(blocks, 5);
+  EXPECT_GE(blocks, 7);
 }
 
 TEST(Readme, ListsEveryHeader) {
@@ -37,13 +44,13 @@ TEST(Readme, ListsEveryHeader) {
   }
 }
 
-// "Who needs what": `| need | 2: slug slug | ... |`.
+// needs.md: `| need | 2: slug slug | ... |`.
 TEST(Readme, NeedsNameRecipesOfTheIndex) {
   const auto folder = std::filesystem::canonical(*find_runfile("recipes/kit/README.md")).parent_path();
   const std::string index = *read_file((folder.parent_path() / "papers.tsv").string());
   int rows = 0;
-  const std::string readme = text_of("README.md");
-  for (const absl::string_view line : absl::StrSplit(readme, '\n')) {
+  const std::string needs = text_of("needs.md");
+  for (const absl::string_view line : absl::StrSplit(needs, '\n')) {
     const std::vector<std::string> cells = absl::StrSplit(line, " | ");
     if (cells.size() != 3) continue;
     const std::vector<std::string> count = absl::StrSplit(cells[1], ": ");
@@ -58,8 +65,8 @@ TEST(Readme, NeedsNameRecipesOfTheIndex) {
 
 TEST(Readme, HeadersOfFoldersExist) {
   const auto folder = std::filesystem::canonical(*find_runfile("recipes/kit/README.md")).parent_path();
-  const std::string readme = text_of("README.md");
-  const std::vector<std::string> quoted = absl::StrSplit(readme, '`');
+  const std::string pages = text_of("README.md") + text_of("needs.md");
+  const std::vector<std::string> quoted = absl::StrSplit(pages, '`');
   for (const std::string& name : quoted) {
     if (!absl::EndsWith(name, ".h") || !absl::StrContains(name, "/") || absl::StrContains(name, " "))
       continue;

@@ -207,7 +207,7 @@ absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, c
 std::string help_text(const RecipeInfo& info, const std::vector<PresetInfo>& presets) {
   std::string out =
       absl::StrCat(info.title, info.arxiv.empty() ? "" : absl::StrCat(" (arXiv ", info.arxiv, ")"),
-                   "\n\nbazel run //recipes/", info.slug, " -- [flags]\n\n");
+                   "\n\nbazel run //", info.folder, "/", info.slug, " -- [flags]\n\n");
   for (const Flag& flag : kFlags) {
     std::string help = flag.help;
     if (std::string(flag.name) == "device") {

@@ -32,6 +32,7 @@ struct RecipeInfo {
   // What --model and --data accept; empty: the recipe takes none, and giving one is an error.
   std::string model_help;
   std::string data_help;
+  std::string folder = "recipes";  // where its package stands: "examples" of a recipe that is no paper
 };
 
 struct Options {

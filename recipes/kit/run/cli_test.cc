@@ -90,6 +90,8 @@ TEST(ParseFlags, OffersTheDevicesThatHaveKernels) {
             "--device=cuda: this machine has no such device; the devices are cpu, emulated");
   EXPECT_TRUE(absl::StrContains(help_text({"toy", "A Toy", "", "", ""}, presets()),
                                 "cpu, emulated (the CUDA kernels' source on the CPU)\n"));
+  EXPECT_TRUE(absl::StrContains(help_text({.slug = "toy", .title = "A Toy", .folder = "examples"}, presets()),
+                                "\nbazel run //examples/toy -- [flags]\n"));
   RegisterRuntime(DeviceType::kEmulated, nullptr);
   matmul_kernels.set(DeviceType::kEmulated, kF32, nullptr);
   matmul_kernels.set(DeviceType::kCuda, kBF16, nullptr);

@@ -39,10 +39,10 @@ absl::Status adopt_earlier_choices(Options& options) {
 
 std::string command_line(const char* program, const RecipeInfo& info, const Options& options) {
   const bool bazel = std::getenv("BUILD_WORKSPACE_DIRECTORY") != nullptr;
-  return absl::StrCat(bazel ? absl::StrCat("bazel run //recipes/", info.slug, " --") : shell_quote(program),
-                      " ", flags_text(options),
-                      options.out.empty() ? "" : absl::StrCat(" --out=", shell_quote(options.out)),
-                      " --resume");
+  return absl::StrCat(
+      bazel ? absl::StrCat("bazel run //", info.folder, "/", info.slug, " --") : shell_quote(program), " ",
+      flags_text(options), options.out.empty() ? "" : absl::StrCat(" --out=", shell_quote(options.out)),
+      " --resume");
 }
 
 std::string heading(const ErasedRecipe& recipe, const Run& run) {
