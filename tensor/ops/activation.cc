@@ -19,6 +19,10 @@ Tensor swiglu(const Tensor& gate, const Tensor& up) {
   swiglu_kernels.run(gate, gate.contiguous(), up.contiguous(), y);
   return swiglu_grad.record({gate, up}, y, [&] { return SwigluSaved{gate, up}; });
 }
-Tensor swiglu_composed(const Tensor& gate, const Tensor& up) { return gate * sigmoid(gate) * up; }
+Tensor swiglu_composed(const Tensor& gate, const Tensor& up) {
+  const DType wide = gate.dtype() == kF64 ? kF64 : kF32;
+  const Tensor g = gate.to(wide);
+  return (g * sigmoid(g) * up.to(wide)).to(gate.dtype());
+}
 
 }  // namespace roux

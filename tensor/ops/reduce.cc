@@ -105,7 +105,10 @@ Tensor mean(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
   const double scale = 1.0 / static_cast<double>(r.count);
   Tensor y = reduce(x, r, x.dtype(), 0,
                     [&](Tensor& kept, Tensor& partials) { sum_kernels.run(x, x, scale, kept, partials); });
-  return mean_grad.record({x}, y, [&] { return SumSaved{x.shape(), r.kept.shape, scale}; });
+  // Over nothing no element gets a gradient: a scale of 1, since 1 / 0 would make NaN of its derivative.
+  return mean_grad.record({x}, y, [&] {
+    return SumSaved{x.shape(), r.kept.shape, r.count == 0 ? 1.0 : scale};
+  });
 }
 
 Tensor amax(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {

@@ -1,0 +1,186 @@
+// Ops that place, view, make or update: index, rotary, view, creation, optimizer, random.
+#include "tensor/generator.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/index.h"
+#include "tensor/ops/optimizer.h"
+#include "tensor/ops/random.h"
+#include "tensor/ops/rotary.h"
+#include "tensor/ops/view.h"
+#include "tests/golden/op_calls.h"
+
+namespace roux::golden {
+namespace {
+
+using enum Exactness;
+using Options = OpOptions;
+
+Shape shape_option(const Options& opt) { return Shape(opt.list("shape")); }
+
+void add_index(OpTable& table) {
+  table.add("cat", kExact,
+            [](const Tensors& in, const Options& opt) { return cat(in, opt.integer("axis")); });
+  table.add("gather", kExact,
+            [](const Tensors& in, const Options& opt) { return gather(in[0], opt.integer("axis"), in[1]); });
+  table.add("scatter_add", kSummed, [](const Tensors& in, const Options& opt) {
+    return scatter_add(shape_option(opt), opt.integer("axis"), in[0], in[1]);
+  });
+  table.add("embedding", kExact, [](const Tensors& in, const Options&) { return embedding(in[0], in[1]); });
+  table.add("embedding_backward", kSummed, [](const Tensors& in, const Options& opt) {
+    return embedding_backward(in[0], in[1], opt.integer("rows"));
+  });
+  table.add("tril", kExact,
+            [](const Tensors& in, const Options& opt) { return tril(in[0], opt.integer("k")); });
+  table.add("triu", kExact,
+            [](const Tensors& in, const Options& opt) { return triu(in[0], opt.integer("k")); });
+  table.add("rotary_embedding", kSummed,
+            [](const Tensors& in, const Options&) { return rotary_embedding(in[0], in[1], in[2]); });
+  table.add("rotary_tables", kRounded, [](const Tensors& in, const Options& opt) {
+    const auto [cos, sin] = rotary_tables(opt.integer("first"), opt.integer("count"), opt.integer("head_dim"),
+                                          opt.number("theta"), in[0].dtype(), in[0].device());
+    return Tensors{cos, sin};
+  });
+}
+
+void add_view(OpTable& table) {
+  table.add("view", kExact,
+            [](const Tensors& in, const Options& opt) { return view(in[0], shape_option(opt)); });
+  table.add("reshape", kExact,
+            [](const Tensors& in, const Options& opt) { return reshape(in[0], shape_option(opt)); });
+  table.add("expand", kExact,
+            [](const Tensors& in, const Options& opt) { return expand(in[0], shape_option(opt)); });
+  table.add("contiguous", kExact, [](const Tensors& in, const Options&) { return contiguous(in[0]); });
+  table.add("transpose", kExact, [](const Tensors& in, const Options& opt) {
+    return transpose(in[0], opt.integer("axis0"), opt.integer("axis1"));
+  });
+  table.add("permute", kExact,
+            [](const Tensors& in, const Options& opt) { return permute(in[0], opt.list("axes")); });
+  table.add("squeeze", kExact,
+            [](const Tensors& in, const Options& opt) { return squeeze(in[0], opt.integer("axis")); });
+  table.add("unsqueeze", kExact,
+            [](const Tensors& in, const Options& opt) { return unsqueeze(in[0], opt.integer("axis")); });
+  table.add("slice", kExact, [](const Tensors& in, const Options& opt) {
+    return slice(in[0], opt.integer("axis"), opt.integer("begin"), opt.integer("end"), opt.integer("step"));
+  });
+  table.add("select", kExact, [](const Tensors& in, const Options& opt) {
+    return select(in[0], opt.integer("axis"), opt.integer("index"));
+  });
+  table.add("split", kExact, [](const Tensors& in, const Options& opt) {
+    return split(in[0], opt.list("sizes"), opt.integer("axis"));
+  });
+}
+
+// Shape, dtype and device are those of the input.
+void add_creation(OpTable& table) {
+  table.add("full", kExact, [](const Tensors& in, const Options& opt) {
+    return full(in[0].shape(), opt.number("value"), in[0].dtype(), in[0].device());
+  });
+  table.add("zeros", kExact, [](const Tensors& in, const Options&) {
+    return zeros(in[0].shape(), in[0].dtype(), in[0].device());
+  });
+  table.add("ones", kExact, [](const Tensors& in, const Options&) {
+    return ones(in[0].shape(), in[0].dtype(), in[0].device());
+  });
+  table.add("zeros_like", kExact, [](const Tensors& in, const Options&) { return zeros_like(in[0]); });
+  table.add("ones_like", kExact, [](const Tensors& in, const Options&) { return ones_like(in[0]); });
+  table.add("arange", kRounded, [](const Tensors& in, const Options& opt) {
+    return arange(opt.number("begin"), opt.number("end"), opt.number("step"), in[0].dtype(), in[0].device());
+  });
+  table.add("to_device", kExact, [](const Tensors& in, const Options&) {
+    const Device other = in[0].device() == kCpu ? kEmulated : kCpu;
+    return to_device(to_device(in[0], other), in[0].device());
+  });
+}
+
+// Input first, first + stride, ...: one of several lists that take turns. Copied: updates write.
+Tensors every(const Tensors& in, size_t first, size_t stride) {
+  Tensors result;
+  for (size_t i = first; i < in.size(); i += stride) {
+    result.push_back(to_tensor(values_of(in[i]), in[i].device()));
+  }
+  return result;
+}
+
+Tensor step_scalars(const Options& opt, Device device) {
+  return tensor(
+      std::vector<double>{opt.number("lr"), opt.number("step"), opt.number("factor"), opt.number("finite")},
+      {kStepScalarCount}, device);
+}
+
+Tensors adamw(const Tensors& in, const Options& opt) {
+  const Tensors p = every(in, 0, 4), g = every(in, 1, 4), m = every(in, 2, 4), v = every(in, 3, 4);
+  adamw_(p, g, m, v, step_scalars(opt, in[0].device()),
+         {.beta1 = opt.number("beta1"),
+          .beta2 = opt.number("beta2"),
+          .eps = opt.number("eps"),
+          .weight_decay = opt.number("weight_decay"),
+          .lr_scale = opt.number("lr_scale")});
+  Tensors results;
+  for (size_t i = 0; i < p.size(); ++i) results.insert(results.end(), {p[i], m[i], v[i]});
+  return results;
+}
+
+Tensors sgd(const Tensors& in, const Options& opt) {
+  const Tensors p = every(in, 0, 3), g = every(in, 1, 3), buffers = every(in, 2, 3);
+  const SgdOptions options = {.momentum = opt.number("momentum"),
+                              .weight_decay = opt.number("weight_decay"),
+                              .nesterov = opt.flag("nesterov"),
+                              .lr_scale = opt.number("lr_scale")};
+  sgd_(p, g, options.momentum == 0 ? Tensors{} : buffers, step_scalars(opt, in[0].device()), options);
+  Tensors results;
+  for (size_t i = 0; i < p.size(); ++i) results.insert(results.end(), {p[i], buffers[i]});
+  return results;
+}
+
+// The factor after a norm that is not finite is left open.
+Tensor clip_factor(const Tensors& in, const Options& opt) {
+  const Tensor scalars = to_tensor(values_of(in[1]), in[1].device());
+  clip_factor_(in[0], opt.number("max_norm"), opt.number("factor"), scalars);
+  const std::vector<double> values = scalars.to_vector<double>();
+  if (values[kFinite] != 0) return scalars;
+  return tensor(std::vector<double>{values[kStep], values[kFinite]}, {2}, scalars.device());
+}
+
+void add_optimizer(OpTable& table) {
+  table.add("adamw_", kSummed, adamw);
+  table.add("sgd_", kSummed, sgd);
+  table.add("grad_norm", kSummed, [](const Tensors& in, const Options&) { return grad_norm(in); });
+  table.add("clip_factor_", kRounded, clip_factor);
+}
+
+Generator generator_of(const Options& opt, const Tensors& in) {
+  Generator generator(0, in[0].device());
+  generator.set_state(
+      {static_cast<uint64_t>(opt.integer("seed")), static_cast<uint64_t>(opt.integer("offset"))});
+  return generator;
+}
+
+void add_random(OpTable& table) {
+  table.add("uniform", kRounded, [](const Tensors& in, const Options& opt) {
+    Generator generator = generator_of(opt, in);
+    return uniform(in[0].shape(), opt.number("low"), opt.number("high"), generator, in[0].dtype());
+  });
+  table.add("normal", kDrawn, [](const Tensors& in, const Options& opt) {
+    Generator generator = generator_of(opt, in);
+    return normal(in[0].shape(), opt.number("mean"), opt.number("std"), generator, in[0].dtype());
+  });
+  table.add("categorical", kExact, [](const Tensors& in, const Options& opt) {
+    Generator generator = generator_of(opt, in);
+    return categorical(in[0], generator);
+  });
+  table.add("dropout", kRounded, [](const Tensors& in, const Options& opt) {
+    Generator generator = generator_of(opt, in);
+    return dropout(in[0], opt.number("p"), generator);
+  });
+}
+
+}  // namespace
+
+void add_data_calls(OpTable& table) {
+  add_index(table);
+  add_view(table);
+  add_creation(table);
+  add_optimizer(table);
+  add_random(table);
+}
+
+}  // namespace roux::golden

@@ -1,0 +1,205 @@
+// Ops that compute: elementwise, reduce, softmax, matmul, normalization, activation, loss, attention.
+#include <limits>
+
+#include "tensor/error.h"
+#include "tensor/ops/activation.h"
+#include "tensor/ops/attention.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/loss.h"
+#include "tensor/ops/matmul.h"
+#include "tensor/ops/normalization.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/softmax.h"
+#include "tests/golden/op_calls.h"
+
+namespace roux::golden {
+namespace {
+
+using enum Exactness;
+using Options = OpOptions;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+using Unary = Tensor(const Tensor&);
+using Binary = Tensor(const Tensor&, const Tensor&);
+
+auto unary(Unary* fn) {
+  return [fn](const Tensors& in, const Options&) { return fn(in[0]); };
+}
+auto binary(Binary* fn) {
+  return [fn](const Tensors& in, const Options&) { return fn(in[0], in[1]); };
+}
+// fn(tensor, tensor), or with a plain number on the right where the case has one.
+template <class Fn>
+auto with_number(Fn fn) {
+  return [fn](const Tensors& in, const Options& opt) -> Tensor {
+    return opt.has("b") ? fn(in[0], opt.number("b")) : fn(in[0], in[1]);
+  };
+}
+// The same with a number on either side.
+template <class Fn>
+auto with_numbers(Fn fn) {
+  return [fn](const Tensors& in, const Options& opt) -> Tensor {
+    return opt.has("a") ? fn(opt.number("a"), in[0]) : with_number(fn)(in, opt);
+  };
+}
+auto with_axis(Tensor (*fn)(const Tensor&, int64_t)) {
+  return [fn](const Tensors& in, const Options& opt) { return fn(in[0], opt.integer("axis")); };
+}
+// One axis, a list of axes, or all.
+auto reduction(Unary* all, Tensor (*one)(const Tensor&, int64_t, bool),
+               Tensor (*many)(const Tensor&, absl::Span<const int64_t>, bool)) {
+  return [=](const Tensors& in, const Options& opt) {
+    if (opt.has("axes")) return many(in[0], opt.list("axes"), opt.flag("keepdim"));
+    return opt.has("axis") ? one(in[0], opt.integer("axis"), opt.flag("keepdim")) : all(in[0]);
+  };
+}
+
+DType target_dtype(const Options& opt) {
+  for (int i = 0; i < kDTypeCount; ++i) {
+    if (opt.text("to") == name(static_cast<DType>(i))) return static_cast<DType>(i);
+  }
+  throw Error(opt.text("to") + " is no dtype");
+}
+
+void add_elementwise(OpTable& table) {
+  table.add("add", kRounded, with_number([](const Tensor& a, const auto& b) { return add(a, b); }));
+  table.add("sub", kRounded, with_numbers([](const auto& a, const auto& b) { return sub(a, b); }));
+  table.add("mul", kRounded, with_number([](const Tensor& a, const auto& b) { return mul(a, b); }));
+  table.add("div", kRounded, with_numbers([](const auto& a, const auto& b) { return div(a, b); }));
+  table.add("pow", kRounded, with_number([](const Tensor& a, const auto& b) { return pow(a, b); }));
+  table.add("maximum", kExact, binary(maximum));
+  table.add("minimum", kExact, binary(minimum));
+  table.add("eq", kExact, with_number([](const Tensor& a, const auto& b) { return eq(a, b); }));
+  table.add("ne", kExact, binary(ne));
+  table.add("lt", kExact, with_number([](const Tensor& a, const auto& b) { return lt(a, b); }));
+  table.add("le", kExact, binary(le));
+  table.add("gt", kExact, with_number([](const Tensor& a, const auto& b) { return gt(a, b); }));
+  table.add("ge", kExact, binary(ge));
+  table.add("neg", kExact, unary(neg));
+  table.add("abs", kExact, unary(abs));
+  table.add("exp", kRounded, unary(exp));
+  table.add("log", kRounded, unary(log));
+  table.add("sqrt", kRounded, unary(sqrt));
+  table.add("rsqrt", kRounded, unary(rsqrt));
+  table.add("tanh", kRounded, unary(tanh));
+  table.add("sigmoid", kRounded, unary(sigmoid));
+  table.add("erf", kRounded, unary(erf));
+  table.add("relu", kExact, unary(relu));
+  table.add("silu", kRounded, unary(silu));
+  table.add("gelu", kSummed, [](const Tensors& in, const Options& opt) {
+    return gelu(in[0], opt.text("kind") == "tanh" ? GeluKind::kTanh : GeluKind::kErf);
+  });
+  table.add("where", kExact, [](const Tensors& in, const Options&) { return where(in[0], in[1], in[2]); });
+  table.add("clamp", kExact, [](const Tensors& in, const Options& opt) {
+    return clamp(in[0], opt.number("low", -kInfinity), opt.number("high", kInfinity));
+  });
+  table.add("cast", kExact,
+            [](const Tensors& in, const Options& opt) { return cast(in[0], target_dtype(opt)); });
+}
+
+// These write into their first argument: a copy of the input, or new memory of another dtype.
+void add_in_place(OpTable& table) {
+  table.add("copy_", kExact, [](const Tensors& in, const Options& opt) {
+    const Tensor x = opt.has("to") ? zeros(in[0].shape(), target_dtype(opt), in[0].device())
+                                   : to_tensor(values_of(in[0]), in[0].device());
+    copy_(x, in.back());
+    return x;
+  });
+  table.add("fill_", kExact, [](const Tensors& in, const Options& opt) {
+    const Tensor x = to_tensor(values_of(in[0]), in[0].device());
+    fill_(x, opt.number("value"));
+    return x;
+  });
+  table.add("add_", kRounded, [](const Tensors& in, const Options& opt) {
+    const Tensor x = to_tensor(values_of(in[0]), in[0].device());
+    add_(x, in[1], opt.number("scale"));
+    return x;
+  });
+}
+
+void add_reduce(OpTable& table) {
+  table.add("sum", kSummed, reduction(sum, sum, sum));
+  table.add("mean", kSummed, reduction(mean, mean, mean));
+  table.add("amax", kExact, reduction(amax, amax, amax));
+  table.add("logsumexp", kSummed, reduction(logsumexp, logsumexp, logsumexp));
+  table.add("argmax", kExact, [](const Tensors& in, const Options& opt) {
+    return argmax(in[0], opt.integer("axis"), opt.flag("keepdim"));
+  });
+  table.add("sum_to", kSummed,
+            [](const Tensors& in, const Options& opt) { return sum_to(in[0], Shape(opt.list("shape"))); });
+  table.add("softmax", kSummed, with_axis(softmax), with_axis(softmax_composed));
+  table.add("log_softmax", kSummed, with_axis(log_softmax), with_axis(log_softmax_composed));
+}
+
+auto rms_norms(Tensor (*fn)(const Tensor&, const Tensor&, double)) {
+  return [fn](const Tensors& in, const Options& opt) { return fn(in[0], in[1], opt.number("eps")); };
+}
+auto layer_norms(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, double)) {
+  return [fn](const Tensors& in, const Options& opt) {
+    return fn(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), opt.number("eps"));
+  };
+}
+
+// Class weights are the input after the others, if there is one more.
+CrossEntropyOptions loss_options(const Options& opt, const Tensors& in, size_t others) {
+  CrossEntropyOptions options;
+  if (opt.has("ignore_index")) options.ignore_index = opt.integer("ignore_index");
+  const std::string reduction = opt.text("reduction", "mean");
+  if (reduction == "sum") options.reduction = Reduction::kSum;
+  if (reduction == "none") options.reduction = Reduction::kNone;
+  if (in.size() > others) options.weight = in[others];
+  return options;
+}
+auto losses(Tensor (*fn)(const Tensor&, const Tensor&, const CrossEntropyOptions&)) {
+  return [fn](const Tensors& in, const Options& opt) { return fn(in[0], in[1], loss_options(opt, in, 2)); };
+}
+auto linear_losses(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, const CrossEntropyOptions&)) {
+  return [fn](const Tensors& in, const Options& opt) {
+    return fn(in[0], in[1], in[2], loss_options(opt, in, 3));
+  };
+}
+auto attentions(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, const AttentionOptions&)) {
+  return [fn](const Tensors& in, const Options& opt) {
+    return fn(in[0], in[1], in[2],
+              {.causal = opt.flag("causal"),
+               .mask = in.size() > 3 ? in[3] : Tensor(),
+               .scale = opt.number("scale", 0)});
+  };
+}
+
+void add_layers(OpTable& table) {
+  table.add("matmul", kSummed, binary(matmul));
+  table.add("linear", kSummed, [](const Tensors& in, const Options&) {
+    return linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor());
+  });
+  table.add("rms_norm", kSummed, rms_norms(rms_norm), rms_norms(rms_norm_composed));
+  table.add("layer_norm", kCentred, layer_norms(layer_norm), layer_norms(layer_norm_composed));
+  table.add("swiglu", kRounded, binary(swiglu), binary(swiglu_composed));
+  table.add("cross_entropy", kSummed, losses(cross_entropy), losses(cross_entropy_composed));
+  table.add("linear_cross_entropy", kSummed, linear_losses(linear_cross_entropy),
+            linear_losses(linear_cross_entropy_composed));
+  table.add("scaled_dot_product_attention", kSummed, attentions(scaled_dot_product_attention),
+            attentions(scaled_dot_product_attention_composed));
+}
+
+}  // namespace
+
+void add_math_calls(OpTable& table) {
+  add_elementwise(table);
+  add_in_place(table);
+  add_reduce(table);
+  add_layers(table);
+}
+
+const std::map<std::string, OpCalls>& op_calls() {
+  static const OpTable* table = [] {
+    auto* made = new OpTable;
+    add_math_calls(*made);
+    add_data_calls(*made);
+    return made;
+  }();
+  return table->calls();
+}
+
+}  // namespace roux::golden

@@ -1,0 +1,409 @@
+"""Cases of the families matmul, normalization, activation, loss and attention."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ops_cases import FLOATS, SHAPES, W, In, given, integers, rounded, x
+
+INF, NAN = math.inf, math.nan
+
+
+def products():
+    shapes = [
+        ((2, 3), (3, 4)),
+        ((2, 2, 3), (2, 3, 2)),
+        ((3,), (3,)),
+        ((3,), (3, 2)),
+        ((2, 3), (3,)),
+        ((2, 1, 2, 3), (3, 3, 2)),
+        ((2, 3), (2, 3, 2)),
+        ((2, 0), (0, 3)),
+        ((0, 3), (3, 2)),
+        ((1, 1), (1, 1)),
+        ((0, 2, 3), (0, 3, 2)),
+        ((9, 17), (17, 5)),
+    ]
+    for turn, (a, b) in enumerate(shapes):
+        W.add("matmul", lambda o, a, b: torch.matmul(a, b), [x(*a), x(*b)], plan="full" if turn < 2 else "short")
+    W.add(
+        "matmul",
+        lambda o, a, b: a @ b,
+        [given([[INF, 1.0], [NAN, 2.0], [0.0, 0.0]]), given([[1.0, 0.0], [2.0, -1.0]])],
+        order=1,
+        note="special",
+        plan="one",
+    )
+    for turn, (shape, out, bias) in enumerate(
+        [
+            ((2, 3), 4, True),
+            ((2, 2, 3), 2, False),
+            ((3,), 2, True),
+            ((0, 3), 2, True),
+            ((2, 0), 2, True),
+            ((1, 1), 1, False),
+        ]
+    ):
+        ins = [x(*shape), x(out, shape[-1])] + ([x(out)] if bias else [])
+        W.add("linear", lambda o, *a: F.linear(*a), ins, plan="full" if turn < 2 else "short")
+    long = np.where(np.arange(300) % 2 == 0, 16.0, 0.0625)
+    W.add(
+        "matmul",
+        lambda o, a, b: a @ b,
+        [given(long.reshape(1, 300)), given(long.reshape(300, 1))],
+        order=1,
+        note="long",
+        plan="one",
+    )
+
+
+def norms():
+    for turn, (shape, eps) in enumerate(
+        [((2, 3, 4), 1e-6), ((2, 5), 1.0), ((4,), 1e-3), ((0, 3), 1e-6), ((2, 1), 0.1), ((1, 1), 0.2), ((3, 33), 1e-5)]
+    ):
+        plan, d = "full" if turn == 0 else "short", shape[-1]
+        W.add(
+            "rms_norm", lambda o, a, w: F.rms_norm(a, w.shape, w, o["eps"]), [x(*shape), x(d)], {"eps": eps}, plan=plan
+        )
+        W.add(
+            "layer_norm",
+            lambda o, a, w, b: F.layer_norm(a, w.shape, w, b, o["eps"]),
+            [x(*shape), x(d), x(d)],
+            {"eps": eps},
+            plan=plan,
+        )
+        W.add(
+            "layer_norm", lambda o, a, w: F.layer_norm(a, w.shape, w, None, o["eps"]), [x(*shape), x(d)], {"eps": eps}
+        )
+    for offset in (1e4, 1e6):
+        rows = np.round(np.random.default_rng(3).uniform(-2, 2, (3, 4)), 3) * (1 if offset < 1e5 else 100) + offset
+        for dtypes in (("f64",), ("f32",)):
+            W.add(
+                "layer_norm",
+                lambda o, a, w: F.layer_norm(a, w.shape, w, None, 1e-5),
+                [given(rows), x(4)],
+                {"eps": 1e-5},
+                1,
+                note="offset",
+                plan="one",
+                dtypes=dtypes,
+            )
+            W.add(
+                "rms_norm",
+                lambda o, a, w: F.rms_norm(a, w.shape, w, 1e-5),
+                [given(rows), x(4)],
+                {"eps": 1e-5},
+                1,
+                note="offset",
+                plan="one",
+                dtypes=dtypes,
+            )
+    rows = [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [NAN, 1.0, 2.0], [1e-20, 0.0, 0.0]]
+    W.add(
+        "rms_norm",
+        lambda o, a, w: F.rms_norm(a, w.shape, w, 1e-6),
+        [given(rows), given([1.0, -0.5, 2.0])],
+        {"eps": 1e-6},
+        1,
+        note="special",
+        plan="one",
+        dtypes=("f64", "f32", "bf16"),
+    )
+    W.add(
+        "layer_norm",
+        lambda o, a, w, b: F.layer_norm(a, w.shape, w, b, 1e-5),
+        [given(rows), given([1.0, -0.5, 2.0]), given([0.5, 0.0, -1.0])],
+        {"eps": 1e-5},
+        1,
+        note="special",
+        plan="one",
+        dtypes=("f64", "f32", "bf16"),
+    )
+    for turn, shape in enumerate(SHAPES):
+        W.add(
+            "swiglu",
+            lambda o, g, u: F.silu(g) * u,
+            [x(*shape, low=-6, high=6), x(*shape)],
+            plan="full" if turn == 0 else "short",
+        )
+    W.add(
+        "swiglu",
+        lambda o, g, u: F.silu(g) * u,
+        [given([-100.0, 100.0, -20.0, 0.0, -0.0, 1e4, -1e4]), given([2.0, 2.0, 1e4, 3.0, 3.0, 0.5, 3.0])],
+        order=1,
+        note="tails",
+        plan="one",
+    )
+
+
+def losses():
+    def f32_loss(dtypes):
+        return "f64" if "f64" in dtypes else "f32"
+
+    def cross_entropy(o, logits, targets, *weight):
+        """A row that does not count is not read, and gets no gradient: PyTorch makes NaN of its NaN."""
+        rows, flat_targets = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1).long()
+        reduction = o.get("reduction", "mean")
+        ignore = o.get("ignore_index", -100)
+        rows = torch.where((flat_targets == ignore)[:, None], 0, rows)
+        loss = F.cross_entropy(rows, flat_targets, *weight, ignore_index=ignore, reduction=reduction)
+        return loss.reshape(targets.shape) if reduction == "none" else loss
+
+    def linear_cross_entropy(o, a, w, targets, *weight):
+        """The logits have the dtype of x and weight."""
+        logits = a @ w.T
+        stored = torch.from_numpy(rounded(logits.numpy(force=True), o["_dtype"]))
+        return cross_entropy(o, logits + (stored - logits).detach(), targets, *weight)
+
+    variants = [
+        ({}, (3,)),
+        ({"reduction": "sum"}, (2, 2)),
+        ({"reduction": "none"}, (4,)),
+        ({"ignore_index": 1}, (6,)),
+        ({"ignore_index": 1, "reduction": "none"}, (2, 3)),
+        ({"ignore_index": -1, "reduction": "sum", "_set": -1}, (5,)),
+        ({"_set": -100}, (4,)),
+        ({}, ()),
+        ({"reduction": "sum"}, (0,)),
+        ({"reduction": "none"}, (0,)),
+    ]
+    for weighted in (False, True):
+        for turn, (opt, shape) in enumerate(variants):
+            v = 4
+            targets = integers(*shape, high=v, kind="i64" if turn % 2 else "i32")
+            if "_set" in opt:
+                values = np.random.default_rng(turn).integers(0, v, shape)
+                values[::2] = opt["_set"]
+                targets = given(values, "i64")
+            # Class weights have the loss's dtype: f32 beside bf16 and f16.
+            for kind, dtypes in (("f64", ("f64",)), ("f32", ("f32", "bf16", "f16"))) if weighted else ((None, FLOATS),):
+                extra = [In(kind, (v,), 0.1, 2, grad=False)] if weighted else []
+                plan = "full" if turn == 0 else "short"
+                W.add(
+                    "cross_entropy",
+                    cross_entropy,
+                    [x(*shape, v), targets] + extra,
+                    opt,
+                    out=f32_loss,
+                    plan=plan,
+                    dtypes=dtypes,
+                )
+                W.add(
+                    "linear_cross_entropy",
+                    linear_cross_entropy,
+                    [x(*shape, 3), x(v, 3), targets] + extra,
+                    opt,
+                    out=f32_loss,
+                    plan=plan,
+                    dtypes=dtypes,
+                )
+    for offset in (1e4, -1e4, 1e6):
+        rows = np.round(np.random.default_rng(5).uniform(-2, 2, (3, 4)), 3) + offset
+        for values in (rows, np.full((3, 4), offset)):
+            for reduction in ("mean", "none"):
+                W.add(
+                    "cross_entropy",
+                    cross_entropy,
+                    [given(values), given([0, 3, 1], "i64")],
+                    {"reduction": reduction},
+                    1,
+                    f32_loss,
+                    "offset",
+                    "one",
+                    ("f64", "f32", "bf16"),
+                )
+    # All targets ignored.
+    for reduction in ("mean", "sum", "none"):
+        W.add(
+            "cross_entropy",
+            cross_entropy,
+            [x(3, 4), given([-100] * 3, "i64")],
+            {"reduction": reduction},
+            1,
+            f32_loss,
+            "ignored",
+            "one",
+        )
+        W.add(
+            "linear_cross_entropy",
+            linear_cross_entropy,
+            [x(3, 2), x(4, 2), given([-100] * 3, "i64")],
+            {"reduction": reduction},
+            1,
+            f32_loss,
+            "ignored",
+            "one",
+        )
+    # Infinite logits; NaN in a row that does not count.
+    rows = [[-INF, 1.0, 2.0], [NAN, NAN, NAN], [0.0, -INF, 1.0]]
+    W.add(
+        "cross_entropy",
+        cross_entropy,
+        [given(rows), given([1, -100, 2], "i64")],
+        {"reduction": "sum"},
+        1,
+        f32_loss,
+        "special",
+        "one",
+    )
+    W.add(
+        "cross_entropy",
+        cross_entropy,
+        [given(rows), given([1, -100, 0], "i64")],
+        {"reduction": "mean"},
+        1,
+        f32_loss,
+        "special",
+        "one",
+    )
+    W.add(
+        "cross_entropy",
+        cross_entropy,
+        [given([[0.0, 300.0], [300.0, 0.0]]), given([0, 0], "i32")],
+        {"reduction": "none"},
+        1,
+        f32_loss,
+        "peaked",
+        "one",
+    )
+    for first, weights in ((0, [0.0, 1.0, 0.5]), (0, [-0.5, 1.0, 2.0]), (1, [NAN, 1.0, 2.0])):
+        for kind, dtypes in (("f64", ("f64",)), ("f32", ("f32", "bf16"))):
+            W.add(
+                "cross_entropy",
+                cross_entropy,
+                [x(4, 3), given([first, 1, 2, first], "i64"), given(weights, kind, grad=False)],
+                {"reduction": "mean"},
+                1,
+                f32_loss,
+                "weights",
+                "one",
+                dtypes,
+            )
+
+
+def attention():
+    def reference(o, q, k, v, *mask):
+        scale = o.get("scale", 0) or 1 / math.sqrt(max(q.shape[-1], 1))
+        k, v = (t.repeat_interleave(q.shape[1] // k.shape[1], 1) for t in (k, v))
+        scores = q @ k.transpose(-1, -2) * scale
+        seen = torch.ones(scores.shape[-2:], dtype=torch.bool)
+        if o.get("causal"):
+            seen = seen.tril(k.shape[2] - q.shape[2])
+        if mask and mask[0].dtype == torch.bool:
+            seen = seen & mask[0]
+        elif mask:
+            scores = scores + mask[0]
+        scores = scores.masked_fill(~seen, -INF)
+        blind = (scores == -INF).all(-1, keepdim=True)
+        weights = torch.softmax(scores.masked_fill(blind, 0), -1).masked_fill(blind, 0)
+        y = weights @ v
+        if not blind.any() and q.numel() and not mask:  # PyTorch's own, where it takes the case
+            own = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scale)
+            assert torch.allclose(own, y, rtol=1e-10, atol=1e-12)
+        return y
+
+    for turn, (opt, shapes) in enumerate(
+        [
+            ({}, ((1, 2, 3, 4), (1, 2, 5, 4), (1, 2, 5, 3))),
+            ({"causal": 1}, ((1, 2, 3, 4), (1, 1, 3, 4), (1, 1, 3, 4))),
+            ({"scale": 1}, ((1, 1, 2, 3), (1, 1, 3, 3), (1, 1, 3, 2))),
+            ({"scale": 0.3, "causal": 1}, ((2, 2, 2, 2), (2, 2, 4, 2), (2, 2, 4, 2))),
+            ({"causal": 1}, ((1, 1, 4, 2), (1, 1, 2, 2), (1, 1, 2, 2))),
+            ({}, ((1, 4, 2, 2), (1, 2, 3, 2), (1, 2, 3, 2))),
+            ({}, ((1, 1, 2, 1), (1, 1, 3, 1), (1, 1, 3, 1))),
+            ({}, ((1, 2, 0, 2), (1, 2, 3, 2), (1, 2, 3, 2))),
+            ({}, ((1, 2, 2, 2), (1, 2, 0, 2), (1, 2, 0, 2))),
+            ({}, ((1, 1, 1, 1),) * 3),
+            ({"scale": 1, "causal": 1}, ((1, 1, 3, 1), (1, 1, 3, 1), (1, 1, 3, 1))),
+        ]
+    ):
+        W.add(
+            "scaled_dot_product_attention",
+            reference,
+            [x(*s) for s in shapes],
+            opt,
+            plan="full" if turn < 2 else "short",
+        )
+        heads, t, s = shapes[0][1], shapes[0][2], shapes[1][2]
+        if 0 in (t, s):
+            continue
+        seen = np.random.default_rng(turn).random((t, s)) < 0.6
+        W.add(
+            "scaled_dot_product_attention", reference, [x(*s) for s in shapes] + [given(seen, "bool")], opt, note="mask"
+        )
+        W.add(
+            "scaled_dot_product_attention",
+            reference,
+            [x(*s) for s in shapes] + [x(heads, t, s, grad=turn % 2 == 0)],
+            opt,
+            note="bias",
+        )
+    ones = [given(np.ones((1, 1, 1, 1))), given(np.ones((1, 1, 2, 1))), given(np.array([1.0, 3.0]).reshape(1, 1, 2, 1))]
+    for scale in (0, 1, 2):
+        W.add(
+            "scaled_dot_product_attention",
+            reference,
+            ones + [given([[True, False]], "bool")],
+            {"scale": scale},
+            note="one_seen",
+            plan="one",
+        )
+    for mask in ((2, 1, 2, 3), (1, 2, 1, 3), (2, 1), (3,)):  # what broadcasts to the scores
+        qkv = [x(2, 2, 2, 2), x(2, 1, 3, 2), x(2, 1, 3, 2)]
+        W.add("scaled_dot_product_attention", reference, qkv + [x(*mask)], {}, note="bias")
+        seen = np.random.default_rng(len(mask)).random(mask) < 0.7
+        W.add("scaled_dot_product_attention", reference, qkv + [given(seen, "bool")], {"causal": 1}, note="mask")
+    blind = given([[True, False, True], [False, False, False]], "bool")
+    W.add(
+        "scaled_dot_product_attention",
+        reference,
+        [x(1, 1, 2, 2), x(1, 1, 3, 2), x(1, 1, 3, 2), blind],
+        {},
+        note="blind",
+        plan="one",
+    )
+    bias = given([[0.0, -INF, 0.5], [-INF, -INF, -INF]], grad=False)
+    W.add(
+        "scaled_dot_product_attention",
+        reference,
+        [x(1, 1, 2, 2), x(1, 1, 3, 2), x(1, 1, 3, 2), bias],
+        {},
+        order=1,
+        note="blind",
+        plan="one",
+    )
+    # Large scores, and large masks on small ones: all exact, so that only their sums are rounded.
+    large = [given(np.full((1, 1, 2, 2), 1000.0)), given(1000 + np.arange(6.0).reshape(1, 1, 3, 2) * 8), x(1, 1, 3, 2)]
+    W.add(
+        "scaled_dot_product_attention",
+        reference,
+        large,
+        {"scale": 2.0**-10},
+        order=1,
+        note="offset",
+        plan="one",
+        dtypes=("f64", "f32", "bf16"),
+    )
+    rng = np.random.default_rng(9)
+    small = [given(rng.integers(-3, 4, shape) / 2) for shape in ((1, 1, 2, 2), (1, 1, 3, 2))]
+    mask = given(8192.0 + rng.integers(-2, 3, (2, 3)), grad=True)
+    for order, dtypes in ((2, ("f64", "f32")), (1, ("f16",))):
+        W.add(
+            "scaled_dot_product_attention",
+            reference,
+            small + [x(1, 1, 3, 2), mask],
+            {"scale": 0.5},
+            order=order,
+            note="offset",
+            plan="one",
+            dtypes=dtypes,
+        )
+
+
+def add():
+    products()
+    norms()
+    losses()
+    attention()
