@@ -117,9 +117,11 @@ def optimizers():
             {"momentum": 0.9, "finite": 0},
         ):
             opt = {**base, "momentum": 0.0, "weight_decay": 0.0, "nesterov": 0, **change}
-            W.case(
-                "sgd_", sgd, [x(*s, grad=False) for s in ((2, 3), (1,)) for _ in range(3)], opt, dtype, 0, 0, dtype, ""
-            )
+            ins = []
+            for shape in ((2, 3), (1,)):
+                fresh = given(np.zeros(shape), grad=False)  # the buffer of a first step
+                ins += [x(*shape, grad=False)] * 2 + [fresh if opt["step"] == 1 else x(*shape, grad=False)]
+            W.case("sgd_", sgd, ins, opt, dtype, 0, 0, dtype, "")
         for shapes in (((2, 3), (4,)), ((0,), (1,)), ((300,),)):
             W.case(
                 "grad_norm",
