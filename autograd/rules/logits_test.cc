@@ -54,8 +54,7 @@ std::vector<Tensor> derivatives(const Function& f, const Tensor& x, bool create_
     return normal(like.shape(), 0, 1, generator, kF64).to(like.dtype());
   };
   std::vector<Tensor> out{y.detach()};
-  const Tensor first =
-      grad({y}, {in}, {.grad_outputs = {weights(y)}, .create_graph = create_graph})[0];
+  const Tensor first = grad({y}, {in}, {.grad_outputs = {weights(y)}, .create_graph = create_graph})[0];
   out.push_back(first.detach());
   if (create_graph) out.push_back(grad({first}, {in}, {.grad_outputs = {weights(first)}})[0]);
   return out;
@@ -93,8 +92,9 @@ TEST(Offset, CrossEntropy) {
   const Tensor targets = ids({1, 0});
   const auto linear_of = [](auto loss) {
     return [loss](const Tensor& x, const Tensor& targets, const CrossEntropyOptions& options) {
-      return loss(x, full({}, 1, x.dtype()) * of({1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}, {4, 4}, x.dtype()),
-                  targets, options);
+      return loss(
+          x, full({}, 1, x.dtype()) * of({1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}, {4, 4}, x.dtype()),
+          targets, options);
     };
   };
   for (Reduction reduction : {Reduction::kMean, Reduction::kSum, Reduction::kNone}) {
@@ -177,7 +177,8 @@ std::vector<Tensor> both_gradients(const Loss& loss, const Tensor& x, const Tens
   std::vector<Tensor> out;
   for (bool create_graph : {false, true}) {
     const Tensor in = leaf(x), y = loss(in, targets, options);
-    out.push_back(grad({y}, {in}, {.grad_outputs = {upstream.to(y.dtype())}, .create_graph = create_graph})[0]);
+    out.push_back(
+        grad({y}, {in}, {.grad_outputs = {upstream.to(y.dtype())}, .create_graph = create_graph})[0]);
   }
   return out;
 }
@@ -228,8 +229,8 @@ TEST(IgnoredRows, BesideWhatIsNotFinite) {
           }
         }
         // A NaN class weight makes the mean NaN, but not the ignored row's gradient.
-        const CrossEntropyOptions weighted{
-            .ignore_index = ignored, .weight = of({1, kNaN, 1}, {3}, dtype == kF64 ? kF64 : kF32)};
+        const CrossEntropyOptions weighted{.ignore_index = ignored,
+                                           .weight = of({1, kNaN, 1}, {3}, dtype == kF64 ? kF64 : kF32)};
         expect_values(loss(x, targets, weighted), {kNaN}, 0);
         for (const Tensor& g : both_gradients(loss, x, targets, weighted, full({}, 1))) {
           expect_values(g, {kNaN, kNaN, kNaN, 0, 0, 0, kNaN, kNaN, kNaN}, 0);
