@@ -89,6 +89,6 @@ int main(int argc, char** argv) {
       argc, argv,
       {.info = {.slug = "z_loss", .title = "Z-loss", .data_help = "a text file", .folder = "examples"},
        .presets = {{{.name = "smoke", .what = "20 steps", .minutes = 0.02}, {.steps = 20}},
-                   {{.name = "default", .what = "300 steps", .minutes = 0.3}, {}}},
+                   {{.name = "default", .what = "300 steps", .minutes = 0.5}, {}}},
        .reproduce = roux::z_loss::reproduce});
 }
