@@ -75,14 +75,16 @@ bool has_target(const Tree& tree, const std::string& package, const std::string&
   const auto build = tree.text.find(joined(package, "BUILD"));
   if (build == tree.text.end()) return false;
   if (name == "all" || absl::StrContains(build->second, absl::StrCat("\"", name, "\""))) return true;
+  if (tree.paths.contains(joined(package, name))) return true;
+  // Targets made in a loop over sources, or by a macro of the package's own, have no name in quotes.
+  static const std::regex kLoop("name = [a-z_]|load\\(\":");
+  if (!std::regex_search(build->second, kLoop)) return false;
   std::string base = name;
   for (const char* twin : {"_emulated", "_cuda", "_entries"}) {
     if (absl::EndsWith(base, twin)) base.resize(base.size() - std::string(twin).size());
   }
-  for (const std::string& source : {name, absl::StrCat(base, ".cc"), absl::StrCat(base, ".cu")}) {
-    if (tree.paths.contains(joined(package, source))) return true;
-  }
-  return false;
+  return tree.paths.contains(joined(package, base + ".cc")) ||
+         tree.paths.contains(joined(package, base + ".cu"));
 }
 
 // Whether the line up to `at`, where a label stands, asks for its target: "link", "bazel run --config=cuda".

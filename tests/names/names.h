@@ -1,6 +1,6 @@
 // What a README or a message may name, looked up in the source tree: labels, files, flags, configurations and
-// names of the code. Text, not syntax: a target exists if its BUILD file has its name in quotes or the folder
-// has a source of that name (globs), an identifier if any source has the word.
+// names of the code. Text, not syntax: a target exists if its BUILD file has its name in quotes, or makes
+// targets in a loop and the folder has a source of that name; an identifier if any source has the word.
 #ifndef ROUX_TESTS_NAMES_NAMES_H_
 #define ROUX_TESTS_NAMES_NAMES_H_
 

@@ -62,11 +62,12 @@ TEST(Names, OfMessagesExist) {
 }
 
 Tree small() {
-  return Tree::of({{"a/BUILD", "cc_library(name = \"a\")\ncc_test(name = \"a_test\")\n"},
-                   {"a/kernel.cu", "int run_kernel; // link //a\n"},
-                   {"only/files.txt", "cu h kernel only files txt bazel build config fix seed"},
-                   {".bazelrc", "build:cuda --define=cuda=nvcc\n"},
-                   {"tool", "case $1 in --fix) ;; --seed=*) ;; esac\n"}});
+  return Tree::of(
+      {{"a/BUILD", "cc_library(name = \"a\")\ncc_test(name = \"a_test\")\n[cuda_library(name = f)]"},
+       {"a/kernel.cu", "int run_kernel; // link //a\n"},
+       {"only/files.txt", "cu h kernel only files txt bazel build config fix seed"},
+       {".bazelrc", "build:cuda --define=cuda=nvcc\n"},
+       {"tool", "case $1 in --fix) ;; --seed=*) ;; esac\n"}});
 }
 
 Complaints labels(const std::string& text) {
@@ -88,10 +89,12 @@ TEST(NamesChecks, Labels) {
   EXPECT_EQ(labels("//only"), Complaints{"f.cc:1: //only: the folder is no package"});
   EXPECT_EQ(labels("//a/b/..."), Complaints{"f.cc:1: //a/b/...: no such folder"});
   Tree tree = small();
-  tree.text["b/BUILD"] = "cc_library(name = \"c\")";
-  tree.paths.insert({"b", "b/BUILD"});
+  tree.text["b/BUILD"] = "cc_library(name = \"c\", srcs = glob([\"*.cc\"]))";
+  tree.paths.insert({"b", "b/BUILD", "b/source.cc"});
   tree.text["f.cc"] = "see //b";
   EXPECT_EQ(check_labels(tree, "f.cc"), Complaints{});
+  tree.text["f.cc"] = "link //b:source";  // one of a library's sources is no target
+  EXPECT_EQ(check_labels(tree, "f.cc"), Complaints{"f.cc:1: //b:source: no such target"});
   tree.text["f.cc"] = "bazel test --config=cuda //b";
   EXPECT_EQ(check_labels(tree, "f.cc"), Complaints{"f.cc:1: //b: no such target"});
 }
