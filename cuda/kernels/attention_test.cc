@@ -57,7 +57,7 @@ TEST(AttentionKernel, Shapes) {
   }
 }
 
-// More queries than keys: the first ones look at nothing, give zeros and lse -inf.
+// More queries than keys: the first ones look at nothing, give zeros and a log-sum of -inf.
 TEST(AttentionKernel, QueriesThatLookAtNothing) {
   check({1, 1, 1, 100, 20, 32, 32, true}, kBF16);
   check({1, 1, 1, 200, 70, 32, 32, true}, kBF16);
@@ -113,9 +113,7 @@ TEST(AttentionKernel, Masks) {
         expect_same_on_devices(
             {q, k, v, mask},
             [&](const std::vector<Tensor>& x) {
-              std::vector<Tensor> out = kernel(x, x[3].expand({2, 2, 40, 70}), causal, 0.2);
-              for (const Tensor& y : kernel(x, x[3].expand({2, 2, 40, 70}), causal, 1)) out.push_back(y);
-              return out;
+              return kernel(x, x[3].expand({2, 2, 40, 70}), causal, causal ? 1 : 0.2);
             },
             8e-3);
       }
