@@ -108,14 +108,18 @@ Tensor step_scalars(const Options& opt, Device device) {
 
 Tensors adamw(const Tensors& in, const Options& opt) {
   const Tensors p = every(in, 0, 4), g = every(in, 1, 4), m = every(in, 2, 4), v = every(in, 3, 4);
-  adamw_(p, g, m, v, step_scalars(opt, in[0].device()),
+  Tensors steps;
+  for (size_t i = 0; i < p.size(); ++i) {
+    steps.push_back(full({1}, opt.number("step") - 1, kF64, in[0].device()));
+  }
+  adamw_(p, g, m, v, steps, step_scalars(opt, in[0].device()),
          {.beta1 = opt.number("beta1"),
           .beta2 = opt.number("beta2"),
           .eps = opt.number("eps"),
           .weight_decay = opt.number("weight_decay"),
           .lr_scale = opt.number("lr_scale")});
   Tensors results;
-  for (size_t i = 0; i < p.size(); ++i) results.insert(results.end(), {p[i], m[i], v[i]});
+  for (size_t i = 0; i < p.size(); ++i) results.insert(results.end(), {p[i], m[i], v[i], steps[i]});
   return results;
 }
 

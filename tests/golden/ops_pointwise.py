@@ -83,7 +83,7 @@ def elementwise():
                 [x(*a, low=low), x(*b, low=low)],
                 plan="full" if turn == 0 else "short",
             )
-        a, b = grid([0.0, -0.0, 1.0, -1.0, 2.0, INF])
+        a, b = grid([0.0, -0.0, 1.0, -1.0, 2.0, INF, NAN])
         if op == "pow":  # a derivative to the exponent is promised for a > 0 alone
             W.add(
                 op,

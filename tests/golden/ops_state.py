@@ -73,7 +73,11 @@ def optimizers():
             step.state[p] = {"step": torch.tensor(float(o["step"] - 1)), "exp_avg": m.clone(), "exp_avg_sq": v.clone()}
             if o["finite"]:
                 step.step()
-            results += [p.detach(), step.state[p]["exp_avg"], step.state[p]["exp_avg_sq"]]
+            results += [
+                p.detach(),
+                *(step.state[p][k] for k in ("exp_avg", "exp_avg_sq")),
+                step.state[p]["step"].reshape(1),
+            ]
         return results
 
     def sgd(o, *tensors):
@@ -105,7 +109,7 @@ def optimizers():
         ):
             opt = {**base, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01, **change}
             ins = [x(*s, low=low, grad=False) for s in ((2, 3), (1,)) for low in (-2, -2, -1, 0.1)]
-            W.case("adamw_", adamw, ins, opt, dtype, 0, 0, dtype, "")
+            W.case("adamw_", adamw, ins, opt, dtype, 0, 0, [dtype, dtype, dtype, "f64"] * 2, "")
         for change in (
             {},
             {"momentum": 0.9},
