@@ -89,7 +89,8 @@ void sigmoid_backward(const OutputSaved& s, const Tensor& grad_output, GradInput
   grad.set(0, grad_output * (y * (1.0 - y)));
 }
 void relu_backward(const OutputSaved& s, const Tensor& grad_output, GradInputs& grad) {
-  grad.set(0, keep_where(gt(s.y.get(), 0.0), grad_output));
+  const Tensor y = s.y.get();  // 0, more, or NaN, beside which the gradient passes as in PyTorch
+  grad.set(0, keep_where(ne(y, scalar_like(y, 0)), grad_output));
 }
 
 void silu_fused_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {

@@ -161,10 +161,9 @@ auto linear_losses(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, con
 }
 auto attentions(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, const AttentionOptions&)) {
   return [fn](const Tensors& in, const Options& opt) {
-    return fn(in[0], in[1], in[2],
-              {.causal = opt.flag("causal"),
-               .mask = in.size() > 3 ? in[3] : Tensor(),
-               .scale = opt.number("scale", 0)});
+    AttentionOptions options = {.causal = opt.flag("causal"), .mask = in.size() > 3 ? in[3] : Tensor()};
+    if (opt.has("scale")) options.scale = opt.number("scale");
+    return fn(in[0], in[1], in[2], options);
   };
 }
 

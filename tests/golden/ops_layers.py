@@ -285,7 +285,7 @@ def losses():
 
 def attention():
     def reference(o, q, k, v, *mask):
-        scale = o.get("scale", 0) or 1 / math.sqrt(max(q.shape[-1], 1))
+        scale = o.get("scale", 1 / math.sqrt(max(q.shape[-1], 1)))
         k, v = (t.repeat_interleave(q.shape[1] // k.shape[1], 1) for t in (k, v))
         scores = q @ k.transpose(-1, -2) * scale
         seen = torch.ones(scores.shape[-2:], dtype=torch.bool)

@@ -15,7 +15,14 @@ def reductions():
         return opt["axes"] if "axes" in opt else [opt["axis"]] if "axis" in opt else list(range(a.dim()))
 
     def log_sum_exp(o, a):
-        return torch.logsumexp(a, axes_of(o, a), o.get("keepdim", False)) if a.dim() else a * 1
+        """torch.logsumexp, but for the gradient: PyTorch's goes by the rounded result, which is coarse at an offset."""
+        if 0 in a.shape or not a.dim():
+            return torch.logsumexp(a, axes_of(o, a), o.get("keepdim", False)) if a.dim() else a * 1
+        largest = torch.amax(a.detach(), axes_of(o, a), True)
+        largest = torch.where(largest.isfinite(), largest, 0)
+        y = largest + (a - largest).exp().sum(axes_of(o, a), True).log()
+        assert torch.allclose(y, torch.logsumexp(a, axes_of(o, a), True), equal_nan=True)
+        return y if o.get("keepdim") else y.sum(axes_of(o, a))
 
     def whole_or(fn):
         return lambda o, a: fn(a, axes_of(o, a), o.get("keepdim", False)) if a.dim() else a * 1
