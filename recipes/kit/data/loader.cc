@@ -80,7 +80,7 @@ absl::StatusOr<LoaderPosition> LoaderPosition::from_string(const std::string& te
                         static_cast<int64_t>(values[4])};
 }
 
-absl::StatusOr<BatchLoader> BatchLoader::create(const WindowSet& windows, const Options& options) {
+absl::Status check_loader_options(const BatchLoader::Options& options) {
   if (options.world_size < 1 || options.rank < 0 || options.rank >= options.world_size) {
     return absl::InvalidArgumentError(
         absl::StrCat("loader: rank is ", options.rank, " of world size ", options.world_size));
@@ -90,6 +90,11 @@ absl::StatusOr<BatchLoader> BatchLoader::create(const WindowSet& windows, const 
                                                    ", must be a positive multiple of the world size ",
                                                    options.world_size));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BatchLoader> BatchLoader::create(const WindowSet& windows, const Options& options) {
+  ROUX_RETURN_IF_ERROR(check_loader_options(options));
   return BatchLoader(windows, options);
 }
 

@@ -88,6 +88,9 @@ class BatchLoader {
   std::vector<int64_t> cached_order_;
 };
 
+// The rules of BatchLoader::create for batch and ranks.
+absl::Status check_loader_options(const BatchLoader::Options& options);
+
 }  // namespace roux::kit
 
 #endif  // ROUX_RECIPES_KIT_DATA_LOADER_H_

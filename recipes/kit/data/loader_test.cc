@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "recipes/kit/data/index_loader.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -189,6 +190,70 @@ TEST(BatchLoader, NextGivesTheRowsTokens) {
   EXPECT_EQ(batch.rows, 2);
   EXPECT_EQ(batch.input[0], rows[0] * 3);
   EXPECT_EQ(batch.target[5], rows[1] * 3 + 3);
+}
+
+IndexLoader make_indices(int64_t size, const BatchLoader::Options& options) {
+  absl::StatusOr<IndexLoader> loader = IndexLoader::create(size, options);
+  EXPECT_TRUE(loader.ok()) << loader.status();
+  return *std::move(loader);
+}
+
+TEST(IndexLoader, HasTheOrderOfTheBatchLoader) {
+  const WindowSet windows = make_windows(7);
+  const BatchLoader::Options options{.seed = 12, .global_batch = 4};
+  BatchLoader rows = make_loader(windows, options);
+  IndexLoader indices = make_indices(7, options);
+  for (int step = 0; step < 10; ++step) EXPECT_EQ(indices.next(), rows.next_rows());
+  EXPECT_EQ(indices.epoch(), 5);
+}
+
+TEST(IndexLoader, BatchSizesMayChangeAndEachNumberStillComesOnceAnEpoch) {
+  IndexLoader loader = make_indices(9, {.seed = 2, .global_batch = 1});
+  Rows all;
+  for (const int64_t count : {1, 2, 5, 10, 9}) {
+    const Rows some = loader.next(count);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  for (int64_t epoch = 0; epoch < 3; ++epoch) {
+    EXPECT_EQ(Rows(all.begin() + epoch * 9, all.begin() + (epoch + 1) * 9), epoch_order(2, epoch, 9));
+  }
+  EXPECT_THROW(loader.next(0), Error);
+}
+
+TEST(IndexLoader, RanksPartitionTheGlobalBatch) {
+  IndexLoader whole = make_indices(11, {.seed = 9, .global_batch = 6});
+  IndexLoader left = make_indices(11, {.seed = 9, .global_batch = 6, .rank = 0, .world_size = 2});
+  IndexLoader right = make_indices(11, {.seed = 9, .global_batch = 6, .rank = 1, .world_size = 2});
+  for (int step = 0; step < 5; ++step) {
+    Rows joined = left.next();
+    for (const int64_t index : right.next()) joined.push_back(index);
+    EXPECT_EQ(joined, whole.next());
+  }
+  EXPECT_THROW(left.next(3), Error);
+}
+
+TEST(IndexLoader, ResumesAndRefusesForeignPositions) {
+  const BatchLoader::Options options{.seed = 1, .global_batch = 4};
+  IndexLoader first = make_indices(7, options);
+  first.next(), first.next(3);
+  const std::string saved = first.position();
+  IndexLoader second = make_indices(7, options);
+  second.next(5);
+  ASSERT_TRUE(second.restore(saved).ok());
+  EXPECT_EQ(second.next(), first.next());
+  const std::string before = second.position();
+  for (IndexLoader other : {make_indices(8, options), make_indices(7, {.seed = 2, .global_batch = 4}),
+                            make_indices(7, {.seed = 1, .global_batch = 4, .shuffle = false})}) {
+    EXPECT_EQ(second.restore(other.position()).code(), absl::StatusCode::kFailedPrecondition);
+  }
+  for (const std::string bad : {"", "roux-index-1", "roux-index-1 seed=1 size=7 shuffle=1 next_sample=-1",
+                                "roux-index-1 seed=1 size=7 shuffle=1 next_sample=1 next_sample=2",
+                                "roux-index-2 seed=1 size=7 shuffle=1 next_sample=1"}) {
+    EXPECT_EQ(second.restore(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
+  }
+  EXPECT_EQ(second.position(), before);
+  EXPECT_FALSE(IndexLoader::create(0, options).ok());
+  EXPECT_FALSE(IndexLoader::create(3, {.global_batch = 0}).ok());
 }
 
 }  // namespace

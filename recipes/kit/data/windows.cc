@@ -38,6 +38,7 @@ void TokenBatch::append(const TokenBatch& other) {
   target.insert(target.end(), other.target.begin(), other.target.end());
   document.insert(document.end(), other.document.begin(), other.document.end());
   position.insert(position.end(), other.position.begin(), other.position.end());
+  row_index.insert(row_index.end(), other.row_index.begin(), other.row_index.end());
 }
 
 absl::StatusOr<WindowSet> WindowSet::stream(std::vector<int32_t> tokens, int64_t length,
@@ -210,6 +211,7 @@ TokenBatch WindowSet::batch(absl::Span<const int64_t> rows) const {
   batch.target.assign(cells, kIgnoreTarget);
   batch.document.assign(cells, kPaddingDocument);
   batch.position.assign(cells, 0);
+  batch.row_index.assign(rows.begin(), rows.end());
   for (size_t slot = 0; slot < rows.size(); ++slot) write_row(rows[slot], static_cast<int64_t>(slot), batch);
   return batch;
 }

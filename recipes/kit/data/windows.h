@@ -33,9 +33,10 @@ struct TokenBatch {
   int64_t length = 0;
   std::vector<int32_t> input;
   std::vector<int32_t> target;
-  std::vector<int32_t> document;  // number of the piece within its row: 0, 1, ...
-  std::vector<int32_t> position;  // 0 at the start of each piece
-  int64_t target_count = 0;       // targets that are not kIgnoreTarget: what a loss divides by
+  std::vector<int32_t> document;   // number of the piece within its row: 0, 1, ...
+  std::vector<int32_t> position;   // 0 at the start of each piece
+  std::vector<int64_t> row_index;  // [rows]: of each row in its set
+  int64_t target_count = 0;        // targets that are not kIgnoreTarget: what a loss divides by
 
   // More rows behind these, of the same length (Error otherwise).
   void append(const TokenBatch& other);
