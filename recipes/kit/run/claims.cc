@@ -12,9 +12,11 @@
 namespace roux::kit {
 namespace {
 
-constexpr size_t kSeedsNeeded = 3;
+constexpr int64_t kSeedsNeeded = 3;
+constexpr int64_t kItemsNeeded = 10;
 
-bool needs_seeds(const Claim& claim) {
+// A claim about a sample: of trained seeds, or of items where nothing was trained.
+bool needs_units(const Claim& claim) {
   return claim.evidence == Evidence::kSmallScale || claim.evidence == Evidence::kPaperScale;
 }
 
@@ -22,9 +24,17 @@ Interval interval_of(const Measurement& measured) {
   return measured.interval.value_or(Interval{measured.value, measured.value});
 }
 
-std::string seeds_text(const Claim& claim) {
-  const size_t count = claim.measured ? claim.measured->seeds.size() : 0;
+// The unit is an item: neither a seed nor, as for a number without spread, nothing.
+bool over_items(const Measurement& measured) { return !measured.unit.empty() && measured.unit != "seed"; }
+
+int64_t units_needed(const Measurement& measured) {
+  return over_items(measured) ? kItemsNeeded : kSeedsNeeded;
+}
+
+std::string units_text(const Claim& claim) {
+  const int64_t count = claim.measured ? claim.measured->unit_count() : 0;
   if (count == 0) return "";
+  if (over_items(*claim.measured)) return absl::StrCat(", unit ", claim.measured->unit, ", n = ", count);
   return count == 1 ? ", 1 seed" : absl::StrCat(", ", count, " seeds");
 }
 
@@ -84,7 +94,7 @@ std::string interval_text(const Interval& interval) {
 
 std::string claim_notes(const Claim& claim) {
   const std::string reason = untestable_reason(claim);
-  return absl::StrCat(evidence_name(claim.evidence), seeds_text(claim), claim.scale.empty() ? "" : ", ",
+  return absl::StrCat(evidence_name(claim.evidence), units_text(claim), claim.scale.empty() ? "" : ", ",
                       claim.scale, claim.asserted ? " (asserted)" : " (reported)",
                       reason.empty() ? "" : absl::StrCat("; not testable: ", reason));
 }
@@ -105,18 +115,22 @@ absl::Status check_claim(const Claim& claim) {
     return refuse(
         absl::StrCat("the interval ", interval_text(interval), " does not hold the measured ", value));
   }
-  if (needs_seeds(claim) && claim.not_testable.empty() && claim.measured->seeds.size() >= kSeedsNeeded &&
-      !claim.measured->interval) {
-    return refuse("a claim over seeds needs an interval");
+  if (needs_units(claim) && claim.not_testable.empty() && !claim.measured->interval &&
+      claim.measured->unit_count() >= units_needed(*claim.measured)) {
+    return refuse(
+        absl::StrCat("a claim over ", over_items(*claim.measured) ? "items" : "seeds", " needs an interval"));
   }
   return absl::OkStatus();
 }
 
 std::string untestable_reason(const Claim& claim) {
   if (!claim.not_testable.empty() || !claim.measured) return claim.not_testable;
-  const size_t seeds = claim.measured->seeds.size();
-  if (!needs_seeds(claim) || seeds >= kSeedsNeeded) return "";
-  return absl::StrCat("needs at least ", kSeedsNeeded, " seeds, has ", seeds);
+  const int64_t count = claim.measured->unit_count(), needed = units_needed(*claim.measured);
+  if (!needs_units(claim) || count >= needed) return "";
+  if (over_items(*claim.measured)) {
+    return absl::StrCat("needs at least ", needed, " units (", claim.measured->unit, "), has ", count);
+  }
+  return absl::StrCat("needs at least ", needed, " seeds, has ", count);
 }
 
 Verdict verdict(const Claim& claim) {
@@ -156,6 +170,7 @@ std::string claims_json(const std::vector<Claim>& claims) {
   for (const Claim& claim : claims) {
     const std::string reason = untestable_reason(claim);
     const bool has_interval = claim.measured && claim.measured->interval;
+    const bool has_unit = claim.measured && !claim.measured->unit.empty();
     JsonObject object;
     object.add("claim", claim.text)
         .add_raw("paper", claim.paper ? to_json(*claim.paper) : "null")
@@ -165,6 +180,8 @@ std::string claims_json(const std::vector<Claim>& claims) {
                                           : "null")
         .add("relation", relation_text(claim.relation))
         .add_raw("seeds", claim.measured ? to_json(claim.measured->seeds) : "[]")
+        .add_raw("unit", has_unit ? to_json(claim.measured->unit) : "null")
+        .add("units", claim.measured ? claim.measured->unit_count() : 0)
         .add("scale", reason.empty() ? claim.scale : absl::StrCat(claim.scale, "; not testable: ", reason))
         .add("evidence", evidence_name(claim.evidence))
         .add("asserted", claim.asserted)

@@ -7,8 +7,8 @@
 //   verdict(claim)   // kHolds when the whole interval is below 0.01
 //
 // A claim is never judged by its mean alone. Small-scale and paper-scale claims need an interval over three
-// seeds; exact and published-data claims are single numbers. An asserted claim that fails makes the recipe
-// exit with 3.
+// seeds, or where nothing is trained over ten items; exact and published-data claims are single numbers. An
+// asserted claim that fails makes the recipe exit with 3.
 #ifndef ROUX_RECIPES_KIT_RUN_CLAIMS_H_
 #define ROUX_RECIPES_KIT_RUN_CLAIMS_H_
 
@@ -58,10 +58,10 @@ struct Claim {
 };
 
 // InvalidArgument for a claim that cannot be judged honestly: no text, a NaN, an inverted interval, no
-// measurement and no reason, or an interval missing where seeds matter.
+// measurement and no reason, or an interval missing where seeds or items are the units.
 absl::Status check_claim(const Claim& claim);
 
-// Why the claim cannot be tested: `not_testable`, or too few seeds; empty if it can be.
+// Why the claim cannot be tested: `not_testable`, or too few units; empty if it can be.
 std::string untestable_reason(const Claim& claim);
 Verdict verdict(const Claim& claim);
 
@@ -81,7 +81,8 @@ std::string interval_text(const Interval& interval);  // "[2.6, 2.65]"
 std::string claim_notes(const Claim& claim);
 
 // A list of
-// {"claim","paper","measured","interval","relation","seeds","scale","evidence","asserted","verdict"}. The
+// {"claim","paper","measured","interval","relation","seeds","unit","units","scale","evidence","asserted",
+// "verdict"}. "unit" is what the interval is over ("seed", "question"), null for a number without spread. The
 // reason why a claim was not testable is appended to its "scale".
 std::string claims_json(const std::vector<Claim>& claims);
 

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
+#include "recipes/kit/stats/intervals.h"
 #include "recipes/kit/text/printable.h"
 #include "tensor/error.h"
 
@@ -46,6 +47,85 @@ TEST(Measurement, RefusesWhatIsNoSample) {
   EXPECT_THROW(over_seeds({}, {}), Error);
   EXPECT_THROW(over_seeds({1, 2, 3}, {1, std::nan(""), 2}), Error);
   EXPECT_THROW(paired({1, 2}, {1, 2}, {1}), Error);
+}
+
+// The percentile interval of a mean of many items is near mean +- 1.96 s / sqrt(n), s the population
+// deviation.
+TEST(OverItems, IntervalOfAShare) {
+  std::vector<double> scores(400, 0);
+  for (size_t i = 0; i < 100; ++i) scores[4 * i] = 1;
+  const Measurement m = over_items(scores, {.unit = "question"});
+  EXPECT_EQ(m.value, 0.25);
+  const double half = 1.95996 * std::sqrt(0.25 * 0.75 / 400);
+  EXPECT_NEAR(m.interval->low, 0.25 - half, 0.004);
+  EXPECT_NEAR(m.interval->high, 0.25 + half, 0.004);
+  EXPECT_EQ(m.unit, "question");
+  EXPECT_EQ(m.unit_count(), 400);
+  EXPECT_EQ(over_items(scores, {.unit = "question"}).interval->low, m.interval->low);
+  const Measurement narrow = over_items(scores, {.unit = "question", .confidence = 0.5});
+  EXPECT_NEAR(narrow.interval->high, 0.25 + 0.67449 * std::sqrt(0.25 * 0.75 / 400), 0.004);
+}
+
+TEST(OverItems, GroupsAreDrawnWhole) {
+  // Twenty documents of twenty equal sentences hold no more than twenty units.
+  std::vector<double> scores;
+  std::vector<int64_t> documents;
+  for (int64_t i = 0; i < 400; ++i)
+    documents.push_back(i / 20 * 7), scores.push_back(i / 20 % 4 == 0 ? 1 : 0);
+  const Measurement grouped = over_items(scores, {.unit = "document", .group = documents});
+  EXPECT_EQ(grouped.value, 0.25);
+  EXPECT_EQ(grouped.unit_count(), 20);
+  EXPECT_NEAR(grouped.interval->low, 0.25 - 1.96 * std::sqrt(0.25 * 0.75 / 20), 0.06);
+  // Unequal groups: the mean is that of the items, and a resample of one group is that group's mean.
+  const Measurement uneven = over_items({1, 1, 1, 0}, {.unit = "document", .group = {5, 5, 5, 9}});
+  EXPECT_EQ(uneven.value, 0.75);
+  EXPECT_EQ(uneven.interval->low, 0);
+  EXPECT_EQ(uneven.interval->high, 1);
+}
+
+TEST(OverItems, PairingRemovesWhatItemsShare) {
+  std::vector<double> a, b;
+  for (int i = 0; i < 50; ++i) a.push_back(i + 0.5), b.push_back(i);
+  const Measurement m = paired_items(a, b, {.unit = "question"});
+  EXPECT_EQ(m.value, 0.5);
+  EXPECT_EQ(m.interval->low, 0.5);
+  EXPECT_EQ(m.interval->high, 0.5);
+}
+
+TEST(OverItems, RefusesWhatIsNoSample) {
+  EXPECT_THROW(over_items({}, {.unit = "question"}), Error);
+  EXPECT_THROW(over_items({1, std::nan("")}, {.unit = "question"}), Error);
+  EXPECT_THROW(over_items({1, 2}, {.unit = "question", .group = {1}}), Error);
+  EXPECT_THROW(over_items({1, 2}, {.unit = ""}), Error);
+  EXPECT_THROW(over_items({1, 2}, {.unit = "seed"}), Error);
+  EXPECT_THROW(paired_items({1, 2}, {1}, {.unit = "question"}), Error);
+  EXPECT_THROW(measured({0.5, 0.4, 0.6}, "question", 0), Error);
+}
+
+TEST(Measured, TakesAnyInterval) {
+  const Measurement m = measured(stats::wilson_interval(9, 12), "problem", 12);
+  EXPECT_EQ(m.value, 0.75);
+  EXPECT_NEAR(m.interval->low, 0.4677, 1e-4);  // Wilson's formula by hand
+  EXPECT_NEAR(m.interval->high, 0.9111, 1e-4);
+  EXPECT_EQ(m.unit_count(), 12);
+}
+
+TEST(Verdict, ItemsNeedTenUnitsAndAnInterval) {
+  Claim claim = with(0, 1, above(-1));
+  claim.measured = over_items({1, 0, 1, 1, 0, 1, 1, 1, 1}, {.unit = "question"});
+  EXPECT_EQ(verdict(claim), Verdict::kNotTestable);
+  EXPECT_EQ(untestable_reason(claim), "needs at least 10 units (question), has 9");
+  claim.measured = over_items({1, 0, 1, 1, 0, 1, 1, 1, 1, 1}, {.unit = "question"});
+  EXPECT_EQ(verdict(claim), Verdict::kHolds);
+  EXPECT_TRUE(absl::StrContains(claim_notes(claim), "small-scale, unit question, n = 10"))
+      << claim_notes(claim);
+  claim.measured->interval.reset();
+  EXPECT_EQ(check_claim(claim).message(), "claim 'a sentence': a claim over items needs an interval");
+  // Three seeds suffice only where the unit is the seed.
+  claim = with(0.1, 0.3, above(0));
+  claim.measured->unit = "question";
+  claim.measured->units = 3;
+  EXPECT_EQ(verdict(claim), Verdict::kNotTestable);
 }
 
 TEST(Verdict, TheWholeIntervalDecides) {
@@ -129,11 +209,16 @@ TEST(ClaimsJson, HasExactlyTheAgreedKeys) {
   for (const auto& object : parsed) {
     std::vector<std::string> keys;
     for (const auto& item : object.items()) keys.push_back(item.key());
-    EXPECT_EQ(keys, (std::vector<std::string>{"asserted", "claim", "evidence", "interval", "measured",
-                                              "paper", "relation", "scale", "seeds", "verdict"}));
+    EXPECT_EQ(keys,
+              (std::vector<std::string>{"asserted", "claim", "evidence", "interval", "measured", "paper",
+                                        "relation", "scale", "seeds", "unit", "units", "verdict"}));
   }
   EXPECT_EQ(parsed[0]["interval"], (std::vector<double>{0.1, 0.3}));
   EXPECT_EQ(parsed[0]["seeds"], (std::vector<int>{1, 2, 3}));
+  EXPECT_EQ(parsed[0]["unit"], "seed");
+  EXPECT_EQ(parsed[0]["units"], 3);
+  EXPECT_TRUE(parsed[1]["unit"].is_null());
+  EXPECT_EQ(parsed[1]["units"], 0);
   EXPECT_EQ(parsed[0]["paper"], 0.25);
   EXPECT_EQ(parsed[0]["verdict"], "holds");
   EXPECT_TRUE(parsed[1]["measured"].is_null());
