@@ -1,9 +1,7 @@
 // Scaling law with learning-rate annealing: the loss curve of any schedule from a fit on two.
-#include <algorithm>
-
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "recipes/kit/run/main.h"
+#include "absl/strings/str_format.h"
+#include "recipes/kit/train/training.h"
 #include "recipes/lr_annealing_scaling_law/report.h"
 #include "tensor/error.h"
 
@@ -12,7 +10,19 @@ namespace {
 
 using kit::Run;
 
+// What a plan trains on: tokens without a text, as many as a step needs.
+absl::StatusOr<kit::Corpus> stand_in(const TrainingConfig& config) {
+  const auto zeros = [&](int64_t rows) {
+    return kit::WindowSet::stream(std::vector<int32_t>(static_cast<size_t>(rows * config.length + 1)),
+                                  config.length, "the plan's stand-in");
+  };
+  ROUX_ASSIGN_OR_RETURN(kit::WindowSet train, zeros(config.batch));
+  ROUX_ASSIGN_OR_RETURN(kit::WindowSet validation, zeros(config.eval_windows));
+  return kit::Corpus{"no text", {}, std::move(train), std::move(validation)};
+}
+
 absl::StatusOr<kit::Corpus> corpus_of(const TrainingConfig& config, const Run& run) {
+  if (run.planning()) return stand_in(config);
   if (run.preset().name == "gpu" && run.options().data.empty()) {
     return absl::InvalidArgumentError(
         "--preset=gpu reads 65 million bytes: give a text of that size with --data=PATH");
@@ -21,6 +31,7 @@ absl::StatusOr<kit::Corpus> corpus_of(const TrainingConfig& config, const Run& r
 }
 
 absl::Status show_first_batch(const TrainingConfig& config, const kit::Corpus& corpus, Run& run) {
+  if (run.planning()) return absl::OkStatus();
   const int64_t tokens = config.steps * config.batch * config.length;
   run.print(absl::StrFormat("Data: %s, %.1f epochs a run\n", corpus.description,
                             static_cast<double>(tokens) / static_cast<double>(corpus.train.target_count())));
@@ -36,37 +47,20 @@ absl::Status show_first_batch(const TrainingConfig& config, const kit::Corpus& c
 // Part A refits the published curves. Part B trains every arm on every seed, fits two arms and predicts the
 // others.
 absl::Status reproduce(const TrainingConfig& config, Run& run) {
-  ROUX_ASSIGN_OR_RETURN(const Device device, parse_device(run.options().device));
-  runtime(device.type);  // an error before any work when this program cannot use the device
   ROUX_ASSIGN_OR_RETURN(const kit::Corpus corpus, corpus_of(config, run));
 
   ROUX_RETURN_IF_ERROR(report_part_a(part_a(), run));
 
   ROUX_RETURN_IF_ERROR(show_first_batch(config, corpus, run));
   const std::vector<Arm> all = arms(config);
-  std::vector<std::string> names;
-  for (const uint64_t seed : run.seeds()) {
-    for (const Arm& arm : all) names.push_back(absl::StrCat(arm.name, "/seed", seed));
-  }
-  run.expect_steps(config.steps * static_cast<int64_t>(names.size()));
+  run.expect_steps(config.steps * static_cast<int64_t>(all.size() * run.seeds().size()));
   run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
-  ROUX_ASSIGN_OR_RETURN(const auto results, run.side_by_side(names, [&](kit::Part& part) {
-    const auto index =
-        static_cast<size_t>(std::find(names.begin(), names.end(), part.name()) - names.begin());
-    return train_curve(config, corpus, all[index % all.size()].schedule, run.seeds()[index / all.size()],
-                       device, part);
-  }));
-  int64_t parameters = 0;
-  plan_step(config, corpus, kMeta, &parameters);
-  return report_part_b(config, all, results, parameters, run);
-}
-
-absl::Status plan(const TrainingConfig& config, Run& run) {
-  ROUX_ASSIGN_OR_RETURN(const kit::Corpus corpus, corpus_of(config, run));
-  int64_t parameters = 0;
-  const kit::MemoryPlan memory = plan_step(config, corpus, kMeta, &parameters);
-  run.print(kit::plan_text(memory, parameters));
-  return absl::OkStatus();
+  ROUX_ASSIGN_OR_RETURN(
+      const auto curves,
+      run.side_by_side(kit::grid(all, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+        return train_curve(config, corpus, arm.schedule, seed, part);
+      })));
+  return report_part_b(config, all, curves.results, parameter_count(config, corpus), run);
 }
 
 }  // namespace
@@ -100,6 +94,5 @@ int main(int argc, char** argv) {
              standard},
             {{.name = "long", .what = "the same with a 0.4M model, 1500 steps", .minutes = 25}, longer},
             {{.name = "gpu", .what = "the same with a 100M model (never run yet)", .minutes = 10}, gpu}},
-       .reproduce = roux::lr_annealing::reproduce,
-       .plan = roux::lr_annealing::plan});
+       .reproduce = roux::lr_annealing::reproduce});
 }

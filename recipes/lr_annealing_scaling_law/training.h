@@ -10,9 +10,7 @@
 #include "optim/schedules.h"
 #include "recipes/kit/data/corpus.h"
 #include "recipes/kit/run/part.h"
-#include "recipes/kit/train/training.h"
 #include "recipes/lr_annealing_scaling_law/method.h"
-#include "tensor/device.h"
 
 namespace roux::lr_annealing {
 
@@ -49,15 +47,12 @@ std::vector<int64_t> evaluation_steps(const TrainingConfig& config);
 
 // Trains from the seed's weights and returns the validation losses (nats per byte) at evaluation_steps.
 absl::StatusOr<std::vector<double>> train_curve(const TrainingConfig& config, const kit::Corpus& corpus,
-                                                const Schedule& schedule, uint64_t seed, Device device,
-                                                kit::Part& part);
+                                                const Schedule& schedule, uint64_t seed, kit::Part& part);
+
+int64_t parameter_count(const TrainingConfig& config, const kit::Corpus& corpus);
 
 // The curve as the law sees it.
 Curve curve_of(const TrainingConfig& config, const Schedule& schedule, const std::vector<double>& losses);
-
-// One training step on `device` (meta counts only); also the number of parameters.
-kit::MemoryPlan plan_step(const TrainingConfig& config, const kit::Corpus& corpus, Device device,
-                          int64_t* parameters);
 
 }  // namespace roux::lr_annealing
 

@@ -19,22 +19,27 @@ TrainingConfig tiny() {
   return config;
 }
 
-// Trains one arm inside a quiet run of its own.
-absl::StatusOr<std::vector<double>> train(const TrainingConfig& config, size_t arm, uint64_t seed,
-                                          const std::string& name) {
+absl::StatusOr<std::unique_ptr<kit::Run>> quiet_run(const std::string& name, bool plan = false) {
   kit::RunSetup setup;
   setup.info.slug = "test";
   setup.preset.name = "test";
   setup.settings = "{}";
   setup.options.out = std::string(std::getenv("TEST_TMPDIR")) + "/" + name;
+  setup.options.plan = plan;
   setup.quiet = true;
-  absl::StatusOr<std::unique_ptr<kit::Run>> run = kit::Run::open(setup);
+  return kit::Run::open(setup);
+}
+
+// Trains one arm inside a quiet run of its own.
+absl::StatusOr<std::vector<double>> train(const TrainingConfig& config, size_t arm, uint64_t seed,
+                                          const std::string& name) {
+  absl::StatusOr<std::unique_ptr<kit::Run>> run = quiet_run(name);
   if (!run.ok()) return run.status();
   absl::StatusOr<kit::Corpus> corpus =
       kit::load_corpus({.path = "", .excerpts = {"goethe_werther"}, .length = config.length});
   if (!corpus.ok()) return corpus.status();
   return (*run)->part("arm/seed1", [&](kit::Part& part) {
-    return train_curve(config, *corpus, arms(config)[arm].schedule, seed, kCpu, part);
+    return train_curve(config, *corpus, arms(config)[arm].schedule, seed, part);
   });
 }
 
@@ -75,14 +80,25 @@ TEST(Training, ANonFiniteLossStopsWithStepAndOp) {
 }
 
 TEST(Plan, MetaCountsWhatTheCpuUses) {
-  const auto corpus = kit::load_corpus({.path = "", .excerpts = {"goethe_werther"}, .length = 32});
-  ASSERT_TRUE(corpus.ok());
-  int64_t parameters = 0;
-  const kit::MemoryPlan planned = plan_step(tiny(), *corpus, kMeta, &parameters);
-  const kit::MemoryPlan measured = plan_step(tiny(), *corpus, kCpu, &parameters);
-  EXPECT_NEAR(static_cast<double>(planned.peak), static_cast<double>(measured.peak),
-              0.1 * static_cast<double>(measured.peak));
-  EXPECT_GT(planned.peak, planned.persistent);
+  TrainingConfig config = tiny();
+  config.eval_every = 100;  // nothing is evaluated
+  reset_peak_memory(kCpu);
+  const int64_t before = memory_stats(kCpu).current;
+  ASSERT_TRUE(train(config, 0, 1, "measured").ok());
+  const auto measured = static_cast<double>(memory_stats(kCpu).peak - before);
+
+  const auto corpus = kit::load_corpus({.path = "", .excerpts = {"goethe_werther"}, .length = config.length});
+  const auto run = quiet_run("plan", /*plan=*/true);
+  ASSERT_TRUE(corpus.ok() && run.ok());
+  const auto ended = (*run)->part("arm/seed1", [&](kit::Part& part) {
+    return train_curve(config, *corpus, arms(config)[0].schedule, 1, part);
+  });
+  EXPECT_EQ(ended.status().code(), absl::StatusCode::kCancelled) << ended.status();
+  ASSERT_EQ((*run)->plans().size(), 1u);
+  const kit::PartPlan& plan = (*run)->plans()[0];
+  EXPECT_NEAR(static_cast<double>(plan.peak), measured, 0.1 * measured);
+  EXPECT_GT(plan.peak, plan.persistent);
+  EXPECT_EQ(plan.parameters, parameter_count(config, *corpus));
 }
 
 }  // namespace

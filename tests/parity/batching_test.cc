@@ -7,7 +7,7 @@
 #include "autograd/autograd.h"
 #include "nn/attention.h"
 #include "recipes/kit/data/windows.h"
-#include "recipes/kit/train/training.h"
+#include "recipes/kit/train/batches.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -55,10 +55,9 @@ Result loss_and_gradients(DType dtype, const kit::WindowSet& windows, bool mask_
   const LlamaForCausalLM model(tiny_llama(dtype), {&generator, 0.2, dtype});
   std::vector<int64_t> rows;
   for (int64_t row = 0; row < windows.size(); ++row) rows.push_back(row);
-  const kit::TokenBatch tokens = windows.batch(rows);
-  const kit::LmBatch batch = kit::to_tensors(tokens, kCpu);
+  const kit::LmBatch batch = kit::to_batch(windows.batch(rows), kCpu);
   Tensor mask;
-  if (mask_documents) mask = same_document_mask(tensor(tokens.document, {tokens.rows, tokens.length}));
+  if (mask_documents) mask = same_document_mask(batch.document);
   const Tensor loss =
       model.loss_sum(batch.input, batch.target, mask) / static_cast<double>(batch.target_count);
   backward(loss);

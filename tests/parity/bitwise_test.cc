@@ -5,7 +5,8 @@
 #include "recipes/kit/data/loader.h"
 #include "recipes/kit/data/windows.h"
 #include "recipes/kit/run/checkpoint.h"
-#include "recipes/kit/train/training.h"
+#include "recipes/kit/run/states.h"
+#include "recipes/kit/train/batches.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/parallel.h"
 #include "tensor/signal_storm.h"
@@ -78,7 +79,7 @@ struct Training {
   }
   void steps(int count, Trajectory* trajectory) {
     for (int i = 0; i < count; ++i) {
-      const kit::LmBatch batch = kit::to_tensors(loader.next(), kCpu);
+      const kit::LmBatch batch = kit::next_batch(loader, kCpu);
       const Tensor loss =
           model.loss_sum(batch.input, batch.target, &generator) / static_cast<double>(batch.target_count);
       backward(loss);
@@ -88,7 +89,9 @@ struct Training {
     }
     trajectory->parameters = values(model.parameters());
   }
-  kit::TrainingState state() { return {&model, &optimizer, &loader, &generator}; }
+  kit::States states() {
+    return {{"model", model}, {"optimizer", optimizer}, {"loader", loader}, {"generator", generator}};
+  }
 
   Generator generator;
   kit::BatchLoader loader;
@@ -113,7 +116,7 @@ TEST(Resume, EqualsNoInterruption) {
       Training first(windows);
       first.steps(cut, &resumed);
       kit::CheckpointWriter writer;
-      kit::save_training(first.state(), writer);
+      kit::save_states(first.states(), writer);
       ASSERT_TRUE(writer.write(path).ok());
       Trajectory thrown_away;
       first.steps(1, &thrown_away);  // what the process did after its last checkpoint
@@ -123,7 +126,7 @@ TEST(Resume, EqualsNoInterruption) {
     second.steps(2, &forgotten);  // restoring replaces all state, not only fresh state
     const auto checkpoint = kit::Checkpoint::open(path);
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
-    const absl::Status restored = kit::restore_training(*checkpoint, second.state());
+    const absl::Status restored = kit::restore_states(*checkpoint, second.states());
     ASSERT_TRUE(restored.ok()) << restored;
     second.steps(kSteps - cut, &resumed);
     expect_identical(resumed, uninterrupted);

@@ -56,8 +56,6 @@ std::string heading(const ErasedRecipe& recipe, const Run& run) {
 absl::StatusOr<RunSetup> make_setup(const ErasedRecipe& recipe, Options& options) {
   ROUX_RETURN_IF_ERROR(adopt_earlier_choices(options));
   ROUX_ASSIGN_OR_RETURN(const int preset, find_preset(options.preset, recipe.presets));
-  if (options.plan && !recipe.plan)
-    return absl::InvalidArgumentError("--plan: this recipe has no memory plan");
   options.model = user_path(options.model);
   options.data = user_path(options.data);
   options.trace = user_path(options.trace);
@@ -93,6 +91,14 @@ absl::Status reproduce(const ErasedRecipe& recipe, Run& run, int preset) {
   return status.ok() ? run.finish() : status;
 }
 
+// The recipe's own plan, or its parts run on meta: see run.h.
+absl::Status plan(const ErasedRecipe& recipe, Run& run, int preset) {
+  if (recipe.plan) return recipe.plan(preset, run);
+  const absl::Status status = recipe.reproduce(preset, run);
+  if (status.ok()) return run.show_plans();
+  return absl::IsCancelled(status) && !interrupt_requested() ? absl::OkStatus() : status;
+}
+
 int run_recipe(const char* program, const ErasedRecipe& recipe, Options options) {
   const absl::StatusOr<RunSetup> setup = make_setup(recipe, options);
   if (!setup.ok()) return fail(setup.status());
@@ -101,7 +107,7 @@ int run_recipe(const char* program, const ErasedRecipe& recipe, Options options)
   if (!opened.ok()) return fail(opened.status());
   Run& run = **opened;
   if (options.plan) {
-    const absl::Status planned = recipe.plan(preset, run);
+    const absl::Status planned = plan(recipe, run, preset);
     return planned.ok() ? kDone : fail(planned);
   }
   run.print(heading(recipe, run));

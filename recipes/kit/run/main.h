@@ -41,7 +41,8 @@ struct Recipe {
   RecipeInfo info;
   std::vector<Preset<Config>> presets;
   std::function<absl::Status(const Config&, Run&)> reproduce;
-  // For --plan: one training step on the device `meta`, printing what it needs. Absent: --plan is an error.
+  // For --plan, where a step reads values, which `meta` lacks: prints what one needs. Absent: reproduce()
+  // runs, with its parts on meta (run.h).
   std::function<absl::Status(const Config&, Run&)> plan = nullptr;
   double checkpoint_seconds = 60;  // between two checkpoints of a part
 };

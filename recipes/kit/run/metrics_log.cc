@@ -25,6 +25,12 @@ absl::Status MetricsLog::open(const std::string& path, bool append) {
   return cut ? write_fully(fd_, "\n", path) : absl::OkStatus();
 }
 
+void MetricsLog::open_with_first_line(const std::string& path) {
+  path_ = path;
+  open_with_first_line_ = true;
+  ::unlink(path.c_str());  // a file that cannot be removed is said when it is opened
+}
+
 size_t MetricsLog::add_segment() {
   const std::lock_guard<std::mutex> lock(mutex_);
   segments_.emplace_back();
@@ -50,6 +56,10 @@ absl::Status MetricsLog::flush() {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (; first_open_ < segments_.size(); ++first_open_) {
     Segment& segment = segments_[first_open_];
+    if (open_with_first_line_ && segment.written < segment.text.size()) {
+      open_with_first_line_ = false;
+      status_ = open(path_);
+    }
     if (status_.ok() && fd_ >= 0 && segment.written < segment.text.size()) {
       status_ = write_fully(fd_, absl::string_view(segment.text).substr(segment.written), path_);
     }

@@ -26,6 +26,8 @@ class MetricsLog {
   // Starts an empty file, or goes on after the last whole or cut line of an existing one (`append`). Without
   // open() lines are kept in memory only.
   absl::Status open(const std::string& path, bool append = false);
+  // open() as soon as there is a line to write; a file of an earlier session is removed at once.
+  void open_with_first_line(const std::string& path);
   // A new segment after all others; its index.
   size_t add_segment();
   // `lines` end with '\n'.
@@ -46,6 +48,7 @@ class MetricsLog {
   std::deque<Segment> segments_;
   size_t first_open_ = 0;
   std::string path_;
+  bool open_with_first_line_ = false;
   int fd_ = -1;
   absl::Status status_;
 };

@@ -2,11 +2,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/machine.h"
@@ -17,6 +21,8 @@ namespace roux::kit {
 namespace {
 
 constexpr char kMetricsSection[] = "kit.metrics";
+constexpr char kPredictionsSection[] = "kit.predictions";
+constexpr char kLeftSection[] = "kit.left";
 constexpr char kResultSection[] = "kit.result";
 constexpr char kStepsSection[] = "kit.steps";
 
@@ -27,42 +33,90 @@ std::string per_second(double count) {
 
 }  // namespace
 
+PartName::PartName(const std::string& name) : arm(name) {
+  const size_t slash = name.rfind("/seed");
+  uint64_t number = 0;
+  if (slash == std::string::npos || !absl::SimpleAtoi(name.substr(slash + 5), &number)) return;
+  arm.resize(slash);
+  seed = number;
+}
+
 Part::Part(Run& run, std::string name, size_t segment)
     : run_(run),
       name_(std::move(name)),
+      identity_(name_),
       segment_(segment),
       directory_(run.path("checkpoints/" + name_)),
       store_(directory_) {}
 
+uint64_t Part::seed() const {
+  ROUX_CHECK(identity_.seed.has_value())
+      << "part: " << name_ << " is no \"<arm>/seed<N>\", so it has no seed of its own";
+  return *identity_.seed;
+}
+
+Device Part::device() const { return run_.device(); }
+bool Part::planning() const { return run_.planning(); }
+
 std::string Part::result_path() const { return directory_ + "/result.ckpt"; }
 
-absl::Status Part::restore() {
+std::string Part::left_path(const std::string& part, const std::string& what) const {
+  return run_.path(absl::StrCat("checkpoints/", part, "/left-", what, ".ckpt"));
+}
+
+absl::Status Part::restore(const Fits& fits) {
   if (::access(result_path().c_str(), F_OK) == 0) {
-    const absl::StatusOr<Checkpoint> finished = Checkpoint::open(result_path());
-    if (finished.ok()) {
-      ROUX_ASSIGN_OR_RETURN(const absl::string_view lines, finished->section(kMetricsSection));
-      ROUX_ASSIGN_OR_RETURN(result_, finished->numbers(kResultSection));
-      ROUX_ASSIGN_OR_RETURN(const std::vector<double> steps, finished->numbers(kStepsSection));
-      run_.metrics_.append(segment_, lines);
-      if (!steps.empty()) run_.skip_steps(static_cast<int64_t>(steps[0]));
-      return absl::OkStatus();
-    }
-    run_.progress_.line(absl::StrCat(finished.status().message(), "; ", name_, " starts over"));
+    const absl::Status status = restore_result(fits);
+    if (status.ok()) return status;
+    run_.progress_.line(absl::StrCat(status.message(), "; ", name_, " starts over"));
   }
   absl::StatusOr<std::optional<CheckpointStore::Loaded>> newest = store_.load_newest();
-  if (!newest.ok()) {
-    run_.progress_.line(absl::StrCat(newest.status().message(), "; ", name_, " starts over"));
+  absl::Status status = newest.status();
+  if (status.ok() && !*newest) return status;
+  if (status.ok()) status = restore_left((*newest)->checkpoint);
+  if (!status.ok()) {
+    run_.progress_.line(absl::StrCat(status.message(), "; ", name_, " starts over"));
     return absl::OkStatus();
   }
   restored_ = *std::move(newest);
-  if (!restored_) return absl::OkStatus();
   for (const std::string& warning : restored_->warnings) {
     run_.progress_.line(absl::StrCat(warning, "; going on from ", restored_->checkpoint.path()));
   }
-  ROUX_ASSIGN_OR_RETURN(const absl::string_view lines, restored_->checkpoint.section(kMetricsSection));
-  run_.metrics_.append(segment_, lines);
+  ROUX_RETURN_IF_ERROR(restore_logs(restored_->checkpoint));
   steps_done_ = restored_->step;
   run_.skip_steps(restored_->step);
+  return absl::OkStatus();
+}
+
+absl::Status Part::restore_result(const Fits& fits) {
+  ROUX_ASSIGN_OR_RETURN(const Checkpoint finished, Checkpoint::open(result_path()));
+  ROUX_ASSIGN_OR_RETURN(const absl::string_view result, finished.section(kResultSection));
+  ROUX_ASSIGN_OR_RETURN(const std::vector<double> steps, finished.numbers(kStepsSection));
+  const absl::Status fit = fits(result);
+  if (!fit.ok()) return absl::DataLossError(absl::StrCat(result_path(), ": ", fit.message()));
+  ROUX_RETURN_IF_ERROR(restore_left(finished));
+  ROUX_RETURN_IF_ERROR(restore_logs(finished));
+  result_ = std::string(result);
+  if (!steps.empty()) run_.skip_steps(static_cast<int64_t>(steps[0]));
+  return absl::OkStatus();
+}
+
+absl::Status Part::restore_logs(const Checkpoint& checkpoint) {
+  ROUX_ASSIGN_OR_RETURN(const absl::string_view metrics, checkpoint.section(kMetricsSection));
+  ROUX_ASSIGN_OR_RETURN(const absl::string_view predictions, checkpoint.section(kPredictionsSection));
+  run_.metrics_.append(segment_, metrics);
+  run_.predictions_.append(segment_, predictions);
+  return absl::OkStatus();
+}
+
+absl::Status Part::restore_left(const Checkpoint& checkpoint) {
+  std::vector<std::string> names;
+  ROUX_ASSIGN_OR_RETURN(const absl::string_view encoded, checkpoint.section(kLeftSection));
+  ROUX_RETURN_IF_ERROR(decode_value(encoded, names));
+  for (const std::string& what : names) {
+    ROUX_RETURN_IF_ERROR(Checkpoint::open(left_path(name_, what)).status());
+  }
+  left_ = names;
   return absl::OkStatus();
 }
 
@@ -70,6 +124,14 @@ void Part::metric(const std::string& metric, int64_t step, double value) {
   JsonObject line;
   line.add("part", name_).add("step", step).add(metric, value);
   run_.metrics_.append(segment_, line.text() + "\n");
+}
+
+void Part::prediction(const Prediction& prediction) {
+  JsonObject line;
+  line.add("arm", arm()).add_raw("seed", identity_.seed ? to_json(*identity_.seed) : "null");
+  line.add("item", prediction.item).add("gold", prediction.gold).add("output", prediction.output);
+  line.add("scores", prediction.scores);
+  run_.predictions_.append(segment_, line.text() + "\n");
 }
 
 absl::Status Part::check_finite(const StepInfo& info) const {
@@ -100,6 +162,12 @@ std::string Part::step_line(const StepInfo& info, double seconds) const {
 }
 
 absl::Status Part::step(const StepInfo& info, const SaveFunction& save_function) {
+  ROUX_RETURN_IF_ERROR(record(info));
+  return save_if_due(info.step, save_function);
+}
+
+absl::Status Part::record(const StepInfo& info) {
+  if (planning()) return run_.plan_ended(name_ + " steps by itself, which no plan can do");
   const auto now = Clock::now();
   const double seconds = std::max(1e-9, std::chrono::duration<double>(now - last_step_).count());
   ROUX_RETURN_IF_ERROR(check_finite(info));
@@ -115,28 +183,98 @@ absl::Status Part::step(const StepInfo& info, const SaveFunction& save_function)
   timing.add("memory_mib", std::round(info.memory_mib > 0 ? info.memory_mib : peak_memory_mib()));
   ROUX_RETURN_IF_ERROR(run_.timing(timing.text() + "\n"));
   run_.step_done(step_line(info, seconds));
+  last_step_ = Clock::now();
+  return absl::OkStatus();
+}
 
+absl::Status Part::slice(int64_t done, int64_t total, const SaveFunction& save_function) {
+  if (planning()) return run_.plan_ended(name_ + " is work over items, which no plan can do");
+  steps_done_ = done;
+  run_.step_done(absl::StrCat(name_, " ", done, "/", total));
+  return save_if_due(done, save_function);
+}
+
+bool Part::checkpoint_due() const {
+  const double seconds = std::chrono::duration<double>(Clock::now() - last_save_).count();
+  return run_.interrupted() || seconds >= run_.setup_.checkpoint_seconds;
+}
+
+absl::Status Part::save_if_due(int64_t step, const SaveFunction& function) {
   const bool stop = run_.interrupted();
-  const bool due = std::chrono::duration<double>(now - last_save_).count() >= run_.setup_.checkpoint_seconds;
-  if (save_function && (stop || due)) ROUX_RETURN_IF_ERROR(save(info.step, save_function));
+  if (function && (stop || checkpoint_due())) ROUX_RETURN_IF_ERROR(save(step, function));
   if (stop) return absl::CancelledError("interrupted");
   last_step_ = Clock::now();
   return absl::OkStatus();
 }
 
+void Part::begin_loop(const char* loop) {
+  ROUX_CHECK(loop_ == nullptr) << loop << ": " << name_ << " has run " << loop_
+                               << " already: a part runs one loop, two phases are two parts";
+  loop_ = loop;
+}
+
+absl::Status Part::leave(const std::string& what, const States& states) {
+  const bool plain = !what.empty() && std::all_of(what.begin(), what.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+  });
+  ROUX_CHECK(plain) << "part.leave: a name is letters, digits and _-: got '" << what << "'";
+  if (planning()) return absl::OkStatus();
+  CheckpointWriter writer;
+  save_states(states, writer);
+  ROUX_RETURN_IF_ERROR(make_directories(directory_));
+  ROUX_RETURN_IF_ERROR(writer.write(left_path(name_, what)));
+  if (std::find(left_.begin(), left_.end(), what) == left_.end()) left_.push_back(what);
+  return absl::OkStatus();
+}
+
+absl::Status Part::load_own(const std::string& what, const States& states) const {
+  if (planning()) return absl::OkStatus();
+  ROUX_ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::open(left_path(name_, what)));
+  return restore_states(checkpoint, states);
+}
+
+absl::Status Part::load_from(const std::string& from, const States& states, const std::string& what) const {
+  if (planning()) return absl::OkStatus();
+  ROUX_ASSIGN_OR_RETURN(const Checkpoint checkpoint, left(from, what));
+  return restore_states(checkpoint, states);
+}
+
+absl::StatusOr<Checkpoint> Part::left(const std::string& from, const std::string& what) const {
+  if (planning())
+    return run_.plan_ended(absl::StrCat(name_, " reads what ", from, " left, which no plan can do"));
+  ROUX_ASSIGN_OR_RETURN(const Run::Ended ended, run_.ended(name_, from));
+  if (std::find(ended.left.begin(), ended.left.end(), what) != ended.left.end()) {
+    return Checkpoint::open(left_path(ended.name, what));
+  }
+  return absl::NotFoundError(absl::StrCat(name_, ": ", ended.name, " left no '", what, "'; it left ",
+                                          ended.left.empty() ? "nothing" : absl::StrJoin(ended.left, ", ")));
+}
+
+absl::Status Part::planned(PartPlan plan) {
+  plan.part = name_;
+  run_.add_plan(std::move(plan));
+  return run_.plan_ended(name_ + " is planned");
+}
+
+void Part::add_logs(CheckpointWriter& writer) const {
+  writer.add(kMetricsSection, run_.metrics_.text(segment_));
+  writer.add(kPredictionsSection, run_.predictions_.text(segment_));
+  writer.add(kLeftSection, encode_value(left_));
+}
+
 absl::Status Part::save(int64_t step, const SaveFunction& function) {
   CheckpointWriter writer;
-  writer.add(kMetricsSection, run_.metrics_.text(segment_));
+  add_logs(writer);
   function(writer);
   ROUX_RETURN_IF_ERROR(store_.save(step, writer));
   last_save_ = Clock::now();
   return absl::OkStatus();
 }
 
-absl::Status Part::finish(const std::vector<double>& result) {
+absl::Status Part::finish(const std::string& result) {
   CheckpointWriter writer;
-  writer.add(kMetricsSection, run_.metrics_.text(segment_));
-  writer.add_numbers(kResultSection, result);
+  add_logs(writer);
+  writer.add(kResultSection, result);
   writer.add_numbers(kStepsSection, {static_cast<double>(steps_done_)});
   ROUX_RETURN_IF_ERROR(make_directories(directory_));
   ROUX_RETURN_IF_ERROR(writer.write(result_path()));

@@ -4,22 +4,24 @@
 //     run.expect_steps(config.steps * run.seeds().size());
 //     std::vector<double> losses;
 //     for (uint64_t seed : run.seeds()) {
-//       ROUX_ASSIGN_OR_RETURN(std::vector<double> result, run.part(absl::StrCat("adam/seed", seed), [&](Part&
-//       part) {
-//         return train(config, seed, part);                  // calls part.step() after every step, see
-//         part.h
+//       ROUX_ASSIGN_OR_RETURN(const double loss, run.part(absl::StrCat("adam/seed", seed), [&](Part& part) {
+//         return train(config, seed, part);        // StatusOr<double>; calls part.step() after every step
 //       }));
-//       losses.push_back(result[0]);
+//       losses.push_back(loss);
 //     }
-//     return run.claim({.text = "loss is low", .measured = over_seeds(run.seeds(), losses), .relation =
-//     below(2.0),
-//                       .scale = "0.1M parameters", .asserted = true});
+//     return run.claim({.text = "loss is low", .measured = over_seeds(run.seeds(), losses),
+//                       .relation = below(2.0), .scale = "0.1M parameters", .asserted = true});
 //   }
 //
-// What is worth not losing happens inside parts. A part is named, returns a few numbers, and runs once: after
-// an interruption finished parts return their stored numbers and the one that was cut goes on from its
-// checkpoint, so a resumed run writes the same metrics.jsonl and claims.json as an undisturbed one, byte for
-// byte.
+// What is worth not losing happens inside parts. A part is named, returns its result (see grid.h), and runs
+// once: after an interruption finished parts return their stored results and the one that was cut goes on
+// from its checkpoint, so a resumed run writes the same metrics.jsonl, predictions.jsonl and claims.json as
+// an undisturbed one, byte for byte. Parts share const data only: what one gives to others is its result
+// (small, in memory) or what it leaves (large, on disk).
+//
+// Under --plan a part runs one step on the device `meta` (train() does that). part() then gives an empty
+// result and the run goes on; the first side_by_side(), and a part() whose result is a vector, which may be
+// indexed, prints the table of what was planned and ends the run with a status that is no failure.
 //
 // Thread contract: parts may record and step concurrently (side_by_side); the rest belongs to the thread that
 // made Run.
@@ -29,6 +31,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -40,6 +43,7 @@
 #include "recipes/kit/run/claims.h"
 #include "recipes/kit/run/cli.h"
 #include "recipes/kit/run/first_batch.h"
+#include "recipes/kit/run/grid.h"
 #include "recipes/kit/run/metrics_log.h"
 #include "recipes/kit/run/output_directory.h"
 #include "recipes/kit/run/part.h"
@@ -83,12 +87,33 @@ class Run {
   // Floating-point operations a second this machine can do (measured): step lines then show the share of it.
   void set_peak_flops(double flops) { peak_flops_ = flops; }
 
-  absl::StatusOr<std::vector<double>> part(const std::string& name, const PartFunction& function);
-  // Runs independent parts on up to `threads` threads (0: as many as parallel_for has); results in the order
-  // of `names`. Files do not depend on the threads. `function` must only touch its own part's data.
+  Device device() const { return device_; }  // --device; meta under --plan
+  bool planning() const { return setup_.options.plan; }
+
+  // f(part) gives StatusOr<R>, and so does part(). Throws Error for a name that is not plain or was used.
+  template <class F>
+  auto part(const std::string& name, F f) {
+    using R = ResultOf<F, Part&>;
+    const AfterPlan after_plan = internal::IsVector<R>::value ? kEnd : kGoOn;
+    absl::StatusOr<Results<R>> results = run_all(std::vector<PartOf<R>>{{name, std::move(f)}}, 1, after_plan);
+    return results.ok() ? absl::StatusOr<R>(std::move(results->results[0])) : results.status();
+  }
+  // Runs parts on up to `threads` threads, one each (0: as many as parallel_for has; on CUDA always one), and
+  // a part only when those of its `after` have ended. Results and files are in the order of the list,
+  // whatever the threads. Parts must only touch their own data. Throws Error for an `after` that names no
+  // part above.
+  template <class R>
+  absl::StatusOr<Results<R>> side_by_side(const std::vector<PartOf<R>>& parts, int threads = 0) {
+    return run_all(parts, threads, kEnd);
+  }
+  // Independent parts that run one function and give some numbers.
   absl::StatusOr<std::vector<std::vector<double>>> side_by_side(const std::vector<std::string>& names,
                                                                 const PartFunction& function,
                                                                 int threads = 0);
+
+  // What --plan found, in the order of the parts, and its table; InvalidArgument when it found nothing.
+  const std::vector<PartPlan>& plans() const { return plans_; }
+  absl::Status show_plans();
 
   // One line of metrics.jsonl outside parts: {<tags>, "step": step, <name>: value}. Recomputed by a resumed
   // run.
@@ -99,7 +124,7 @@ class Run {
   void print(const std::string& text);
   // Prints the batch with its loss mask; the errors of render_first_batch.
   absl::Status show_batch(const FirstBatch& batch);
-  // Printed now and shown in the report.
+  // Printed now and shown in the report. Under --plan nothing is shown of batches and tables.
   void table(const Table& table);
   // Shown in the report, before the charts of the metrics.
   void chart(Chart chart) { charts_.push_back(std::move(chart)); }
@@ -119,33 +144,94 @@ class Run {
   explicit Run(RunSetup setup);
   absl::Status open_files();
   std::string config_text() const;
-  absl::StatusOr<std::vector<double>> run_part(const std::string& name, size_t segment,
-                                               const PartFunction& function);
-  absl::Status check_part_name(const std::string& name);
+  // A part whose result is bytes.
+  struct AnyPart {
+    std::string name;
+    std::vector<std::string> after;
+    std::function<absl::StatusOr<std::string>(Part&)> run;
+    Part::Fits fits;
+    std::string empty;  // the result under --plan
+  };
+  enum AfterPlan { kGoOn, kEnd };
+  template <class R>
+  absl::StatusOr<Results<R>> run_all(const std::vector<PartOf<R>>& parts, int threads, AfterPlan after_plan);
+  // Side by side: their encoded results, in order.
+  absl::StatusOr<std::vector<std::string>> run_parts(const std::vector<AnyPart>& parts, int threads,
+                                                     AfterPlan after_plan);
+  absl::StatusOr<std::vector<std::string>> plan_parts(const std::vector<AnyPart>& parts,
+                                                      AfterPlan after_plan);
+  absl::StatusOr<std::string> run_part(const AnyPart& part, size_t segment);
+  void check_part_name(const std::string& name);
+  // Positions in `parts` of what each waits for.
+  std::vector<std::vector<size_t>> dependencies(const std::vector<AnyPart>& parts);
   // Called by parts, from any thread.
   void step_done(const std::string& line);
   void skip_steps(int64_t steps);
   absl::Status timing(const std::string& line);
+  // Segments of metrics and predictions go together.
+  size_t add_segment();
+  void close_segment(size_t segment);
+  absl::Status flush();
+  void add_plan(PartPlan plan);
+  // The status that ends a part or the run under --plan.
+  static absl::Status plan_ended(const std::string& why);
+  struct Ended {
+    std::string name;
+    std::vector<std::string> left;
+  };
+  // The ended part that `from` names for `part`; FailedPrecondition when there is none.
+  absl::StatusOr<Ended> ended(const std::string& part, const std::string& from);
 
   RunSetup setup_;
   std::string out_;
+  Device device_ = kCpu;
   std::vector<uint64_t> seeds_;
   std::unique_ptr<OutputDirectory> directory_;
   MetricsLog metrics_;
+  MetricsLog predictions_;
   MetricsLog timings_;
   size_t root_segment_ = 0;
   Progress progress_;
-  std::mutex mutex_;  // the four below
+  std::mutex mutex_;  // the five below
   int64_t expected_steps_ = 0;
   int64_t steps_done_ = 0;
   int64_t steps_skipped_ = 0;
   std::vector<std::string> part_names_;
+  std::map<std::string, std::vector<std::string>> ended_;  // what each ended part left
   std::atomic<bool> stopping_{false};  // a part failed: the others stop at their next step
   double peak_flops_ = 0;
+  std::vector<PartPlan> plans_;
   std::vector<Claim> claims_;
   std::vector<Chart> charts_;
   std::vector<Table> tables_;
 };
+
+template <class R>
+absl::StatusOr<Results<R>> Run::run_all(const std::vector<PartOf<R>>& parts, int threads,
+                                        AfterPlan after_plan) {
+  std::vector<AnyPart> any;
+  Results<R> results;
+  for (const PartOf<R>& part : parts) {
+    results.names.push_back(part.name);
+    any.push_back({part.name, part.after,
+                   [&part](Part& p) -> absl::StatusOr<std::string> {
+                     ROUX_ASSIGN_OR_RETURN(const R result, part.run(p));
+                     return encode_value(result);
+                   },
+                   [](absl::string_view bytes) {
+                     R ignored{};
+                     return decode_value(bytes, ignored);
+                   },
+                   encode_value(R{})});
+  }
+  ROUX_ASSIGN_OR_RETURN(const std::vector<std::string> encoded, run_parts(any, threads, after_plan));
+  for (const std::string& bytes : encoded) {
+    R result{};
+    ROUX_RETURN_IF_ERROR(decode_value(bytes, result));
+    results.results.push_back(std::move(result));
+  }
+  return results;
+}
 
 }  // namespace roux::kit
 

@@ -1,0 +1,149 @@
+// A recipe for the tests of branching: a base, an arm from the base, an arm from that arm. The model has
+// dropout, so that model, optimizer, loader and generator all have state. ROUX_TEST_KILL_AT=N ends the
+// process without a word in the N-th step, wherever that is.
+#include <signal.h>
+
+#include <atomic>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "nn/models/gpt2.h"
+#include "optim/optimizer.h"
+#include "recipes/kit/data/loader.h"
+#include "recipes/kit/run/items.h"
+#include "recipes/kit/run/main.h"
+#include "recipes/kit/train/batches.h"
+#include "recipes/kit/train/train.h"
+#include "recipes/kit/train/training.h"
+#include "recipes/kit/train/update.h"
+#include "tensor/error.h"
+#include "tensor/generator.h"
+
+namespace roux::kit {
+namespace {
+
+struct Config {
+  int64_t steps = 12;
+  template <class Visit>
+  void visit(Visit&& visit) const {
+    visit("steps", steps);
+  }
+};
+
+struct Arm {
+  std::string name, from;
+  double lr;
+};
+
+struct Curve {
+  std::vector<double> loss;
+  int64_t best_step = 0;
+  template <class Visit>
+  void visit(Visit&& visit) {
+    visit("loss", loss), visit("best_step", best_step);
+  }
+};
+
+void die_in_time() {
+  static std::atomic<int64_t> steps{0};
+  static const char* at = std::getenv("ROUX_TEST_KILL_AT");
+  if (at != nullptr && ++steps == std::atoll(at)) ::raise(SIGKILL);
+}
+
+GPT2Config shape() {
+  GPT2Config config;
+  config.vocab_size = 29, config.n_positions = 12, config.n_embd = 16, config.n_layer = 1, config.n_head = 2;
+  config.resid_pdrop = config.embd_pdrop = 0.1;
+  return config;
+}
+
+absl::StatusOr<Curve> train_arm(const Config& config, const WindowSet& text, const Arm& arm, uint64_t seed,
+                                Part& part) {
+  Generator generator(seed, part.device());
+  GPT2LMHeadModel model(shape(), Init{&generator, 0.1, kF32, part.device()});
+  AdamW optimizer({{model.named_parameters()}}, {.weight_decay = 0.1});
+  const States learned = {{"model", model}, {"optimizer", optimizer}};
+  if (!arm.from.empty()) ROUX_RETURN_IF_ERROR(part.load_from(arm.from, learned));
+  ROUX_ASSIGN_OR_RETURN(BatchLoader loader, BatchLoader::create(text, {.seed = seed, .global_batch = 4}));
+  const std::vector<int64_t> rows = {0, 5, 10};
+  const auto loss_sum = [&](const LmBatch& b) { return model.loss_sum(b.input, b.target, &generator); };
+  const auto evaluate = [&](int64_t) -> Values {
+    return {{"validation_loss", evaluate_loss(text, rows, 2, part.device(), [&](const LmBatch& b) {
+               return model.loss_sum(b.input, b.target);
+             })}};
+  };
+  ROUX_ASSIGN_OR_RETURN(const TrainLog log,
+                        train(part,
+                              {.steps = config.steps,
+                               .evaluate_at = merged({0}, every(2, config.steps)),
+                               .evaluate = evaluate,
+                               .keep_best = Best{"validation_loss"},
+                               .leave_at = {{config.steps / 2, "half"}}},
+                              learned + States{{"loader", loader}, {"generator", generator}}, [&](int64_t) {
+                                die_in_time();
+                                return update(optimizer, {.lr = arm.lr, .max_grad_norm = 1},
+                                              micro_batches(loader, part.device(), 3), loss_sum);
+                              }));
+  ROUX_RETURN_IF_ERROR(part.leave("final", learned));
+  return Curve{log.curves.at("validation_loss"), log.best_step};
+}
+
+absl::StatusOr<std::vector<double>> judge(const WindowSet& text, uint64_t seed, Part& part) {
+  Generator unused;
+  GPT2LMHeadModel model(shape(), Init{&unused, 0.1, kF32, part.device()});
+  ROUX_RETURN_IF_ERROR(part.load_from("second", {{"model", model}}));
+  model.eval();
+  return for_items(part, text.size(), 3, [&](int64_t begin, int64_t end, const std::vector<double>&) {
+    std::vector<double> losses;
+    for (int64_t row = begin; row < end; ++row) {
+      die_in_time();
+      losses.push_back(evaluate_loss(text, {row}, 1, part.device(),
+                                     [&](const LmBatch& b) { return model.loss_sum(b.input, b.target); }));
+      part.prediction({.item = absl::StrCat("row", row),
+                       .gold = "",
+                       .output = absl::StrCat(seed),
+                       .scores = {losses.back()}});
+    }
+    return losses;
+  });
+}
+
+absl::Status reproduce(const Config& config, Run& run) {
+  std::vector<int32_t> tokens;
+  for (int32_t i = 0; i < 20 * 12 + 1; ++i) tokens.push_back((i * i / 3 + i) % 29);
+  ROUX_ASSIGN_OR_RETURN(const WindowSet text, WindowSet::stream(tokens, 12, "tokens"));
+  const std::vector<Arm> arms = {{"base", "", 1e-2}, {"first", "base", 3e-3}, {"second", "first", 3e-2}};
+  std::vector<PartOf<Curve>> parts = grid(arms, run.seeds(), [&](const Arm& arm, uint64_t seed, Part& part) {
+    return train_arm(config, text, arm, seed, part);
+  });
+  ROUX_ASSIGN_OR_RETURN(const auto curves, run.side_by_side(parts));
+  std::vector<PartOf<std::vector<double>>> judges;
+  for (const uint64_t seed : run.seeds()) {
+    judges.push_back({absl::StrCat("judge/seed", seed),
+                      [&, seed](Part& part) { return judge(text, seed, part); },
+                      {"second"}});
+  }
+  ROUX_ASSIGN_OR_RETURN(const auto losses, run.side_by_side(judges));
+  const auto last = [&](const char* arm) {
+    return curves.values(arm, [](const Curve& c) { return c.loss.back(); });
+  };
+  ROUX_RETURN_IF_ERROR(run.claim({.text = "training goes on where the base ended",
+                                  .measured = paired(run.seeds(), last("base"), last("second")),
+                                  .relation = above(-10)}));
+  return run.claim({.text = "loss of the second arm over rows",
+                    .measured = over_items(losses.results[0], {.unit = "row"}),
+                    .relation = above(0)});
+}
+
+}  // namespace
+}  // namespace roux::kit
+
+int main(int argc, char** argv) {
+  using roux::kit::Config;
+  return roux::kit::recipe_main<Config>(
+      argc, argv,
+      {.info = {.slug = "branch", .title = "Branch"},
+       .presets = {{{.name = "default", .what = "a base and two arms"}, Config{}}},
+       .reproduce = roux::kit::reproduce,
+       .checkpoint_seconds = 0});
+}
