@@ -14,11 +14,19 @@ gives
 More libraries and tests of a recipe are plain cc_library and cc_test beside it.
 """
 
-# What fills the tables of kernels and gradients: linked into each program, included by none.
+# What fills the tables of kernels and gradients: linked into each program, included by none. The kernels of the
+# devices `cuda` and `emulated` come with the configurations of these names; without them a recipe builds in a
+# fraction of the time.
 TABLE_FILLERS = [
     "//autograd/rules",
     "//tensor/cpu",
 ]
+
+DEVICES = select({
+    "//bazel:cuda": ["//cuda"],
+    "//bazel:emulated": ["//cuda"],
+    "//conditions:default": [],
+})
 
 def recipe(
         name,
@@ -56,7 +64,7 @@ def recipe(
         srcs = ["main.cc"],
         data = data,
         visibility = ["//visibility:public"],
-        deps = [":method", "//recipes/kit/run:main"] + [d for d in deps if d not in TABLE_FILLERS] + TABLE_FILLERS,
+        deps = [":method", "//recipes/kit/run:main"] + [d for d in deps if d not in TABLE_FILLERS] + TABLE_FILLERS + DEVICES,
     )
     native.sh_test(
         name = "smoke_test",
