@@ -17,7 +17,7 @@ struct Config {
   int64_t steps = 300;
   double weight = 1e-2;  // of the z-loss; PaLM has 1e-4 and longer runs
   template <class Visit>
-  void visit(Visit&& visit) const {
+  void visit(Visit&& visit) {
     visit("steps", steps), visit("weight", weight);
   }
 };

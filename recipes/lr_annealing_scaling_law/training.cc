@@ -1,5 +1,8 @@
 #include "recipes/lr_annealing_scaling_law/training.h"
 
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
 #include "nn/models/llama.h"
 #include "optim/optimizer.h"
 #include "recipes/kit/data/loader.h"
@@ -24,6 +27,23 @@ LlamaConfig shape(const TrainingConfig& c, const kit::Corpus& corpus) {
 }
 
 }  // namespace
+
+absl::Status TrainingConfig::check() const {
+  const auto refuse = [](const std::string& what) { return absl::InvalidArgumentError(what); };
+  if (hidden % heads != 0 || hidden / heads % 2 != 0) {
+    return refuse(absl::StrCat("hidden=", hidden, ", heads=", heads,
+                               ": hidden must be heads times an even number (rotary positions)"));
+  }
+  if (2 * warmup > steps) {
+    return refuse(
+        absl::StrCat("steps=", steps, ", warmup=", warmup, ": steps must be at least twice the warm-up"));
+  }
+  if (std::max(fit_from, eval_every) > steps) {
+    return refuse(absl::StrCat("steps=", steps, ", fit_from=", fit_from, ", eval_every=", eval_every,
+                               ": no loss would be measured after fit_from"));
+  }
+  return absl::OkStatus();
+}
 
 std::vector<Arm> arms(const TrainingConfig& c) {
   const ScheduleOptions to_zero{c.eta_max, 0, c.steps, c.warmup};

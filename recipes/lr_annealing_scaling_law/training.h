@@ -10,6 +10,7 @@
 #include "optim/schedules.h"
 #include "recipes/kit/data/corpus.h"
 #include "recipes/kit/run/part.h"
+#include "recipes/kit/run/settings.h"
 #include "recipes/lr_annealing_scaling_law/method.h"
 
 namespace roux::lr_annealing {
@@ -24,14 +25,18 @@ struct TrainingConfig {
   double beta1 = 0.9, beta2 = 0.95, weight_decay = 0.1, max_grad_norm = 1;  // paper, section 3
 
   template <class Visit>
-  void visit(Visit&& visit) const {
-    visit("layers", layers), visit("hidden", hidden), visit("heads", heads),
-        visit("intermediate", intermediate);
-    visit("length", length), visit("batch", batch), visit("steps", steps), visit("warmup", warmup);
-    visit("eval_every", eval_every), visit("eval_windows", eval_windows), visit("fit_from", fit_from);
-    visit("init_std", init_std), visit("eta_max", eta_max), visit("beta1", beta1), visit("beta2", beta2);
-    visit("weight_decay", weight_decay), visit("max_grad_norm", max_grad_norm);
+  void visit(Visit&& visit) {
+    using kit::Range;
+    visit("layers", layers, Range{1}), visit("hidden", hidden, Range{2}), visit("heads", heads, Range{1});
+    visit("intermediate", intermediate, Range{1}), visit("length", length, Range{1});
+    visit("batch", batch, Range{1}), visit("steps", steps, Range{1}), visit("warmup", warmup, Range{0});
+    visit("eval_every", eval_every, Range{1}), visit("eval_windows", eval_windows, Range{1});
+    visit("fit_from", fit_from, Range{0});
+    visit("init_std", init_std, Range{0}), visit("eta_max", eta_max, Range{0});
+    visit("beta1", beta1, Range{0, 1}), visit("beta2", beta2, Range{0, 1});
+    visit("weight_decay", weight_decay, Range{0}), visit("max_grad_norm", max_grad_norm, Range{0});
   }
+  absl::Status check() const;
 };
 
 // An arm: a schedule with its name. The first two are fitted, the others are held out.

@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/text_table.h"
-#include "recipes/kit/text/printable.h"
 
 namespace roux::kit {
 namespace {
@@ -192,39 +191,44 @@ std::string claims_json(const std::vector<Claim>& claims) {
 }
 
 std::string claims_table(const std::vector<Claim>& claims, bool colour) {
-  constexpr int kClaimWidth = 35;
-  constexpr int kRightWidth = 27;
-  constexpr const char* kRow = "%-13s  %-35s  %8s  %9s  %s\n";
-  std::string out = absl::StrFormat(kRow, "verdict", "claim", "paper", "measured", "95% interval, claimed");
-  absl::StrAppend(&out, std::string(kTextColumns, '-'), "\n");
+  constexpr int kVerdict = 13;
+  constexpr int kNumber = 11;  // the longest of format_number: -1.234e-300
+  constexpr int kInterval = 24;
+  constexpr int kIndent = 4;
+  const int kClaimed = kTextColumns - kVerdict - 2 * kNumber - kInterval - 8;
+  const auto row = [&](absl::string_view verdict, absl::string_view paper, absl::string_view measured,
+                       absl::string_view interval, absl::string_view claimed) {
+    std::string line = absl::StrFormat("%-*s  %*s  %*s  %-*s  %s", kVerdict, verdict, kNumber, paper, kNumber,
+                                       measured, kInterval, interval, claimed);
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line;
+  };
+  std::string out = absl::StrCat(row("verdict", "paper", "measured", "95% interval", "claimed"), "\n",
+                                 std::string(kTextColumns, '-'), "\n");
   for (const Claim& claim : claims) {
-    const Verdict judged = verdict(claim);
-    std::vector<std::string> left = wrap_text(claim.text, kClaimWidth);
-    std::vector<std::string> right;
-    if (claim.measured && claim.measured->interval) {
-      right = wrap_text(interval_text(*claim.measured->interval), kRightWidth);
-    }
-    for (const std::string& line : wrap_text(relation_text(claim.relation), kRightWidth))
-      right.push_back(line);
-    for (size_t line = 0; line < std::max(left.size(), right.size()); ++line) {
-      const std::string text = line < left.size() ? left[line] : "";
-      const std::string padding(static_cast<size_t>(kClaimWidth) - utf8_width(text), ' ');
-      std::string row =
-          absl::StrFormat("%-13s  %s%s  %8s  %9s  %s", line == 0 ? verdict_name(judged) : "", text, padding,
-                          line == 0 && claim.paper ? format_number(*claim.paper)
-                          : line == 0              ? "-"
-                                                   : "",
-                          line == 0 && claim.measured ? format_number(claim.measured->value)
-                          : line == 0                 ? "-"
-                                                      : "",
-                          line < right.size() ? right[line] : "");
-      row.erase(row.find_last_not_of(' ') + 1);
+    const VerdictStyle& style = style_of(verdict(claim));
+    const bool has_interval = claim.measured && claim.measured->interval;
+    const std::vector<std::string> interval =
+        wrap_text(has_interval ? interval_text(*claim.measured->interval) : "", kInterval);
+    const std::vector<std::string> claimed = wrap_text(relation_text(claim.relation), kClaimed);
+    for (size_t line = 0; line < std::max(interval.size(), claimed.size()); ++line) {
+      std::string text =
+          row(line == 0 ? style.name : "",
+              line > 0      ? ""
+              : claim.paper ? format_number(*claim.paper)
+                            : "-",
+              line > 0         ? ""
+              : claim.measured ? format_number(claim.measured->value)
+                               : "-",
+              line < interval.size() ? interval[line] : "", line < claimed.size() ? claimed[line] : "");
       if (line == 0 && colour)
-        row = absl::StrCat(style_of(judged).ansi_colour, row.substr(0, 13), "\x1b[0m", row.substr(13));
-      absl::StrAppend(&out, row, "\n");
+        text = absl::StrCat(style.ansi_colour, text.substr(0, kVerdict), "\x1b[0m", text.substr(kVerdict));
+      absl::StrAppend(&out, text, "\n");
     }
-    for (const std::string& line : wrap_text(claim_notes(claim), kTextColumns - 17)) {
-      absl::StrAppend(&out, std::string(17, ' '), colour ? "\x1b[2m" : "", line, colour ? "\x1b[0m" : "",
+    for (const std::string& line : wrap_text(claim.text, kTextColumns - kIndent))
+      absl::StrAppend(&out, std::string(kIndent, ' '), line, "\n");
+    for (const std::string& line : wrap_text(claim_notes(claim), kTextColumns - kIndent)) {
+      absl::StrAppend(&out, std::string(kIndent, ' '), colour ? "\x1b[2m" : "", line, colour ? "\x1b[0m" : "",
                       "\n");
     }
   }

@@ -40,6 +40,42 @@ TEST(Measurement, PairingRemovesWhatSeedsShare) {
   EXPECT_DOUBLE_EQ(m.interval->high, 0.5);
 }
 
+// Cutting at the bounds loses no coverage: over many samples of a quantity near its bound the cut interval
+// holds the true mean exactly as often as the whole one, and never leaves the bounds.
+TEST(Measurement, IntervalOfABoundedQuantityStaysInside) {
+  const Measurement r_squared = over_seeds({1, 2, 3}, {0.9, 0.99, 0.999}, {.high = 1});
+  EXPECT_EQ(r_squared.interval->high, 1);
+  EXPECT_EQ(r_squared.interval->low, over_seeds({1, 2, 3}, {0.9, 0.99, 0.999}).interval->low);
+  const Measurement accuracy = over_seeds({1, 2}, {0, 1}, {0, 1});
+  EXPECT_EQ(accuracy.interval->low, 0);
+  EXPECT_EQ(accuracy.interval->high, 1);
+  const Measurement gap = paired({1, 2}, {1, 0.2}, {0, 0.1}, {-1, 1});
+  EXPECT_EQ(gap.interval->high, 1);
+  EXPECT_EQ(gap.interval->low, -1);
+  EXPECT_THROW(over_seeds({1, 2}, {0.5, 1.5}, {0, 1}), Error);
+  EXPECT_EQ(over_seeds({1, 2, 3}, {1, 1, 1}, {0, 1}).interval->high, 1);
+
+  uint64_t state = 1;
+  const auto uniform = [&] {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return static_cast<double>(state >> 11) / 9007199254740992.0;
+  };
+  int whole_holds = 0, cut_holds = 0, outside = 0;
+  for (int sample = 0; sample < 2000; ++sample) {
+    std::vector<double> values;
+    for (int i = 0; i < 3; ++i) values.push_back(std::pow(uniform(), 0.25));  // mean of u^(1/4) is 4/5
+    const Interval whole = *over_seeds({1, 2, 3}, values).interval;
+    const Interval cut = *over_seeds({1, 2, 3}, values, {0, 1}).interval;
+    whole_holds += whole.low <= 0.8 && 0.8 <= whole.high;
+    cut_holds += cut.low <= 0.8 && 0.8 <= cut.high;
+    outside += whole.high > 1;
+    EXPECT_TRUE(0 <= cut.low && cut.high <= 1);
+  }
+  EXPECT_EQ(cut_holds, whole_holds);
+  EXPECT_GT(whole_holds, 1800);
+  EXPECT_GT(outside, 1000);  // the case is there
+}
+
 TEST(Measurement, OneSeedHasNoInterval) { EXPECT_FALSE(over_seeds({7}, {1.5}).interval.has_value()); }
 
 TEST(Measurement, RefusesWhatIsNoSample) {
@@ -229,7 +265,7 @@ TEST(ClaimsJson, HasExactlyTheAgreedKeys) {
   EXPECT_EQ(claims_json({}), "[]\n");
 }
 
-TEST(ClaimsTable, FitsHundredColumns) {
+TEST(ClaimsTable, FitsEightyColumnsAndCutsNoNumber) {
   Claim wide = with(-123456.789, 1234567.89, within(-0.000012345, 9876543.21));
   wide.text =
       "a very long claim that has to be wrapped since it says in too many words what one short sentence, for "
@@ -237,8 +273,14 @@ TEST(ClaimsTable, FitsHundredColumns) {
   wide.scale = std::string(150, 'x');
   wide.paper = -0.000123456;
   wide.not_testable = "a reason that is long as well, so that the notes below the claim are wrapped too";
-  for (const absl::string_view line : absl::StrSplit(claims_table({wide, wide}, false), '\n')) {
-    EXPECT_LE(utf8_width(line), 100u) << line;
+  Claim extreme = with(-1.23456e-300, 1.23456e-300, within(-1.23456e-300, -1.23456e-301));
+  extreme.paper = -9999999999;
+  extreme.measured->value = -1.23456e-301;
+  const std::string table = claims_table({wide, wide, extreme}, false);
+  for (const absl::string_view line : absl::StrSplit(table, '\n')) EXPECT_LE(utf8_width(line), 80u) << line;
+  for (const char* number : {"-1.235e+05", "1.235e+06", "-1.234e-05,", "9.877e+06]", "-0.0001235",
+                             "-9999999999", "-1.235e-301", "[-1.235e-300,", "-1.235e-301]"}) {
+    EXPECT_TRUE(absl::StrContains(table, number)) << number << "\n" << table;
   }
 }
 

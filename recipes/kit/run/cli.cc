@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "recipes/kit/run/nearest_name.h"
+#include "recipes/kit/run/text_table.h"
 #include "tensor/device.h"
 #include "tensor/error.h"
 #include "tensor/ops/matmul_tables.h"
@@ -18,57 +19,172 @@ namespace {
 
 enum class Argument { kNone, kOptional, kRequired };
 
-struct Flag {
-  const char* name;
-  Argument argument;
-  const char* value;  // as --help shows it
-  const char* help;
+struct KnownFlag {
+  std::string name;
+  Argument argument = Argument::kRequired;
+  std::string value;  // as --help shows it
+  std::string help;   // empty: not listed, since it does not apply
+  bool is_setting = false;
 };
 
-constexpr Flag kFlags[] = {
-    {"preset", Argument::kRequired, "NAME", "what to run (see below); without it: default"},
-    {"seed", Argument::kRequired, "N", "first of the preset's consecutive seeds; without it: 1"},
-    {"device", Argument::kRequired, "D", ""},
-    {"threads", Argument::kRequired, "N", "CPU threads; results do not depend on it"},
-    {"out", Argument::kRequired, "DIR", "output folder; without it: outputs/<recipe>/<preset>-seed<N>"},
-    {"resume", Argument::kOptional, "DIR", "go on from the newest good checkpoint of the output folder"},
-    {"plan", Argument::kNone, "", "print the memory plan of one training step and stop"},
-    {"trace", Argument::kRequired, "FILE", "write a Chrome/Perfetto trace"},
-    {"model", Argument::kRequired, "PATH", ""},
-    {"data", Argument::kRequired, "PATH", ""},
-    {"help", Argument::kNone, "", "this text"},
-};
-
-size_t edit_distance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+// Of the harness; the recipe's own stand behind them.
+std::vector<KnownFlag> known_flags(const RecipeInfo& info, const std::vector<Setting>& settings) {
+  std::string devices = absl::StrJoin(offered_devices(), ", ");
+  if (absl::EndsWith(devices, "emulated")) devices += " (the CUDA kernels' source on the CPU)";
+  std::vector<KnownFlag> flags = {
+      {"preset", Argument::kRequired, "NAME", "what to run (see below); without it: default"},
+      {"seed", Argument::kRequired, "N", "first of the consecutive seeds; without it: 1"},
+      {"seeds", Argument::kRequired, "N", "how many seeds; without it: the preset's number"},
+      {"set", Argument::kRequired, "NAME=VALUE,...",
+       settings.empty() ? "" : "changes settings of the preset (see below)"},
+      {"device", Argument::kRequired, "D", devices},
+      {"threads", Argument::kRequired, "N", "CPU threads; results do not depend on it"},
+      {"out", Argument::kRequired, "DIR",
+       "output folder; without it: outputs/<recipe>/<preset>-seed<N>. One that holds a run gets a number"},
+      {"resume", Argument::kOptional, "DIR",
+       "go on from the newest good checkpoint of this folder, or of the newest run of these flags"},
+      {"plan", Argument::kNone, "", "print the memory plan of one training step and stop"},
+      {"trace", Argument::kRequired, "FILE", "write a Chrome/Perfetto trace"},
+      {"model", Argument::kRequired, "PATH", info.model_help},
+      {"data", Argument::kRequired, "PATH", info.data_help},
+      {"table", Argument::kRequired, "PATH", info.table_help},
+      {"help", Argument::kNone, "", "this text"},
+  };
+  for (const Setting& setting : settings) {
+    if (!setting.is_flag) continue;
+    const bool taken = std::any_of(flags.begin(), flags.end(),
+                                   [&](const KnownFlag& flag) { return flag.name == setting.name; });
+    ROUX_CHECK(!taken) << "recipe flag --" << setting.name << ": the harness has a flag of this name";
+    std::string help = setting.about.help;
+    if (!setting.about.choices.empty()) {
+      absl::StrAppend(&help, help.empty() ? "" : ": ", absl::StrJoin(setting.about.choices, ", "));
     }
+    absl::StrAppend(&help, help.empty() ? "" : "; ",
+                    "without it: ", setting.text.empty() ? "none" : setting.text);
+    const bool boolean = setting.kind == "true|false";
+    flags.push_back(
+        {setting.name, boolean ? Argument::kOptional : Argument::kRequired, setting.kind, help, true});
   }
-  return row[b.size()];
-}
-
-std::string did_you_mean(absl::string_view word, const std::vector<std::string>& candidates,
-                         absl::string_view prefix) {
-  const std::string nearest = nearest_name(word, candidates);
-  return nearest.empty() ? "" : absl::StrCat("; did you mean ", prefix, nearest, "?");
+  return flags;
 }
 
 // Kernels are linked into a program, or not. Whatever computes anything here multiplies matrices.
 bool has_kernels(DeviceType type) {
   return matmul_kernels.has(type, kF32) || matmul_kernels.has(type, kBF16);
 }
+// Its library is linked, whatever kernels it has.
+bool has_runtime(DeviceType type) {
+  try {
+    return runtime(type).device_count() >= 0;
+  } catch (const Error&) {
+    return false;
+  }
+}
 int usable_devices(DeviceType type) { return has_kernels(type) ? device_count(type) : 0; }
 
 absl::Status bad_value(absl::string_view flag, absl::string_view value, absl::string_view needed) {
   return absl::InvalidArgumentError(absl::StrCat("--", flag, "=", value, ": ", needed));
 }
+
+// Why a device that parses is not there, and what helps.
+std::string missing_device(DeviceType type) {
+  if (has_kernels(type)) {
+    return device_count(type) == 0 ? "no NVIDIA driver or GPU was found (nvidia-smi says more)"
+                                   : "this machine has no such device";
+  }
+  if (has_runtime(type)) return "this program has no kernel there that multiplies matrices";
+  if (type == DeviceType::kEmulated)
+    return "this program was built without the emulator: build with --config=emulated";
+  return "this program was built without CUDA: build with --config=cuda (or with --config=emulated for "
+         "--device=emulated, the same kernels on the CPU)";
+}
+
+absl::Status set_value(const std::string& name, const std::string& value, const RecipeInfo& info,
+                       Options& options) {
+  if (name == "preset") {
+    options.preset = value;
+    options.preset_given = true;
+  } else if (name == "seed") {
+    if (!absl::SimpleAtoi(value, &options.seed) || options.seed > kLargestSeed)
+      return bad_value(name, value, absl::StrCat("a whole number from 0 to ", kLargestSeed, " is needed"));
+    options.seed_given = true;
+  } else if (name == "seeds") {
+    if (!absl::SimpleAtoi(value, &options.seeds) || options.seeds < 1 || options.seeds > kMostSeeds)
+      return bad_value(name, value, absl::StrCat("a whole number from 1 to ", kMostSeeds, " is needed"));
+  } else if (name == "set") {
+    ROUX_RETURN_IF_ERROR(parse_changes(value, options.changes));
+  } else if (name == "threads") {
+    if (!absl::SimpleAtoi(value, &options.threads) || options.threads < 1 || options.threads > kMostThreads) {
+      return bad_value(name, value, absl::StrCat("a whole number from 1 to ", kMostThreads, " is needed"));
+    }
+  } else if (name == "device") {
+    ROUX_RETURN_IF_ERROR(check_device(value));
+    options.device = value;
+    options.device_given = true;
+  } else if (name == "out") {
+    options.out = value;
+    options.out_is_exact = false;
+  } else if (name == "trace") {
+    options.trace = value;
+  } else if (name == "model") {
+    if (info.model_help.empty()) return bad_value(name, value, "this recipe takes no model");
+    options.model = value;
+  } else if (name == "data") {
+    if (info.data_help.empty()) return bad_value(name, value, "this recipe takes no data");
+    options.data = value;
+  } else if (name == "table") {
+    if (info.table_help.empty()) return bad_value(name, value, "this recipe takes no table");
+    options.table = value;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status set_flag(const KnownFlag& flag, const std::string* value, const RecipeInfo& info,
+                      Options& options) {
+  const std::string& name = flag.name;
+  if (flag.is_setting) {
+    add_change({name, value == nullptr ? "true" : *value}, options.changes);
+    return absl::OkStatus();
+  }
+  if (flag.argument == Argument::kNone) {
+    if (value != nullptr) return bad_value(name, *value, "this flag takes no value");
+    (name == "plan" ? options.plan : options.help) = true;
+    return absl::OkStatus();
+  }
+  if (value != nullptr && value->empty())
+    return bad_value(name, "", absl::StrCat("a value is needed (", flag.value, ")"));
+  if (name == "resume") {
+    options.resume = true;
+    if (value != nullptr) {
+      options.out = *value;
+      options.out_is_exact = true;
+    }
+    return absl::OkStatus();
+  }
+  return set_value(name, *value, info, options);
+}
+
+// `left`, padded, and `text` wrapped beside it.
+void append_item(const std::string& left, const std::string& text, std::string& out) {
+  constexpr int kLeft = 20;
+  std::vector<std::string> lines = wrap_text(text, kTextColumns - kLeft);
+  if (left.size() >= kLeft) {
+    absl::StrAppend(&out, left, "\n");
+  } else {
+    absl::StrAppend(&out, left, std::string(kLeft - left.size(), ' '), lines[0], "\n");
+    lines.erase(lines.begin());
+  }
+  for (const std::string& line : lines) absl::StrAppend(&out, std::string(kLeft, ' '), line, "\n");
+}
+
+std::string flag_usage(const KnownFlag& flag) {
+  std::string usage = absl::StrCat("  --", flag.name);
+  if (flag.argument == Argument::kRequired) absl::StrAppend(&usage, "=", flag.value);
+  if (flag.argument == Argument::kOptional) absl::StrAppend(&usage, "[=", flag.value, "]");
+  return usage;
+}
+
+}  // namespace
 
 absl::Status check_device(const std::string& text) {
   const std::vector<std::string> offered = offered_devices();
@@ -80,76 +196,25 @@ absl::Status check_device(const std::string& text) {
   }
   if (device->type == DeviceType::kCpu || device->index < usable_devices(device->type))
     return absl::OkStatus();
-  if (!has_kernels(device->type)) {
-    return bad_value("device", text, absl::StrCat("this program has no kernels for it; ", choice));
-  }
-  return bad_value("device", text, absl::StrCat("this machine has no such device; ", choice));
+  return bad_value("device", text, absl::StrCat(missing_device(device->type), "; ", choice));
 }
 
-absl::Status set_value(const std::string& name, const std::string& value, const RecipeInfo& info,
-                       Options& options) {
-  if (name == "preset") {
-    options.preset = value;
-    options.preset_given = true;
-  } else if (name == "seed") {
-    if (!absl::SimpleAtoi(value, &options.seed))
-      return bad_value(name, value, "a whole number >= 0 is needed");
-    options.seed_given = true;
-  } else if (name == "threads") {
-    if (!absl::SimpleAtoi(value, &options.threads) || options.threads < 1) {
-      return bad_value(name, value, "a whole number >= 1 is needed");
-    }
-  } else if (name == "device") {
-    ROUX_RETURN_IF_ERROR(check_device(value));
-    options.device = value;
-  } else if (name == "out") {
-    options.out = value;
-  } else if (name == "trace") {
-    options.trace = value;
-  } else if (name == "model") {
-    if (info.model_help.empty()) return bad_value(name, value, "this recipe takes no model");
-    options.model = value;
-  } else if (name == "data") {
-    if (info.data_help.empty()) return bad_value(name, value, "this recipe takes no data");
-    options.data = value;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status set_flag(const Flag& flag, const std::string* value, const RecipeInfo& info, Options& options) {
-  const std::string name = flag.name;
-  if (flag.argument == Argument::kNone) {
-    if (value != nullptr) return bad_value(name, *value, "this flag takes no value");
-    (name == "plan" ? options.plan : options.help) = true;
+absl::Status check_preset_device(const Options& options) {
+  const absl::StatusOr<Device> device = parse_device(options.device);
+  if (options.plan || options.preset != kGpuPreset || !device.ok() || device->type == DeviceType::kCuda)
     return absl::OkStatus();
-  }
-  if (value != nullptr && value->empty())
-    return bad_value(name, "", absl::StrCat("a value is needed (", flag.value, ")"));
-  if (name == "resume") {
-    options.resume = true;
-    if (value != nullptr) options.out = *value;
-    return absl::OkStatus();
-  }
-  return set_value(name, *value, info, options);
+  return bad_value(
+      "preset", options.preset,
+      absl::StrCat("it is made for a large GPU, the device is ", options.device, ": add --device=cuda",
+                   has_runtime(DeviceType::kCuda) ? "" : " and build with --config=cuda",
+                   "; --plan shows the memory it needs"));
 }
-
-}  // namespace
 
 std::vector<std::string> offered_devices() {
   std::vector<std::string> names{"cpu"};
   for (int i = 0; i < usable_devices(DeviceType::kCuda); ++i) names.push_back(absl::StrCat("cuda:", i));
   if (usable_devices(DeviceType::kEmulated) > 0) names.push_back("emulated");
   return names;
-}
-
-std::string nearest_name(absl::string_view word, const std::vector<std::string>& candidates) {
-  std::string best;
-  size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
-  for (const std::string& candidate : candidates) {
-    const size_t distance = edit_distance(absl::AsciiStrToLower(word), candidate);
-    if (distance < best_distance) best = candidate, best_distance = distance;
-  }
-  return best;
 }
 
 absl::StatusOr<int> find_preset(const std::string& name, const std::vector<PresetInfo>& presets) {
@@ -163,11 +228,24 @@ absl::StatusOr<int> find_preset(const std::string& name, const std::vector<Prese
       absl::StrCat("the presets are ", absl::StrJoin(names, ", "), did_you_mean(name, names, "--preset=")));
 }
 
+absl::StatusOr<std::vector<uint64_t>> seeds_of(const Options& options, const PresetInfo& preset) {
+  const int count = options.seeds > 0 ? options.seeds : preset.seeds;
+  if (options.seed > kLargestSeed - static_cast<uint64_t>(std::max(count - 1, 0))) {
+    return bad_value("seed", absl::StrCat(options.seed),
+                     absl::StrCat("the last of ", count, " seeds would be above ", kLargestSeed));
+  }
+  std::vector<uint64_t> seeds;
+  for (int i = 0; i < count; ++i) seeds.push_back(options.seed + static_cast<uint64_t>(i));
+  return seeds;
+}
+
 absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, const RecipeInfo& info,
-                                    const std::vector<PresetInfo>& presets) {
+                                    const std::vector<PresetInfo>& presets,
+                                    const std::vector<Setting>& settings) {
   Options options;
+  const std::vector<KnownFlag> flags = known_flags(info, settings);
   std::vector<std::string> names;
-  for (const Flag& flag : kFlags) names.push_back(flag.name);
+  for (const KnownFlag& flag : flags) names.push_back(flag.name);
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (argument == "-h") {
@@ -182,10 +260,15 @@ absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, c
     const std::string name = argument.substr(2, equals == std::string::npos ? std::string::npos : equals - 2);
     const auto at = std::find(names.begin(), names.end(), name);
     if (at == names.end()) {
+      const bool is_setting = std::any_of(settings.begin(), settings.end(),
+                                          [&](const Setting& setting) { return setting.name == name; });
       return absl::InvalidArgumentError(
-          absl::StrCat("unknown flag --", name, did_you_mean(name, names, "--"), " (--help lists all)"));
+          absl::StrCat("unknown flag --", name,
+                       is_setting ? absl::StrCat("; it is a setting: --set ", name, "=VALUE")
+                                  : did_you_mean(name, names, "--"),
+                       " (--help lists all)"));
     }
-    const Flag& flag = kFlags[at - names.begin()];
+    const KnownFlag& flag = flags[static_cast<size_t>(at - names.begin())];
     std::string value;
     const std::string* given = nullptr;
     if (equals != std::string::npos) {
@@ -200,58 +283,42 @@ absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, c
     }
     ROUX_RETURN_IF_ERROR(set_flag(flag, given, info, options));
   }
-  if (!options.help) ROUX_RETURN_IF_ERROR(find_preset(options.preset, presets).status());
+  if (options.help) return options;
+  ROUX_RETURN_IF_ERROR(find_preset(options.preset, presets).status());
+  ROUX_RETURN_IF_ERROR(check_names(options.changes, settings));
   return options;
 }
 
-std::string help_text(const RecipeInfo& info, const std::vector<PresetInfo>& presets) {
-  std::string out =
-      absl::StrCat(info.title, info.arxiv.empty() ? "" : absl::StrCat(" (arXiv ", info.arxiv, ")"),
-                   "\n\nbazel run //", info.folder, "/", info.slug, " -- [flags]\n\n");
-  for (const Flag& flag : kFlags) {
-    std::string help = flag.help;
-    if (std::string(flag.name) == "device") {
-      help = absl::StrJoin(offered_devices(), ", ");
-      if (absl::EndsWith(help, "emulated")) help += " (the CUDA kernels' source on the CPU)";
-    }
-    if (std::string(flag.name) == "model") help = info.model_help;
-    if (std::string(flag.name) == "data") help = info.data_help;
-    if (help.empty()) continue;
-    std::string left = absl::StrCat("  --", flag.name);
-    if (flag.argument == Argument::kRequired) absl::StrAppend(&left, "=", flag.value);
-    if (flag.argument == Argument::kOptional) absl::StrAppend(&left, "[=", flag.value, "]");
-    absl::StrAppend(&out, absl::StrFormat("%-18s %s\n", left, help));
+std::string help_text(const RecipeInfo& info, const std::vector<PresetInfo>& presets,
+                      const std::vector<Setting>& settings) {
+  std::string out;
+  const std::string title =
+      absl::StrCat(info.title, info.arxiv.empty() ? "" : absl::StrCat(" (arXiv ", info.arxiv, ")"));
+  for (const std::string& line : wrap_text(title, kTextColumns)) absl::StrAppend(&out, line, "\n");
+  absl::StrAppend(&out, "\nbazel run //", info.folder, "/", info.slug, " -- [flags]\n\n");
+  bool own = false;
+  for (const KnownFlag& flag : known_flags(info, settings)) {
+    if (flag.help.empty()) continue;
+    if (flag.is_setting && !own) absl::StrAppend(&out, "\nOf this recipe:\n");
+    own = own || flag.is_setting;
+    append_item(flag_usage(flag), flag.help, out);
   }
   absl::StrAppend(&out, "\nPresets:\n");
   for (const PresetInfo& preset : presets) {
     const std::string time = preset.minutes < 1 ? absl::StrFormat("%.0f s", preset.minutes * 60)
                                                 : absl::StrFormat("%.3g min", preset.minutes);
-    absl::StrAppend(&out, absl::StrFormat("  %-10s %7s  %d seed%s  %s\n", preset.name, "~" + time,
-                                          preset.seeds, preset.seeds == 1 ? " " : "s", preset.what));
+    append_item(absl::StrFormat("  %-8s %8s", preset.name, "~" + time),
+                absl::StrCat(preset.seeds, preset.seeds == 1 ? " seed:  " : " seeds: ", preset.what), out);
   }
-  absl::StrAppend(&out,
-                  "\nExit code: 0 done, 1 error, 3 an asserted claim fails, 130 interrupted (resumable).\n");
+  if (!settings.empty()) {
+    absl::StrAppend(&out, "\nSettings (--set), with their values in the preset default:\n");
+    std::vector<std::string> items;
+    for (const Setting& setting : settings) items.push_back(absl::StrCat(setting.name, "=", setting.text));
+    for (const std::string& line : wrap_text(absl::StrJoin(items, " "), kTextColumns - 2))
+      absl::StrAppend(&out, "  ", line, "\n");
+  }
+  absl::StrAppend(&out, "\nExit code: 0 done, 1 error, 3 an asserted claim fails, 130 interrupted.\n");
   return out;
-}
-
-std::string flags_text(const Options& options) {
-  std::string out = absl::StrCat("--preset=", options.preset, " --seed=", options.seed);
-  if (options.device != "cpu") absl::StrAppend(&out, " --device=", options.device);
-  if (options.threads > 0) absl::StrAppend(&out, " --threads=", options.threads);
-  if (!options.model.empty()) absl::StrAppend(&out, " --model=", shell_quote(options.model));
-  if (!options.data.empty()) absl::StrAppend(&out, " --data=", shell_quote(options.data));
-  return out;
-}
-
-std::string shell_quote(absl::string_view argument) {
-  const bool plain = !argument.empty() && std::all_of(argument.begin(), argument.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-           absl::StrContains("_-./:=,+@%", absl::string_view(&c, 1));
-  });
-  if (plain) return std::string(argument);
-  std::string out = "'";
-  for (const char c : argument) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
 }
 
 }  // namespace roux::kit

@@ -1,7 +1,7 @@
-// The flags that every recipe has, and the presets a recipe offers.
+// The flags that every recipe has, those that its settings add, and the presets a recipe offers.
 //
-//   --preset=NAME --seed=N --device=D --out=DIR --resume[=DIR] --plan --trace=FILE --model=PATH --data=PATH
-//   --threads=N --help
+//   --preset=NAME --seed=N --seeds=N --set=NAME=VALUE,... --device=D --threads=N --out=DIR --resume[=DIR]
+//   --plan --trace=FILE --model=PATH --data=PATH --table=PATH --help
 //
 // `--name=value` and `--name value` are the same. Anything unknown is one line that names the nearest known
 // word.
@@ -14,6 +14,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "recipes/kit/run/input_file.h"
+#include "recipes/kit/run/settings.h"
 
 namespace roux::kit {
 
@@ -25,14 +27,26 @@ struct PresetInfo {
   int seeds = 3;       // consecutive, from --seed on
 };
 
+// Seeds are numbers that any reader of JSON keeps: at most 2^53.
+inline constexpr uint64_t kLargestSeed = uint64_t{1} << 53;
+inline constexpr int kMostSeeds = 10000;
+inline constexpr int kMostThreads = 256;
+// The preset of this name is sized for a GPU and refused elsewhere.
+inline constexpr char kGpuPreset[] = "gpu";
+
 struct RecipeInfo {
   std::string slug;
   std::string title;
   std::string arxiv;  // identifier, e.g. "2408.11029"
-  // What --model and --data accept; empty: the recipe takes none, and giving one is an error.
+  // What --model, --data and --table accept; empty: the recipe takes none, and giving one is an error.
   std::string model_help;
   std::string data_help;
   std::string folder = "recipes";  // where its package stands: "examples" of a recipe that is no paper
+  std::string table_help = "";
+  // What the harness checks before the run.
+  InputKind model_kind = InputKind::kAny;
+  InputKind data_kind = InputKind::kText;
+  InputKind table_kind = InputKind::kText;
 };
 
 struct Options {
@@ -40,20 +54,32 @@ struct Options {
   bool preset_given = false;
   uint64_t seed = 1;
   bool seed_given = false;
+  int seeds = 0;                       // how many; 0: as many as the preset says
+  std::vector<SettingChange> changes;  // by --set and the recipe's own flags
   std::string device = "cpu";
-  std::string out;  // empty: outputs/<slug>/<preset>-seed<N>
+  bool device_given = false;
+  std::string out;  // empty: outputs/<slug>/<preset>-seed<N>, see output_directory.h
   bool resume = false;
+  bool out_is_exact = false;  // --resume=DIR means this folder, --out=DIR may be numbered
   bool plan = false;
   std::string trace;
   std::string model;
   std::string data;
+  std::string table;
   int threads = 0;  // 0: as many as the machine has
   bool help = false;
 };
 
-// InvalidArgument with one line for anything not understood.
+// InvalidArgument with one line for anything not understood. `settings`: of any preset of the recipe; the
+// values of changes are checked when they are applied.
 absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, const RecipeInfo& info,
-                                    const std::vector<PresetInfo>& presets);
+                                    const std::vector<PresetInfo>& presets,
+                                    const std::vector<Setting>& settings = {});
+
+// InvalidArgument if the device is not cpu, a GPU or the emulator, if this program or machine does not have
+// it (with the remedy), or if the preset is made for another.
+absl::Status check_device(const std::string& device);
+absl::Status check_preset_device(const Options& options);
 
 // What --device takes in this program on this machine: "cpu", and "cuda:N" and "emulated" where their kernels
 // are linked and the device is there.
@@ -62,16 +88,12 @@ std::vector<std::string> offered_devices();
 // Index of the preset called `name`; InvalidArgument with the nearest name.
 absl::StatusOr<int> find_preset(const std::string& name, const std::vector<PresetInfo>& presets);
 
-std::string help_text(const RecipeInfo& info, const std::vector<PresetInfo>& presets);
+// The seeds of a run; InvalidArgument if the last one would be above kLargestSeed.
+absl::StatusOr<std::vector<uint64_t>> seeds_of(const Options& options, const PresetInfo& preset);
 
-// The flags that make the same run again, e.g. "--preset=long --seed=4 --device=emulated".
-std::string flags_text(const Options& options);
-
-// The candidate with the smallest edit distance to `word`, if it is close enough to be a slip; else empty.
-std::string nearest_name(absl::string_view word, const std::vector<std::string>& candidates);
-
-// `argument` as one word of a POSIX shell.
-std::string shell_quote(absl::string_view argument);
+// Fits 80 columns. `settings`: of the preset "default", or the first.
+std::string help_text(const RecipeInfo& info, const std::vector<PresetInfo>& presets,
+                      const std::vector<Setting>& settings = {});
 
 }  // namespace roux::kit
 

@@ -3,6 +3,7 @@
 #define ROUX_RECIPES_KIT_RUN_MACHINE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace roux::kit {
@@ -22,8 +23,19 @@ std::string utc_date();
 // none.
 std::string head_commit(const std::string& directory);
 
+// Whether tracked files of that checkout differ from HEAD, as `git status` sees it; unknown without git.
+std::optional<bool> has_uncommitted_changes(const std::string& directory);
+
 // Largest resident memory of this process so far, in MiB.
 double peak_memory_mib();
+
+// Processor time of all threads of this process so far.
+double cpu_seconds();
+
+// Bytes that can be allocated without swapping: MemAvailable, or what the limits of the process's control
+// groups (version 1 or 2; file cache there counts as free) leave, if that is less. -1 if unknown. `proc` and
+// `cgroup` are "/proc" and "/sys/fs/cgroup".
+int64_t available_memory(const std::string& proc, const std::string& cgroup);
 
 }  // namespace roux::kit
 

@@ -4,11 +4,14 @@
 #include <cstdlib>
 #include <exception>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "recipes/kit/run/atomic_file.h"
-#include "recipes/kit/run/config_file.h"
 #include "recipes/kit/run/interrupt.h"
+#include "recipes/kit/run/prepare.h"
+#include "recipes/kit/run/shell_quote.h"
+#include "recipes/kit/run/text_table.h"
 #include "recipes/kit/run/trace.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
@@ -25,101 +28,105 @@ int fail(absl::string_view message) {
 }
 int fail(const absl::Status& status) { return fail(status.message()); }
 
-// --resume=DIR alone goes on with the preset and seed that the folder was made with.
-absl::Status adopt_earlier_choices(Options& options) {
-  if (!options.resume || options.out.empty()) return absl::OkStatus();
-  const std::string path = absl::StrCat(user_path(options.out), "/config.json");
-  const absl::StatusOr<std::string> text = read_file(path);
-  if (!text.ok()) return absl::OkStatus();  // Run::open says what is wrong
-  ROUX_ASSIGN_OR_RETURN(const EarlierRun earlier, parse_earlier_run(*text, path));
-  if (!options.preset_given) options.preset = earlier.preset;
-  if (!options.seed_given) options.seed = earlier.first_seed;
-  return absl::OkStatus();
-}
-
-std::string command_line(const char* program, const RecipeInfo& info, const Options& options) {
-  const bool bazel = std::getenv("BUILD_WORKSPACE_DIRECTORY") != nullptr;
-  return absl::StrCat(
-      bazel ? absl::StrCat("bazel run //", info.folder, "/", info.slug, " --") : shell_quote(program), " ",
-      flags_text(options), options.out.empty() ? "" : absl::StrCat(" --out=", shell_quote(options.out)),
-      " --resume");
-}
-
-std::string heading(const ErasedRecipe& recipe, const Run& run) {
+// Preset, seeds, inputs and settings come from the folder.
+std::string resume_command(const char* program, const Run& run) {
   const Options& options = run.options();
-  return absl::StrCat(
-      recipe.info.title, recipe.info.arxiv.empty() ? "" : absl::StrCat(" (arXiv ", recipe.info.arxiv, ")"),
-      "\npreset ", options.preset, ": ", run.preset().what, "\nseeds ", absl::StrJoin(run.seeds(), " "),
-      ", device ", options.device, ", output ", run.out(), "\n\n");
+  const bool bazel = std::getenv("BUILD_WORKSPACE_DIRECTORY") != nullptr;
+  return absl::StrCat(bazel ? absl::StrCat("bazel run //", run.info().folder, "/", run.info().slug, " --")
+                            : shell_quote(program),
+                      options.threads > 0 ? absl::StrCat(" --threads=", options.threads) : "",
+                      " --resume=", shell_quote(run.out()));
 }
 
-absl::StatusOr<RunSetup> make_setup(const ErasedRecipe& recipe, Options& options) {
-  ROUX_RETURN_IF_ERROR(adopt_earlier_choices(options));
-  ROUX_ASSIGN_OR_RETURN(const int preset, find_preset(options.preset, recipe.presets));
-  options.model = user_path(options.model);
-  options.data = user_path(options.data);
-  options.trace = user_path(options.trace);
-  if (options.threads > 0) set_num_threads(options.threads);
-  RunSetup setup;
-  setup.info = recipe.info;
-  setup.options = options;
-  setup.preset = recipe.presets[static_cast<size_t>(preset)];
-  setup.preset_index = preset;
-  setup.settings = recipe.settings[static_cast<size_t>(preset)];
-  setup.checkpoint_seconds = recipe.checkpoint_seconds;
-  return setup;
+std::string wrapped(const std::string& text) {
+  return absl::StrCat(absl::StrJoin(wrap_text(text, kTextColumns), "\n"), "\n");
 }
 
-// Runs the method and writes what it found. The trace is written however the run ends.
-absl::Status reproduce(const ErasedRecipe& recipe, Run& run, int preset) {
+std::string heading(const Run& run) {
+  const Options& options = run.options();
+  const RecipeInfo& info = run.info();
+  std::string text = absl::StrCat(
+      wrapped(absl::StrCat(info.title, info.arxiv.empty() ? "" : absl::StrCat(" (arXiv ", info.arxiv, ")"))),
+      wrapped(absl::StrCat("preset ", options.preset, ": ", run.preset().what)));
+  for (const SettingChange& change : options.changes)
+    absl::StrAppend(&text, "changed: ", change.name, "=", change.text, "\n");
+  absl::StrAppend(
+      &text, wrapped(absl::StrCat("seeds ", absl::StrJoin(run.seeds(), " "), ", device ", options.device)),
+      "output ", run.out(), "\n");
+  if (run.is_users_own())
+    absl::StrAppend(&text, "your own data or settings: claims are reported, not asserted\n");
+  return text + "\n";
+}
+
+// Runs the method, or its table, and writes what it found. The trace is written however the run ends.
+absl::Status carry_out(const PreparedRecipe& recipe, Run& run) {
   const std::string& trace = run.options().trace;
-  if (!trace.empty()) {
-    ROUX_RETURN_IF_ERROR(
-        write_chrome_trace(trace, {}));  // a path that cannot be written is said before the work
-    start_trace();
-  }
+  if (!trace.empty()) start_trace();
   absl::Status status;
   try {
-    status = recipe.reproduce(preset, run);
+    const std::string& table = run.options().table;
+    status = table.empty() ? recipe.reproduce(run) : recipe.table(table, run);
+    if (status.ok() && !table.empty() && !read_file(run.path("table.json")).ok())
+      status = absl::InternalError("--table: this recipe wrote no table.json");
   } catch (const Error& error) {
     status = absl::InvalidArgumentError(error.what());
+  } catch (const std::bad_alloc&) {
+    status = absl::ResourceExhaustedError("out of memory");
   }
   if (!trace.empty()) {
     const absl::Status written = write_chrome_trace(trace, take_trace());
     if (status.ok()) status = written;
   }
-  return status.ok() ? run.finish() : status;
+  if (!status.ok()) return status;
+  ROUX_RETURN_IF_ERROR(run.finish());
+  if (!run.options().table.empty()) run.print(absl::StrCat("Table: ", run.path("table.json"), "\n"));
+  return absl::OkStatus();
 }
 
-// The recipe's own plan, or its parts run on meta: see run.h.
-absl::Status plan(const ErasedRecipe& recipe, Run& run, int preset) {
-  if (recipe.plan) return recipe.plan(preset, run);
-  const absl::Status status = recipe.reproduce(preset, run);
-  if (status.ok()) return run.show_plans();
-  return absl::IsCancelled(status) && !interrupt_requested() ? absl::OkStatus() : status;
+// Another attempt helps after a full disk or a lack of memory, not after a wrong value or a loss that is NaN.
+bool is_worth_resuming(const absl::Status& status) {
+  return !absl::IsInvalidArgument(status) && !absl::IsAborted(status);
 }
 
-int run_recipe(const char* program, const ErasedRecipe& recipe, Options options) {
-  const absl::StatusOr<RunSetup> setup = make_setup(recipe, options);
-  if (!setup.ok()) return fail(setup.status());
-  const int preset = setup->preset_index;
-  const absl::StatusOr<std::unique_ptr<Run>> opened = Run::open(*setup);
+int explain_failing_claims(const std::vector<Claim>& claims) {
+  int failing = 0;
+  std::string first;
+  for (const Claim& claim : claims) {
+    if (!claim.asserted || verdict(claim) != Verdict::kFails) continue;
+    if (failing++ == 0) first = claim.text;
+  }
+  std::fprintf(stderr, "exit code 3: %s: \"%s\"\n",
+               failing == 1 ? "an asserted claim fails"
+                            : absl::StrCat(failing, " asserted claims fail, the first").c_str(),
+               first.c_str());
+  return kClaimFails;
+}
+
+int run_recipe(const char* program, const ErasedRecipe& recipe, const Options& options) {
+  if (options.threads > 0) set_num_threads(options.threads);
+  const absl::StatusOr<PreparedRun> prepared = prepare_run(recipe, options);
+  if (!prepared.ok()) return fail(prepared.status());
+  if (options.plan) return kDone;
+  const absl::StatusOr<std::unique_ptr<Run>> opened = Run::open(prepared->setup);
   if (!opened.ok()) return fail(opened.status());
   Run& run = **opened;
-  if (options.plan) {
-    const absl::Status planned = plan(recipe, run, preset);
-    return planned.ok() ? kDone : fail(planned);
-  }
-  run.print(heading(recipe, run));
-  const absl::Status status = reproduce(recipe, run, preset);
+  run.print(heading(run));
+  const absl::Status status = carry_out(prepared->recipe, run);
   run.print("");  // the bar goes
+  const absl::Status ended = run.end_session(status.ok());
   if (absl::IsCancelled(status) && interrupt_requested()) {
-    std::fprintf(stderr, "interrupted; to go on:\n  %s\n",
-                 command_line(program, recipe.info, options).c_str());
+    std::fprintf(stderr, "interrupted; to go on:\n  %s\n", resume_command(program, run).c_str());
     return kInterrupted;
   }
-  if (!status.ok()) return fail(status);
-  return any_asserted_fails(run.claims()) ? kClaimFails : kDone;
+  if (!status.ok()) {
+    fail(status);
+    if (is_worth_resuming(status) && holds_work(run.out()))
+      std::fprintf(stderr, "what was done is kept; to go on once that is mended:\n  %s\n",
+                   resume_command(program, run).c_str());
+    return kError;
+  }
+  if (!ended.ok()) return fail(ended);
+  return any_asserted_fails(run.claims()) ? explain_failing_claims(run.claims()) : kDone;
 }
 
 }  // namespace
@@ -127,11 +134,12 @@ int run_recipe(const char* program, const ErasedRecipe& recipe, Options options)
 int recipe_main(int argc, char** argv, const ErasedRecipe& recipe) {
   install_interrupt_handlers();
   try {
+    const std::vector<Setting>& settings = recipe.settings[default_preset(recipe)];
     const absl::StatusOr<Options> options =
-        parse_flags(std::vector<std::string>(argv + 1, argv + argc), recipe.info, recipe.presets);
+        parse_flags(std::vector<std::string>(argv + 1, argv + argc), recipe.info, recipe.presets, settings);
     if (!options.ok()) return fail(options.status());
     if (options->help) {
-      std::fputs(help_text(recipe.info, recipe.presets).c_str(), stdout);
+      std::fputs(help_text(recipe.info, recipe.presets, settings).c_str(), stdout);
       return kDone;
     }
     return run_recipe(argv[0], recipe, *options);

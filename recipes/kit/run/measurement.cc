@@ -42,25 +42,30 @@ void check_unit(const std::string& unit, const char* name) {
 
 Measurement single(double value) { return {value, std::nullopt, {}, "", 0}; }
 
-Measurement over_seeds(const std::vector<uint64_t>& seeds, const std::vector<double>& values) {
+Measurement over_seeds(const std::vector<uint64_t>& seeds, const std::vector<double>& values,
+                       const Bounds& bounds) {
   ROUX_CHECK(seeds.size() == values.size() && !values.empty())
       << "over_seeds: one value a seed is needed: " << seeds.size() << " seeds, " << values.size()
       << " values";
   for (size_t i = 0; i < values.size(); ++i) {
     ROUX_CHECK(std::isfinite(values[i]))
         << "over_seeds: the value of seed " << seeds[i] << " is " << values[i];
+    ROUX_CHECK(bounds.low <= values[i] && values[i] <= bounds.high)
+        << "over_seeds: the value of seed " << seeds[i] << " is " << values[i] << ", outside of its bounds ["
+        << bounds.low << ", " << bounds.high << "]";
   }
   if (values.size() == 1) return {values[0], std::nullopt, seeds};
   const stats::Interval interval = stats::student_interval(values);
-  return {interval.estimate, Interval{interval.low, interval.high}, seeds};
+  return {std::clamp(interval.estimate, bounds.low, bounds.high),
+          Interval{std::max(interval.low, bounds.low), std::min(interval.high, bounds.high)}, seeds};
 }
 
 Measurement paired(const std::vector<uint64_t>& seeds, const std::vector<double>& a,
-                   const std::vector<double>& b) {
+                   const std::vector<double>& b, const Bounds& bounds) {
   ROUX_CHECK(a.size() == b.size()) << "paired: sizes differ: " << a.size() << " and " << b.size();
   std::vector<double> differences;
   for (size_t i = 0; i < a.size(); ++i) differences.push_back(a[i] - b[i]);
-  return over_seeds(seeds, differences);
+  return over_seeds(seeds, differences, bounds);
 }
 
 Measurement over_items(const std::vector<double>& scores, const ItemOptions& options) {

@@ -10,6 +10,7 @@
 #define ROUX_RECIPES_KIT_RUN_MEASUREMENT_H_
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,12 @@ namespace roux::kit {
 struct Interval {
   double low = 0;
   double high = 0;
+};
+
+// The values that a quantity can have at all: {0, 1} for an accuracy, {.high = 1} for R^2.
+struct Bounds {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
 };
 
 // A measured number. `interval` is absent when the number is not a sample (recomputed from published data, or
@@ -39,13 +46,16 @@ struct Measurement {
 Measurement single(double value);
 
 // Mean over seeds with the two-sided 95 % interval mean +- t(0.975, n-1) * s / sqrt(n), s the sample standard
-// deviation. With one seed the interval is absent. Throws Error if the sizes differ, are 0 or a value is not
-// finite.
-Measurement over_seeds(const std::vector<uint64_t>& seeds, const std::vector<double>& values);
+// deviation. Of a bounded quantity the interval is cut at the bounds: the mean of such a quantity lies within
+// them, so that what is cut off never held it and the coverage stays the same. With one seed the interval is
+// absent. Throws Error if the sizes differ, are 0 or a value is not finite or out of bounds.
+Measurement over_seeds(const std::vector<uint64_t>& seeds, const std::vector<double>& values,
+                       const Bounds& bounds = {});
 
-// over_seeds of a[i] - b[i]: what seeds have in common (initial weights, data order) cancels.
+// over_seeds of a[i] - b[i]: what seeds have in common (initial weights, data order) cancels. `bounds` are
+// those of the difference: {-1, 1} for two accuracies.
 Measurement paired(const std::vector<uint64_t>& seeds, const std::vector<double>& a,
-                   const std::vector<double>& b);
+                   const std::vector<double>& b, const Bounds& bounds = {});
 
 struct ItemOptions {
   std::string unit;  // "question", "document": what an item is, or a group of them

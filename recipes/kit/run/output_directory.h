@@ -1,12 +1,12 @@
-// The folder that a run writes: where it is, and what happens to an earlier run in it.
+// The folder that a run writes: where it is, and what happens when an earlier run is in it.
 //
-// Default: outputs/<slug>/<preset>-seed<N>, below the workspace under `bazel run`, else below the current
-// folder. Rules:
-//   - The newest run always has the same path. What was there, finished or not, is moved as a whole to
-//     `<path>.previous` (of which one is kept) and said aloud; what stopped before its first checkpoint is
-//     removed.
+// Default: outputs/<slug>/<preset>-seed<N>[-<model>][-<data>], below the workspace under `bazel run`, else
+// below the current folder. Rules:
+//   - A run that did any work (a checkpoint, a finished part, claims) is never moved, changed or deleted: the
+//     next run beside it is written to <path>-2, <path>-3 and so on. So is what a running program uses.
+//   - What stopped before that is overwritten, so that failed attempts leave no row of folders.
 //   - A folder that is not empty and was not made by a recipe is never touched: an error.
-//   - With resume the folder is used as it is.
+//   - A path that is a symbolic link stands for what it points to.
 //   - One run at a time: the folder is locked until the process ends, however it ends.
 #ifndef ROUX_RECIPES_KIT_RUN_OUTPUT_DIRECTORY_H_
 #define ROUX_RECIPES_KIT_RUN_OUTPUT_DIRECTORY_H_
@@ -19,29 +19,39 @@
 
 namespace roux::kit {
 
-// Where the user stood when typing the command: under `bazel run` not the current folder.
+// Where the user stood when typing the command (under `bazel run` not the current folder), as an absolute
+// path. Empty for empty.
 std::string user_path(const std::string& path);
 
-// --out, or the default for this recipe, preset and seed. Under `bazel test` below the test's own folders.
+// --out, or the default for this recipe, preset, seed and inputs. Under `bazel test` below the test's own
+// folders.
 std::string output_path(const RecipeInfo& info, const Options& options);
+
+// The newest run of `path`, `path`-2, `path`-3, ...: the one with the highest number; `path` if there is
+// none.
+std::string newest_run(const std::string& path);
+
+// Whether the run there got as far as a checkpoint, a finished part, claims or a table.
+bool holds_work(const std::string& directory);
 
 class OutputDirectory {
  public:
-  // Creates or takes over `path` and proves that files can be written there. NotFound if there is nothing to
-  // resume.
+  // Creates `path` or, if that holds work or is in use, the next number; proves that files can be written
+  // there. With resume: takes over `path` as it is; NotFound if it holds no run.
   static absl::StatusOr<OutputDirectory> open(const std::string& path, bool resume);
   OutputDirectory(OutputDirectory&& other) noexcept;
   OutputDirectory& operator=(OutputDirectory&&) = delete;
   ~OutputDirectory();
 
   const std::string& path() const { return path_; }
-  // What the user should know ("earlier run moved to ..."), or empty.
+  // What the user should know ("... holds an earlier run, this one is written to ..."), or empty.
   const std::string& note() const { return note_; }
 
  private:
   explicit OutputDirectory(std::string path) : path_(std::move(path)) {}
-  absl::Status lock();
-  absl::Status move_aside();
+  static absl::StatusOr<OutputDirectory> create(const std::string& path);
+  // False if another run uses the folder.
+  absl::StatusOr<bool> lock();
 
   std::string path_;
   std::string note_;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "recipes/kit/run/terminal.h"
 #include "recipes/kit/text/printable.h"
 
 namespace roux::kit {
@@ -38,7 +39,7 @@ std::string clip(absl::string_view text, int columns) {
 
 }  // namespace
 
-Progress::Progress(int fd) : fd_(fd), terminal_(::isatty(fd) != 0), last_(start_ - std::chrono::hours(1)) {}
+Progress::Progress(int fd) : fd_(fd), terminal_(is_terminal(fd)), last_(start_ - std::chrono::hours(1)) {}
 
 void Progress::write(const std::string& text) {
   [[maybe_unused]] const ssize_t written = ::write(fd_, text.data(), text.size());

@@ -1,5 +1,5 @@
-// Progress on stderr: on a terminal one line that is redrawn (bar, share, ETA, text), elsewhere a plain line
-// now and then. Thread-safe.
+// Progress on stderr: on a terminal one line that is redrawn (bar, share, ETA, text), elsewhere (TERM=dumb
+// included) a plain line now and then. Thread-safe.
 //
 //   Progress progress;
 //   progress.update(120, 600, "cosine/seed1 120/600  loss 2.83");

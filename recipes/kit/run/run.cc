@@ -2,28 +2,30 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
+#include <iterator>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/run/atomic_file.h"
-#include "recipes/kit/run/config_file.h"
 #include "recipes/kit/run/interrupt.h"
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/machine.h"
 #include "recipes/kit/run/report.h"
+#include "recipes/kit/run/terminal.h"
 #include "tensor/error.h"
+#include "tensor/parallel.h"
 
 namespace roux::kit {
 namespace {
 
-bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
+constexpr const char* kOwnFiles[] = {"config.json",       "metrics.jsonl", "timings.jsonl",
+                                     "predictions.jsonl", "claims.json",   "report.html"};
 
 }  // namespace
 
 Run::Run(RunSetup setup) : setup_(std::move(setup)), progress_(setup_.quiet ? -1 : STDERR_FILENO) {
-  for (int i = 0; i < setup_.preset.seeds; ++i)
-    seeds_.push_back(setup_.options.seed + static_cast<uint64_t>(i));
   root_segment_ = add_segment();
   timings_.add_segment();
 }
@@ -32,42 +34,42 @@ absl::StatusOr<std::unique_ptr<Run>> Run::open(RunSetup setup) {
   std::unique_ptr<Run> run(new Run(std::move(setup)));
   ROUX_ASSIGN_OR_RETURN(run->device_, parse_device(run->setup_.options.device));
   if (run->setup_.options.plan) run->device_ = kMeta;
+  ROUX_ASSIGN_OR_RETURN(run->seeds_, seeds_of(run->setup_.options, run->setup_.preset));
   if (!run->setup_.options.plan) ROUX_RETURN_IF_ERROR(run->open_files());
   return run;
 }
 
 absl::Status Run::open_files() {
-  out_ = output_path(setup_.info, setup_.options);
-  ROUX_ASSIGN_OR_RETURN(OutputDirectory directory, OutputDirectory::open(out_, setup_.options.resume));
+  ROUX_ASSIGN_OR_RETURN(
+      OutputDirectory directory,
+      OutputDirectory::open(output_path(setup_.info, setup_.options), setup_.options.resume));
+  out_ = directory.path();
   if (!directory.note().empty()) progress_.line(directory.note());
   directory_ = std::make_unique<OutputDirectory>(std::move(directory));
   if (setup_.options.resume) {
     ROUX_ASSIGN_OR_RETURN(const std::string earlier, read_file(path("config.json")));
-    ROUX_RETURN_IF_ERROR(check_same_run(earlier, config_text(), out_));
+    ROUX_RETURN_IF_ERROR(check_same_run(earlier, config(), out_));
   } else {
-    ROUX_RETURN_IF_ERROR(write_file_atomically(path("config.json"), config_text()));
+    ROUX_RETURN_IF_ERROR(write_file_atomically(path("config.json"), config()));
   }
   ROUX_RETURN_IF_ERROR(metrics_.open(path("metrics.jsonl")));
   predictions_.open_with_first_line(path("predictions.jsonl"));
   return timings_.open(path("timings.jsonl"), setup_.options.resume);
 }
 
-std::string Run::config_text() const {
-  const Machine machine = this_machine();
+std::string Run::config() const {
   const Options& options = setup_.options;
-  JsonObject where;
-  where.add("cpu", machine.cpu).add("cores", machine.cores).add("memory_mib", machine.memory_mib);
-  where.add("system", machine.system);
-  const char* workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
-  const std::string commit = workspace == nullptr ? "" : head_commit(workspace);
-  JsonObject config;
-  config.add("recipe", setup_.info.slug).add("title", setup_.info.title).add("arxiv", setup_.info.arxiv);
-  config.add("preset", options.preset).add("seeds", seeds_).add("device", options.device);
-  config.add("threads", options.threads).add("model", options.model).add("data", options.data);
-  config.add_raw("settings", setup_.settings.empty() ? "{}" : setup_.settings);
-  config.add_raw("commit", commit.empty() ? "null" : to_json(commit));
-  config.add("date", utc_date()).add_raw("machine", where.text());
-  return config.text(JsonObject::kPretty) + "\n";
+  const int threads = options.threads > 0 ? options.threads : num_threads();
+  return config_text(setup_.info, options, seeds_, threads, setup_.settings, setup_.inputs);
+}
+
+absl::Status Run::end_session(bool finished) {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  ROUX_ASSIGN_OR_RETURN(const std::string text, read_file(path("config.json")));
+  ROUX_ASSIGN_OR_RETURN(
+      const std::string ended,
+      with_session(text, {seconds, cpu_seconds(), peak_memory_mib(), finished}, path("config.json")));
+  return write_file_atomically(path("config.json"), ended);
 }
 
 bool Run::interrupted() const { return interrupt_requested() || stopping_; }
@@ -135,7 +137,7 @@ void Run::print(const std::string& text) {
 
 absl::Status Run::show_batch(const FirstBatch& batch) {
   if (planning()) return absl::OkStatus();
-  ROUX_ASSIGN_OR_RETURN(const std::string text, render_first_batch(batch, stdout_is_terminal()));
+  ROUX_ASSIGN_OR_RETURN(const std::string text, render_first_batch(batch, use_colour(STDOUT_FILENO)));
   print(text + "\n");
   return absl::OkStatus();
 }
@@ -146,10 +148,25 @@ void Run::table(const Table& table) {
   print(text_table(table) + "\n");
 }
 
+bool Run::is_users_own() const {
+  const Options& options = setup_.options;
+  return !options.data.empty() || !options.model.empty() || !options.table.empty() ||
+         !options.changes.empty();
+}
+
 absl::Status Run::claim(Claim claim) {
   ROUX_RETURN_IF_ERROR(check_claim(claim));
+  claim.asserted = claim.asserted && !is_users_own();
   claims_.push_back(std::move(claim));
   return absl::OkStatus();
+}
+
+absl::Status Run::write(const std::string& file, absl::string_view text) {
+  const bool plain = !file.empty() && file[0] != '.' && !absl::StrContains(file, '/');
+  const bool own = std::find(std::begin(kOwnFiles), std::end(kOwnFiles), file) != std::end(kOwnFiles);
+  if (!plain || own)
+    return absl::InvalidArgumentError(absl::StrCat("run.write: '", file, "' is no name for a further file"));
+  return write_file_atomically(path(file), text);
 }
 
 absl::Status Run::finish() {
@@ -160,7 +177,7 @@ absl::Status Run::finish() {
   ROUX_ASSIGN_OR_RETURN(report.config, read_file(path("config.json")));
   ROUX_ASSIGN_OR_RETURN(report.metrics, read_file(path("metrics.jsonl")));
   ROUX_RETURN_IF_ERROR(write_file_atomically(path("report.html"), report_html(report)));
-  if (!claims_.empty()) print(claims_table(claims_, stdout_is_terminal()));
+  if (!claims_.empty()) print(claims_table(claims_, use_colour(STDOUT_FILENO)));
   print(absl::StrCat("\nReport: ", path("report.html"), "\n"));
   return absl::OkStatus();
 }

@@ -28,7 +28,9 @@
 #ifndef ROUX_RECIPES_KIT_RUN_RUN_H_
 #define ROUX_RECIPES_KIT_RUN_RUN_H_
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -42,14 +44,17 @@
 #include "absl/status/statusor.h"
 #include "recipes/kit/run/claims.h"
 #include "recipes/kit/run/cli.h"
+#include "recipes/kit/run/config_file.h"
 #include "recipes/kit/run/first_batch.h"
 #include "recipes/kit/run/grid.h"
 #include "recipes/kit/run/metrics_log.h"
 #include "recipes/kit/run/output_directory.h"
+#include "recipes/kit/run/parallel_parts.h"
 #include "recipes/kit/run/part.h"
 #include "recipes/kit/run/progress.h"
 #include "recipes/kit/run/svg_chart.h"
 #include "recipes/kit/run/text_table.h"
+#include "tensor/device.h"
 
 namespace roux::kit {
 
@@ -60,6 +65,8 @@ struct RunSetup {
   PresetInfo preset;
   int preset_index = 0;
   std::string settings;            // the recipe's Config as a JSON object
+  RunInputs inputs;                // what --model, --data and --table name
+  PartMemory memory;               // from the plan: side_by_side keeps within it
   double checkpoint_seconds = 60;  // between two checkpoints of a part
   bool quiet = false;              // no progress on stderr, nothing on stdout (tests)
 };
@@ -74,8 +81,9 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  // The consecutive seeds of this preset, from --seed on.
+  // The consecutive seeds of this run, from --seed on.
   const std::vector<uint64_t>& seeds() const { return seeds_; }
+  const RecipeInfo& info() const { return setup_.info; }
   const PresetInfo& preset() const { return setup_.preset; }
   const Options& options() const { return setup_.options; }
   // Absolute or relative path of the output folder, or of a file in it.
@@ -84,10 +92,15 @@ class Run {
 
   // Steps of all parts together, so that the bar and the ETA cover the whole run.
   void expect_steps(int64_t steps) { expected_steps_ = steps; }
+  // Under --plan: bytes that one part needs at its peak. The largest counts; the harness compares it with the
+  // free memory, also before a run that trains.
+  void plan_part(int64_t bytes) { planned_ = std::max(planned_, bytes); }
+  int64_t planned_part() const { return planned_; }
   // Floating-point operations a second this machine can do (measured): step lines then show the share of it.
   void set_peak_flops(double flops) { peak_flops_ = flops; }
 
-  Device device() const { return device_; }  // --device; meta under --plan
+  // --device, checked before any work; meta under --plan.
+  Device device() const { return device_; }
   bool planning() const { return setup_.options.plan; }
 
   // f(part) gives StatusOr<R>, and so does part(). Throws Error for a name that is not plain or was used.
@@ -111,7 +124,7 @@ class Run {
                                                                 const PartFunction& function,
                                                                 int threads = 0);
 
-  // What --plan found, in the order of the parts, and its table; InvalidArgument when it found nothing.
+  // What --plan found, in the order of the parts, and its table; NotFound when it found nothing.
   const std::vector<PartPlan>& plans() const { return plans_; }
   absl::Status show_plans();
 
@@ -128,22 +141,30 @@ class Run {
   void table(const Table& table);
   // Shown in the report, before the charts of the metrics.
   void chart(Chart chart) { charts_.push_back(std::move(chart)); }
-  // InvalidArgument for a claim that cannot be judged (check_claim).
+  // InvalidArgument for a claim that cannot be judged (check_claim). On the user's own data, model or
+  // settings claims are reported, not asserted: what holds there nobody has looked at.
   absl::Status claim(Claim claim);
+  bool is_users_own() const;
   const std::vector<Claim>& claims() const { return claims_; }
 
   bool interrupted() const;
   // For loops without parts: Cancelled after Ctrl-C.
   absl::Status check_interrupt() const;
 
+  // A further file of the output folder, whole or absent: table.json, samples.txt. InvalidArgument for a name
+  // with a folder, or one of the harness's own files.
+  absl::Status write(const std::string& file, absl::string_view text);
+
   // Writes claims.json and report.html and prints the claims table.
   absl::Status finish();
+  // Adds the time of this session to config.json.
+  absl::Status end_session(bool finished);
 
  private:
   friend class Part;
   explicit Run(RunSetup setup);
   absl::Status open_files();
-  std::string config_text() const;
+  std::string config() const;
   // A part whose result is bytes.
   struct AnyPart {
     std::string name;
@@ -201,6 +222,8 @@ class Run {
   std::atomic<bool> stopping_{false};  // a part failed: the others stop at their next step
   double peak_flops_ = 0;
   std::vector<PartPlan> plans_;
+  int64_t planned_ = 0;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::vector<Claim> claims_;
   std::vector<Chart> charts_;
   std::vector<Table> tables_;

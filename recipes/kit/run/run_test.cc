@@ -89,6 +89,7 @@ TEST_F(RunTest, WritesItsFiles) {
   EXPECT_EQ(config["seeds"], (std::vector<int>{1, 2, 3}));
   EXPECT_EQ(config["settings"]["lr"], 0.5);
   EXPECT_GT(config["machine"]["cores"], 0);
+  EXPECT_GT(config["threads"], 0);
   EXPECT_EQ(nlohmann::json::parse(*read_file(out + "/claims.json"))[0]["verdict"], "holds");
   EXPECT_TRUE(absl::StrContains(*read_file(out + "/report.html"), "sums agree"));
   const std::string metrics = *read_file(out + "/metrics.jsonl");
@@ -248,71 +249,6 @@ TEST_F(RunTest, PartNamesAreUniqueAndPlain) {
   for (const char* name : {"a", "", "/a", "b/", "../a", "a b"}) {
     EXPECT_THROW((*run)->part(name, counting()).ok(), Error) << name;
   }
-}
-
-TEST(OutputDirectoryTest, EarlierRunIsMovedAsideOnce) {
-  const std::string out = fresh_directory() + "/run";
-  for (const char* generation : {"1", "2", "3"}) {
-    const absl::StatusOr<OutputDirectory> directory = OutputDirectory::open(out, false);
-    ASSERT_TRUE(directory.ok()) << directory.status();
-    EXPECT_EQ(directory->note().empty(), std::string(generation) == "1");
-    ASSERT_TRUE(write_file_atomically(out + "/config.json", generation).ok());
-    ASSERT_TRUE(write_file_atomically(out + "/claims.json", "[]").ok());
-  }
-  EXPECT_EQ(*read_file(out + "/config.json"), "3");
-  EXPECT_EQ(*read_file(out + ".previous/config.json"), "2");
-}
-
-// Two mistyped commands in a row do not cost the finished run.
-TEST(OutputDirectoryTest, RunsWithoutWorkAreNotKept) {
-  const std::string out = fresh_directory() + "/run";
-  ASSERT_TRUE(OutputDirectory::open(out, false).ok());
-  ASSERT_TRUE(write_file_atomically(out + "/config.json", "finished").ok());
-  ASSERT_TRUE(make_directories(out + "/checkpoints/a").ok());
-  ASSERT_TRUE(write_file_atomically(out + "/checkpoints/a/result.ckpt", "").ok());
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    ASSERT_TRUE(OutputDirectory::open(out, false).ok());
-    ASSERT_TRUE(write_file_atomically(out + "/config.json", "failed").ok());
-  }
-  EXPECT_EQ(*read_file(out + ".previous/config.json"), "finished");
-}
-
-TEST(OutputDirectoryTest, NeverTouchesWhatItDidNotMake) {
-  const std::string out = fresh_directory();
-  ASSERT_TRUE(write_file_atomically(out + "/thesis.tex", "years").ok());
-  EXPECT_TRUE(absl::StrContains(OutputDirectory::open(out, false).status().message(),
-                                "is not empty and holds no run"));
-  EXPECT_EQ(*read_file(out + "/thesis.tex"), "years");
-}
-
-TEST(OutputDirectoryTest, OneRunAtATime) {
-  const std::string out = fresh_directory() + "/run";
-  const absl::StatusOr<OutputDirectory> first = OutputDirectory::open(out, false);
-  ASSERT_TRUE(first.ok());
-  ASSERT_TRUE(write_file_atomically(out + "/config.json", "{}").ok());
-  EXPECT_TRUE(
-      absl::StrContains(OutputDirectory::open(out, true).status().message(), "in use by another run"));
-  EXPECT_TRUE(
-      absl::StrContains(OutputDirectory::open(out, false).status().message(), "in use by another run"));
-}
-
-TEST(OutputDirectoryTest, UnwritableIsSaidBeforeAnyWork) {
-  const absl::Status status = OutputDirectory::open("/proc/roux", false).status();
-  EXPECT_TRUE(absl::StrContains(status.message(), "/proc/roux")) << status;
-}
-
-TEST(OutputPath, DefaultsAndPlaces) {
-  const RecipeInfo info{"toy", "", "", "", ""};
-  Options options;
-  options.preset = "long", options.seed = 4;
-  ::setenv("BUILD_WORKSPACE_DIRECTORY", "/w", 1);
-  ::setenv("BUILD_WORKING_DIRECTORY", "/w/sub", 1);
-  EXPECT_EQ(output_path(info, options), "/w/outputs/toy/long-seed4");
-  options.out = "mine/";
-  EXPECT_EQ(output_path(info, options), "/w/sub/mine");
-  ::unsetenv("BUILD_WORKSPACE_DIRECTORY");
-  ::unsetenv("BUILD_WORKING_DIRECTORY");
-  EXPECT_EQ(output_path(info, options), "mine");
 }
 
 }  // namespace

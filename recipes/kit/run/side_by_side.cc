@@ -153,8 +153,8 @@ absl::StatusOr<std::vector<std::string>> Run::run_parts(const std::vector<AnyPar
 
   const int width = num_threads();
   if (threads == 0) threads = width;
-  if (device_.type == DeviceType::kCuda) threads = 1;
   threads = std::clamp<int>(threads, 1, static_cast<int>(std::max<size_t>(parts.size(), 1)));
+  threads = parallel_parts(threads, device_, setup_.memory);
   std::vector<absl::StatusOr<std::string>> results(parts.size(), absl::CancelledError("interrupted"));
   std::vector<std::exception_ptr> thrown(parts.size());
   Schedule schedule(waits);
@@ -234,7 +234,7 @@ absl::StatusOr<std::vector<std::string>> Run::plan_parts(const std::vector<AnyPa
 }
 
 absl::Status Run::show_plans() {
-  if (plans_.empty()) return absl::InvalidArgumentError("--plan: this recipe has no memory plan");
+  if (plans_.empty()) return absl::NotFoundError("--plan: this recipe has no memory plan");
   print(text_table(plan_table(plans_)));
   return absl::OkStatus();
 }

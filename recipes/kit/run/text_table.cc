@@ -6,13 +6,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "recipes/kit/text/printable.h"
 
 namespace roux::kit {
 namespace {
 
 constexpr int kGap = 2;
-constexpr int kNarrowest = 12;  // a wrapped column never gets narrower than this
+constexpr int kLongestWord = 24;  // longer ones may be cut, unless they are numbers
 
 bool is_number(const std::string& cell) {
   if (cell.empty() || cell == "-") return true;
@@ -27,24 +28,70 @@ std::string pad(const std::string& text, int width, bool right) {
   return right ? space + text : text + space;
 }
 
+struct Column {
+  int width = 0;      // of the longest cell
+  int narrowest = 0;  // of the longest piece that is not cut
+  bool right = true;  // only numbers so far
+};
+
+void measure(const std::string& cell, Column& column) {
+  column.width = std::max(column.width, static_cast<int>(utf8_width(cell)));
+  for (const absl::string_view word : absl::StrSplit(cell, ' ')) {
+    const int width = static_cast<int>(utf8_width(word));
+    const bool whole = is_number(std::string(word)) || width <= kLongestWord;
+    column.narrowest = std::max(column.narrowest, whole ? width : kLongestWord);
+  }
+}
+
+// Widths of a block's columns: their own, or narrowed from the widest on until the block fits.
+std::vector<int> fitted(const std::vector<Column>& all, const std::vector<size_t>& block) {
+  std::vector<int> widths;
+  int total = kGap * (static_cast<int>(block.size()) - 1);
+  for (const size_t c : block) {
+    widths.push_back(all[c].width);
+    total += all[c].width;
+  }
+  for (; total > kTextColumns; --total) {
+    int* widest = nullptr;
+    for (size_t i = 0; i < block.size(); ++i) {
+      if (widths[i] > all[block[i]].narrowest && (widest == nullptr || widths[i] > *widest))
+        widest = &widths[i];
+    }
+    if (widest == nullptr) break;
+    --*widest;
+  }
+  return widths;
+}
+
 // Appends one row, wrapping cells; trailing spaces are dropped.
-void append_row(const std::vector<std::string>& cells, const std::vector<int>& widths,
-                const std::vector<bool>& right, std::string& out) {
+void append_row(const std::vector<std::string>& cells, const std::vector<size_t>& block,
+                const std::vector<int>& widths, const std::vector<Column>& all, std::string& out) {
   std::vector<std::vector<std::string>> lines;
   size_t height = 1;
-  for (size_t c = 0; c < widths.size(); ++c) {
-    lines.push_back(wrap_text(c < cells.size() ? cells[c] : "", widths[c]));
+  for (size_t i = 0; i < block.size(); ++i) {
+    lines.push_back(wrap_text(block[i] < cells.size() ? cells[block[i]] : "", std::max(widths[i], 1)));
     height = std::max(height, lines.back().size());
   }
   for (size_t line = 0; line < height; ++line) {
     std::string text;
-    for (size_t c = 0; c < widths.size(); ++c) {
-      if (c > 0) text += std::string(kGap, ' ');
-      text += pad(line < lines[c].size() ? lines[c][line] : "", widths[c], right[c]);
+    for (size_t i = 0; i < block.size(); ++i) {
+      if (i > 0) text += std::string(kGap, ' ');
+      text += pad(line < lines[i].size() ? lines[i][line] : "", widths[i], all[block[i]].right);
     }
     text.erase(text.find_last_not_of(' ') + 1);
     absl::StrAppend(&out, text, "\n");
   }
+}
+
+void append_block(const Table& table, const std::vector<Column>& all, const std::vector<size_t>& block,
+                  std::string& out) {
+  const std::vector<int> widths = fitted(all, block);
+  std::vector<std::string> rules(all.size());
+  for (size_t i = 0; i < block.size(); ++i)
+    rules[block[i]] = std::string(static_cast<size_t>(widths[i]), '-');
+  append_row(table.columns, block, widths, all, out);
+  append_row(rules, block, widths, all, out);
+  for (const auto& row : table.rows) append_row(row, block, widths, all, out);
 }
 
 }  // namespace
@@ -81,35 +128,36 @@ std::vector<std::string> wrap_text(absl::string_view text, int width) {
 
 std::string text_table(const Table& table) {
   const size_t columns = table.columns.size();
-  std::vector<int> widths;
-  std::vector<bool> right(columns, true);
+  std::vector<Column> all(columns);
   for (size_t c = 0; c < columns; ++c) {
-    size_t width = utf8_width(table.columns[c]);
+    measure(table.columns[c], all[c]);
     for (const auto& row : table.rows) {
       if (c >= row.size()) continue;
-      width = std::max(width, utf8_width(row[c]));
-      if (!is_number(row[c])) right[c] = false;
+      measure(row[c], all[c]);
+      all[c].right = all[c].right && is_number(row[c]);
     }
-    widths.push_back(static_cast<int>(width));
-  }
-  int total = kGap * (static_cast<int>(columns) - 1);
-  for (const int width : widths) total += width;
-  if (total > kTextColumns) {
-    auto widest = std::max_element(widths.begin(), widths.end());
-    *widest = std::max(kNarrowest, *widest - (total - kTextColumns));
   }
   std::string out = table.title.empty() ? "" : table.title + "\n";
-  append_row(table.columns, widths, right, out);
-  std::vector<std::string> rules;
-  for (const int width : widths) rules.push_back(std::string(static_cast<size_t>(width), '-'));
-  append_row(rules, widths, right, out);
-  for (const auto& row : table.rows) append_row(row, widths, right, out);
+  size_t next = columns == 0 ? 0 : 1;
+  do {
+    // As many columns as fit when all are as narrow as they can be.
+    std::vector<size_t> block;
+    int least = 0;
+    if (columns > 0) block.push_back(0), least = all[0].narrowest;
+    for (; next < columns && (block.size() == 1 || least + kGap + all[next].narrowest <= kTextColumns);
+         ++next) {
+      block.push_back(next);
+      least += kGap + all[next].narrowest;
+    }
+    append_block(table, all, block, out);
+    if (next < columns) out += "\n";
+  } while (next < columns);
   return out;
 }
 
 std::string format_number(double value, int digits) {
   if (std::isnan(value)) return "-";
-  if (value == std::trunc(value) && std::abs(value) < 1e15) return absl::StrFormat("%.0f", value);
+  if (value == std::trunc(value) && std::abs(value) < 1e10) return absl::StrFormat("%.0f", value);
   return absl::StrFormat("%.*g", digits, value);
 }
 

@@ -1,5 +1,7 @@
 // Text that people and programs read: UTF-8, JSON, tables, charts, the first batch.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -13,6 +15,7 @@
 #include "recipes/kit/run/progress.h"
 #include "recipes/kit/run/report.h"
 #include "recipes/kit/run/svg_chart.h"
+#include "recipes/kit/run/terminal.h"
 #include "recipes/kit/run/text_table.h"
 #include "recipes/kit/text/printable.h"
 
@@ -64,13 +67,79 @@ TEST(TextTable, WrapsAtSpacesAndAlignsNumbers) {
   EXPECT_EQ(text_table({"T", {"name", "n"}, {{"a", "1"}, {"bb", "22"}}}),
             "T\nname   n\n----  --\na      1\nbb    22\n");
   const std::string wide = text_table({"", {"a", "b"}, {{std::string(80, 'x'), std::string(60, 'y')}}});
-  for (const absl::string_view line : absl::StrSplit(wide, '\n')) EXPECT_LE(line.size(), 100u);
+  for (const absl::string_view line : absl::StrSplit(wide, '\n')) EXPECT_LE(line.size(), 80u);
+}
+
+// Words make lines, numbers stay whole, what does not fit beside goes below.
+TEST(TextTable, FitsEightyColumnsAndCutsNoNumber) {
+  Table table{"", {"seed", "mean relative error of the law"}, {{"1"}}};
+  table.rows[0].push_back("0.007612");
+  for (int i = 0; i < 12; ++i) {
+    table.columns.push_back("column " + std::to_string(i));
+    table.rows[0].push_back("-1.2345678e-0" + std::to_string(i % 10));
+  }
+  const std::string text = text_table(table);
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) EXPECT_LE(line.size(), 80u) << text;
+  for (const std::string& cell : table.rows[0])
+    EXPECT_TRUE(absl::StrContains(text, cell)) << cell << "\n" << text;
+  EXPECT_EQ(std::vector<std::string>(absl::StrSplit(text, "seed")).size(), 4u)
+      << text;  // three blocks, each named
+  EXPECT_EQ(text_table({"T", {}, {}}), "T\n\n\n");
+}
+
+// A pseudo-terminal whose other end the test reads.
+class Terminal {
+ public:
+  Terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY)) {
+    ::grantpt(master_), ::unlockpt(master_);
+    slave_ = ::open(::ptsname(master_), O_RDWR | O_NOCTTY);
+  }
+  ~Terminal() { ::close(slave_), ::close(master_); }
+  int fd() const { return slave_; }
+  std::string read() const {
+    char buffer[4096];
+    const ssize_t got = ::read(master_, buffer, sizeof buffer);
+    return std::string(buffer, got > 0 ? static_cast<size_t>(got) : 0);
+  }
+
+ private:
+  int master_, slave_;
+};
+
+TEST(Colour, FollowsTheTerminalAndTheUser) {
+  const Terminal terminal;
+  ::setenv("TERM", "xterm", 1);
+  ::unsetenv("NO_COLOR");
+  EXPECT_TRUE(use_colour(terminal.fd()) && is_terminal(terminal.fd()));
+  ::setenv("NO_COLOR", "", 1);  // empty: not set (no-color.org)
+  EXPECT_TRUE(use_colour(terminal.fd()));
+  ::setenv("NO_COLOR", "1", 1);
+  EXPECT_FALSE(use_colour(terminal.fd()));
+  EXPECT_TRUE(is_terminal(terminal.fd()));  // the bar may still be redrawn
+  ::unsetenv("NO_COLOR");
+  ::setenv("TERM", "dumb", 1);
+  EXPECT_FALSE(use_colour(terminal.fd()) || is_terminal(terminal.fd()));
+  EXPECT_FALSE(use_colour(-1));
+}
+
+TEST(ProgressTest, ADumbTerminalGetsPlainLines) {
+  const Terminal terminal;
+  ::setenv("TERM", "xterm", 1);
+  Progress(terminal.fd()).update(1, 2, "half");
+  EXPECT_TRUE(absl::StrContains(terminal.read(), "\x1b["));
+  ::setenv("TERM", "dumb", 1);
+  Progress(terminal.fd()).update(1, 2, "half");
+  const std::string plain = terminal.read();
+  EXPECT_FALSE(absl::StrContains(plain, "\x1b")) << plain;
+  EXPECT_TRUE(absl::StrContains(plain, "half\r\n") || absl::StrContains(plain, "half\n")) << plain;
 }
 
 TEST(FormatNumber, IsShort) {
   EXPECT_EQ(format_number(3), "3");
   EXPECT_EQ(format_number(0.123456), "0.1235");
   EXPECT_EQ(format_number(std::nan("")), "-");
+  EXPECT_EQ(format_number(9999999999), "9999999999");
+  EXPECT_EQ(format_number(123456789012), "1.235e+11");
   EXPECT_EQ(format_duration(75), "1:15");
   EXPECT_EQ(format_duration(3700), "1:01:40");
   EXPECT_EQ(progress_bar(0.5, 10), "[#####-----]");

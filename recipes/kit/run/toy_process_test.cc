@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -54,6 +55,11 @@ struct Toy {
     ::waitpid(child, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
+  bool is_running() const {
+    siginfo_t info = {};
+    return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0;
+  }
   int run(std::vector<std::string> flags) {
     flags.push_back("--out=" + out);
     start(std::move(flags));
@@ -80,7 +86,7 @@ TEST(ToyProcess, ExitCodes) {
 TEST(ToyProcess, MistakesAreOneLineAndExitOne) {
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {{"--preset=nope"},
-       "error: --preset=nope: the presets are smoke, default, long, nan, wrong, fails, stuck\n"},
+       "error: --preset=nope: the presets are smoke, default, long, nan, wrong, fails, stuck, heavy\n"},
       {{"--frobnicate"}, "error: unknown flag --frobnicate (--help lists all)\n"},
       {{"--preset=wrong"}, "error: matmul: inner dimensions differ: a is f32[4,3], b is f32[4,5]\n"},
       {{"--preset=nan"}, "error: slow/seed1: step 7: the loss is nan; no checkpoint was saved yet\n"},
@@ -121,9 +127,22 @@ TEST(ToyProcess, FullDiskIsAnErrorWithThePath) {
   toy.file_limit = 1000;  // not even the probe fits
   EXPECT_EQ(toy.run({"--preset=smoke"}), 1);
   EXPECT_TRUE(absl::StrContains(toy.error(), "cannot write " + toy.out)) << toy.error();
+  EXPECT_FALSE(absl::StrContains(toy.error(), "--resume")) << toy.error();  // there is nothing yet
   toy.file_limit = 70000;  // the probe fits, the timings of the long preset do not
-  EXPECT_EQ(toy.run({"--preset=long"}), 1);
+  EXPECT_EQ(toy.run({"--preset=long", "--threads=1"}), 1);
   EXPECT_TRUE(absl::StrContains(toy.error(), "cannot write " + toy.out)) << toy.error();
+  // Nothing is lost: with room again the run that is named goes on to the same bytes.
+  EXPECT_TRUE(
+      absl::EndsWith(toy.error(), absl::StrCat("what was done is kept; to go on once that is mended:\n  ",
+                                               kToy, " --threads=1 --resume=", toy.out, "\n")))
+      << toy.error();
+  toy.file_limit = -1;
+  toy.start({"--resume=" + toy.out});
+  ASSERT_EQ(toy.wait(), 0) << toy.error();
+  Toy whole;
+  ASSERT_EQ(whole.run({"--preset=long"}), 0);
+  EXPECT_EQ(*read_file(toy.out + "/metrics.jsonl"), *read_file(whole.out + "/metrics.jsonl"));
+  EXPECT_EQ(*read_file(toy.out + "/claims.json"), *read_file(whole.out + "/claims.json"));
 }
 
 TEST(ToyProcess, CtrlCSavesSaysHowToResumeAndResumesToTheSameBytes) {
@@ -136,7 +155,7 @@ TEST(ToyProcess, CtrlCSavesSaysHowToResumeAndResumesToTheSameBytes) {
   ::kill(toy.child, SIGINT);
   ASSERT_EQ(toy.wait(), 130);
   const std::string said = *read_file(toy.log);
-  const std::string command = absl::StrCat(kToy, " --preset=default --seed=1 --out=", toy.out, " --resume");
+  const std::string command = absl::StrCat("interrupted; to go on:\n  ", kToy, " --resume=", toy.out, "\n");
   EXPECT_TRUE(absl::StrContains(said, command)) << said;
   EXPECT_NE(::access((toy.out + "/claims.json").c_str(), F_OK), 0);
   ASSERT_EQ(toy.run({"--resume"}), 0);
@@ -170,6 +189,44 @@ TEST(ToyProcess, KillMinusNineThenResumeEqualsUninterrupted) {
   toy.start(flags);
   ASSERT_EQ(toy.wait(), 0) << toy.error();
   EXPECT_EQ(*read_file(toy.out + "/metrics.jsonl"), *read_file(whole.out + "/metrics.jsonl"));
+}
+
+// Whether a checkpoint is being written somewhere below `folder`.
+bool is_saving(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator at(folder + "/checkpoints", error), end;
+  for (; !error && at != end; at.increment(error)) {
+    if (at->path().extension() == ".partial") return true;
+  }
+  return false;
+}
+
+// Stops the run in the middle of a save, again and again: the checkpoint before it is whole, or the new one
+// is.
+TEST(ToyProcess, StoppedDuringASaveEqualsUninterrupted) {
+  Toy whole;
+  ASSERT_EQ(whole.run({"--preset=heavy"}), 0);
+  for (const int signal : {SIGKILL, SIGINT}) {
+    Toy toy;
+    std::vector<std::string> flags = {"--preset=heavy", "--out=" + toy.out};
+    int hits = 0;
+    for (int attempt = 0; attempt < 8; ++attempt) {
+      toy.start(flags);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20 * attempt));
+      while (!is_saving(toy.out) && toy.is_running()) {
+      }
+      hits += is_saving(toy.out) ? 1 : 0;
+      ::kill(toy.child, signal);
+      const int code = toy.wait();
+      EXPECT_TRUE(code == (signal == SIGKILL ? -SIGKILL : 130) || code == 0) << code;
+      if (::access((toy.out + "/config.json").c_str(), F_OK) == 0) flags = {"--resume=" + toy.out};
+    }
+    EXPECT_GT(hits, 0);
+    toy.start(flags);
+    ASSERT_EQ(toy.wait(), 0) << toy.error();
+    EXPECT_EQ(*read_file(toy.out + "/metrics.jsonl"), *read_file(whole.out + "/metrics.jsonl"));
+    EXPECT_EQ(*read_file(toy.out + "/claims.json"), *read_file(whole.out + "/claims.json"));
+  }
 }
 
 }  // namespace

@@ -20,16 +20,18 @@ struct Config {
   int64_t pause_ms = 0;    // of each step, so that a test can interrupt
   int64_t nan_at = -1;     // step whose loss is NaN
   double claimed = 1;      // bound of the asserted claim
+  int64_t state = 1;       // numbers in a checkpoint: many make saving slow
   bool bad_shape = false;  // throws the Error of a misused op
   bool stuck = false;      // does not look at Ctrl-C
   template <class Visit>
-  void visit(Visit&& visit) const {
-    visit("steps", steps);
-    visit("lr", lr);
+  void visit(Visit&& visit) {
+    visit("steps", steps, Range{1});
+    visit("lr", lr, Range{0, 1});
     visit("noise", noise);
     visit("pause_ms", pause_ms);
     visit("nan_at", nan_at);
     visit("claimed", claimed);
+    visit("state", state, Range{1});
   }
 };
 
@@ -56,13 +58,14 @@ absl::StatusOr<std::vector<double>> descend(const Config& config, double lr, uin
     if (config.pause_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(config.pause_ms));
     if (step % 10 == 0) part.metric("validation_loss", step, loss + 0.01);
     if (step == config.nan_at) loss = std::nan("");
-    ROUX_RETURN_IF_ERROR(part.step({.step = step,
-                                    .steps = config.steps,
-                                    .loss = loss,
-                                    .grad_norm = std::abs(gradient),
-                                    .lr = lr,
-                                    .tokens = 512},
-                                   [&](CheckpointWriter& writer) { writer.add_numbers("x", {x}); }));
+    ROUX_RETURN_IF_ERROR(part.step(
+        {.step = step,
+         .steps = config.steps,
+         .loss = loss,
+         .grad_norm = std::abs(gradient),
+         .lr = lr,
+         .tokens = 512},
+        [&](CheckpointWriter& writer) { writer.add_numbers("x", std::vector<double>(config.state, x)); }));
   }
   return std::vector<double>{loss};
 }
@@ -138,13 +141,14 @@ absl::Status reproduce(const Config& config, Run& run) {
 
 int main(int argc, char** argv) {
   using roux::kit::Config;
-  Config smoke, paused, many, nan, wrong, fails, stuck;
+  Config smoke, paused, many, nan, wrong, fails, stuck, heavy;
   paused.pause_ms = 2, paused.steps = 150;
   many.steps = 400;
   nan.nan_at = 7;
   wrong.bad_shape = true;
   fails.claimed = -1;
   stuck.stuck = true;
+  heavy.state = 200000, heavy.steps = 60, heavy.pause_ms = 1;
   return roux::kit::recipe_main<Config>(
       argc, argv,
       {.info = {.slug = "toy", .title = "A Toy", .arxiv = "", .model_help = "", .data_help = "a text file"},
@@ -154,7 +158,8 @@ int main(int argc, char** argv) {
                    {{.name = "nan", .what = "a loss that is NaN", .minutes = 0.01}, nan},
                    {{.name = "wrong", .what = "a misused op", .minutes = 0.01}, wrong},
                    {{.name = "fails", .what = "an asserted claim that fails", .minutes = 0.01}, fails},
-                   {{.name = "stuck", .what = "sleeps", .minutes = 0.5}, stuck}},
+                   {{.name = "stuck", .what = "sleeps", .minutes = 0.5}, stuck},
+                   {{.name = "heavy", .what = "large checkpoints", .minutes = 0.1}, heavy}},
        .reproduce = roux::kit::reproduce,
        .checkpoint_seconds = 0.02});
 }

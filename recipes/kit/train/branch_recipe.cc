@@ -25,7 +25,7 @@ namespace {
 struct Config {
   int64_t steps = 12;
   template <class Visit>
-  void visit(Visit&& visit) const {
+  void visit(Visit&& visit) {
     visit("steps", steps);
   }
 };
