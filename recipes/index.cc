@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "recipes/kit/run/text_table.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -27,10 +28,10 @@ on the same data and budget, judges each claim over seeds, and ends with the cla
 | `--preset=smoke` | seconds | the test: does every line run |
 | `--preset=default` | about two minutes on two CPU cores, no network | a first look; what runs without flags |
 | `--preset=long` | up to half an hour | the tables in the READMEs |
-| `--preset=gpu` | about ten minutes on one large GPU | larger models, where a recipe has it |
+| `--preset=gpu` | about ten minutes on one large GPU | larger models, where a recipe has it; with `--config=cuda` and `--device=cuda` |
 
-`--help` lists the flags and what each preset does. Exit codes: 0 done, 1 error, 3 an asserted claim fails, 130
-interrupted with Ctrl-C (the command to go on is printed).
+`--help` lists the flags, what each preset does and the settings that `--set name=value,...` changes. Exit codes: 0 done,
+1 error, 3 an asserted claim fails, 130 interrupted with Ctrl-C (the command to go on is printed).
 
 A verdict is `holds` when the whole 95 % interval over seeds lies on the claimed side, `fails` when it lies on the other,
 `not separated` when it holds the boundary, `not testable` when a stated precondition was not met. How to write a recipe:
@@ -86,8 +87,13 @@ std::string index_listing(const std::vector<Paper>& all) {
   std::stable_partition(papers.begin(), papers.end(), [](const Paper& paper) { return paper.available; });
   std::string out = absl::StrCat(papers.size(), " papers, ", count_available(papers), " available\n");
   for (const Paper& paper : papers) {
-    absl::StrAppendFormat(&out, "%-30s  %-9s  %s\n", paper.slug, paper.available ? "available" : "planned",
-                          paper.title);
+    const std::string left =
+        absl::StrFormat("%-30s  %-9s  ", paper.slug, paper.available ? "available" : "planned");
+    std::string margin = left;
+    for (const std::string& line : wrap_text(paper.title, kTextColumns - static_cast<int>(left.size()))) {
+      absl::StrAppend(&out, margin, line, "\n");
+      margin = std::string(left.size(), ' ');
+    }
   }
   return out;
 }

@@ -22,7 +22,7 @@ struct Paper {
 // ascending.
 absl::StatusOr<std::vector<Paper>> parse_papers(const std::string& text, const std::string& path);
 
-// Slug, state and title, one paper a line; those that are available first.
+// Slug, state and title of each paper, those that are available first; long titles are wrapped at 80 columns.
 std::string index_listing(const std::vector<Paper>& papers);
 
 // recipes/README.md.

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <set>
 
+#include "absl/strings/str_split.h"
 #include "recipes/kit/data/runfiles.h"
 #include "recipes/kit/run/atomic_file.h"
+#include "recipes/kit/text/printable.h"
 
 namespace roux::kit {
 namespace {
@@ -68,12 +70,14 @@ TEST(Papers, ReadmeIsTheGeneratedOne) {
       << "run bazel run //recipes:index -- --write";
 }
 
-TEST(Listing, HasOneLineAPaperAndTheAvailableOnesFirst) {
+TEST(Listing, HasTheAvailableOnesFirstAndFitsEightyColumns) {
   EXPECT_EQ(index_listing({{"a", "An A", "", false}, {"b_c", "A B", "", true}, {"d", "A D", "", true}}),
             "3 papers, 2 available\n"
             "b_c                             available  A B\n"
             "d                               available  A D\n"
             "a                               planned    An A\n");
+  const std::string listing = index_listing(papers());
+  for (const absl::string_view line : absl::StrSplit(listing, '\n')) EXPECT_LE(utf8_width(line), 80u) << line;
 }
 
 }  // namespace
