@@ -163,6 +163,23 @@ TEST(ToyProcess, CtrlCSavesSaysHowToResumeAndResumesToTheSameBytes) {
   EXPECT_EQ(*read_file(toy.out + "/claims.json"), *read_file(whole.out + "/claims.json"));
 }
 
+// Then the resumed part has no step left, and still the same result.
+TEST(ToyProcess, CtrlCInTheLastStepOfAPart) {
+  const std::string settings = "--set=steps=1,pause_ms=300";
+  Toy whole;
+  ASSERT_EQ(whole.run({settings}), 0);
+  Toy toy;
+  toy.start({settings, "--threads=1", "--out=" + toy.out});
+  toy.wait_for(toy.out + "/timings.jsonl");
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  ::kill(toy.child, SIGINT);
+  ASSERT_EQ(toy.wait(), 130);
+  toy.start({"--resume=" + toy.out});
+  ASSERT_EQ(toy.wait(), 0) << toy.error();
+  EXPECT_EQ(*read_file(toy.out + "/metrics.jsonl"), *read_file(whole.out + "/metrics.jsonl"));
+  EXPECT_EQ(*read_file(toy.out + "/claims.json"), *read_file(whole.out + "/claims.json"));
+}
+
 TEST(ToyProcess, SecondCtrlCQuitsAtOnce) {
   Toy toy;
   toy.start({"--preset=stuck", "--out=" + toy.out});

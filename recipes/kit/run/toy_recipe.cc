@@ -48,7 +48,7 @@ absl::StatusOr<std::vector<double>> descend(const Config& config, double lr, uin
     ROUX_ASSIGN_OR_RETURN(const std::vector<double> state, saved->numbers("x"));
     x = state[0];
   }
-  double loss = 0;
+  double loss = x * x;
   for (int64_t step = part.start_step(); step < config.steps;) {
     ROUX_TRACE_SCOPE("toy_step");
     const double gradient = 2 * x + config.noise * noise_at(seed, step);
