@@ -4,7 +4,7 @@ namespace roux {
 namespace {
 using Function = int64_t (*)(int index);
 constinit Function functions[kDeviceTypeCount] = {};
-}
+}  // namespace
 
 int64_t free_memory(Device device) {
   const Function function = functions[static_cast<int>(device.type)];
