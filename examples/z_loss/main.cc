@@ -1,11 +1,13 @@
 // Does a z-loss keep log Z near 0, and what does it cost?
 #include "recipes/kit/run/main.h"
 #include "absl/strings/str_cat.h"
-#include "autograd/autograd.h"
 #include "examples/z_loss/method.h"
 #include "nn/models/llama.h"
+#include "optim/optimizer.h"
 #include "recipes/kit/data/corpus.h"
-#include "recipes/kit/train/training.h"
+#include "recipes/kit/train/batches.h"
+#include "recipes/kit/train/train.h"
+#include "recipes/kit/train/update.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/loss.h"
@@ -22,60 +24,68 @@ struct Config {
   }
 };
 
-// One training; mean (log Z)^2 and the loss on text it has not seen.
-absl::StatusOr<std::vector<double>> train(const Config& config, const kit::Corpus& corpus, double weight,
-                                          uint64_t seed, Device device, kit::Part& part) {
+// An arm: the weight of its z-loss.
+struct Arm {
+  std::string name;
+  double weight;
+};
+
+struct Result {
+  double z = 0, loss = 0;  // mean (log Z)^2 and the loss, on text that was not trained on
+  template <class Visit>
+  void visit(Visit&& visit) {
+    visit("z", z), visit("loss", loss);
+  }
+};
+
+absl::StatusOr<Result> train_arm(const Config& config, const kit::Corpus& corpus, const Arm& arm,
+                                 uint64_t seed, kit::Part& part) {
   Generator generator(seed);
   LlamaConfig shape{.vocab_size = corpus.tokenizer.vocab_size(), .hidden_size = 32, .intermediate_size = 64};
   shape.num_hidden_layers = 1, shape.num_attention_heads = shape.num_key_value_heads = 2;
-  LlamaForCausalLM model(shape, Init{&generator, 0.1, kF32, device});
+  LlamaForCausalLM model(shape, Init{&generator, 0.1, kF32, part.device()});
   AdamW optimizer({{model.named_parameters()}}, {});
   ROUX_ASSIGN_OR_RETURN(kit::BatchLoader loader,
                         kit::BatchLoader::create(corpus.train, {.seed = seed, .global_batch = 8}));
-  const kit::TrainingState state{&model, &optimizer, &loader, nullptr};
-  if (const kit::Checkpoint* saved = part.restored())
-    ROUX_RETURN_IF_ERROR(kit::restore_training(*saved, state));
-  for (int64_t step = part.start_step(); step < config.steps;) {
-    const kit::LmBatch batch = kit::to_tensors(loader.next(), device);
-    const Tensor logits = model(batch.input), loss = cross_entropy(logits, batch.target);
-    backward(loss + weight * squared_log_z(logits));
-    const double norm = optimizer.step({.lr = 3e-3, .max_grad_norm = 1}).item();
-    optimizer.zero_grad();
-    ROUX_RETURN_IF_ERROR(
-        part.step({.step = ++step, .steps = config.steps, .loss = loss.item(), .grad_norm = norm, .lr = 3e-3},
-                  [&](kit::CheckpointWriter& writer) { kit::save_training(state, writer); }));
-  }
+  const auto step = [&](int64_t) {
+    const kit::LmBatch batch = kit::next_batch(loader, part.device());
+    return kit::update(optimizer, {.lr = 3e-3, .max_grad_norm = 1}, [&] {
+      const Tensor logits = model(batch.input);
+      return cross_entropy(logits, batch.target) + arm.weight * squared_log_z(logits);
+    });
+  };
+  const kit::States states = {{"model", model}, {"optimizer", optimizer}, {"loader", loader}};
+  ROUX_RETURN_IF_ERROR(kit::train(part, {.steps = config.steps}, states, step).status());
+
   NoGradGuard no_grad;
   ROUX_ASSIGN_OR_RETURN(const std::vector<int64_t> rows, corpus.validation.fixed_rows(64));
-  const kit::LmBatch unseen = kit::to_tensors(corpus.validation.batch(rows), device);
+  const kit::LmBatch unseen = kit::to_batch(corpus.validation.batch(rows), part.device());
   const Tensor logits = model(unseen.input);
-  return std::vector<double>{squared_log_z(logits).item(), cross_entropy(logits, unseen.target).item()};
+  return Result{squared_log_z(logits).item(), cross_entropy(logits, unseen.target).item()};
 }
 
 absl::Status reproduce(const Config& config, kit::Run& run) {
-  ROUX_ASSIGN_OR_RETURN(const Device device, parse_device(run.options().device));
   ROUX_ASSIGN_OR_RETURN(
       const kit::Corpus corpus,
       kit::load_corpus({.path = run.options().data, .excerpts = {"austen_emma"}, .length = 32}));
-  run.expect_steps(config.steps * 2 * static_cast<int64_t>(run.seeds().size()));
-  std::vector<double> z[2], loss[2];  // without and with the z-loss
-  for (const uint64_t seed : run.seeds()) {
-    for (const int with : {0, 1}) {
-      ROUX_ASSIGN_OR_RETURN(
-          const std::vector<double> result,
-          run.part(absl::StrCat(with ? "z-loss" : "plain", "/seed", seed), [&](kit::Part& part) {
-            return train(config, corpus, with * config.weight, seed, device, part);
-          }));
-      z[with].push_back(result[0]), loss[with].push_back(result[1]);
-    }
-  }
+  const std::vector<Arm> arms = {{"plain", 0}, {"z-loss", config.weight}};
+  run.expect_steps(config.steps * static_cast<int64_t>(arms.size() * run.seeds().size()));
+  ROUX_ASSIGN_OR_RETURN(
+      const auto results,
+      run.side_by_side(kit::grid(arms, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+        return train_arm(config, corpus, arm, seed, part);
+      })));
+  const auto z = [&](const char* arm) { return results.values(arm, [](const Result& r) { return r.z; }); };
+  const auto loss = [&](const char* arm) {
+    return results.values(arm, [](const Result& r) { return r.loss; });
+  };
   const std::string scale = absl::StrCat("a model of one layer, ", config.steps, " steps");
   ROUX_RETURN_IF_ERROR(run.claim({.text = "the z-loss lowers the mean of (log Z)^2",
-                                  .measured = kit::paired(run.seeds(), z[0], z[1]),
+                                  .measured = kit::paired(run.seeds(), z("plain"), z("z-loss")),
                                   .relation = kit::above(0),
                                   .scale = scale}));
   return run.claim({.text = "the z-loss costs less than 0.05 nats a byte",
-                    .measured = kit::paired(run.seeds(), loss[1], loss[0]),
+                    .measured = kit::paired(run.seeds(), loss("z-loss"), loss("plain")),
                     .relation = kit::below(0.05),
                     .scale = scale});
 }
