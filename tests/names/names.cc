@@ -154,6 +154,13 @@ bool path_exists(const Tree& tree, const std::string& file, const std::string& p
                      [&](const std::string& p) { return absl::EndsWith(p, absl::StrCat("/", path)); });
 }
 
+// Whether `at` lies in a block of code, where "](" is a lambda.
+bool in_code_block(const std::string& text, size_t at) {
+  bool inside = false;
+  for (size_t i = text.find("```"); i < at; i = text.find("```", i + 3)) inside = !inside;
+  return inside;
+}
+
 }  // namespace
 
 Tree Tree::read(const std::string& root) {
@@ -229,6 +236,7 @@ std::vector<std::string> check_readme(const Tree& tree, const std::string& file,
   for_each(text, kLink, [&](const std::smatch& m) {
     const std::string path = m[1];
     const bool elsewhere = absl::StrContains(path, "://");
+    if (in_code_block(text, static_cast<size_t>(m.position(1)))) return;
     if (elsewhere || tree.paths.contains(without_slash(joined(folder_of(file), path)))) return;
     out.push_back(located(tree, file, static_cast<size_t>(m.position(1)), absl::StrCat("link to ", path)));
   });

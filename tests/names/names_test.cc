@@ -110,6 +110,7 @@ TEST(NamesChecks, Readmes) {
         "`--fix` `--seed=3` `bazel build --config=cuda`", "gone words outside of backticks"}) {
     EXPECT_EQ(complaints(good), Complaints{}) << good;
   }
+  EXPECT_EQ(complaints("```\n[&](gone)\n```\n[x](kernel.cu)"), Complaints{});
   EXPECT_EQ(complaints("\n[x](gone.cu)"), Complaints{"a/README.md:2: link to gone.cu"});
   EXPECT_EQ(complaints("`//a:a_test` `:a`\n`:kernel`"), Complaints{});  // of a package not named in its line
   EXPECT_EQ(complaints("x\n`//a:a_test` `:gone`").front(), "a/README.md:2: //a:gone: no such target");
