@@ -16,7 +16,7 @@ namespace {
 constexpr char kHeader[] = "slug\ttitle\tarxiv\tstate";
 
 constexpr char kIntroduction[] =
-    R"md(<!-- Written by `bazel run //recipes:index -- --write` from papers.tsv; a test compares. -->
+    R"md(<!-- Written by `bazel run //recipes:index -- --write` from papers.tsv and results/; a test compares. -->
 # Recipes
 
 One folder a paper, one target a folder: `bazel run //recipes/<slug>` verifies the method, runs it beside its baselines
@@ -34,8 +34,11 @@ on the same data and budget, judges each claim over seeds, and ends with the cla
 1 error, 3 an asserted claim fails, 130 interrupted with Ctrl-C (the command to go on is printed).
 
 A verdict is `holds` when the whole 95 % interval over seeds lies on the claimed side, `fails` when it lies on the other,
-`not separated` when it holds the boundary, `not testable` when a stated precondition was not met. How to write a recipe:
-[kit/README.md](kit/README.md).
+`not separated` when it holds the boundary, `not testable` when a stated precondition was not met. What the last stored runs
+measured, and on which machine: [RESULTS.md](RESULTS.md). How to write a recipe: [kit/README.md](kit/README.md).
+
+`bazel run //recipes:compare -- DIR DIR` lays the output folders of two runs side by side. `bazel run //recipes:report` runs
+the default preset of the recipes whose sources changed, stores what came out, and writes these tables.
 
 )md";
 
@@ -98,14 +101,20 @@ std::string index_listing(const std::vector<Paper>& all) {
   return out;
 }
 
-std::string index_readme(const std::vector<Paper>& papers) {
+std::string index_readme(const std::vector<Paper>& papers,
+                         const std::map<std::string, std::string>& verdicts) {
   std::string out = absl::StrCat(kIntroduction, papers.size(), " papers, ", count_available(papers),
-                                 " available.\n\n| recipe | paper | arXiv | state |\n|---|---|---|---|\n");
+                                 " available.\n\n| recipe | paper | arXiv | claims |\n|---|---|---|---|\n");
   for (const Paper& paper : papers) {
     const std::string slug =
         paper.available ? absl::StrCat("[", paper.slug, "](", paper.slug, "/)") : paper.slug;
+    const auto verdict = verdicts.find(paper.slug);
     absl::StrAppend(&out, "| ", slug, " | ", absl::StrReplaceAll(paper.title, {{"|", "\\|"}}), " | ",
-                    paper.arxiv, " | ", paper.available ? "available" : "planned", " |\n");
+                    paper.arxiv, " | ",
+                    verdict != verdicts.end() ? verdict->second
+                    : paper.available         ? "available"
+                                              : "planned",
+                    " |\n");
   }
   return out;
 }

@@ -3,6 +3,7 @@
 #ifndef ROUX_RECIPES_INDEX_H_
 #define ROUX_RECIPES_INDEX_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,9 @@ absl::StatusOr<std::vector<Paper>> parse_papers(const std::string& text, const s
 // Slug, state and title of each paper, those that are available first; long titles are wrapped at 80 columns.
 std::string index_listing(const std::vector<Paper>& papers);
 
-// recipes/README.md.
-std::string index_readme(const std::vector<Paper>& papers);
+// recipes/README.md. verdicts: of the stored result of each available recipe, "13 hold, 1 fails".
+std::string index_readme(const std::vector<Paper>& papers,
+                         const std::map<std::string, std::string>& verdicts);
 
 }  // namespace roux::kit
 

@@ -1,5 +1,5 @@
 // bazel run //recipes:index              lists the papers
-// bazel run //recipes:index -- --write   writes recipes/README.md of the workspace
+// bazel run //recipes:index -- --write   writes the pages of the workspace made from papers.tsv and results/
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -8,22 +8,22 @@
 #include "recipes/index.h"
 #include "recipes/kit/data/runfiles.h"
 #include "recipes/kit/run/atomic_file.h"
+#include "recipes/results.h"
 #include "tensor/error.h"
 
 namespace {
 
 absl::Status list_or_write(bool write) {
+  if (write) {
+    const char* workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
+    if (workspace == nullptr) return absl::FailedPreconditionError("--write works under bazel run only");
+    return roux::kit::write_pages(std::string(workspace) + "/recipes");
+  }
   ROUX_ASSIGN_OR_RETURN(const std::string path, roux::kit::find_runfile("recipes/papers.tsv"));
   ROUX_ASSIGN_OR_RETURN(const std::string text, roux::kit::read_file(path));
   ROUX_ASSIGN_OR_RETURN(const std::vector<roux::kit::Paper> papers, roux::kit::parse_papers(text, path));
-  if (!write) {
-    std::fputs(roux::kit::index_listing(papers).c_str(), stdout);
-    return absl::OkStatus();
-  }
-  const char* workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
-  if (workspace == nullptr) return absl::FailedPreconditionError("--write works under bazel run only");
-  return roux::kit::write_file_atomically(std::string(workspace) + "/recipes/README.md",
-                                          roux::kit::index_readme(papers));
+  std::fputs(roux::kit::index_listing(papers).c_str(), stdout);
+  return absl::OkStatus();
 }
 
 }  // namespace

@@ -12,14 +12,9 @@ using kit::Evidence;
 using kit::format_number;
 using kit::Run;
 
-// The measured curves of one seed with the law's prediction of each.
-kit::Chart chart_of(const TrainingConfig& config, const std::vector<Arm>& arms,
-                    const std::vector<std::vector<double>>& losses, const PartB& b, uint64_t seed) {
-  kit::Chart chart{absl::StrCat("Measured (points) and predicted (lines), seed ", seed,
-                                ": constant and cosine fitted, the others held out"),
-                   "step",
-                   "validation loss (nats per byte)",
-                   {}};
+// Adds the measured curves of one seed with the law's prediction of each.
+void add_curves(const TrainingConfig& config, const std::vector<Arm>& arms,
+                const std::vector<std::vector<double>>& losses, const PartB& b, kit::Chart& chart) {
   for (size_t i = 0; i < arms.size(); ++i) {
     const std::vector<double> predicted =
         predict(b.fit, area_rates(arms[i].schedule, config.steps - 1, config.warmup));
@@ -36,7 +31,6 @@ kit::Chart chart_of(const TrainingConfig& config, const std::vector<Arm>& arms,
     chart.series.push_back(points);
     chart.series.push_back(line);
   }
-  return chart;
 }
 
 }  // namespace
@@ -50,6 +44,8 @@ absl::Status report_part_a(const PartA& a, Run& run) {
                           fit.annealing_identified ? format_number(fit.law.c) : "not identified",
                           format_number(fit.r_squared, 6)});
   };
+  run.name_metric("loss", "training loss (nats per byte)");
+  run.name_metric("validation_loss", "validation loss (nats per byte)");
   row("the paper's figure", {.law = {2.628, 0.429, 0.550, 0.411}, .r_squared = 0.9996});
   row("both curves, lambda 0.999", a.fit);
   row("cosine alone", a.cosine_only);
@@ -101,6 +97,11 @@ absl::Status report_part_b(const TrainingConfig& config, const std::vector<Arm>&
                    {"seed", "lambda", "law", "wsd", "multi-step", "re-warm", "step-only", "S1 only",
                     "lambda 0", "R^2", "tau", "annealing gain"},
                    {}};
+  kit::Chart curves{
+      "Measured (points) and predicted (lines): constant and cosine fitted, the others held out",
+      "step",
+      "validation loss (nats per byte)",
+      {}};
   std::vector<double> error, r_squared, tau, gain, over_step_only, over_forward_only, over_lambda0;
   for (size_t s = 0; s < run.seeds().size(); ++s) {
     const std::vector<std::vector<double>> losses(
@@ -118,8 +119,9 @@ absl::Status report_part_b(const TrainingConfig& config, const std::vector<Arm>&
       row.push_back(format_number(value, 3));
     }
     table.rows.push_back(row);
-    run.chart(chart_of(config, all, losses, b, run.seeds()[s]));
+    add_curves(config, all, losses, b, curves);
   }
+  run.chart(curves);
   run.table(table);
 
   // C is not identified by runs in which annealing does not lower the loss.

@@ -77,7 +77,7 @@ absl::Status carry_out(const PreparedRecipe& recipe, Run& run) {
     const absl::Status written = write_chrome_trace(trace, take_trace());
     if (status.ok()) status = written;
   }
-  if (!status.ok()) return status;
+  if (!status.ok()) return run.stopped(status);
   ROUX_RETURN_IF_ERROR(run.finish());
   if (!run.options().table.empty()) run.print(absl::StrCat("Table: ", run.path("table.json"), "\n"));
   return absl::OkStatus();

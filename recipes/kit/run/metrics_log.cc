@@ -31,6 +31,11 @@ void MetricsLog::open_with_first_line(const std::string& path) {
   ::unlink(path.c_str());  // a file that cannot be removed is said when it is opened
 }
 
+void MetricsLog::also_to_tensorboard(const std::string& directory) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  tensorboard_ = std::make_unique<TensorBoardLog>(directory);
+}
+
 size_t MetricsLog::add_segment() {
   const std::lock_guard<std::mutex> lock(mutex_);
   segments_.emplace_back();
@@ -40,6 +45,7 @@ size_t MetricsLog::add_segment() {
 void MetricsLog::append(size_t segment, absl::string_view lines) {
   const std::lock_guard<std::mutex> lock(mutex_);
   segments_[segment].text.append(lines.data(), lines.size());
+  if (tensorboard_) tensorboard_->append(lines);
 }
 
 std::string MetricsLog::text(size_t segment) const {
@@ -68,6 +74,7 @@ absl::Status MetricsLog::flush() {
     segment.text = std::string();
     segment.written = 0;
   }
+  if (status_.ok() && tensorboard_) status_ = tensorboard_->status();
   return status_;
 }
 

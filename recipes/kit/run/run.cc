@@ -25,7 +25,10 @@ constexpr const char* kOwnFiles[] = {"config.json",       "metrics.jsonl", "timi
 
 }  // namespace
 
-Run::Run(RunSetup setup) : setup_(std::move(setup)), progress_(setup_.quiet ? -1 : STDERR_FILENO) {
+Run::Run(RunSetup setup)
+    : setup_(std::move(setup)),
+      progress_(setup_.quiet ? -1 : STDERR_FILENO),
+      report_clock_(setup_.report_seconds) {
   root_segment_ = add_segment();
   timings_.add_segment();
 }
@@ -53,8 +56,10 @@ absl::Status Run::open_files() {
     ROUX_RETURN_IF_ERROR(write_file_atomically(path("config.json"), config()));
   }
   ROUX_RETURN_IF_ERROR(metrics_.open(path("metrics.jsonl")));
+  metrics_.also_to_tensorboard(path("tensorboard"));
   predictions_.open_with_first_line(path("predictions.jsonl"));
-  return timings_.open(path("timings.jsonl"), setup_.options.resume);
+  ROUX_RETURN_IF_ERROR(timings_.open(path("timings.jsonl"), setup_.options.resume));
+  return write_report(absl::StrCat("The run began at ", utc_date(), "."));
 }
 
 std::string Run::config() const {
@@ -87,6 +92,7 @@ void Run::step_done(const std::string& line) {
     skipped = steps_skipped_;
   }
   if (!setup_.quiet) progress_.update(done, total, line, skipped);
+  report_progress();
 }
 
 void Run::skip_steps(int64_t steps) {
@@ -126,6 +132,7 @@ void Run::metric(const std::string& name, int64_t step, double value, const Tags
 
 void Run::progress(double done, double total, const std::string& text) {
   if (!setup_.quiet) progress_.update(done, total, text);
+  report_progress();
 }
 
 void Run::print(const std::string& text) {
@@ -169,14 +176,46 @@ absl::Status Run::write(const std::string& file, absl::string_view text) {
   return write_file_atomically(path(file), text);
 }
 
+absl::Status Run::write_report(const std::string& partial) {
+  Report report{claims_, charts_, tables_};
+  report.metric_names = metric_names_;
+  report.partial = partial;
+  ROUX_ASSIGN_OR_RETURN(report.config, read_file(path("config.json")));
+  ROUX_ASSIGN_OR_RETURN(report.metrics, read_file(path("metrics.jsonl")));
+  ROUX_ASSIGN_OR_RETURN(report.timings, read_file(path("timings.jsonl")));
+  return write_file_atomically(path("report.html"), report_html(report));
+}
+
+std::string Run::progress_text() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (expected_steps_ <= 0) return absl::StrCat(utc_date(), ", after ", steps_done_, " steps");
+  return absl::StrCat(utc_date(), ", after step ", steps_done_, " of ", expected_steps_);
+}
+
+void Run::report_progress() {
+  if (setup_.options.plan || !report_clock_.start()) return;
+  // A report that cannot be written does not stop a run; the last one, of finish(), does.
+  write_report(absl::StrCat("The run was going on at ", progress_text(),
+                            ". If it has ended since, --resume goes on from its last checkpoint."))
+      .IgnoreError();
+  report_clock_.done();
+}
+
+absl::Status Run::stopped(const absl::Status& why) {
+  if (setup_.options.plan) return why;
+  const std::string what = absl::IsCancelled(why)
+                               ? absl::StrCat("Interrupted at ", progress_text(), "; --resume goes on.")
+                               : absl::StrCat("Stopped at ", progress_text(), ": ", why.message());
+  metrics_.flush().IgnoreError();
+  write_report(what).IgnoreError();  // `why` is what the user must hear of
+  return why;
+}
+
 absl::Status Run::finish() {
   close_segment(root_segment_);
   ROUX_RETURN_IF_ERROR(flush());
   ROUX_RETURN_IF_ERROR(write_file_atomically(path("claims.json"), claims_json(claims_)));
-  Report report{claims_, charts_, tables_, "", ""};
-  ROUX_ASSIGN_OR_RETURN(report.config, read_file(path("config.json")));
-  ROUX_ASSIGN_OR_RETURN(report.metrics, read_file(path("metrics.jsonl")));
-  ROUX_RETURN_IF_ERROR(write_file_atomically(path("report.html"), report_html(report)));
+  ROUX_RETURN_IF_ERROR(write_report(/*partial=*/""));
   if (!claims_.empty()) print(claims_table(claims_, use_colour(STDOUT_FILENO)));
   print(absl::StrCat("\nReport: ", path("report.html"), "\n"));
   return absl::OkStatus();

@@ -47,11 +47,13 @@
 #include "recipes/kit/run/config_file.h"
 #include "recipes/kit/run/first_batch.h"
 #include "recipes/kit/run/grid.h"
+#include "recipes/kit/run/metric_charts.h"
 #include "recipes/kit/run/metrics_log.h"
 #include "recipes/kit/run/output_directory.h"
 #include "recipes/kit/run/parallel_parts.h"
 #include "recipes/kit/run/part.h"
 #include "recipes/kit/run/progress.h"
+#include "recipes/kit/run/report_clock.h"
 #include "recipes/kit/run/svg_chart.h"
 #include "recipes/kit/run/text_table.h"
 #include "tensor/device.h"
@@ -68,6 +70,7 @@ struct RunSetup {
   RunInputs inputs;                // what --model, --data and --table name
   PartMemory memory;               // from the plan: side_by_side keeps within it
   double checkpoint_seconds = 60;  // between two checkpoints of a part
+  double report_seconds = 30;      // between two partial reports, at least; see ReportClock
   bool quiet = false;              // no progress on stderr, nothing on stdout (tests)
 };
 
@@ -141,6 +144,9 @@ class Run {
   void table(const Table& table);
   // Shown in the report, before the charts of the metrics.
   void chart(Chart chart) { charts_.push_back(std::move(chart)); }
+  // The name, with unit, of a field of metrics.jsonl in the report: name_metric("loss", "training loss
+  // (nats)").
+  void name_metric(const std::string& field, const std::string& name) { metric_names_[field] = name; }
   // InvalidArgument for a claim that cannot be judged (check_claim). On the user's own data, model or
   // settings claims are reported, not asserted: what holds there nobody has looked at.
   absl::Status claim(Claim claim);
@@ -159,6 +165,8 @@ class Run {
   absl::Status finish();
   // Adds the time of this session to config.json.
   absl::Status end_session(bool finished);
+  // For a run that ended early: report.html shows what there is and why it stopped. Returns `why`.
+  absl::Status stopped(const absl::Status& why);
 
  private:
   friend class Part;
@@ -202,6 +210,12 @@ class Run {
   };
   // The ended part that `from` names for `part`; FailedPrecondition when there is none.
   absl::StatusOr<Ended> ended(const std::string& part, const std::string& from);
+  // Writes report.html; `partial` as in Report.
+  absl::Status write_report(const std::string& partial);
+  // The same while the run goes on, when it is due. From any thread: claims, charts and tables do not change
+  // while parts run.
+  void report_progress();
+  std::string progress_text();
 
   RunSetup setup_;
   std::string out_;
@@ -227,6 +241,8 @@ class Run {
   std::vector<Claim> claims_;
   std::vector<Chart> charts_;
   std::vector<Table> tables_;
+  MetricNames metric_names_;
+  ReportClock report_clock_;
 };
 
 template <class R>

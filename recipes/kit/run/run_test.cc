@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -126,6 +128,70 @@ TEST_F(RunTest, ResumedRunEqualsUninterruptedWhereverItStopped) {
       }
     }
   }
+}
+
+TEST_F(RunTest, ReportExistsWhileTheRunGoesOnAndAfterItStopped) {
+  const std::string out = fresh_directory();
+  RunSetup s = setup(out);
+  s.report_seconds = 0;
+  std::string seen;
+  const PartFunction function = counting("a/seed2", 5);
+  const absl::Status stopped = [&] {
+    const auto run = kit::Run::open(s);
+    EXPECT_TRUE(absl::StrContains(*read_file(out + "/report.html"), "The run began at "));
+    (*run)->expect_steps(4 * kSteps);
+    const absl::Status status = recipe(
+        **run,
+        [&](Part& part) {
+          if (part.name() == "a/seed2") seen = *read_file(out + "/report.html");
+          return function(part);
+        },
+        1);
+    return (*run)->stopped(status);
+  }();
+  EXPECT_TRUE(absl::IsCancelled(stopped)) << stopped;
+  EXPECT_TRUE(absl::StrContains(seen, "The run was going on at ")) << seen;
+  EXPECT_TRUE(absl::StrContains(seen, ", after step 16 of 32. If it has ended since"));
+  EXPECT_TRUE(absl::StrContains(seen, "<figcaption>validation loss</figcaption>"));
+  std::string last = *read_file(out + "/report.html");
+  EXPECT_TRUE(absl::StrContains(last, "Interrupted at ") &&
+              absl::StrContains(last, ", after step 21 of 32;"));
+  EXPECT_TRUE(absl::StrContains(last, "peak memory so far (MiB)"));
+  set_interrupt_requested(false);
+  ASSERT_TRUE(run_recipe(setup(out, true), counting()).ok());
+  EXPECT_FALSE(absl::StrContains(*read_file(out + "/report.html"), "Partial report"));
+}
+
+TEST_F(RunTest, ReportSaysWhichErrorStoppedTheRun) {
+  const std::string out = fresh_directory();
+  const auto run = kit::Run::open(setup(out));
+  EXPECT_EQ((*run)->stopped(absl::NotFoundError("no <data>")).message(), "no <data>");
+  EXPECT_TRUE(absl::StrContains(*read_file(out + "/report.html"), "after 0 steps: no &lt;data&gt;"));
+}
+
+TEST_F(RunTest, ReportNamesItsMetrics) {
+  const std::string out = fresh_directory();
+  const auto run = kit::Run::open(setup(out));
+  (*run)->name_metric("validation_loss", "validation loss (nats)");
+  ASSERT_TRUE(recipe(**run, counting(), 1).ok());
+  EXPECT_TRUE(absl::StrContains(*read_file(out + "/report.html"), ">validation loss (nats)</text>"));
+}
+
+TEST(ReportClockTest, IsDueAtOnceThenAfterItsPauseAndForOneWriterAtATime) {
+  ReportClock seldom(1000), often(1e-3), always(0);
+  EXPECT_TRUE(seldom.start());
+  EXPECT_FALSE(seldom.start());
+  seldom.done();
+  EXPECT_FALSE(seldom.start());
+  EXPECT_TRUE(often.start());
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  often.done();
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_FALSE(often.start()) << "a report that took 20 ms is not due again within a second";
+  EXPECT_TRUE(always.start());
+  EXPECT_FALSE(always.start());
+  always.done();
+  EXPECT_TRUE(always.start());
 }
 
 TEST_F(RunTest, TimingsGoOnAfterACutLine) {

@@ -15,13 +15,6 @@ namespace {
 constexpr int kGap = 2;
 constexpr int kLongestWord = 24;  // longer ones may be cut, unless they are numbers
 
-bool is_number(const std::string& cell) {
-  if (cell.empty() || cell == "-") return true;
-  char* end = nullptr;
-  std::strtod(cell.c_str(), &end);
-  return end != cell.c_str() && (*end == '\0' || (*end == '%' && end[1] == '\0'));
-}
-
 std::string pad(const std::string& text, int width, bool right) {
   const int missing = width - static_cast<int>(utf8_width(text));
   const std::string space(static_cast<size_t>(std::max(missing, 0)), ' ');
@@ -95,6 +88,13 @@ void append_block(const Table& table, const std::vector<Column>& all, const std:
 }
 
 }  // namespace
+
+bool is_number(const std::string& cell) {
+  if (cell.empty() || cell == "-") return true;
+  char* end = nullptr;
+  std::strtod(cell.c_str(), &end);
+  return end != cell.c_str() && (*end == '\0' || (*end == '%' && end[1] == '\0'));
+}
 
 std::vector<std::string> wrap_text(absl::string_view text, int width) {
   std::vector<std::string> lines;

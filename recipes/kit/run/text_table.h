@@ -26,6 +26,9 @@ std::string text_table(const Table& table);
 // Lines of at most `width` columns, broken at spaces where possible; at least one line.
 std::vector<std::string> wrap_text(absl::string_view text, int width);
 
+// Whether a cell is a number, a share ("12%"), empty or "-": what columns of numbers are made of.
+bool is_number(const std::string& cell);
+
 // Value with `digits` significant digits (at most 11 characters with 4); integers below 1e10 in full, "-" for
 // NaN.
 std::string format_number(double value, int digits = 4);

@@ -1,4 +1,4 @@
-// Text that people and programs read: UTF-8, JSON, tables, charts, the first batch.
+// Text that people and programs read: UTF-8, JSON, tables, the first batch.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -13,8 +13,6 @@
 #include "recipes/kit/run/first_batch.h"
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/progress.h"
-#include "recipes/kit/run/report.h"
-#include "recipes/kit/run/svg_chart.h"
 #include "recipes/kit/run/terminal.h"
 #include "recipes/kit/run/text_table.h"
 #include "recipes/kit/text/printable.h"
@@ -189,47 +187,6 @@ TEST(FirstBatchTest, RefusesWhatWouldTrainWrong) {
   b.tokens[4] = 2,
   b.tokens[3] = 1;  // a BOS at the end of a row and none at the start of the next: no doubling
   EXPECT_TRUE(render_first_batch(b, false).ok());
-}
-
-TEST(AxisTicks, AreRoundAndInside) {
-  EXPECT_EQ(axis_ticks(0, 10, 5), (std::vector<double>{0, 2, 4, 6, 8, 10}));
-  const std::vector<double> ticks = axis_ticks(2.61, 5.7, 5);
-  EXPECT_EQ(ticks, (std::vector<double>{3, 4, 5}));
-  EXPECT_EQ(axis_ticks(1, 1, 5).size(), 1u);
-  EXPECT_FALSE(std::signbit(axis_ticks(-0.05, 3, 3)[0]));
-}
-
-TEST(SvgChart, SeedsShareOneLegendEntryAndLongLinesAreThinned) {
-  Chart chart{"t", "step", "loss", {}};
-  for (int seed = 0; seed < 2; ++seed) {
-    Series series{"arm <a>", {}, {}, Series::kLine};
-    for (int i = 0; i < 5000; ++i) series.x.push_back(i), series.y.push_back(i % 7 == 0 ? std::nan("") : i);
-    chart.series.push_back(series);
-  }
-  chart.series.push_back({"b", {1, 2}, {3, 4}, Series::kPoints});
-  const std::string svg = svg_chart(chart);
-  EXPECT_FALSE(absl::StrContains(svg, "nan"));
-  EXPECT_FALSE(absl::StrContains(svg, "<a>"));
-  EXPECT_EQ(std::vector<std::string>(absl::StrSplit(svg, "</i>arm")).size(), 2u);
-  EXPECT_TRUE(absl::StrContains(svg, "mean of up to 15 values"));
-  EXPECT_LT(svg.size(), 150000u);
-  EXPECT_TRUE(absl::StrContains(svg_chart({"empty", "x", "y", {}}), "<svg"));
-}
-
-TEST(Report, ChartsComeFromTheMetrics) {
-  const std::string metrics =
-      "{\"part\":\"cosine/seed1\",\"step\":1,\"loss\":2.5}\n{\"part\":\"cosine/"
-      "seed2\",\"step\":1,\"loss\":2.6}\n"
-      "not json\n{\"kind\":\"x\",\"step\":3,\"gap\":1}\n{\"step\":4,\"gap\":null}\n";
-  const std::vector<Chart> charts = metric_charts(metrics);
-  ASSERT_EQ(charts.size(), 2u);
-  EXPECT_EQ(charts[0].title, "loss");
-  ASSERT_EQ(charts[0].series.size(), 2u);
-  EXPECT_EQ(charts[0].series[1].label, "cosine");
-  EXPECT_EQ(charts[1].series[0].label, "x");
-  const std::string page = report_html({{}, {}, {}, "not json", metrics});
-  EXPECT_TRUE(absl::StrContains(page, "</html>"));
-  EXPECT_FALSE(absl::StrContains(page, "http://") || absl::StrContains(page, "https://"));
 }
 
 }  // namespace

@@ -158,6 +158,7 @@ TEST(ToyProcess, CtrlCSavesSaysHowToResumeAndResumesToTheSameBytes) {
   const std::string command = absl::StrCat("interrupted; to go on:\n  ", kToy, " --resume=", toy.out, "\n");
   EXPECT_TRUE(absl::StrContains(said, command)) << said;
   EXPECT_NE(::access((toy.out + "/claims.json").c_str(), F_OK), 0);
+  EXPECT_TRUE(absl::StrContains(*read_file(toy.out + "/report.html"), "Interrupted at "));
   ASSERT_EQ(toy.run({"--resume"}), 0);
   EXPECT_EQ(*read_file(toy.out + "/metrics.jsonl"), *read_file(whole.out + "/metrics.jsonl"));
   EXPECT_EQ(*read_file(toy.out + "/claims.json"), *read_file(whole.out + "/claims.json"));
