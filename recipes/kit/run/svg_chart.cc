@@ -17,7 +17,7 @@ namespace {
 // letter can be read in both (report_style.h).
 constexpr double kWidth = 440, kHeight = 270;
 constexpr double kRight = 22, kTop = 10, kBottom = 46;
-constexpr double kNameWidth = 22;    // of the turned axis name
+constexpr double kNameWidth = 25;    // of the turned axis name
 constexpr double kDigitWidth = 7.4;  // of a tick label
 constexpr size_t kMostPoints = 300;
 constexpr size_t kMostTitles = 60;  // of a line: hover targets cost more bytes than the line
