@@ -193,7 +193,8 @@ absl::StatusOr<int> report(const Choices& choices) {
       std::fprintf(stderr, "error: %s\n", failed.back().c_str());
     }
   }
-  ROUX_RETURN_IF_ERROR(write_pages(choices.recipes()));
+  const absl::Status pages = write_pages(choices.recipes());
+  if (!pages.ok()) std::fprintf(stderr, "error: %s\n", std::string(pages.message()).c_str());
   if (interrupt_requested()) {
     std::fprintf(stderr, "interrupted; what had ended is stored\n");
     return kInterrupted;
@@ -202,7 +203,7 @@ absl::StatusOr<int> report(const Choices& choices) {
     std::fprintf(stderr, "\n%zu of %zu recipes failed:\n", failed.size(), chosen.size());
     for (const std::string& line : failed) std::fprintf(stderr, "  %s\n", line.c_str());
   }
-  return failed.empty() ? kDone : kError;
+  return failed.empty() && pages.ok() ? kDone : kError;
 }
 
 }  // namespace
