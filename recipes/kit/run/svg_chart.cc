@@ -179,9 +179,10 @@ std::string spread_text(const std::vector<ArmCurve>& curves) {
 
 std::string legend(const std::vector<ArmCurve>& curves, const std::vector<std::string>& labels) {
   const std::string spread = spread_text(curves);
-  if (labels.size() < 2 && spread.empty()) return "";
+  const bool named = labels.size() > 1 || (labels.size() == 1 && !labels[0].empty());
+  if (!named && spread.empty()) return "";
   std::string out = "<div class=\"legend\">";
-  for (size_t i = 0; labels.size() > 1 && i < labels.size(); ++i) {
+  for (size_t i = 0; named && i < labels.size(); ++i) {
     absl::StrAppend(&out, "<span><svg class=\"key\" viewBox=\"0 0 24 12\" style=\"", colour(i), "\">");
     for (const ArmCurve& curve : curves) {
       if (curve.label != labels[i]) continue;
