@@ -137,8 +137,8 @@ std::string output_folder(const std::string& slug, const Choices& choices) {
 absl::Status run_and_store(const std::string& slug, const std::string& sources, const Choices& choices) {
   ROUX_ASSIGN_OR_RETURN(const Finished built,
                         run_program({choices.bazel, "build", "//recipes/" + slug}, choices.workspace));
-  if (built.code != 0) return absl::InternalError("it does not build");
   if (interrupt_requested()) return absl::CancelledError("interrupted");
+  if (built.code != 0) return absl::InternalError("it does not build");
   const std::string out = output_folder(slug, choices);
   ROUX_ASSIGN_OR_RETURN(const Finished run,
                         run_program({absl::StrCat(choices.workspace, "/bazel-bin/recipes/", slug, "/", slug),
