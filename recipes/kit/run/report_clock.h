@@ -1,6 +1,6 @@
-// Says when the report of a run that goes on is to be written anew: at the first call, then after `seconds`,
-// and later if writing takes so long that it would cost more than a fiftieth of the time. 0 seconds: at every
-// call. Thread-safe.
+// Says when the report of a run that goes on is to be written anew: `seconds` after the last, and later if
+// writing takes so long that it would cost more than a fiftieth of the time. 0 seconds: at every call.
+// Thread-safe.
 //
 //   if (clock.start()) { ...write...; clock.done(); }
 #ifndef ROUX_RECIPES_KIT_RUN_REPORT_CLOCK_H_
@@ -14,7 +14,7 @@ namespace roux::kit {
 
 class ReportClock {
  public:
-  explicit ReportClock(double seconds) : pause_(seconds) {}
+  explicit ReportClock(double seconds) : pause_(seconds), due_(Clock::now() + whole(pause_)) {}
 
   // True when a report is due and nobody is writing one: then done() must follow.
   bool start() {
@@ -31,16 +31,17 @@ class ReportClock {
     const auto now = Clock::now();
     const Seconds cost = now - started_;
     const Seconds pause = pause_.count() > 0 ? std::max(pause_, kMostOften * cost) : pause_;
-    due_ = now + std::chrono::duration_cast<Clock::duration>(pause);
+    due_ = now + whole(pause);
     writing_ = false;
   }
 
  private:
   using Clock = std::chrono::steady_clock;
   using Seconds = std::chrono::duration<double>;
+  static Clock::duration whole(Seconds pause) { return std::chrono::duration_cast<Clock::duration>(pause); }
   const Seconds pause_;
   std::mutex mutex_;
-  Clock::time_point due_ = Clock::time_point::min();
+  Clock::time_point due_;
   Clock::time_point started_;
   bool writing_ = false;
 };
