@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -31,10 +32,13 @@ std::string field(const Json& object, const char* key) {
 std::string name_of(size_t run) { return std::string(1, static_cast<char>('A' + run)); }
 
 // "settings.lr" -> "0.1", in the order of the file.
+// What a run was given; when it ran and what it took differ always.
 std::vector<std::pair<std::string, std::string>> settings_of(const Json& config) {
+  static const std::set<std::string> kNotGiven = {
+      "title", "date", "sessions", "seconds", "cpu_seconds", "peak_memory_mib", "finished"};
   std::vector<std::pair<std::string, std::string>> out;
   for (const auto& item : config.items()) {
-    if (item.key() == "date" || item.key() == "title") continue;
+    if (kNotGiven.contains(item.key())) continue;
     if (!item.value().is_object()) {
       out.emplace_back(item.key(), plain(item.value()));
       continue;

@@ -27,6 +27,7 @@ for file in README.md BUILD method.h method.cc method_test.cc main.cc; do
 done
 grep -q 'name = "adpa"' "$root/recipes/adpa/BUILD"
 grep -q '#ifndef ROUX_RECIPES_ADPA_METHOD_H_' "$root/recipes/adpa/method.h"
+grep -q "^<!-- End of results. -->" "$root/recipes/adpa/README.md" || fail "no place for the results"
 grep -q '\.slug = "adpa"' "$root/recipes/adpa/main.cc"
 
 "$script" --root="$root" examples/my_idea >"$TEST_TMPDIR/out"

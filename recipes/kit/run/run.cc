@@ -20,8 +20,8 @@
 namespace roux::kit {
 namespace {
 
-constexpr const char* kOwnFiles[] = {"config.json",       "metrics.jsonl", "timings.jsonl",
-                                     "predictions.jsonl", "claims.json",   "report.html"};
+constexpr const char* kOwnFiles[] = {"config.json", "metrics.jsonl", "timings.jsonl", "predictions.jsonl",
+                                     "claims.json", "report.html",   "tensorboard"};
 
 }  // namespace
 
