@@ -53,6 +53,16 @@ expect 1 "'nothing' is not in $ROUX_RESOURCES; there are:"$'\n  model\n  text' "
 [[ ! -e $work/network ]] || fail "an unknown name must stop before any download"
 expect 1 "'text' is not cached" "$fetch" --path text
 
+# A full disk is said before anything is downloaded.
+printf '#!/bin/bash\necho Avail\necho 100\n' > "$work/bin/df"
+chmod +x "$work/bin/df"
+expect 1 "'text' needs 0.0 MB; $ROUX_CACHE has 100 MB free" "$fetch" text
+[[ ! -e $work/network && ! -e $ROUX_CACHE/text ]] || fail "a download began on a full disk"
+rm "$work/bin/df"
+
+expect 0 "'text' (MIT): 0.0 MB to download into $ROUX_CACHE" "$fetch" text
+"$fetch" --drop text
+rm "$work/network"
 expect 0 "$ROUX_CACHE/text" "$fetch" text
 [[ $(< "$ROUX_CACHE/text/c-1/data/text.txt") == "a text" ]] || fail "text is wrong"
 [[ ! -e $ROUX_CACHE/text/c-1/code.py ]] || fail "code was unpacked"
@@ -82,6 +92,13 @@ tar -czf "$work/served/c-1.tar.gz" -C "$work/make" c-1
 { echo '# comment'; row model a; row model b; row text c; } > "$ROUX_RESOURCES"
 expect 0 "$ROUX_CACHE/text" "$fetch" text
 [[ $(< "$ROUX_CACHE/text/c-1/data/text.txt") == "a text" ]] || fail "the damaged text was not replaced"
+
+# While an archive arrives the progress is shown: a line in ten seconds where stderr is no terminal.
+sed -i 's/^\[\[ -e/[[ -e $HOME\/trickle ]] \&\& { head -c 500000 \/dev\/zero > "$HOME\/cache\/.download\/part"; sleep 11; rm "$HOME\/cache\/.download\/part"; }\n&/' "$work/bin/python3"
+touch "$work/trickle"
+"$fetch" --drop text
+expect 0 "fetch:   0.0 of 0.0 MB" "$fetch" text
+rm "$work/trickle"
 
 # Ctrl-C says what is kept and leaves no half-made folder. (By SIGTERM: a background job of a script ignores SIGINT.)
 mkfifo "$work/served/started"
