@@ -9,3 +9,15 @@ for file in *.txt; do
     size=$(stat -L -c %s "$file")
     (( size <= 300000 )) || { echo "$file has $size bytes, at most 300000 are embedded"; exit 1; }
 done
+
+# Samples of named sources are folders.
+for tree in */; do
+    (cd "$tree" && sha256sum --check --quiet SHA256SUMS)
+    grep -q "^| \`$tree\` |" PROVENANCE.md || { echo "$tree is not in PROVENANCE.md"; exit 1; }
+    size=0
+    while IFS= read -r file; do
+        [[ $file == SHA256SUMS ]] || grep -q "  $file\$" "$tree/SHA256SUMS" || { echo "$tree$file is not in its SHA256SUMS"; exit 1; }
+        size=$(( size + $(stat -L -c %s "$tree$file") ))
+    done < <(cd "$tree" && find . -not -type d -printf '%P\n')
+    (( size <= 300000 )) || { echo "$tree has $size bytes, at most 300000 are embedded"; exit 1; }
+done
