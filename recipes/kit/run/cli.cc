@@ -48,6 +48,7 @@ std::vector<KnownFlag> known_flags(const RecipeInfo& info, const std::vector<Set
       {"model", Argument::kRequired, "PATH", info.model_help},
       {"data", Argument::kRequired, "PATH", info.data_help},
       {"table", Argument::kRequired, "PATH", info.table_help},
+      {"offline", Argument::kNone, "", "do not download data that are missing"},
       {"help", Argument::kNone, "", "this text"},
   };
   for (const Setting& setting : settings) {
@@ -148,7 +149,7 @@ absl::Status set_flag(const KnownFlag& flag, const std::string* value, const Rec
   }
   if (flag.argument == Argument::kNone) {
     if (value != nullptr) return bad_value(name, *value, "this flag takes no value");
-    (name == "plan" ? options.plan : options.help) = true;
+    (name == "plan" ? options.plan : name == "offline" ? options.offline : options.help) = true;
     return absl::OkStatus();
   }
   if (value != nullptr && value->empty())

@@ -1,7 +1,7 @@
 // The flags that every recipe has, those that its settings add, and the presets a recipe offers.
 //
 //   --preset=NAME --seed=N --seeds=N --set=NAME=VALUE,... --device=D --threads=N --out=DIR --resume[=DIR]
-//   --plan --trace=FILE --model=PATH --data=PATH --table=PATH --help
+//   --plan --trace=FILE --model=PATH --data=PATH --table=PATH --offline --help
 //
 // `--name=value` and `--name value` are the same. Anything unknown is one line that names the nearest known
 // word.
@@ -62,6 +62,7 @@ struct Options {
   bool resume = false;
   bool out_is_exact = false;  // --resume=DIR means this folder, --out=DIR may be numbered
   bool plan = false;
+  bool offline = false;  // missing data are not downloaded
   std::string trace;
   std::string model;
   std::string data;

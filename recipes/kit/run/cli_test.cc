@@ -86,6 +86,8 @@ TEST(ParseFlags, BothSpellings) {
   EXPECT_EQ(options.threads, 2);
   EXPECT_EQ(options.out, "o");
   EXPECT_TRUE(options.resume && options.plan);
+  EXPECT_FALSE(options.offline);
+  EXPECT_TRUE(parse({"--offline"})->offline);
   EXPECT_EQ(parse({"--resume=there"})->out, "there");
 }
 

@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kMayDiffer[] = {"date",        "machine",         "commit",   "uncommitted_changes",
                                       "threads",     "changed",         "sessions", "seconds",
-                                      "cpu_seconds", "peak_memory_mib", "finished"};
+                                      "cpu_seconds", "peak_memory_mib", "finished", "sources"};
 constexpr const char* kInputs[] = {"model", "data", "table"};
 
 absl::Status damaged(const std::string& path) {

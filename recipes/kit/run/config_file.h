@@ -43,7 +43,8 @@ absl::Status adopt_choices(const std::string& text, const std::string& path, Opt
 
 // FailedPrecondition that names the first setting that differs between the run in `path` and this one. Dates,
 // times, machine, commit and threads may differ, and so may the path of an input with the same contents: they
-// do not change results (a newer commit may; that is the user's to know).
+// do not change results (a newer commit may; that is the user's to know). Sources are compared when
+// they are read (with_source).
 absl::Status check_same_run(const std::string& earlier, const std::string& now, const std::string& path);
 
 }  // namespace roux::kit

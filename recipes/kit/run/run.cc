@@ -13,6 +13,7 @@
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/machine.h"
 #include "recipes/kit/run/report.h"
+#include "recipes/kit/run/sources_used.h"
 #include "recipes/kit/run/terminal.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
@@ -75,6 +76,20 @@ absl::Status Run::end_session(bool finished) {
       const std::string ended,
       with_session(text, {seconds, cpu_seconds(), peak_memory_mib(), finished}, path("config.json")));
   return write_file_atomically(path("config.json"), ended);
+}
+
+SourceOptions Run::source_options() const {
+  return {.offline = setup_.options.offline || setup_.options.plan, .interrupted = interrupt_requested};
+}
+
+absl::Status Run::uses(const Provenance& from) {
+  if (setup_.options.plan) return absl::OkStatus();
+  ROUX_ASSIGN_OR_RETURN(const std::string config, read_file(path("config.json")));
+  ROUX_ASSIGN_OR_RETURN(const std::string with, with_source(config, from, path("config.json")));
+  ROUX_RETURN_IF_ERROR(write_file_atomically(path("config.json"), with));
+  print(absl::StrCat("data: ", to_text(from), "\n"));
+  sources_.rows.push_back({from.name, from.version, kind_name(from.kind), from.licence, from.sha256});
+  return absl::OkStatus();
 }
 
 bool Run::interrupted() const { return interrupt_requested() || stopping_; }
@@ -178,6 +193,7 @@ absl::Status Run::write(const std::string& file, absl::string_view text) {
 
 absl::Status Run::write_report(const std::string& partial) {
   Report report{claims_, charts_, tables_};
+  if (!sources_.rows.empty()) report.tables.push_back(sources_);
   report.metric_names = metric_names_;
   report.partial = partial;
   ROUX_ASSIGN_OR_RETURN(report.config, read_file(path("config.json")));

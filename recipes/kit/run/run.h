@@ -42,6 +42,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "recipes/kit/data/sources/source.h"
 #include "recipes/kit/run/claims.h"
 #include "recipes/kit/run/cli.h"
 #include "recipes/kit/run/config_file.h"
@@ -92,6 +93,12 @@ class Run {
   // Absolute or relative path of the output folder, or of a file in it.
   const std::string& out() const { return out_; }
   std::string path(const std::string& file) const { return out_ + "/" + file; }
+
+  // What named sources take: offline under --offline and --plan, stopped by Ctrl-C.
+  SourceOptions source_options() const;
+  // Prints where data came from and keeps it in config.json and the report. FailedPrecondition if a resumed
+  // run began with other bytes of this name. Outside parts.
+  absl::Status uses(const Provenance& from);
 
   // Steps of all parts together, so that the bar and the ETA cover the whole run.
   void expect_steps(int64_t steps) { expected_steps_ = steps; }
@@ -243,6 +250,7 @@ class Run {
   std::vector<Table> tables_;
   MetricNames metric_names_;
   ReportClock report_clock_;
+  Table sources_{"Data", {"source", "version", "from", "licence", "sha256"}, {}};
 };
 
 template <class R>

@@ -319,5 +319,42 @@ TEST_F(RunTest, PartNamesAreUniqueAndPlain) {
   }
 }
 
+TEST_F(RunTest, SourcesAreKeptAndAResumeWithOtherBytesIsRefused) {
+  const std::string out = fresh_directory();
+  Provenance from{Provenance::kCache,        "words", "1.0", "MIT", std::string(64, 'a'),
+                  "recipes/data/fetch words"};
+  const auto use = [&](bool resume) -> absl::Status {
+    ROUX_ASSIGN_OR_RETURN(const auto run, kit::Run::open(setup(out, resume)));
+    ROUX_RETURN_IF_ERROR(run->uses(from));
+    return run->finish();
+  };
+  ASSERT_TRUE(use(false).ok());
+  const auto config = nlohmann::json::parse(*read_file(out + "/config.json"));
+  EXPECT_EQ(config["sources"]["words"]["sha256"], from.sha256);
+  EXPECT_EQ(config["sources"]["words"]["kind"], "cache");
+  EXPECT_EQ(config["sources"]["words"]["licence"], "MIT");
+  EXPECT_EQ(config["sources"]["words"]["command"], from.command);
+  EXPECT_EQ(config["preset"], "smoke");  // what was there stays
+  EXPECT_TRUE(absl::StrContains(*read_file(out + "/report.html"), from.sha256));
+
+  from.kind = Provenance::kPackage;  // the same bytes from elsewhere
+  EXPECT_TRUE(use(true).ok());
+  from.sha256 = std::string(64, 'b');
+  const absl::Status refused = use(true);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "'words'")) << refused;
+  EXPECT_TRUE(use(false).ok());  // a new run may use them
+}
+
+TEST_F(RunTest, SourcesOfAPlanOrAnOfflineRunDownloadNothing) {
+  RunSetup s = setup(fresh_directory());
+  EXPECT_FALSE((*kit::Run::open(s))->source_options().offline);
+  s.options.offline = true;
+  EXPECT_TRUE((*kit::Run::open(s))->source_options().offline);
+  s.options.offline = false;
+  s.options.plan = true;
+  EXPECT_TRUE((*kit::Run::open(s))->source_options().offline);
+}
+
 }  // namespace
 }  // namespace roux::kit
