@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "recipes/kit/data/sources/source_files.h"
 #include "recipes/kit/text/readers/byte_source.h"
 #include "recipes/kit/text/readers/markup.h"
@@ -100,16 +101,27 @@ absl::StatusOr<std::string> plain_osis(const std::string& markup, const std::str
   MarkupReader reader = MarkupReader::create(memory_source(markup, where), MarkupReader::kHtml);
   MarkupEvent event;
   std::string text;
-  int hidden = 0;  // open notes and titles
+  int hidden = 0;            // open notes and titles
+  bool divine_name = false;  // "Lord" for the name of God is printed in capitals
+  bool after_note = false;
+  const auto is_letter = [](char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)); };
   for (;;) {
     ROUX_RETURN_IF_ERROR(reader.next(&event));
     if (event.kind == MarkupEvent::kEndOfInput) break;
     const bool hides = event.name == "note" || event.name == "title";
-    if (event.kind == MarkupEvent::kStart && hides && !event.self_closing) ++hidden;
-    if (event.kind == MarkupEvent::kEnd && hides && hidden > 0) --hidden;
-    if (event.kind == MarkupEvent::kStart && (event.name == "l" || event.name == "lb" || event.name == "p"))
-      text += ' ';
-    if (event.kind == MarkupEvent::kText && hidden == 0) text += event.text;
+    if (event.kind == MarkupEvent::kStart) {
+      if (hides && !event.self_closing) ++hidden;
+      if (event.name == "l" || event.name == "lb" || event.name == "p") text += ' ';
+      if (event.name == "divinename") divine_name = !event.self_closing;
+    } else if (event.kind == MarkupEvent::kEnd) {
+      if (hides && hidden > 0) --hidden, after_note = true;
+      if (event.name == "divinename") divine_name = false;
+    } else if (hidden == 0 && !event.text.empty()) {
+      // Some modules have no blank around a note between two words.
+      if (after_note && !text.empty() && is_letter(text.back()) && is_letter(event.text[0])) text += ' ';
+      after_note = false;
+      text += divine_name ? absl::StrReplaceAll(event.text, {{"Lord", "LORD"}}) : event.text;
+    }
   }
   absl::RemoveExtraAsciiWhitespace(&text);
   return text;

@@ -28,7 +28,8 @@ absl::StatusOr<Sourced<std::vector<Verse>>> bible(const std::string& translation
 absl::StatusOr<Sourced<std::vector<std::string>>> commentary(const std::string& commentary,
                                                              const SourceOptions& options);
 
-// The text of an entry: notes, headings and tags are taken out, white space is single blanks.
+// The text of an entry: notes, headings and tags are taken out, the Lord of <divineName> is the LORD, white
+// space is single blanks.
 absl::StatusOr<std::string> plain_osis(const std::string& markup, const std::string& where);
 
 }  // namespace roux::kit

@@ -56,7 +56,7 @@ TEST(Packages, KingJames) {
               "The grace of our Lord Jesus Christ be with you all. Amen.");
 }
 TEST(Packages, ReinaValera) {
-  check_bible("rv1909", 31096, "EN el principio crió Dios los cielos y la tierra.",
+  check_bible("rv1909", 31084, "EN el principio crió Dios los cielos y la tierra.",
               "La gracia de nuestro Señor Jesucristo sea con todos vosotros. Amén.");
 }
 TEST(Packages, WorldEnglish) {
