@@ -35,7 +35,7 @@ std::string resume_command(const char* program, const Run& run) {
   return absl::StrCat(bazel ? absl::StrCat("bazel run //", run.info().folder, "/", run.info().slug, " --")
                             : shell_quote(program),
                       options.threads > 0 ? absl::StrCat(" --threads=", options.threads) : "",
-                      " --resume=", shell_quote(run.out()));
+                      options.offline ? " --offline" : "", " --resume=", shell_quote(run.out()));
 }
 
 std::string wrapped(const std::string& text) {
