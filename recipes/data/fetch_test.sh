@@ -94,10 +94,10 @@ expect 0 "$ROUX_CACHE/text" "$fetch" text
 [[ $(< "$ROUX_CACHE/text/c-1/data/text.txt") == "a text" ]] || fail "the damaged text was not replaced"
 
 # While an archive arrives the progress is shown: a line in ten seconds where stderr is no terminal.
-sed -i 's/^\[\[ -e/[[ -e $HOME\/trickle ]] \&\& { head -c 500000 \/dev\/zero > "$HOME\/cache\/.download\/part"; sleep 11; rm "$HOME\/cache\/.download\/part"; }\n&/' "$work/bin/python3"
+sed -i 's/^\[\[ -e/[[ -e $HOME\/trickle ]] \&\& { head -c 500000 \/dev\/zero > "$HOME\/cache\/.download\/part"; sleep 3; rm "$HOME\/cache\/.download\/part"; }\n&/' "$work/bin/python3"
 touch "$work/trickle"
 "$fetch" --drop text
-expect 0 "fetch:   0.0 of 0.0 MB" "$fetch" text
+expect 0 "fetch:   0.0 of 0.0 MB" env ROUX_PROGRESS_SECONDS=1 "$fetch" text
 rm "$work/trickle"
 
 # Ctrl-C says what is kept and leaves no half-made folder. (By SIGTERM: a background job of a script ignores SIGINT.)

@@ -312,7 +312,8 @@ TEST(ToolCalls, ChangedCallsAreRefused) {
 TEST(ToolCalls, SeedsDifferAndCataloguesComeFromIntents) {
   const auto requests = [](uint64_t seed) {
     std::string all;
-    for (const ToolTask& task : *make_tool_tasks(home_tools(), {.count = 50}, seed))
+    const auto tasks = make_tool_tasks(home_tools(), {.count = 50}, seed);
+    for (const ToolTask& task : *tasks)
       absl::StrAppend(&all, task.request, " ", absl::StrCat(task.shown[0]), "\n");
     return all;
   };

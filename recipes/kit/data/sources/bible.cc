@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "recipes/kit/data/sources/single_blanks.h"
 #include "recipes/kit/data/sources/source_files.h"
 #include "recipes/kit/text/readers/byte_source.h"
 #include "recipes/kit/text/readers/markup.h"
@@ -61,7 +62,10 @@ absl::Status for_entries(SourceFiles& files, const Module& module,
     }
     ROUX_ASSIGN_OR_RETURN(SwordEntries entries, SwordEntries::open(stem));
     for (int64_t i = 0; i < entries.size(); ++i) {
-      ROUX_ASSIGN_OR_RETURN(const std::string markup, entries.entry(i));
+      ROUX_ASSIGN_OR_RETURN(std::string markup, entries.entry(i));
+      // A length of two bytes cuts the longest entries off, some of them inside of a tag.
+      const size_t tag = markup.rfind('<');
+      if (tag != std::string::npos && markup.find('>', tag) == std::string::npos) markup.resize(tag);
       ROUX_RETURN_IF_ERROR(use(markup, absl::StrCat(stem, ": entry ", i)));
     }
   }
@@ -123,8 +127,7 @@ absl::StatusOr<std::string> plain_osis(const std::string& markup, const std::str
       text += divine_name ? absl::StrReplaceAll(event.text, {{"Lord", "LORD"}}) : event.text;
     }
   }
-  absl::RemoveExtraAsciiWhitespace(&text);
-  return text;
+  return single_blanks(text);
 }
 
 absl::StatusOr<Sourced<std::vector<Verse>>> bible(const std::string& translation,

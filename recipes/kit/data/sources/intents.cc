@@ -1,8 +1,8 @@
 #include "recipes/kit/data/sources/intents.h"
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "recipes/kit/data/sources/single_blanks.h"
 #include "recipes/kit/data/sources/source_files.h"
 #include "tensor/error.h"
 #include "tensor/io/json_value.h"
@@ -103,9 +103,8 @@ class Drawing {
 absl::StatusOr<std::string> draw_sentence(const std::string& pattern,
                                           const std::map<std::string, std::string>& rules,
                                           stats::RandomStream& random) {
-  ROUX_ASSIGN_OR_RETURN(std::string sentence, Drawing(pattern, rules, random, 0).all());
-  absl::RemoveExtraAsciiWhitespace(&sentence);
-  return sentence;
+  ROUX_ASSIGN_OR_RETURN(const std::string sentence, Drawing(pattern, rules, random, 0).all());
+  return single_blanks(sentence);
 }
 
 absl::StatusOr<Sourced<Intents>> home_intents(const std::string& language, const SourceOptions& options) {

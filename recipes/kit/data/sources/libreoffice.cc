@@ -6,8 +6,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "recipes/kit/data/sources/single_blanks.h"
 #include "recipes/kit/data/sources/source_files.h"
 #include "recipes/kit/text/readers/markup.h"
 #include "recipes/kit/text/readers/mo.h"
@@ -19,11 +19,11 @@ namespace {
 constexpr char kStrings[] = "usr/lib/libreoffice/program/resource/";
 constexpr char kHelp[] = "usr/share/libreoffice/help/";
 
-// "pa_in": the package's "pa-in", the folder's "pa_IN".
-std::string folder_of_strings(const std::string& language) {
+// "pa_in": the package's "pa-in", the folder's "pa_IN" (strings) or "pa-IN" (help).
+std::string folder_of(const std::string& language, const char* between) {
   const size_t at = language.find('_');
   if (at == std::string::npos) return language;
-  return absl::StrCat(language.substr(0, at), "_", absl::AsciiStrToUpper(language.substr(at + 1)));
+  return absl::StrCat(language.substr(0, at), between, absl::AsciiStrToUpper(language.substr(at + 1)));
 }
 
 absl::Status read_page(const std::string& file, const std::string& page, std::vector<HelpParagraph>& out) {
@@ -51,7 +51,7 @@ absl::Status read_page(const std::string& file, const std::string& page, std::ve
 
 absl::StatusOr<Sourced<std::vector<TranslatedString>>> libreoffice_strings(const std::string& language,
                                                                            const SourceOptions& options) {
-  const std::string folder = absl::StrCat(kStrings, folder_of_strings(language), "/LC_MESSAGES");
+  const std::string folder = absl::StrCat(kStrings, folder_of(language, "_"), "/LC_MESSAGES");
   ROUX_ASSIGN_OR_RETURN(SourceFiles files,
                         SourceFiles::open("libreoffice_" + language, folder + "/sw.mo", options));
   std::vector<TranslatedString> strings;
@@ -71,7 +71,7 @@ absl::StatusOr<Sourced<std::vector<TranslatedString>>> libreoffice_strings(const
 
 absl::StatusOr<Sourced<std::vector<HelpParagraph>>> libreoffice_help(const std::string& language,
                                                                      const SourceOptions& options) {
-  const std::string folder = absl::StrCat(kHelp, absl::StrReplaceAll(language, {{"_", "-"}}), "/text/");
+  const std::string folder = absl::StrCat(kHelp, folder_of(language, "-"), "/text/");
   ROUX_ASSIGN_OR_RETURN(SourceFiles files, SourceFiles::open("libreoffice_help_" + language,
                                                              folder + "shared/main0214.html", options));
   std::vector<HelpParagraph> paragraphs;
@@ -80,7 +80,7 @@ absl::StatusOr<Sourced<std::vector<HelpParagraph>>> libreoffice_help(const std::
     std::vector<HelpParagraph> page;
     ROUX_RETURN_IF_ERROR(read_page(file, path.substr(folder.size()), page));
     for (HelpParagraph& paragraph : page) {
-      absl::RemoveExtraAsciiWhitespace(&paragraph.text);
+      paragraph.text = single_blanks(paragraph.text);
       if (!paragraph.text.empty()) paragraphs.push_back(std::move(paragraph));
     }
   }

@@ -61,6 +61,25 @@ std::optional<std::string> installed_version(const Resource& resource, const std
   return first;
 }
 
+// What dpkg says that the packages of a resource brought.
+std::set<std::string> installed_files(const Resource& resource, const std::string& root) {
+  std::set<std::string> files;
+  std::error_code error;
+  for (fs::directory_iterator at(root + "/var/lib/dpkg/info", error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();  // PACKAGE.list or PACKAGE:ARCHITECTURE.list
+    for (const ResourceArchive& archive : resource.archives) {
+      if (!absl::EndsWith(name, ".list") || !absl::StartsWith(name, archive.package)) continue;
+      if (name[archive.package.size()] != '.' && name[archive.package.size()] != ':') continue;
+      const absl::StatusOr<std::string> list = read_text(at->path().string());
+      if (!list.ok()) continue;
+      for (const absl::string_view line : absl::StrSplit(*list, '\n'))
+        files.emplace(absl::StripPrefix(line, "/"));
+    }
+  }
+  return files;
+}
+
 bool is_cached(const Resource& resource, const std::string& folder) {
   const absl::StatusOr<std::string> stamp = read_text(folder + "/.archives");
   return stamp.ok() && absl::StripSuffix(*stamp, "\n") == resource.stamp();
@@ -115,7 +134,9 @@ absl::StatusOr<SourceFiles> SourceFiles::open(const std::string& name, const std
     if (const std::optional<std::string> version = installed_version(resource, options.system_root)) {
       from.kind = Provenance::kPackage;
       from.version = *version;
-      return SourceFiles(options.system_root, from);
+      SourceFiles files(options.system_root, from);
+      files.owned_ = installed_files(resource, options.system_root);
+      return files;
     }
   }
   const std::string cache = cache_folder();
@@ -132,6 +153,7 @@ absl::StatusOr<SourceFiles> SourceFiles::open(const std::string& name, const std
       from.kind = Provenance::kCache;
       SourceFiles files(folder, from);
       files.unpacked_ = parse_sums(sums);
+      if (!files.has(probe)) return files.locate(probe).status();
       return files;
     }
   }
@@ -170,6 +192,11 @@ absl::StatusOr<std::string> SourceFiles::read(const std::string& path) {
 std::vector<std::string> SourceFiles::list(const std::string& folder, const std::string& ending) const {
   std::vector<std::string> paths;
   const fs::path root(root_);
+  for (const std::string& path : owned_) {
+    if (absl::StartsWith(path, folder + "/") && absl::EndsWith(path, ending) && has(path))
+      paths.push_back(path);
+  }
+  if (from_.kind == Provenance::kPackage) return paths;
   std::error_code error;
   for (fs::recursive_directory_iterator at(root / folder, error), end; !error && at != end;
        at.increment(error)) {

@@ -12,6 +12,7 @@
 #define ROUX_RECIPES_KIT_DATA_SOURCES_SOURCE_FILES_H_
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ class SourceFiles {
   // Where a file lies, for readers that stream; checked and counted as by read().
   absl::StatusOr<std::string> locate(const std::string& path);
   bool has(const std::string& path) const;
-  // Paths of the files below a folder whose names end so, sorted; empty if there is no such folder.
+  // Paths of the files below a folder whose names end so, sorted; empty if there is no such folder. Of
+  // installed packages their own files, whoever else has some there.
   std::vector<std::string> list(const std::string& folder, const std::string& ending = "") const;
 
   bool is_excerpt() const { return from_.kind == Provenance::kExcerpt; }
@@ -47,6 +49,7 @@ class SourceFiles {
   SourceFiles(std::string root, Provenance from) : root_(std::move(root)), from_(std::move(from)) {}
 
   std::string root_;
+  std::set<std::string> owned_;  // files of the installed packages
   Provenance from_;
   std::map<std::string, std::string> unpacked_;  // sha256 by path, as fetch noted them (cache only)
   std::map<std::string, std::string> read_;      // sha256 by path

@@ -79,7 +79,7 @@ class SourceFilesTest : public testing::Test {
 
   absl::StatusOr<SourceFiles> open_toy(SourceOptions options = {}) {
     options.system_root = root_;
-    return SourceFiles::open("toy", "usr/share/toy/words.txt", options);
+    return SourceFiles::open("toy", "toy-1/words.txt", options);
   }
 
   std::string folder_, root_, test_folder_, path_;
@@ -163,6 +163,9 @@ TEST_F(SourceFilesTest, InstalledPackagesGoFirstWithTheirOwnVersion) {
     return SourceFiles::open("tools", "usr/share/tools/a", {.system_root = root_});
   };
   write(root_ + "/usr/share/tools/a", "content");
+  write(root_ + "/var/lib/dpkg/info/tools-a.list", "/usr\n/usr/share/tools/a\n");
+  write(root_ + "/var/lib/dpkg/info/tools-b:amd64.list", "/usr/share/tools/gone\n");
+  write(root_ + "/var/lib/dpkg/info/tools-another.list", "/usr/share/tools/of_another_package\n");
   write(root_ + "/var/lib/dpkg/status",
         "Package: tools-a\nStatus: install ok installed\nVersion: 2:3.4-5\n\n"
         "Package: tools-b\nStatus: deinstall ok config-files\nVersion: 1.0\n\n");
@@ -176,6 +179,8 @@ TEST_F(SourceFilesTest, InstalledPackagesGoFirstWithTheirOwnVersion) {
   EXPECT_EQ(files->provenance().version, "2:3.4-5");
   EXPECT_EQ(*files->read("usr/share/tools/a"), "content");
   EXPECT_EQ(files->list("usr/share"), std::vector<std::string>{"usr/share/tools/a"});
+  write(root_ + "/usr/share/tools/of_another_package", "x");
+  EXPECT_EQ(files->list("usr/share").size(), 1u);
   fs::remove(root_ + "/usr/share/tools/a");  // installed without its files, as containers do
   EXPECT_TRUE(absl::IsNotFound(open_tools().status()));
 }

@@ -96,6 +96,13 @@ class SourcesTest : public testing::Test {
       absl::StrAppend(&status, "Package: ", archive.package,
                       "\nStatus: install ok installed\nVersion: 1\n\n");
     write(options_.system_root + "/var/lib/dpkg/status", status);
+    package_ = resource(name).archives[0].package;
+    write(at("var/lib/dpkg/info/" + package_ + ".list"), "/usr\n");
+  }
+  // A file of the installed resource.
+  void put(const std::string& path, const std::string& content) {
+    write(at(path), content);
+    std::ofstream(at("var/lib/dpkg/info/" + package_ + ".list"), std::ios::app) << "/" << path << "\n";
   }
   // Says that a resource was fetched.
   void cache(const std::string& name) {
@@ -109,7 +116,7 @@ class SourcesTest : public testing::Test {
   std::string at(const std::string& path) const { return absl::StrCat(options_.system_root, "/", path); }
 
   SourceOptions options_;
-  std::string cache_;
+  std::string cache_, package_;
 };
 
 TEST_F(SourcesTest, WordNet) {
@@ -181,10 +188,10 @@ TEST_F(SourcesTest, BiblesAndCommentaries) {
 
 TEST_F(SourcesTest, LibreOffice) {
   install("libreoffice_pa_in");
-  write(at("usr/lib/libreoffice/program/resource/pa_IN/LC_MESSAGES/sw.mo"),
-        mo_bytes({{"", "Content-Type: text/plain; charset=UTF-8\n"},
-                  {std::string("menu\4Copy"), "ਨਕਲ"},
-                  {std::string("Page\0Pages", 10), std::string("ek\0anek", 7)}}));
+  put("usr/lib/libreoffice/program/resource/pa_IN/LC_MESSAGES/sw.mo",
+      mo_bytes({{"", "Content-Type: text/plain; charset=UTF-8\n"},
+                {std::string("menu\4Copy"), "ਨਕਲ"},
+                {std::string("Page\0Pages", 10), std::string("ek\0anek", 7)}}));
   const auto strings = libreoffice_strings("pa_in", options_);
   ASSERT_TRUE(strings.ok()) << strings.status();
   ASSERT_EQ(strings->value.size(), 2u);
@@ -194,11 +201,14 @@ TEST_F(SourcesTest, LibreOffice) {
   EXPECT_EQ(strings->value[0].translation, "ਨਕਲ");
   EXPECT_EQ(strings->value[1].english, "Page");
 
+  install("libreoffice_help_en_us");
+  put("usr/share/libreoffice/help/en-US/text/shared/main0214.html", "<p id=\"par_id2\">A sentence.</p>");
+  EXPECT_EQ(libreoffice_help("en_us", options_)->value.size(), 1u);
   install("libreoffice_help_de");
-  write(at("usr/share/libreoffice/help/de/text/shared/main0214.html"),
-        "<html><body><h1 id=\"hd_1\">Titel</h1><p id=\"par_id2\" class=\"x\">Ein <span>Satz</span>\n mit "
-        "<b>Wort</b>.</p>"
-        "<p>ohne Nummer</p><p id=\"par_id3\"> </p><p id=\"par_id4\">Zwei</p></body></html>");
+  put("usr/share/libreoffice/help/de/text/shared/main0214.html",
+      "<html><body><h1 id=\"hd_1\">Titel</h1><p id=\"par_id2\" class=\"x\">Ein <span>Satz</span>\n mit "
+      "<b>Wort</b>.</p>"
+      "<p>ohne Nummer</p><p id=\"par_id3\"> </p><p id=\"par_id4\">Zwei</p></body></html>");
   const auto help = libreoffice_help("de", options_);
   ASSERT_TRUE(help.ok()) << help.status();
   ASSERT_EQ(help->value.size(), 3u);
@@ -294,9 +304,9 @@ TEST_F(SourcesTest, ManualPages) {
        {"\\", "\\f", "\\(", "\\[", "\\[x", "\\(a", ".", "'", ".B", ".B \"x", "\\s", "\\s+", "\\*"})
     plain_roff(odd);  // ends are inside
   install("manpages");
-  write(at("usr/share/man/man2/open.2.gz"), gzip_bytes(page));
-  write(at("usr/share/man/man2/openat.2.gz"), gzip_bytes(".so man2/open.2\n"));
-  write(at("usr/share/man/de/man1/ls.1.gz"), gzip_bytes("deutsch\n"));
+  put("usr/share/man/man2/open.2.gz", gzip_bytes(page));
+  put("usr/share/man/man2/openat.2.gz", gzip_bytes(".so man2/open.2\n"));
+  put("usr/share/man/de/man1/ls.1.gz", gzip_bytes("deutsch\n"));
   const auto pages = manual_pages("en", options_);
   ASSERT_TRUE(pages.ok()) << pages.status();
   ASSERT_EQ(pages->value.size(), 1u);
