@@ -100,6 +100,12 @@ touch "$work/trickle"
 expect 0 "fetch:   0.0 of 0.0 MB" env ROUX_PROGRESS_SECONDS=1 "$fetch" text
 rm "$work/trickle"
 
+# Nothing that goes on behind a finished fetch keeps its caller waiting (the progress sleeps ten seconds).
+"$fetch" --drop text
+SECONDS=0
+expect 0 "$ROUX_CACHE/text" "$fetch" text
+(( SECONDS < 8 )) || fail "the caller waited $SECONDS s"
+
 # Ctrl-C says what is kept and leaves no half-made folder. (By SIGTERM: a background job of a script ignores SIGINT.)
 mkfifo "$work/served/started"
 sed -i 's/^\[\[ -e/[[ -e $HOME\/slow ]] \&\& { : > "$HOME\/served\/started"; sleep 60; }\n&/' "$work/bin/python3"

@@ -192,8 +192,9 @@ absl::StatusOr<std::string> SourceFiles::read(const std::string& path) {
 std::vector<std::string> SourceFiles::list(const std::string& folder, const std::string& ending) const {
   std::vector<std::string> paths;
   const fs::path root(root_);
+  const std::string below = absl::EndsWith(folder, "/") ? folder : folder + "/";
   for (const std::string& path : owned_) {
-    if (absl::StartsWith(path, folder + "/") && absl::EndsWith(path, ending) && has(path))
+    if (absl::StartsWith(path, below) && absl::EndsWith(path, ending) && has(path))
       paths.push_back(path);
   }
   if (from_.kind == Provenance::kPackage) return paths;
