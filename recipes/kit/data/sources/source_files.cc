@@ -194,8 +194,7 @@ std::vector<std::string> SourceFiles::list(const std::string& folder, const std:
   const fs::path root(root_);
   const std::string below = absl::EndsWith(folder, "/") ? folder : folder + "/";
   for (const std::string& path : owned_) {
-    if (absl::StartsWith(path, below) && absl::EndsWith(path, ending) && has(path))
-      paths.push_back(path);
+    if (absl::StartsWith(path, below) && absl::EndsWith(path, ending) && has(path)) paths.push_back(path);
   }
   if (from_.kind == Provenance::kPackage) return paths;
   std::error_code error;
