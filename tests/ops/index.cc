@@ -56,6 +56,7 @@ OP_SUITE(gather)
     .sample({{3, 5, 2}, {3, 7, 2}})
     .sample({{2, 4, 0}, {2, 6, 0}})
     .sample({{1, 37, 65}, {1, 1, 65}})
+    .accumulates_backward(1, 1, 1)
     .error("index must be i32 or i64: index is f32[2]",
            [](Device d) { gather(zeros({2}, kF32, d), 0, zeros({2}, kF32, d)); })
     .error("index must have the shape of x but for axis 0: x is f32[2,3], index is i64[2,4]",
@@ -88,6 +89,7 @@ OP_SUITE(scatter_add)
     .sample({{3, 5, 2}, {3, 7, 2}, {3, 7, 2}})
     .sample({{2, 4, 0}, {2, 6, 0}, {2, 6, 0}})
     .sample({{1, 3, 515}, {1, 40, 515}, {1, 40, 515}})
+    .accumulates(2, 1, 2)  // the sum is rounded before it is added
     .tolerance(kBF16, 3e-2)
     .error("source is f32[2], index is i64[3], needed equal shapes",
            [](Device d) { scatter_add({2}, 0, zeros({3}, kI64, d), zeros({2}, kF32, d)); })
@@ -108,6 +110,7 @@ OP_SUITE(embedding_backward)
     .sample({{7, 5}})
     .sample({{0, 1}})
     .sample({{701, 3}})
+    .accumulates(0, 0)
     .tolerance(kF32, 1e-4)
     .tolerance(kBF16, 3e-2)
     .error("grad must have the shape of ids and one more axis: grad is f32[2,3], ids is i64[4]",
@@ -138,6 +141,7 @@ OP_SUITE(embedding)
     .sample({{3, 260}, {200}})
     .sample({{4, 0}, {6}})
     .sample({{4, 3}, {0, 2}})
+    .accumulates_backward(1, 1, 1)
     .sample({{1, 1}, {1}})
     .tolerance(kF32, 1e-4)  // gradients sum 400 rows
     .tolerance(kBF16, 3e-2)

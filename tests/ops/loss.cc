@@ -20,7 +20,7 @@ Ref losses_f64(const Ref& logits, const Ref& targets, const Ref* weight, int64_t
     for (int64_t i = 0; i < classes; ++i) largest = std::max(largest, logits[row * classes + i]);
     for (int64_t i = 0; i < classes; ++i) sum += std::exp(logits[row * classes + i] - largest);
     const double w = weight ? (*weight)[target] : 1;
-    each[row] = w * (largest + std::log(sum) - logits[row * classes + target]);
+    each[row] = w * (std::log(sum) - (logits[row * classes + target] - largest));
     total += each[row];
     total_weight += w;
   }
@@ -59,6 +59,7 @@ OP_SUITE(cross_entropy)
     .sample({{1, 1}, {1}})
     .sample({{0, 7}, {0}})
     .sample({{3, 1025}, {3}})
+    .shift_invariant()
     .tolerance(kF32, 1e-5)
     .tolerance(kF64, 1e-13)
     .error("shapes do not match: logits is f32[4,7], targets is i64[5]",
@@ -91,6 +92,8 @@ OP_SUITE_VARIANT(cross_entropy, half)
     .sample({{4, 7}, {4}})
     .sample({{1, 1}, {1}})
     .sample({{0, 7}, {0}})
+    .accumulates(0, 1)
+    .shift_invariant()
     .tolerance(kF32, 1e-5)
     .tolerance(kBF16, 1e-5)
     .tolerance(kF16, 1e-5)
@@ -107,9 +110,40 @@ OP_SUITE_VARIANT(cross_entropy, weighted_mean)
     .reference([](const Refs& in) { return Refs{losses_f64(in[0], in[1], &in[2], 2, Reduction::kMean)}; })
     .sample({{3, 4, 9}, {3, 4}, {9}})
     .sample({{1, 4, 9}, {1, 4}, {9}})
+    .shift_invariant()
     .tolerance(kF32, 1e-5)
     .tolerance(kF64, 1e-13)
     .skip("zero_size", "the mean over no target is NaN")
+    .skip("errors", "in the main entry");
+
+// The other reductions with class weights (one of them 0 and one 1) and an ignored class.
+OP_SUITE_VARIANT(cross_entropy, weighted)
+    .devices(kF32 | kF64)
+    .dtypes(kF32 | kF64)
+    .inputs({uniform_in(-4, 4), index_into(0, 1), constant_in(0.2, 2)})
+    .call([](const Tensors& in) {
+      Tensors out;
+      for (const Tensor& weight : {in[2], in[2] * 0.0, ones_like(in[2])}) {
+        for (Reduction reduction : {Reduction::kSum, Reduction::kNone})
+          out.push_back(
+              cross_entropy(in[0], in[1], {.ignore_index = 1, .weight = weight, .reduction = reduction}));
+      }
+      return out;
+    })
+    .reference([](const Refs& in) {
+      Refs out;
+      const Ref none(in[2].shape, 0), one(in[2].shape, 1);
+      for (const Ref* weight : {&in[2], &none, &one}) {
+        for (Reduction reduction : {Reduction::kSum, Reduction::kNone})
+          out.push_back(losses_f64(in[0], in[1], weight, 1, reduction));
+      }
+      return out;
+    })
+    .sample({{4, 7}, {4}, {7}})
+    .sample({{1, 7}, {1}, {7}})
+    .sample({{0, 7}, {0}, {7}})
+    .tolerance(kF32, 1e-5)
+    .tolerance(kF64, 1e-13)
     .skip("errors", "in the main entry");
 
 OP_SUITE(linear_cross_entropy)
@@ -151,6 +185,29 @@ OP_SUITE_VARIANT(linear_cross_entropy, weighted_mean)
     .sample({{6, 5}, {7, 5}, {6}, {7}})
     .sample({{6, 1}, {7, 1}, {6}, {7}})
     .sample({{6, 0}, {7, 0}, {6}, {7}})
+    .tolerance(kF32, 1e-5)
+    .tolerance(kF64, 1e-13)
+    .skip("errors", "in the main entry");
+
+OP_SUITE_VARIANT(linear_cross_entropy, weighted)
+    .dtypes(kF32 | kF64)
+    .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0), constant_in(0.2, 2)})
+    .call([](const Tensors& in) {
+      Tensors out;
+      for (Reduction reduction : {Reduction::kSum, Reduction::kNone})
+        out.push_back(linear_cross_entropy(in[0], in[1], in[2],
+                                           {.ignore_index = 1, .weight = in[3], .reduction = reduction}));
+      return out;
+    })
+    .reference([](const Refs& in) {
+      Refs out;
+      for (Reduction reduction : {Reduction::kSum, Reduction::kNone})
+        out.push_back(losses_f64(logits_f64(in[0], in[1]), in[2], &in[3], 1, reduction));
+      return out;
+    })
+    .sample({{6, 5}, {7, 5}, {6}, {7}})
+    .sample({{1, 5}, {7, 5}, {1}, {7}})
+    .sample({{0, 5}, {7, 5}, {0}, {7}})
     .tolerance(kF32, 1e-5)
     .tolerance(kF64, 1e-13)
     .skip("errors", "in the main entry");

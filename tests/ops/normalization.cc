@@ -32,6 +32,9 @@ OP_SUITE(rms_norm)
     .sample({{3, 0}, {0}})
     .sample({{1, 1037}, {1037}})
     .sample({{203, 33}, {33}})
+    .accumulates(0, -1)
+    .accumulates_backward(0, 1, 1)
+    .rounds_once(1e-6)
     .tolerance(kF32, 1e-4)  // gradients of 203 rows
     .tolerance(kBF16, 3e-2)
     .tolerance(kF16, 4e-3)
@@ -51,6 +54,20 @@ OP_SUITE_VARIANT(rms_norm, composed)
     .sample({{5, 8}, {8}})
     .sample({{0, 1}, {1}})
     .skip("errors", "the default entry has them");
+// An eps that matters; 1 among them.
+OP_SUITE_VARIANT(rms_norm, eps)
+    .devices(kFloating)
+    .call([](const Tensors& in) {
+      return Tensors{rms_norm(in[0], in[1], 1), rms_norm(in[0], in[1], 0.03)};
+    })
+    .reference([](const Refs& in) {
+      return Refs{normalized(in[0], in[1], nullptr, false, 1),
+                  normalized(in[0], in[1], nullptr, false, 0.03)};
+    })
+    .sample({{2, 3, 8}, {8}})
+    .sample({{0, 1}, {1}})
+    .rounds_once(1e-6)
+    .skip("errors", "the default entry has them");
 
 OP_SUITE(layer_norm)
     .call([](const Tensors& in) { return Tensors{layer_norm(in[0], in[1], in[2])}; })
@@ -60,6 +77,9 @@ OP_SUITE(layer_norm)
     .sample({{3, 0}, {0}, {0}})
     .sample({{1, 1037}, {1037}, {1037}})
     .sample({{203, 33}, {33}, {33}})
+    .accumulates(0, -1)
+    .accumulates_backward(0, 1, 1)
+    .rounds_once(1e-6)
     .tolerance(kF32, 1e-4)
     .tolerance(kBF16, 3e-2)
     .tolerance(kF16, 4e-3)
@@ -71,6 +91,17 @@ OP_SUITE(layer_norm)
            })
     .error("x must be floating with at least one axis: x is f32[]",
            [](Device d) { layer_norm(zeros({}, kF32, d), zeros({3}, kF32, d)); });
+OP_SUITE_VARIANT(layer_norm, eps)
+    .call([](const Tensors& in) {
+      return Tensors{layer_norm(in[0], in[1], in[2], 1), layer_norm(in[0], in[1], in[2], 0.03)};
+    })
+    .reference([](const Refs& in) {
+      return Refs{normalized(in[0], in[1], &in[2], true, 1), normalized(in[0], in[1], &in[2], true, 0.03)};
+    })
+    .sample({{2, 3, 8}, {8}, {8}})
+    .sample({{0, 1}, {1}, {1}})
+    .rounds_once(1e-6)
+    .skip("errors", "the default entry has them");
 OP_SUITE_VARIANT(layer_norm, no_bias)
     .call([](const Tensors& in) { return Tensors{layer_norm(in[0], in[1], Tensor(), 1e-3)}; })
     .reference([](const Refs& in) { return Refs{normalized(in[0], in[1], nullptr, true, 1e-3)}; })

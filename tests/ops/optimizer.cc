@@ -31,32 +31,30 @@ std::vector<Tensor> steps_on(Device device, size_t count) {
 
 // in: p, g, m, v of one shape. Two tensors a list: the second has the values in reverse roles of p and g, and
 // its own count of steps.
-Tensors run_adamw(const Tensors& in) {
+Tensors run_adamw(const Tensors& in, const AdamWOptions& options) {
   NoGradGuard no_grad;
   const std::vector<Tensor> p{copy_of(in[0]), copy_of(in[1])}, g{copy_of(in[1]), copy_of(in[0])},
       m{copy_of(in[2]), copy_of(in[2])}, v{copy_of(in[3]), copy_of(in[3])};
-  AdamWOptions options;
-  options.weight_decay = 0.1;
-  options.lr_scale = 0.5;
   const std::vector<Tensor> steps = steps_on(in[0].device(), 2);
   adamw_(p, g, m, v, steps, scalars_on(in[0].device()), options);
   const DType dtype = in[0].dtype();
   return {p[0], m[0], v[0], steps[0].to(dtype), p[1], m[1], v[1], steps[1].to(dtype)};
 }
 
-Refs adamw_f64(const Ref& p0, const Ref& g0, const Ref& m0, const Ref& v0, double step) {
+Refs adamw_f64(const Ref& p0, const Ref& g0, const Ref& m0, const Ref& v0, double step,
+               const AdamWOptions& o) {
   Refs out{p0, m0, v0, Ref(Shape{1}, step)};
-  const double lr = kLr * 0.5;
+  const double lr = kLr * o.lr_scale;
   for (int64_t i = 0; i < p0.size(); ++i) {
     const double g = g0[i] * kFactor;
     double& p = out[0][i];
     double& m = out[1][i];
     double& v = out[2][i];
-    p -= lr * 0.1 * p;
-    m = 0.9 * m + 0.1 * g;
-    v = 0.999 * v + 0.001 * g * g;
-    const double mhat = m / (1 - std::pow(0.9, step)), vhat = v / (1 - std::pow(0.999, step));
-    p -= lr * mhat / (std::sqrt(vhat) + 1e-8);
+    p -= lr * o.weight_decay * p;
+    m = o.beta1 * m + (1 - o.beta1) * g;
+    v = o.beta2 * v + (1 - o.beta2) * g * g;
+    const double mhat = m / (1 - std::pow(o.beta1, step)), vhat = v / (1 - std::pow(o.beta2, step));
+    p -= lr * mhat / (std::sqrt(vhat) + o.eps);
   }
   return out;
 }
@@ -68,12 +66,12 @@ Tensors run_sgd(const Tensors& in, const SgdOptions& options) {
   return {p[0], b[0]};
 }
 
-Refs sgd_f64(const Refs& in, double momentum, double decay, bool nesterov) {
+Refs sgd_f64(const Refs& in, double momentum, double decay, bool nesterov, double lr_scale = 1) {
   Refs out{in[0], in[2]};
   for (int64_t i = 0; i < in[0].size(); ++i) {
     const double g = in[1][i] * kFactor + decay * in[0][i];
     out[1][i] = momentum * in[2][i] + g;
-    out[0][i] -= kLr * (nesterov ? g + momentum * out[1][i] : out[1][i]);
+    out[0][i] -= kLr * lr_scale * (nesterov ? g + momentum * out[1][i] : out[1][i]);
   }
   return out;
 }
@@ -86,15 +84,22 @@ std::vector<Tensor> list(std::initializer_list<Shape> shapes, Device d) {
 
 }  // namespace
 
+std::function<void(Suite&)> adamw(const AdamWOptions& options) {
+  return [=](Suite& suite) {
+    suite.dtypes(kF32 | kF64)
+        .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(-1, 1), constant_in(0.1, 1)})
+        .call([=](const Tensors& in) { return run_adamw(in, options); })
+        .reference([=](const Refs& in) {
+          Refs out = adamw_f64(in[0], in[1], in[2], in[3], kOwnStep[0], options);
+          for (const Ref& more : adamw_f64(in[1], in[0], in[2], in[3], kOwnStep[1], options))
+            out.push_back(more);
+          return out;
+        });
+  };
+}
+
 OP_SUITE(adamw_)
-    .dtypes(kF32 | kF64)
-    .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(-1, 1), constant_in(0.1, 1)})
-    .call(run_adamw)
-    .reference([](const Refs& in) {
-      Refs out = adamw_f64(in[0], in[1], in[2], in[3], kOwnStep[0]);
-      for (const Ref& more : adamw_f64(in[1], in[0], in[2], in[3], kOwnStep[1])) out.push_back(more);
-      return out;
-    })
+    .with(adamw({.weight_decay = 0.1, .lr_scale = 0.5}))
     .sample({{2, 7}, {2, 7}, {2, 7}, {2, 7}})
     .sample({{0}, {0}, {0}, {0}})
     .sample({{1, 33000}, {1, 33000}, {1, 33000}, {1, 33000}})
@@ -121,6 +126,16 @@ OP_SUITE(adamw_)
       adamw_(list({{2}, {2}}, d), list({{2}}, d), list({{2}, {2}}, d), list({{2}, {2}}, d), steps_on(d, 2),
              scalars_on(d), {});
     });
+
+// Every option at a value that matters, and where an implementation may take 0 or 1 for none.
+OP_SUITE_VARIANT(adamw_, options)
+    .with(adamw({.beta1 = 0.7, .beta2 = 0.95, .eps = 0.3, .weight_decay = 1, .lr_scale = 2}))
+    .sample({{3, 5}, {3, 5}, {3, 5}, {3, 5}})
+    .skip("entry", "covered by the main entry");
+OP_SUITE_VARIANT(adamw_, zeros)
+    .with(adamw({.beta1 = 0, .beta2 = 0, .eps = 1, .weight_decay = 0, .lr_scale = 1}))
+    .sample({{3, 5}, {3, 5}, {3, 5}, {3, 5}})
+    .skip("entry", "covered by the main entry");
 
 // An update whose gradients were not finite changes nothing.
 OP_SUITE_VARIANT(adamw_, not_finite)
@@ -159,6 +174,14 @@ OP_SUITE_VARIANT(sgd_, nesterov)
       return run_sgd(in, {.momentum = 0.8, .weight_decay = 0.1, .nesterov = true});
     })
     .reference([](const Refs& in) { return sgd_f64(in, 0.8, 0.1, true); })
+    .sample({{3, 5}, {3, 5}, {3, 5}})
+    .skip("entry", "covered by the main entry");
+
+OP_SUITE_VARIANT(sgd_, ones)
+    .dtypes(kF32 | kF64)
+    .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(-1, 1)})
+    .call([](const Tensors& in) { return run_sgd(in, {.momentum = 1, .weight_decay = 1, .lr_scale = 0.3}); })
+    .reference([](const Refs& in) { return sgd_f64(in, 1, 1, false, 0.3); })
     .sample({{3, 5}, {3, 5}, {3, 5}})
     .skip("entry", "covered by the main entry");
 

@@ -1,6 +1,8 @@
 // Op-suite entries of the reduce family.
 #include "tensor/ops/reduce.h"
 
+#include <algorithm>
+
 #include "tensor/ops/creation.h"
 #include "tests/ops/suite.h"
 
@@ -46,9 +48,10 @@ Ref amax_f64(const Ref& x, uint32_t mask, bool keepdim) {
       [](double a, double) { return a; });
 }
 Ref logsumexp_f64(const Ref& x, uint32_t mask, bool keepdim) {
+  const double top = x.size() == 0 ? 0 : *std::max_element(x.v.begin(), x.v.end());
   return fold(
-      x, mask, keepdim, 0, [](double a, double v) { return a + std::exp(v); },
-      [](double a, double) { return std::log(a); });
+      x, mask, keepdim, 0, [=](double a, double v) { return a + std::exp(v - top); },
+      [=](double a, double) { return top + std::log(a); });
 }
 
 const auto samples = [](Suite& suite) {
@@ -73,6 +76,10 @@ OP_SUITE(sum)
                   sum_f64(in[0], 3, false)};
     })
     .with(samples)
+    .accumulates(0, 0)
+    .accumulates(0, 1)
+    .accumulates(0, 2)
+    .rounds_once(1e-4)
     .tolerance(kF32, 1e-4)  // 18000 terms that cancel
     .tolerance(kBF16, 3e-2)
     .error("sum: axis 3 is out of range for rank 3: x is f32[2,3,4]",
@@ -92,6 +99,9 @@ OP_SUITE(mean)
       return Refs{mean_f64(in[0], 2, false), mean_f64(in[0], 6, true)};
     })
     .with(nonempty_samples)
+    .accumulates(0, 1)
+    .accumulates(0, 2)
+    .rounds_once(1e-6)
     .error("dtype is not supported: x is i64[2], needed a floating dtype",
            [](Device d) { mean(zeros({2}, kI64, d)); });
 
@@ -101,6 +111,7 @@ OP_SUITE_VARIANT(mean, all)
     .reference([](const Refs& in) { return Refs{mean_f64(in[0], 7, false)}; })
     .sample({{3, 5, 2}})
     .sample({{1, 1037, 3}})
+    .accumulates(0, 2)
     .skip("zero_size", "the mean of nothing is NaN: tensor/cpu/reduce_test.cc")
     .skip("errors", "the default entry has them");
 
@@ -126,6 +137,9 @@ OP_SUITE(logsumexp)
       return Refs{logsumexp_f64(in[0], 2, false), logsumexp_f64(in[0], 6, true)};
     })
     .with(nonempty_samples)
+    .accumulates(0, 1)
+    .accumulates(0, 2)
+    .shift_invariant()
     .error("dtype is not supported: x is i64[2], needed a floating dtype",
            [](Device d) { logsumexp(zeros({2}, kI64, d)); });
 
@@ -138,6 +152,8 @@ OP_SUITE_VARIANT(logsumexp, all)
     })
     .sample({{3, 5, 2}})
     .sample({{1, 1037, 3}})
+    .accumulates(0, 0)
+    .shift_invariant()
     .skip("zero_size", "that of nothing is -inf: tensor/cpu/reduce_test.cc")
     .skip("errors", "the default entry has them");
 
@@ -185,6 +201,8 @@ OP_SUITE(sum_to)
       return out;
     })
     .with(samples)
+    .accumulates(0, 0)
+    .accumulates(0, 2)
     .tolerance(kF32, 1e-4)
     .tolerance(kBF16, 3e-2)
     .error("shape does not broadcast to x: x is f32[2,3], asked for [2]", [](Device d) {

@@ -121,6 +121,27 @@ Suite& Suite::special_values() {
   special_values_ = true;
   return *this;
 }
+Suite& Suite::accumulates(int input, int axis, double ulps) {
+  sums_.push_back({input, axis, ulps, false, 0});
+  return *this;
+}
+Suite& Suite::accumulates_backward(int input, int axis, int output_axis, double ulps) {
+  sums_.push_back({input, axis, ulps, true, output_axis});
+  return *this;
+}
+Suite& Suite::rounds_once(double slack) {
+  rounds_once_ = true;
+  f32_slack_ = slack;
+  return *this;
+}
+Suite& Suite::shift_invariant(int input) {
+  shifted_input_ = input;
+  return *this;
+}
+Suite& Suite::longest(int64_t length) {
+  longest_ = length;
+  return *this;
+}
 Suite& Suite::skip(std::string check, std::string reason) {
   skips_[std::move(check)] = std::move(reason);
   return *this;

@@ -79,6 +79,16 @@ class Suite {
   Suite& output_dtype(DType dtype);   // when the result's dtype is fixed (comparisons, argmax)
   Suite& devices(DTypeSet emulated);  // dtypes with CUDA kernels; others must report a missing kernel
   Suite& special_values();            // also NaN, +-inf, -0 and subnormals
+  // Input `input` is summed along an axis in the forward pass, or what comes from above along an axis of the
+  // outputs in the backward pass (where equal sizes of `input`'s axis grow with it): sums that 16 bits can't
+  // hold must come out within `ulps` of the result's dtype.
+  Suite& accumulates(int input, int axis, double ulps = 1);
+  Suite& accumulates_backward(int input, int axis, int output_axis, double ulps = 1);
+  // 16-bit results are within 0.501 ulp of the f64 reference, and the error of f32 arithmetic where it says
+  // more: slack (1 + |r|).
+  Suite& rounds_once(double slack = 0);
+  Suite& shift_invariant(int input = 0);  // also at offsets of 1e4 and 1e6 on all of that input
+  Suite& longest(int64_t length);         // of an axis in the check "thresholds"; 20,000 where not said
   Suite& skip(std::string check, std::string reason);
   // What several entries share: fn adds it.
   Suite& with(const std::function<void(Suite&)>& fn) {
@@ -94,6 +104,12 @@ class Suite {
     std::function<void(Device)> fn;
     bool needs_values;
   };
+  struct Sum {
+    int input, axis;
+    double ulps;
+    bool backward = false;
+    int output_axis = 0;
+  };
   std::string op, variant;
   DTypeSet dtypes_ = kFloating, emulated_;
   std::vector<Domain> domains_;
@@ -103,7 +119,11 @@ class Suite {
   std::vector<ErrorCase> errors_;
   std::map<DType, double> tolerances_;
   std::map<std::string, std::string> skips_;
-  bool has_output_dtype_ = false, special_values_ = false;
+  std::vector<Sum> sums_;
+  bool has_output_dtype_ = false, special_values_ = false, rounds_once_ = false;
+  double f32_slack_ = 0;
+  int shifted_input_ = -1;
+  int64_t longest_ = 20000;
   DType output_dtype_ = kF32;
   std::function<double(const std::vector<Shape>&)> bytes_, flops_;
 };

@@ -132,7 +132,7 @@ OP_SUITE(slice)
     .devices(kFloating | kI32 | kU8)
     .with(samples)
     .call([](const Tensors& in) {
-      return Tensors{slice(in[0], 1, 1, -1, 2), slice(in[0], -1, -1, 99)};
+      return Tensors{slice(in[0], 1, 1, -1, 2), slice(in[0], -1, -1, int64_t{1} << 40)};
     })
     .reference([](const Refs& in) {
       const Shape& s = in[0].shape;

@@ -1,0 +1,189 @@
+// Values against the entry's f64 reference.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "tensor/error.h"
+#include "tensor/grad_mode.h"
+#include "tensor/ops/creation.h"
+#include "tensor/parallel.h"
+#include "tensor/philox.h"
+#include "tests/ops/cases.h"
+#include "tests/ops/checks.h"
+#include "tests/ops/compare.h"
+
+namespace roux::testing {
+namespace {
+
+// Elements of a case that the emulator takes, a few microseconds each.
+constexpr int64_t kOnce = 6000, kManyTimes = 400;
+
+// The dtype that stands for all where the way through a kernel does not depend on it.
+DTypeSet one_dtype(const Suite& suite, Device device) {
+  const DTypeSet dtypes = dtypes_on(suite, device);
+  for (DType dtype : {kF32, kBF16, kI64}) {
+    if (dtypes.contains(dtype)) return dtype;
+  }
+  return dtypes;
+}
+
+// Each distinct size above 1 of the shapes becomes another one in all of them: size(number of the role).
+Shapes resized(const Shapes& shapes, const std::function<int64_t(size_t)>& size, size_t* roles = nullptr) {
+  std::map<int64_t, int64_t> sizes;
+  Shapes changed = shapes;
+  for (Shape& shape : changed) {
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      if (shape[axis] <= 1) continue;
+      auto [found, added] = sizes.emplace(shape[axis], 0);
+      if (added) found->second = size(sizes.size() - 1);
+      shape[axis] = found->second;
+    }
+  }
+  if (roles) *roles = sizes.size();
+  return changed;
+}
+
+// The largest number of rows of one shape.
+int64_t rows_of(const Shapes& shapes) {
+  int64_t most = 0;
+  for (const Shape& shape : shapes)
+    most = std::max(most, numel(shape) / std::max<int64_t>(1, shape.rank() == 0 ? 1 : shape.back()));
+  return most;
+}
+
+}  // namespace
+
+std::string check_forward(const Suite& suite, Device device) {
+  return for_each_case(
+      suite, dtypes_on(suite, device), device, kOnce, [&](const Shapes& shapes, DType dtype, uint64_t seed) {
+        return run_and_compare(suite, make_inputs(suite, shapes, dtype, seed), dtype, device);
+      });
+}
+
+// One input at a time, then all. 16-bit dtypes have vectors of other widths: all inputs in one layout.
+std::string check_layouts(const Suite& suite, Device device) {
+  const DTypeSet main = one_dtype(suite, device);
+  return for_each_case(suite, main | (dtypes_on(suite, device).contains(kBF16) ? DTypeSet(kBF16) : main),
+                       device, kManyTimes, [&](const Shapes& shapes, DType dtype, uint64_t seed) {
+                         NoGradGuard no_grad;
+                         const Tensors inputs = make_inputs(suite, shapes, dtype, seed);
+                         for (int layout = 0; layout < kLayouts; ++layout) {
+                           for (size_t only = main.contains(dtype) ? 0 : inputs.size(); only <= inputs.size();
+                                ++only) {
+                             if (inputs.size() == 1 && only == 1 && main.contains(dtype))
+                               continue;  // the same as only == 0
+                             Tensors changed = inputs;
+                             for (size_t i = 0; i < inputs.size(); ++i) {
+                               if (i == only || only == inputs.size()) changed[i] = relaid(inputs[i], layout);
+                             }
+                             const std::string failure = run_and_compare(suite, changed, dtype, device);
+                             if (!failure.empty()) return failure;
+                           }
+                         }
+                         return std::string();
+                       });
+}
+
+std::string check_repeatable(const Suite& suite, Device device) {
+  return for_each_case(suite, device == kEmulated ? one_dtype(suite, device) : dtypes_on(suite, device),
+                       device, kOnce, [&](const Shapes& shapes, DType dtype, uint64_t seed) {
+                         NoGradGuard no_grad;
+                         const Tensors inputs = make_inputs(suite, shapes, dtype, seed),
+                                       there = moved_to(inputs, device);
+                         const int threads = num_threads();
+                         Tensors runs[3];
+                         for (int run = 0; run < (device == kCpu ? 3 : 2); ++run) {
+                           set_num_threads(run + 1);
+                           runs[run] = suite.call_(there);
+                         }
+                         set_num_threads(threads);
+                         for (int run = 1; run < (device == kCpu ? 3 : 2); ++run) {
+                           for (size_t j = 0; j < runs[0].size(); ++j) {
+                             if (!same_bits(runs[0][j], runs[run][j])) {
+                               return absl::StrCat(describe(suite, inputs), ": output ", j,
+                                                   " has other bits with ", run + 1, " threads than with 1");
+                             }
+                           }
+                         }
+                         return std::string();
+                       });
+}
+
+std::string check_shape_fuzz(const Suite& suite, Device device) {
+  const bool here = device == kCpu;
+  return for_each_case(suite, one_dtype(suite, device), device, here ? 0 : kOnce,
+                       [&](const Shapes& shapes, DType dtype, uint64_t seed) {
+                         for (uint64_t round = 0; round < (device == kEmulated ? 2 : 6); ++round) {
+                           const uint64_t most = device == kEmulated ? 11 : 37;
+                           const Shapes fuzzed = resized(shapes, [&](size_t role) {
+                             return int64_t{1} + philox(seed, round, role + 1).word[0] % most;
+                           });
+                           const std::string failure = run_and_compare(
+                               suite, make_inputs(suite, fuzzed, dtype, seed + round), dtype, device);
+                           if (!failure.empty()) return failure;
+                         }
+                         return std::string();
+                       });
+}
+
+// One role at a time is long (the others 1 to 3): t - 1, t, t + 1 and 2 t + 1 for the lengths t at which
+// kernels change their way (lanes, tiles, blocks, rows for a whole block), and lengths drawn up to 20,000.
+std::string check_thresholds(const Suite& suite, Device device) {
+  if (suite.skips_.count("shape_fuzz")) return "";
+  const DType dtype = one_dtype(suite, device).contains(kF32) ? kF32 : kBF16;
+  if (!dtypes_on(suite, device).contains(dtype)) return "";
+  const Shapes& shapes = suite.samples_[0];
+  size_t roles = 0;
+  resized(
+      shapes, [](size_t) { return 1; }, &roles);
+  const bool emulated = device == kEmulated;  // slow: the team per row changes at 1024, a warp's width is 32
+  std::vector<int64_t> lengths;
+  for (int64_t t : {16, 32, 64, 128, 256, 512, 1024}) {
+    if (emulated && t != 32 && t != 1024) continue;
+    for (int64_t length : {t - 1, t, t + 1, 2 * t + 1}) lengths.push_back(length);
+  }
+  for (uint64_t i = 0; !emulated && i < 2; ++i) {
+    lengths.push_back(1100 + philox(7, i, shapes.size()).word[0] % 18901);
+  }
+  for (size_t role = 0; role < roles; ++role) {
+    for (int64_t length : lengths) {
+      if (length > suite.longest_) continue;
+      const uint64_t seed = static_cast<uint64_t>(length) + role;
+      const Shapes changed = resized(shapes, [&](size_t which) {
+        return which == role ? length : int64_t{1} + philox(seed, which, 3).word[0] % (emulated ? 2 : 3);
+      });
+      const int64_t size = total_size(changed);  // one size may have two roles and come in twice
+      if (size > 200000 || (emulated && (size > 3000 || rows_of(changed) > 200))) continue;
+      std::string failure;
+      try {
+        failure = run_and_compare(suite, make_inputs(suite, changed, dtype, seed), dtype, device);
+      } catch (const Error& error) {  // a kernel may say how much it takes
+        if (std::string(error.what()).find("for the CUDA kernel") == std::string::npos) throw;
+      }
+      if (!failure.empty()) return failure;
+    }
+  }
+  return "";
+}
+
+std::string check_special_values(const Suite& suite, Device device) {
+  if (!suite.special_values_) return "";
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  const double specials[] = {std::nan(""), kInf, -kInf, 0.0, -0.0, 1e-40, -1e-40, 1.0, -1.0, 3e38, -3e38};
+  return for_each_case(suite, kF32, device, kOnce, [&](const Shapes& shapes, DType dtype, uint64_t seed) {
+    Tensors inputs = make_inputs(suite, shapes, dtype, seed);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!is_floating(inputs[i].dtype())) continue;
+      std::vector<float> values = inputs[i].to_vector<float>();
+      for (size_t k = 0; k < values.size(); ++k) {
+        values[k] = static_cast<float>(specials[philox(seed, i, k).word[1] % std::size(specials)]);
+      }
+      inputs[i] = tensor(values, inputs[i].shape());
+    }
+    return run_and_compare(suite, inputs, dtype, device);
+  });
+}
+
+}  // namespace roux::testing
