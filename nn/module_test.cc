@@ -234,5 +234,16 @@ TEST(Module, TrainingModeAndGradientsReachEveryModule) {
   for (const Tensor& parameter : root.parameters()) EXPECT_FALSE(parameter.grad().defined());
 }
 
+// Rows of mean 0 and mean square 1: with an eps of 1 the norms divide by the root of 2, with one of 3 by 2.
+TEST(Layers, NormsTakeTheirEps) {
+  Generator generator(1);
+  const Init init{&generator};
+  const Tensor x = tensor(std::vector<float>{1, -1, 1, -1}, {1, 4});
+  EXPECT_FLOAT_EQ(RMSNorm(4, 3, init)(x).to_vector<float>()[0], 0.5f);
+  EXPECT_FLOAT_EQ(RMSNorm(4, 1, init)(x).to_vector<float>()[1], -0.70710678f);
+  EXPECT_FLOAT_EQ(LayerNorm(4, 3, init)(x).to_vector<float>()[0], 0.5f);
+  EXPECT_FLOAT_EQ(LayerNorm(4, 1, init)(x).to_vector<float>()[1], -0.70710678f);
+}
+
 }  // namespace
 }  // namespace roux
