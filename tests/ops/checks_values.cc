@@ -118,7 +118,7 @@ std::string check_shape_fuzz(const Suite& suite, Device device) {
   return for_each_case(suite, one_dtype(suite, device), device, here ? 0 : kOnce,
                        [&](const Shapes& shapes, DType dtype, uint64_t seed) {
                          for (uint64_t round = 0; round < (device == kEmulated ? 2 : 6); ++round) {
-                           const uint64_t most = device == kEmulated ? 11 : 37;
+                           const uint64_t most = device == kEmulated ? 7 : 37;
                            const Shapes fuzzed = resized(shapes, [&](size_t role) {
                              return int64_t{1} + philox(seed, round, role + 1).word[0] % most;
                            });
