@@ -191,46 +191,26 @@ std::string claims_json(const std::vector<Claim>& claims) {
 }
 
 std::string claims_table(const std::vector<Claim>& claims, bool colour) {
-  constexpr int kVerdict = 13;
-  constexpr int kNumber = 11;  // the longest of format_number: -1.234e-300
-  constexpr int kInterval = 24;
-  constexpr int kIndent = 4;
-  const int kClaimed = kTextColumns - kVerdict - 2 * kNumber - kInterval - 8;
-  const auto row = [&](absl::string_view verdict, absl::string_view paper, absl::string_view measured,
-                       absl::string_view interval, absl::string_view claimed) {
-    std::string line = absl::StrFormat("%-*s  %*s  %*s  %-*s  %s", kVerdict, verdict, kNumber, paper, kNumber,
-                                       measured, kInterval, interval, claimed);
-    line.erase(line.find_last_not_of(' ') + 1);
-    return line;
-  };
-  std::string out = absl::StrCat(row("verdict", "paper", "measured", "95% interval", "claimed"), "\n",
-                                 std::string(kTextColumns, '-'), "\n");
+  constexpr int kIndent = 15;  // the longest verdict and two blanks
+  const std::string indent(kIndent, ' ');
+  std::string out;
   for (const Claim& claim : claims) {
     const VerdictStyle& style = style_of(verdict(claim));
-    const bool has_interval = claim.measured && claim.measured->interval;
-    const std::vector<std::string> interval =
-        wrap_text(has_interval ? interval_text(*claim.measured->interval) : "", kInterval);
-    const std::vector<std::string> claimed = wrap_text(relation_text(claim.relation), kClaimed);
-    for (size_t line = 0; line < std::max(interval.size(), claimed.size()); ++line) {
-      std::string text =
-          row(line == 0 ? style.name : "",
-              line > 0      ? ""
-              : claim.paper ? format_number(*claim.paper)
-                            : "-",
-              line > 0         ? ""
-              : claim.measured ? format_number(claim.measured->value)
-                               : "-",
-              line < interval.size() ? interval[line] : "", line < claimed.size() ? claimed[line] : "");
-      if (line == 0 && colour)
-        text = absl::StrCat(style.ansi_colour, text.substr(0, kVerdict), "\x1b[0m", text.substr(kVerdict));
-      absl::StrAppend(&out, text, "\n");
-    }
-    for (const std::string& line : wrap_text(claim.text, kTextColumns - kIndent))
-      absl::StrAppend(&out, std::string(kIndent, ' '), line, "\n");
-    for (const std::string& line : wrap_text(claim_notes(claim), kTextColumns - kIndent)) {
-      absl::StrAppend(&out, std::string(kIndent, ' '), colour ? "\x1b[2m" : "", line, colour ? "\x1b[0m" : "",
-                      "\n");
-    }
+    std::string numbers =
+        absl::StrCat("measured ", claim.measured ? format_number(claim.measured->value) : "-");
+    if (claim.measured && claim.measured->interval)
+      absl::StrAppend(&numbers, " ", interval_text(*claim.measured->interval));
+    absl::StrAppend(&numbers, ", claimed ", relation_text(claim.relation));
+    if (claim.paper) absl::StrAppend(&numbers, ", paper ", format_number(*claim.paper));
+
+    const std::vector<std::string> text = wrap_text(claim.text, kTextColumns - kIndent);
+    const std::string name = absl::StrFormat("%-*s", kIndent, style.name);
+    absl::StrAppend(&out, colour ? absl::StrCat(style.ansi_colour, name, "\x1b[0m") : name, text[0], "\n");
+    for (size_t line = 1; line < text.size(); ++line) absl::StrAppend(&out, indent, text[line], "\n");
+    for (const std::string& line : wrap_text(numbers, kTextColumns - kIndent))
+      absl::StrAppend(&out, indent, line, "\n");
+    for (const std::string& line : wrap_text(claim_notes(claim), kTextColumns - kIndent))
+      absl::StrAppend(&out, indent, colour ? "\x1b[2m" : "", line, colour ? "\x1b[0m" : "", "\n");
   }
   return out;
 }

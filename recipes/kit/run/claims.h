@@ -86,7 +86,8 @@ std::string claim_notes(const Claim& claim);
 // reason why a claim was not testable is appended to its "scale".
 std::string claims_json(const std::vector<Claim>& claims);
 
-// The table printed at the end of a run; fits 80 columns. `colour`: ANSI colours for the verdicts.
+// What is printed at the end of a run: verdict, claim, numbers and notes of each; fits 80 columns. `colour`:
+// ANSI colours for the verdicts.
 std::string claims_table(const std::vector<Claim>& claims, bool colour);
 
 // True if an asserted claim fails.
