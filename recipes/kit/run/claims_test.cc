@@ -126,6 +126,11 @@ TEST(OverItems, PairingRemovesWhatItemsShare) {
   EXPECT_EQ(m.value, 0.5);
   EXPECT_EQ(m.interval->low, 0.5);
   EXPECT_EQ(m.interval->high, 0.5);
+  // Groups are drawn whole here too.
+  const Measurement grouped =
+      paired_items({2, 2, 2, 0}, {1, 1, 1, 0}, {.unit = "document", .group = {5, 5, 5, 9}});
+  EXPECT_EQ(grouped.unit_count(), 2);
+  EXPECT_EQ(grouped.interval->high, 1);
 }
 
 TEST(OverItems, RefusesWhatIsNoSample) {
