@@ -6,15 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "recipes/kit/run/atomic_file.h"
+#include "tensor/fresh_directory.h"
 
 namespace roux::kit {
 namespace {
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
 
 std::string make_run(const std::string& lr, const std::string& claims, const std::string& arm) {
   const std::string path = fresh_directory();

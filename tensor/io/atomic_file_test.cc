@@ -1,4 +1,5 @@
 #include "tensor/io/atomic_file.h"
+#include "tensor/fresh_directory.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -12,12 +13,6 @@
 
 namespace roux {
 namespace {
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 

@@ -1,4 +1,5 @@
 #include "tensor/io/safetensors.h"
+#include "tensor/fresh_directory.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -20,12 +21,6 @@ namespace roux {
 namespace {
 
 const SafetensorsMetadata kMetadata = {{"format", "np"}, {"text", "quote \" and Grüße"}};
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(&path[0]), nullptr);
-  return path;
-}
 
 testing::AssertionResult fails_with(const absl::Status& status, const std::string& text) {
   if (!status.ok() && absl::StrContains(status.message(), text)) return testing::AssertionSuccess();

@@ -1,16 +1,11 @@
 #include "recipes/kit/run/atomic_file.h"
+#include "tensor/fresh_directory.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 namespace roux::kit {
 namespace {
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 

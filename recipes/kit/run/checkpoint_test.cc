@@ -14,15 +14,10 @@
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/crc32c.h"
+#include "tensor/fresh_directory.h"
 
 namespace roux::kit {
 namespace {
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
 
 CheckpointWriter sample(double mark) {
   CheckpointWriter writer;

@@ -15,6 +15,7 @@
 #include "recipes/kit/run/machine.h"
 #include "recipes/kit/run/parallel_parts.h"
 #include "tensor/error.h"
+#include "tensor/fresh_directory.h"
 
 namespace roux::kit {
 namespace {
@@ -90,12 +91,6 @@ Outcome run_main(std::vector<std::string> flags) {
   outcome.out = testing::internal::GetCapturedStdout();
   outcome.err = testing::internal::GetCapturedStderr();
   return outcome;
-}
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
 }
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }

@@ -12,15 +12,10 @@
 #include "nlohmann/json.hpp"
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/config_file.h"
+#include "tensor/fresh_directory.h"
 
 namespace roux::kit {
 namespace {
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
 
 void put(const std::string& path, const std::string& text) {
   EXPECT_TRUE(write_file_atomically(path, text).ok()) << path;

@@ -14,15 +14,10 @@
 #include "recipes/kit/run/items.h"
 #include "recipes/kit/run/run.h"
 #include "tensor/error.h"
+#include "tensor/fresh_directory.h"
 
 namespace roux::kit {
 namespace {
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
 
 std::unique_ptr<Run> open(const std::string& out, bool resume = false, bool plan = false) {
   RunSetup setup;

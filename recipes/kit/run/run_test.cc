@@ -14,15 +14,10 @@
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/interrupt.h"
 #include "tensor/error.h"
+#include "tensor/fresh_directory.h"
 
 namespace roux::kit {
 namespace {
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
 
 RunSetup setup(const std::string& out, bool resume = false, double checkpoint_seconds = 1000) {
   RunSetup s;

@@ -14,15 +14,10 @@
 #include "recipes/kit/data/runfiles.h"
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/metrics_log.h"
+#include "tensor/fresh_directory.h"
 
 namespace roux::kit {
 namespace {
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
 
 std::string events(const std::string& directory, const std::string& part) {
   return *read_file(absl::StrCat(directory, part, "/events.out.tfevents.roux"));

@@ -14,17 +14,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/run/atomic_file.h"
+#include "tensor/fresh_directory.h"
 
 namespace roux::kit {
 namespace {
 
 constexpr char kToy[] = "recipes/kit/run/toy_recipe";
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
 
 struct Toy {
   std::string out = fresh_directory();

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/stats/random.h"
+#include "tensor/fresh_directory.h"
 
 namespace roux::kit {
 namespace {
@@ -44,12 +45,6 @@ int run(const std::vector<std::string>& flags, int64_t kill_at = 0, int64_t kill
   ::waitpid(child, &status, 0);
   if (said != nullptr) *said = *read_file(log);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
 }
 
 void expect_same(const std::string& out, const std::string& whole) {

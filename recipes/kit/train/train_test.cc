@@ -15,6 +15,7 @@
 #include "recipes/kit/run/run.h"
 #include "recipes/kit/train/update.h"
 #include "tensor/error.h"
+#include "tensor/fresh_directory.h"
 #include "tensor/generator.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
@@ -23,12 +24,6 @@
 
 namespace roux::kit {
 namespace {
-
-std::string fresh_directory() {
-  std::string path = testing::TempDir() + "/roux-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
 
 // With the device `emulated` checkpoints are rare, as on a GPU: else every step would have to be read at
 // once.
