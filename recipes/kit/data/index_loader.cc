@@ -19,22 +19,13 @@ absl::StatusOr<IndexLoader> IndexLoader::create(int64_t size, const BatchLoader:
   return IndexLoader(size, options);
 }
 
-int64_t IndexLoader::index_at(int64_t sample) {
-  if (!options_.shuffle) return sample % size_;
-  if (sample / size_ != cached_epoch_) {
-    cached_epoch_ = sample / size_;
-    cached_order_ = epoch_order(options_.seed, cached_epoch_, size_);
-  }
-  return cached_order_[sample % size_];
-}
-
 std::vector<int64_t> IndexLoader::next(int64_t global_batch) {
   ROUX_CHECK(global_batch >= 1 && global_batch % options_.world_size == 0)
       << "loader: global batch is " << global_batch << ", must be a positive multiple of the world size "
       << options_.world_size;
   std::vector<int64_t> indices(global_batch / options_.world_size);
   int64_t sample = next_sample_ + options_.rank * static_cast<int64_t>(indices.size());
-  for (int64_t& index : indices) index = index_at(sample++);
+  for (int64_t& index : indices) index = sequence_.row(sample++);
   next_sample_ += global_batch;
   return indices;
 }

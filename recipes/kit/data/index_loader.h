@@ -38,14 +38,13 @@ class IndexLoader {
   absl::Status restore(const std::string& position);
 
  private:
-  IndexLoader(int64_t size, const BatchLoader::Options& options) : size_(size), options_(options) {}
-  int64_t index_at(int64_t sample);
+  IndexLoader(int64_t size, const BatchLoader::Options& options)
+      : size_(size), options_(options), sequence_(options.seed, size, options.shuffle) {}
 
   int64_t size_;
   BatchLoader::Options options_;
   int64_t next_sample_ = 0;
-  int64_t cached_epoch_ = -1;
-  std::vector<int64_t> cached_order_;
+  EpochSequence sequence_;
 };
 
 }  // namespace roux::kit

@@ -54,6 +54,15 @@ std::vector<int64_t> epoch_order(uint64_t seed, int64_t epoch, int64_t rows) {
   return order;
 }
 
+int64_t EpochSequence::row(int64_t sample) {
+  if (!shuffle_) return sample % rows_;
+  if (epoch_ != sample / rows_) {
+    epoch_ = sample / rows_;
+    order_ = epoch_order(seed_, epoch_, rows_);
+  }
+  return order_[sample % rows_];
+}
+
 std::string LoaderPosition::to_string() const {
   return absl::StrCat(kPositionTag, " seed=", seed, " fingerprint=", fingerprint,
                       " shuffle=", shuffle ? 1 : 0, " global_batch=", global_batch,
@@ -99,30 +108,22 @@ absl::StatusOr<BatchLoader> BatchLoader::create(const WindowSet& windows, const 
 }
 
 BatchLoader::BatchLoader(const WindowSet& windows, const Options& options)
-    : windows_(&windows), options_(options), fingerprint_(windows.fingerprint()) {}
-
-int64_t BatchLoader::row_at(int64_t sample) {
-  const int64_t rows = windows_->size();
-  const int64_t epoch = sample / rows;
-  if (!options_.shuffle) return sample % rows;
-  if (epoch != cached_epoch_) {
-    cached_order_ = epoch_order(options_.seed, epoch, rows);
-    cached_epoch_ = epoch;
-  }
-  return cached_order_[sample % rows];
-}
+    : windows_(&windows),
+      options_(options),
+      fingerprint_(windows.fingerprint()),
+      sequence_(options.seed, windows.size(), options.shuffle) {}
 
 std::vector<int64_t> BatchLoader::next_rows() {
   std::vector<int64_t> rows(rows_per_rank());
   const int64_t begin = next_sample_ + options_.rank * rows_per_rank();
-  for (size_t i = 0; i < rows.size(); ++i) rows[i] = row_at(begin + static_cast<int64_t>(i));
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = sequence_.row(begin + static_cast<int64_t>(i));
   next_sample_ += options_.global_batch;
   return rows;
 }
 
 std::vector<int64_t> BatchLoader::peek_global_rows() {
   std::vector<int64_t> rows(options_.global_batch);
-  for (size_t i = 0; i < rows.size(); ++i) rows[i] = row_at(next_sample_ + static_cast<int64_t>(i));
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = sequence_.row(next_sample_ + static_cast<int64_t>(i));
   return rows;
 }
 

@@ -28,6 +28,21 @@ namespace roux::kit {
 // Permutation of 0 .. rows-1 that depends on its arguments alone: Fisher-Yates on a splitmix64 stream.
 std::vector<int64_t> epoch_order(uint64_t seed, int64_t epoch, int64_t rows);
 
+// The endless sequence of rows 0 .. rows-1, each epoch in its epoch_order, or as they stand without shuffle.
+// Keeps the order of the last epoch asked for.
+class EpochSequence {
+ public:
+  EpochSequence(uint64_t seed, int64_t rows, bool shuffle) : seed_(seed), rows_(rows), shuffle_(shuffle) {}
+  int64_t row(int64_t sample);  // sample >= 0
+
+ private:
+  uint64_t seed_;
+  int64_t rows_;
+  bool shuffle_;
+  int64_t epoch_ = -1;  // the one that order_ is of
+  std::vector<int64_t> order_;
+};
+
 // Where a loader stands. Independent of rank and world size: a run may be resumed with another number of
 // processes.
 struct LoaderPosition {
@@ -78,14 +93,12 @@ class BatchLoader {
 
  private:
   BatchLoader(const WindowSet& windows, const Options& options);
-  int64_t row_at(int64_t sample);
 
   const WindowSet* windows_;
   Options options_;
   uint64_t fingerprint_;
   int64_t next_sample_ = 0;
-  int64_t cached_epoch_ = -1;
-  std::vector<int64_t> cached_order_;
+  EpochSequence sequence_;
 };
 
 // The rules of BatchLoader::create for batch and ranks.

@@ -66,22 +66,12 @@ MixtureLoader::MixtureLoader(const std::vector<const WindowSet*>& domains, const
       options_(options),
       given_(shares),
       sampler_(shares, options.seed),
-      taken_(domains.size(), 0),
-      epochs_(domains.size()) {
+      taken_(domains.size(), 0) {
   for (const WindowSet* domain : domains) {
     fingerprint_ = fingerprint_ * 0x9E3779B97F4A7C15u + domain->fingerprint();
+    const uint64_t seed = seed_of(options.seed, static_cast<int64_t>(sequences_.size()));
+    sequences_.emplace_back(seed, domain->size(), options.shuffle);
   }
-}
-
-int64_t MixtureLoader::row_at(int64_t domain, int64_t sample) {
-  const int64_t rows = domains_[domain]->size();
-  if (!options_.shuffle) return sample % rows;
-  Epoch& epoch = epochs_[domain];
-  if (epoch.number != sample / rows) {
-    epoch.number = sample / rows;
-    epoch.order = epoch_order(seed_of(options_.seed, domain), epoch.number, rows);
-  }
-  return epoch.order[sample % rows];
 }
 
 std::vector<MixtureLoader::Row> MixtureLoader::next_rows() {
@@ -94,7 +84,7 @@ std::vector<MixtureLoader::Row> MixtureLoader::next_rows() {
     const int64_t domain = sampler_(next_sample_ + i);
     const int64_t sample = taken_[domain]++;
     if (i < begin || i >= begin + slice) continue;
-    rows.push_back({static_cast<int32_t>(domain), row_at(domain, sample)});
+    rows.push_back({static_cast<int32_t>(domain), sequences_[domain].row(sample)});
   }
   next_sample_ += options_.global_batch;
   return rows;

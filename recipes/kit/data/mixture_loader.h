@@ -65,7 +65,6 @@ class MixtureLoader {
  private:
   MixtureLoader(const std::vector<const WindowSet*>& domains, const std::vector<double>& shares,
                 const BatchLoader::Options& options);
-  int64_t row_at(int64_t domain, int64_t sample);
 
   std::vector<const WindowSet*> domains_;
   BatchLoader::Options options_;
@@ -74,11 +73,7 @@ class MixtureLoader {
   stats::MixtureSampler sampler_;
   int64_t next_sample_ = 0;
   std::vector<int64_t> taken_;
-  struct Epoch {
-    int64_t number = -1;
-    std::vector<int64_t> order;
-  };
-  std::vector<Epoch> epochs_;  // the last one asked for, by domain
+  std::vector<EpochSequence> sequences_;  // by domain
 };
 
 }  // namespace roux::kit
