@@ -101,12 +101,13 @@ std::string config_text(const RecipeInfo& info, const Options& options, const st
 }
 
 absl::StatusOr<std::string> with_session(const std::string& text, const Session& session,
-                                         const std::string& path) {
+                                         const std::optional<Session>& counted, const std::string& path) {
   Json config = parse(text);
   if (!config.is_object()) return damaged(path);
-  config["sessions"] = static_cast<int64_t>(number(config, "sessions")) + 1;
-  config["seconds"] = rounded(number(config, "seconds") + session.seconds);
-  config["cpu_seconds"] = rounded(number(config, "cpu_seconds") + session.cpu_seconds);
+  const Session before = counted.value_or(Session{});
+  config["sessions"] = static_cast<int64_t>(number(config, "sessions")) + (counted ? 0 : 1);
+  config["seconds"] = rounded(number(config, "seconds") + session.seconds - before.seconds);
+  config["cpu_seconds"] = rounded(number(config, "cpu_seconds") + session.cpu_seconds - before.cpu_seconds);
   config["peak_memory_mib"] =
       std::round(std::max(number(config, "peak_memory_mib"), session.peak_memory_mib));
   config["finished"] = session.finished ? Json(utc_date()) : Json();

@@ -1,9 +1,11 @@
 // config.json: what a run is (recipe, preset, seeds, settings, inputs with their hashes), where and when it
-// was made, and how long it took. Written when a run starts; times are added when a session ends.
+// was made, and how long it took. Written when a run starts; times are added with each checkpoint and when a
+// session ends.
 #ifndef ROUX_RECIPES_KIT_RUN_CONFIG_FILE_H_
 #define ROUX_RECIPES_KIT_RUN_CONFIG_FILE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,10 +33,10 @@ struct Session {
 };
 
 // `text` with the session added: "sessions", "seconds" and "cpu_seconds" are sums, "peak_memory_mib" is a
-// maximum, "finished" the date, null while it is not. A session that is killed is not counted. DataLoss if
-// `text` (of `path`) is no configuration.
+// maximum, "finished" the date, null while it is not. `counted`: what of this session `text` has already, as
+// it was when a checkpoint was written; none at first. DataLoss if `text` (of `path`) is no configuration.
 absl::StatusOr<std::string> with_session(const std::string& text, const Session& session,
-                                         const std::string& path);
+                                         const std::optional<Session>& counted, const std::string& path);
 
 // Fills in what the run in `text` (of `path`) was started with, where the command line does not say
 // otherwise: preset, seeds, device, model, data, table and changed settings. DataLoss if it is no

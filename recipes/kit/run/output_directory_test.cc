@@ -207,10 +207,16 @@ TEST(ConfigFile, ContentsOfTheDataDecideNotTheirPath) {
 
 TEST(ConfigFile, SessionsAddUp) {
   const std::string text = config_of(all_options(), "ab12");
-  const absl::StatusOr<std::string> cut = with_session(text, {10, 15, 100, false}, "c");
+  const Session saved{4, 6, 90, false};
+  const absl::StatusOr<std::string> first = with_session(text, saved, std::nullopt, "c");
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ(nlohmann::json::parse(*first)["sessions"], 1);
+  EXPECT_EQ(nlohmann::json::parse(*first)["seconds"], 4);
+  const absl::StatusOr<std::string> cut = with_session(*first, {10, 15, 100, false}, saved, "c");
   ASSERT_TRUE(cut.ok());
+  EXPECT_EQ(nlohmann::json::parse(*cut)["sessions"], 1);
   EXPECT_TRUE(nlohmann::json::parse(*cut)["finished"].is_null());
-  const auto config = nlohmann::json::parse(*with_session(*cut, {2.5, 5, 80, true}, "c"));
+  const auto config = nlohmann::json::parse(*with_session(*cut, {2.5, 5, 80, true}, std::nullopt, "c"));
   EXPECT_EQ(config["sessions"], 2);
   EXPECT_EQ(config["seconds"], 12.5);
   EXPECT_EQ(config["cpu_seconds"], 20);

@@ -267,6 +267,7 @@ absl::Status Part::save(int64_t step, const SaveFunction& function) {
   add_logs(writer);
   function(writer);
   ROUX_RETURN_IF_ERROR(store_.save(step, writer));
+  ROUX_RETURN_IF_ERROR(run_.count_session());
   last_save_ = Clock::now();
   return absl::OkStatus();
 }
@@ -278,6 +279,7 @@ absl::Status Part::finish(const std::string& result) {
   writer.add_numbers(kStepsSection, {static_cast<double>(steps_done_)});
   ROUX_RETURN_IF_ERROR(make_directories(directory_));
   ROUX_RETURN_IF_ERROR(writer.write(result_path()));
+  ROUX_RETURN_IF_ERROR(run_.count_session());
   return store_.clear();
 }
 

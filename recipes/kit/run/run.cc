@@ -69,13 +69,15 @@ std::string Run::config() const {
   return config_text(setup_.info, options, seeds_, threads, setup_.settings, setup_.inputs);
 }
 
-absl::Status Run::end_session(bool finished) {
+absl::Status Run::count_session(bool finished) {
+  const std::lock_guard<std::mutex> lock(config_mutex_);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  const Session session{seconds, cpu_seconds(), peak_memory_mib(), finished};
   ROUX_ASSIGN_OR_RETURN(const std::string text, read_file(path("config.json")));
-  ROUX_ASSIGN_OR_RETURN(
-      const std::string ended,
-      with_session(text, {seconds, cpu_seconds(), peak_memory_mib(), finished}, path("config.json")));
-  return write_file_atomically(path("config.json"), ended);
+  ROUX_ASSIGN_OR_RETURN(const std::string now, with_session(text, session, counted_, path("config.json")));
+  ROUX_RETURN_IF_ERROR(write_file_atomically(path("config.json"), now));
+  counted_ = session;
+  return absl::OkStatus();
 }
 
 SourceOptions Run::source_options() const {

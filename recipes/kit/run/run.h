@@ -170,8 +170,9 @@ class Run {
 
   // Writes claims.json and report.html and prints the claims table.
   absl::Status finish();
-  // Adds the time of this session to config.json.
-  absl::Status end_session(bool finished);
+  // Adds the time of this session, as far as it is not there yet, to config.json. From any thread: parts call
+  // it when they have written a checkpoint, so that little is lost of a session that is killed.
+  absl::Status count_session(bool finished = false);
   // For a run that ended early: report.html shows what there is and why it stopped. Returns `why`.
   absl::Status stopped(const absl::Status& why);
 
@@ -234,7 +235,9 @@ class Run {
   MetricsLog timings_;
   size_t root_segment_ = 0;
   Progress progress_;
-  std::mutex mutex_;  // the five below
+  std::mutex config_mutex_;         // config.json while parts run, and what is below
+  std::optional<Session> counted_;  // what config.json has of this session
+  std::mutex mutex_;                // the five below
   int64_t expected_steps_ = 0;
   int64_t steps_done_ = 0;
   int64_t steps_skipped_ = 0;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
@@ -202,6 +203,31 @@ TEST(ToyProcess, KillMinusNineThenResumeEqualsUninterrupted) {
   toy.start(flags);
   ASSERT_EQ(toy.wait(), 0) << toy.error();
   EXPECT_EQ(*read_file(toy.out + "/metrics.jsonl"), *read_file(whole.out + "/metrics.jsonl"));
+}
+
+TEST(ToyProcess, TimeOfAKilledSessionCounts) {
+  Toy toy;
+  const std::string config = toy.out + "/config.json";
+  const auto field = [&](const std::string& name) -> double {
+    const absl::StatusOr<std::string> text = read_file(config);
+    const std::string key = absl::StrCat("\"", name, "\":");
+    const size_t at = text.ok() ? text->find(key) : std::string::npos;
+    return at == std::string::npos ? 0 : std::strtod(text->c_str() + at + key.size(), nullptr);
+  };
+  std::vector<std::string> flags = {"--set=steps=100000,pause_ms=2", "--out=" + toy.out};
+  double seconds = 0;
+  for (int session = 1; session <= 2; ++session) {
+    toy.start(flags);
+    for (int i = 0; i < 4000 && field("sessions") < session; ++i)  // until its first checkpoint
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ::kill(toy.child, SIGKILL);
+    ASSERT_EQ(toy.wait(), -SIGKILL);
+    EXPECT_EQ(field("sessions"), session);
+    EXPECT_GT(field("seconds"), seconds);
+    EXPECT_GT(field("cpu_seconds"), 0);
+    seconds = field("seconds");
+    flags = {"--resume=" + toy.out};
+  }
 }
 
 // Whether a checkpoint is being written somewhere below `folder`.
