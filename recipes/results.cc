@@ -12,8 +12,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
+#include "recipes/kit/data/sha256.h"
 #include "recipes/kit/run/atomic_file.h"
-#include "recipes/kit/run/crc32c.h"
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/text_table.h"
 #include "tensor/error.h"
@@ -211,12 +211,12 @@ absl::StatusOr<StoredResult> parse_result(const std::string& text, const std::st
 }
 
 std::string source_digest(const std::map<std::string, std::string>& files) {
-  uint32_t crc = 0;
+  Sha256 hash;
   for (const auto& file : files) {
-    crc = crc32c(absl::StrCat(file.first, "\n", file.second.size(), "\n"), crc);
-    crc = crc32c(file.second, crc);
+    hash.update(absl::StrCat(file.first, "\n", file.second.size(), "\n"));
+    hash.update(file.second);
   }
-  return absl::StrFormat("%08x", crc);
+  return hash.hex();
 }
 
 std::string verdict_summary(const StoredResult& result) {

@@ -40,7 +40,7 @@ struct StoredResult {
   int cores = 0;    // that the run could use
   std::string date;
   std::string commit;   // of HEAD
-  std::string sources;  // digest of what the program was made from (source_digest)
+  std::string sources;  // what the program was made from (source_digest)
   std::vector<StoredClaim> claims;
 };
 
@@ -60,7 +60,7 @@ std::string result_json(const StoredResult& result);
 // DataLoss, with `path`, for a text that result_json does not write.
 absl::StatusOr<StoredResult> parse_result(const std::string& text, const std::string& path);
 
-// Digest of files: of their names and their bytes, in the order of their names; 8 hexadecimal digits.
+// SHA-256 of files: of the name, the size and the bytes of each, in the order of their names.
 std::string source_digest(const std::map<std::string, std::string>& files);
 
 // "13 hold, 1 fails"; verdicts that no claim has are left out.

@@ -103,6 +103,8 @@ TEST(Results, PageListsWhatDoesNotHold) {
 
 TEST(Results, DigestSeesNamesAndBytes) {
   const std::string digest = source_digest({{"a", "xy"}, {"b", ""}});
+  // printf 'a\n2\nxyb\n0\n' | sha256sum
+  EXPECT_EQ(digest, "d460a48f37475c5df335af1393c643c1f8c4b17c73ae4bffdb60daf82d8602dd");
   EXPECT_EQ(digest, source_digest({{"b", ""}, {"a", "xy"}}));
   EXPECT_NE(digest, source_digest({{"a", "xz"}, {"b", ""}}));
   EXPECT_NE(digest, source_digest({{"a", "x"}, {"b", "y"}}));
