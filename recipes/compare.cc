@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "recipes/kit/run/atomic_file.h"
+#include "recipes/kit/run/claims.h"
 #include "recipes/kit/run/metric_charts.h"
 #include "recipes/kit/run/report.h"
 #include "recipes/kit/run/svg_chart.h"
@@ -98,8 +99,9 @@ std::string interval_of(const Json& claim) {
     return "";
   const Json& ends = claim["interval"];
   if (!ends[0].is_number() || !ends[1].is_number()) return "";
-  return absl::StrCat("[", format_number(ends[0].get<double>()), ", ", format_number(ends[1].get<double>()),
-                      "]");
+  const int64_t units =
+      claim.contains("units") && claim["units"].is_number() ? claim["units"].get<int64_t>() : 0;
+  return spread_text({ends[0].get<double>(), ends[1].get<double>()}, field(claim, "unit"), units);
 }
 
 Table claims_table(const std::vector<RunFolder>& runs) {

@@ -14,6 +14,7 @@
 #include "nlohmann/json.hpp"
 #include "recipes/kit/data/sha256.h"
 #include "recipes/kit/run/atomic_file.h"
+#include "recipes/kit/run/claims.h"
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/text_table.h"
 #include "tensor/error.h"
@@ -45,15 +46,16 @@ absl::StatusOr<StoredClaim> claim_of(const Json& object, const std::string& path
     return damaged(path, absl::StrCat("'", claim.text, "' has the verdict '", claim.verdict, "'"));
   }
   const std::string unit = text("unit");
+  const std::optional<double> units = number("units");
   if (!unit.empty() && unit != "seed") {
-    const std::optional<double> units = number("units");
     claim.unit = absl::StrCat("unit ", unit, units ? absl::StrCat(", n = ", format_number(*units)) : "");
   }
   claim.paper = number("paper");
   claim.measured = number("measured");
   if (object.contains("interval") && object["interval"].is_array() && object["interval"].size() == 2 &&
       object["interval"][0].is_number() && object["interval"][1].is_number()) {
-    claim.interval = {object["interval"][0].get<double>(), object["interval"][1].get<double>()};
+    claim.interval = spread_text({object["interval"][0].get<double>(), object["interval"][1].get<double>()},
+                                 unit, static_cast<int64_t>(units.value_or(0)));
   }
   claim.json = object.dump();
   return claim;
@@ -76,12 +78,6 @@ int count_of(const StoredResult& result, const char* verdict) {
 std::string cell(const std::string& text) { return absl::StrReplaceAll(text, {{"|", "\\|"}, {"\n", " "}}); }
 
 std::string number_cell(const std::optional<double>& value) { return value ? format_number(*value) : ""; }
-
-std::string interval_cell(const StoredClaim& claim) {
-  if (!claim.interval) return "";
-  return absl::StrCat("[", format_number(claim.interval->first), ", ", format_number(claim.interval->second),
-                      "]");
-}
 
 // Bold where the reader must look.
 std::string verdict_cell(const StoredClaim& claim) {
@@ -114,7 +110,7 @@ std::string claims_rows(const StoredResult& result) {
       "| verdict | claim | paper | measured | 95 % interval | claimed |\n|---|---|---|---|---|---|\n";
   for (const StoredClaim& claim : result.claims) {
     absl::StrAppend(&out, "| ", verdict_cell(claim), " | ", claim_cell(claim), " | ",
-                    number_cell(claim.paper), " | ", number_cell(claim.measured), " | ", interval_cell(claim),
+                    number_cell(claim.paper), " | ", number_cell(claim.measured), " | ", claim.interval,
                     " | ", cell(claim.relation), " |\n");
   }
   return out;
@@ -252,7 +248,7 @@ std::string results_markdown(const std::vector<StoredResult>& results) {
     for (const StoredClaim& claim : result.claims) {
       if (claim.verdict == "holds") continue;
       absl::StrAppend(&open, "| ", result.slug, " | ", claim.verdict, " | ", claim_cell(claim), " | ",
-                      number_cell(claim.measured), " | ", interval_cell(claim), " | ", cell(claim.relation),
+                      number_cell(claim.measured), " | ", claim.interval, " | ", cell(claim.relation),
                       " |\n");
     }
   }

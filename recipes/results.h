@@ -8,7 +8,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,8 +24,8 @@ struct StoredClaim {
   std::string unit;      // what the interval is over when it is not seeds: "unit question, n = 200"
   std::optional<double> paper;
   std::optional<double> measured;
-  std::optional<std::pair<double, double>> interval;
-  std::string json;  // the object of claims.json, as it was
+  std::string interval;  // "[0.1, 0.2]", or that the units agree; empty without one
+  std::string json;      // the object of claims.json, as it was
 };
 
 struct StoredResult {

@@ -91,6 +91,16 @@ TEST(Results, TableStandsBetweenTheMarkers) {
   }
 }
 
+TEST(Results, SeedsThatAgreeShowNoIntervalOfWidthZero) {
+  const std::string agree = absl::StrReplaceAll(
+      kClaims,
+      {{"[0.1,0.375]", "[0.25,0.25]"}, {"\"scale\":\"s\"", R"("unit":"seed","units":3,"scale":"s")"}});
+  const StoredResult stored = *result_of_run(kConfig, agree, {}, "", "out");
+  EXPECT_EQ(stored.claims[0].interval, "all 3 seeds agree");
+  EXPECT_TRUE(
+      absl::StrContains(*with_results(readme(""), stored, "p"), "| 0.25 | all 3 seeds agree | < 0.4 |"));
+}
+
 TEST(Results, PageListsWhatDoesNotHold) {
   const std::string page = results_markdown({result()});
   EXPECT_TRUE(absl::StrContains(

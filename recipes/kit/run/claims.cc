@@ -91,6 +91,12 @@ std::string interval_text(const Interval& interval) {
   return absl::StrCat("[", format_number(interval.low), ", ", format_number(interval.high), "]");
 }
 
+std::string spread_text(const Interval& interval, const std::string& unit, int64_t units) {
+  if (interval.low < interval.high) return interval_text(interval);
+  if (unit == "seed") return absl::StrCat("all ", units, " seeds agree");
+  return units > 0 ? absl::StrCat("no spread, n = ", units) : "no spread";
+}
+
 std::string claim_notes(const Claim& claim) {
   const std::string reason = untestable_reason(claim);
   return absl::StrCat(evidence_name(claim.evidence), units_text(claim), claim.scale.empty() ? "" : ", ",
@@ -198,8 +204,12 @@ std::string claims_table(const std::vector<Claim>& claims, bool colour) {
     const VerdictStyle& style = style_of(verdict(claim));
     std::string numbers =
         absl::StrCat("measured ", claim.measured ? format_number(claim.measured->value) : "-");
-    if (claim.measured && claim.measured->interval)
-      absl::StrAppend(&numbers, " ", interval_text(*claim.measured->interval));
+    if (claim.measured && claim.measured->interval) {
+      const Interval& interval = *claim.measured->interval;
+      const std::string spread = spread_text(interval, claim.measured->unit, claim.measured->unit_count());
+      absl::StrAppend(&numbers, interval.low < interval.high ? absl::StrCat(" ", spread)
+                                                             : absl::StrCat(" (", spread, ")"));
+    }
     absl::StrAppend(&numbers, ", claimed ", relation_text(claim.relation));
     if (claim.paper) absl::StrAppend(&numbers, ", paper ", format_number(*claim.paper));
 

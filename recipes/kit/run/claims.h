@@ -77,6 +77,10 @@ inline const char* verdict_name(Verdict verdict) { return style_of(verdict).name
 const char* evidence_name(Evidence evidence);         // "exact" "published-data" "small-scale" "paper-scale"
 std::string relation_text(const Relation& relation);  // "> 0.98", "within [2.6, 2.65]"
 std::string interval_text(const Interval& interval);  // "[2.6, 2.65]"
+// The interval of a measurement over `units` units: "[2.6, 2.65]"; where they do not differ at all it says
+// nothing of what other units would give, so that it reads "all 5 seeds agree" ("no spread, n = 40" of
+// items).
+std::string spread_text(const Interval& interval, const std::string& unit, int64_t units);
 // What stands under a claim: "small-scale, 3 seeds, 0.08M parameters (asserted); not testable: ...".
 std::string claim_notes(const Claim& claim);
 

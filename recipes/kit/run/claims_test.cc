@@ -219,6 +219,20 @@ TEST(Verdict, OnlyAssertedFailuresCount) {
   EXPECT_TRUE(any_asserted_fails({with(1, 2, above(0)), claim}));
 }
 
+// An interval of width 0 would read as certainty; what was seen is that the units agree.
+TEST(Spread, SeedsThatAgreeAreSaidToAgree) {
+  Claim claim = with(1, 1, at_least(0.6));
+  EXPECT_EQ(verdict(claim), Verdict::kHolds);
+  EXPECT_TRUE(
+      absl::StrContains(claims_table({claim}, false), "measured 1 (all 3 seeds agree), claimed >= 0.6"))
+      << claims_table({claim}, false);
+  claim = with(0.5, 1, at_least(0.6));
+  EXPECT_TRUE(absl::StrContains(claims_table({claim}, false), "measured 0.75 [0.5, 1], claimed >= 0.6"));
+  EXPECT_EQ(spread_text({1, 1}, "question", 40), "no spread, n = 40");
+  EXPECT_EQ(spread_text({0.9, 1}, "question", 40), "[0.9, 1]");
+  EXPECT_EQ(spread_text({1, 1}, "", 0), "no spread");
+}
+
 TEST(CheckClaim, RefusesWhatCannotBeJudged) {
   Claim claim = with(1, 2, above(0));
   EXPECT_TRUE(check_claim(claim).ok());

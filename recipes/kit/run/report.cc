@@ -11,7 +11,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kLongCell = 24;  // bytes; a column with a longer text gets room to wrap
+constexpr size_t kLongCell = 24;    // bytes; a column with a longer text gets room to wrap
+constexpr size_t kManyColumns = 9;  // a table with as many is set closer, to fit the page without scrolling
 
 std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
@@ -47,7 +48,10 @@ std::string claim_row(const Claim& claim) {
   if (claim.measured) {
     measured = format_number(claim.measured->value);
     if (claim.measured->interval) {
-      absl::StrAppend(&measured, "<small>", interval_text(*claim.measured->interval), "</small>");
+      absl::StrAppend(
+          &measured, "<small>",
+          spread_text(*claim.measured->interval, claim.measured->unit, claim.measured->unit_count()),
+          "</small>");
     }
   }
   return absl::StrCat(
@@ -136,7 +140,8 @@ std::string html_table(const Table& table) {
     if (!numbers) cell_class[c] = longest > kLongCell ? " class=\"t\"" : "";
   }
   std::string out =
-      absl::StrCat("<h2>", html_escape(table.title), "</h2>\n<div class=\"scroll\"><table><thead><tr>");
+      absl::StrCat("<h2>", html_escape(table.title), "</h2>\n<div class=\"scroll\"><table",
+                   table.columns.size() >= kManyColumns ? " class=\"wide\"" : "", "><thead><tr>");
   for (size_t c = 0; c < table.columns.size(); ++c) {
     absl::StrAppend(&out, "<th", cell_class[c], ">", html_escape(table.columns[c]), "</th>");
   }

@@ -26,7 +26,8 @@ h1{font-size:26px;line-height:1.25;margin:0 0 4px}h2{font-size:18px;margin:36px 
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:9px 14px;border-top:1px solid var(--grid);overflow-wrap:break-word}
 thead th{border-top:0;color:var(--muted);font-weight:500;font-size:13px}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}
+.wide th,.wide td{padding:9px 8px}
 td.t{min-width:12em}
 small{color:var(--muted);font-size:12.5px}td small{display:block}
 .claims .claim{min-width:220px}

@@ -281,6 +281,14 @@ TEST(ReportPage, TextIsEscapedEverywhere) {
 }
 
 // A rule of one table must not reach the others: none selects cells by their position.
+TEST(ReportPage, TablesOfManyColumnsAreSetCloser) {
+  for (const size_t columns : {size_t{8}, size_t{9}}) {
+    const std::vector<std::string> cells(columns, "0.25");
+    const std::string html = html_table({"T", cells, {cells}});
+    EXPECT_EQ(absl::StrContains(html, "<table class=\"wide\">"), columns == 9) << html;
+  }
+}
+
 TEST(ReportPage, TablesOfNumbersAndTextsAreLaidOutByWhatTheyHold) {
   EXPECT_FALSE(absl::StrContains(kReportStyle, "nth-child"));
   const std::string table =
