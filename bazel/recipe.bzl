@@ -2,6 +2,7 @@
 
     recipe(
         name = "my_paper",                        # the folder's name: bazel run //recipes/<slug>
+        golden = True,
         method_deps = ["//nn:layers"],
         deps = ["//recipes/kit/data:corpus"],     # of main.cc, beside :method and the kit
     )
@@ -9,7 +10,8 @@
 gives
     :my_paper      the program, from main.cc
     :method        the paper's contribution as a library, from method.h and method.cc
-    :method_test   closed forms, invariants and limiting cases, from method_test.cc
+    :method_test   closed forms, invariants and limiting cases, from method_test.cc; with `golden` also the values of
+                   tests/golden/recipes/<name>.json, which the script beside it computes (tests/golden/recipe_values.h)
     :smoke_test    the program with --preset=smoke: exit code 0 and every output file written
 More libraries and tests of a recipe are plain cc_library and cc_test beside it.
 """
@@ -34,6 +36,7 @@ def recipe(
         method_deps = [],
         test_deps = [],
         data = [],
+        golden = False,
         smoke_size = "small",
         smoke_args = []):
     """Declares the targets of one recipe; see above.
@@ -44,6 +47,7 @@ def recipe(
       method_deps: of method.h and method.cc.
       test_deps: of method_test.cc, beside :method and GoogleTest.
       data: files that the program finds through runfiles.
+      golden: whether there are reference values, tests/golden/recipes/<name>.json. Recipes of papers have them.
       smoke_size: size of the smoke test.
       smoke_args: further flags of the smoke test.
     """
@@ -57,7 +61,8 @@ def recipe(
         name = "method_test",
         size = "small",
         srcs = ["method_test.cc"],
-        deps = [":method", "@googletest//:gtest_main"] + [d for d in test_deps if d not in TABLE_FILLERS] + TABLE_FILLERS,
+        data = ["//tests/golden/recipes:%s.json" % name] if golden else [],
+        deps = [":method", "@googletest//:gtest_main"] + (["//tests/golden:recipe_values"] if golden else []) + [d for d in test_deps if d not in TABLE_FILLERS] + TABLE_FILLERS,
     )
     native.cc_binary(
         name = name,

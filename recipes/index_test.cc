@@ -66,6 +66,16 @@ TEST(Papers, AvailableOnesAreTheFoldersWithBuild) {
       << "set the state of recipes/papers.tsv, then bazel run //recipes:index -- --write";
 }
 
+TEST(Papers, AvailableOnesHaveReferenceValues) {
+  const std::filesystem::path golden = source_folder().parent_path() / "tests/golden/recipes";
+  for (const Paper& paper : papers()) {
+    if (!paper.available) continue;
+    for (const char* ending : {".py", ".json"})
+      EXPECT_TRUE(std::filesystem::exists(golden / (paper.slug + ending)))
+          << "tests/golden/recipes/" << paper.slug << ending << " is missing; see recipes/kit/README.md";
+  }
+}
+
 TEST(Index, HasTheVerdictsOfAvailableOnes) {
   const std::string readme = index_readme(
       {{"a", "A | B", "1", true}, {"b", "B", "2", true}, {"c", "C", "3", false}}, {{"a", "2 hold"}});

@@ -6,6 +6,7 @@
 
 #include "autograd/autograd.h"
 #include "tensor/ops/creation.h"
+#include "tests/golden/recipe_values.h"
 
 namespace roux::z_loss {
 namespace {
@@ -22,6 +23,20 @@ TEST(SquaredLogZ, GradientIsTwiceLogZTimesTheSoftmax) {
   logits.set_requires_grad(true);
   backward(squared_log_z(logits));
   for (const float g : logits.grad().to_vector<float>()) EXPECT_NEAR(g, 2 * std::log(2) * 0.5, 1e-6);
+}
+
+TEST(SquaredLogZ, ValuesAndGradientsAreThoseOfTheReference) {
+  for (const golden::Values& c : golden::Values::of_recipe("z_loss")["squared_log_z"].items()) {
+    Tensor logits = tensor(c["logits"].numbers(), Shape(c["shape"].integers()));
+    logits.set_requires_grad(true);
+    const Tensor loss = squared_log_z(logits);
+    EXPECT_NEAR(loss.item(), c["loss"].number(), 1e-9 * c["loss"].number());
+    backward(loss);
+    const std::vector<double> gradient = logits.grad().to_vector<double>(),
+                              expected = c["gradient"].numbers();
+    for (size_t i = 0; i < expected.size(); ++i)
+      EXPECT_NEAR(gradient[i], expected[i], 1e-9 * (1 + std::abs(expected[i])));
+  }
 }
 
 }  // namespace

@@ -7,8 +7,9 @@
 
 #include "gtest/gtest.h"
 #include "optim/schedules.h"
+#include "recipes/lr_annealing_scaling_law/golden_schedule.h"
 #include "recipes/lr_annealing_scaling_law/part_a.h"
-#include "tests/golden/lr_annealing_fit.h"
+#include "tests/golden/recipe_values.h"
 
 namespace roux::lr_annealing {
 namespace {
@@ -22,6 +23,10 @@ const PartA& published() {
 
 const Fit& law() { return published().fit; }
 
+golden::Values reference(const char* name) {
+  return golden::Values::of_recipe("lr_annealing_scaling_law")[name];
+}
+
 TEST(PartATest, ConstantsAreThoseOfThePaper) {
   const Law& l = law().law;
   EXPECT_NEAR(l.l0, 2.628, 0.01 * 2.628);
@@ -33,29 +38,38 @@ TEST(PartATest, ConstantsAreThoseOfThePaper) {
 }
 
 TEST(PartATest, EveryFitAgreesWithSciPy) {
-  const auto expect_fit = [](const Fit& fit, const golden::AnnealingFit& expected) {
-    EXPECT_EQ(fit.lambda, expected.lambda);
-    EXPECT_NEAR(fit.objective / expected.objective, 1, 1e-9);
-    EXPECT_NEAR(fit.law.l0 / expected.l0, 1, 1e-6);
-    EXPECT_NEAR(fit.law.a / expected.a, 1, 1e-6);
-    EXPECT_NEAR(fit.law.alpha / expected.alpha, 1, 1e-6);
-    EXPECT_NEAR(fit.law.c / expected.c, 1, 1e-6);
+  const golden::Values expected = reference("published");
+  const auto expect_fit = [](const Fit& fit, const golden::Values& found) {
+    EXPECT_EQ(fit.lambda, found["lambda"].number());
+    EXPECT_NEAR(fit.objective / found["objective"].number(), 1, 1e-9);
+    const Law law = golden_law(found["law"]);
+    EXPECT_NEAR(fit.law.l0 / law.l0, 1, 1e-6);
+    EXPECT_NEAR(fit.law.a / law.a, 1, 1e-6);
+    EXPECT_NEAR(fit.law.alpha / law.alpha, 1, 1e-6);
+    EXPECT_NEAR(fit.law.c, law.c, 1e-6 * law.c);
+    EXPECT_NEAR(fit.r_squared, found["r_squared"].number(), 1e-8);
+    EXPECT_NEAR(fit.mean_relative_error, found["mean_relative_error"].number(), 1e-8);
   };
-  ASSERT_EQ(published().scan.size(), std::size(golden::kAnnealingFits));
-  for (size_t i = 0; i < published().scan.size(); ++i)
-    expect_fit(published().scan[i], golden::kAnnealingFits[i]);
-  expect_fit(published().half, golden::kAnnealingHalfFit);
-  EXPECT_NEAR(published().second_half_error, golden::kAnnealingSecondHalfError, 1e-8);
+  const std::vector<golden::Values> scan = expected["scan"].items();
+  ASSERT_EQ(published().scan.size(), scan.size());
+  for (size_t i = 0; i < scan.size(); ++i) expect_fit(published().scan[i], scan[i]);
+  expect_fit(published().half, expected["half"]);
+  expect_fit(published().constant_only, expected["constant_only"]);
+  expect_fit(published().step_only, expected["step_only"]);
+  expect_fit(published().forward_only, expected["forward_only"]);
+  EXPECT_NEAR(published().second_half_error, expected["second_half_error"].number(), 1e-8);
 }
 
 TEST(PartATest, AreasAtTheEndAreThePublishedOnes) {
   const Areas cosine = areas(published_cosine().eta, 0.999);
-  EXPECT_NEAR(cosine.forward.back(), golden::kAnnealingAreas[0], 1e-12);
-  EXPECT_NEAR(cosine.annealing.back(), golden::kAnnealingAreas[1], 1e-12);
-  EXPECT_NEAR(areas(published_constant().eta, 0.999).forward.back(), golden::kAnnealingAreas[2], 1e-12);
-  EXPECT_NEAR(golden::kAnnealingAreas[0], 2.0501, 5e-5);
-  EXPECT_NEAR(golden::kAnnealingAreas[1], 0.1975, 5e-5);
-  EXPECT_NEAR(golden::kAnnealingAreas[2], 4.0002, 5e-5);
+  const Areas constant = areas(published_constant().eta, 0.999);
+  const std::vector<double> expected = reference("published")["cosine_areas"].numbers();
+  EXPECT_NEAR(cosine.forward.back(), expected[0], 1e-12);
+  EXPECT_NEAR(cosine.annealing.back(), expected[1], 1e-12);
+  EXPECT_NEAR(constant.forward.back(), reference("published")["constant_area"].number(), 1e-12);
+  EXPECT_NEAR(cosine.forward.back(), 2.0501, 5e-5);
+  EXPECT_NEAR(cosine.annealing.back(), 0.1975, 5e-5);
+  EXPECT_NEAR(constant.forward.back(), 4.0002, 5e-5);
 }
 
 TEST(PartATest, LambdaScanIsThePublishedOne) {
@@ -77,6 +91,40 @@ TEST(PartATest, ConstantCurveAloneLeavesCOpen) {
   EXPECT_FALSE(published().constant_only.annealing_identified);
   EXPECT_TRUE(published().cosine_only.annealing_identified);
   EXPECT_GT(published().cosine_only.r_squared, 0.999);
+}
+
+TEST(ConsequencesTest, AreThoseOfTheReference) {
+  const golden::Values c = reference("consequences");
+  const Fit fit{.law = golden_law(c["law"]), .lambda = c["lambda"].number()};
+  const double peak = c["peak"].number();
+  const int64_t total = c["total"].integer();
+  const auto expect_equal = [](const std::vector<double>& got, const golden::Values& values) {
+    const std::vector<double> expected = values.numbers();
+    ASSERT_EQ(got.size(), expected.size());
+    for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-9) << i;
+  };
+  const Schedule wsd = wsd_schedule({.peak = peak, .total = total}, c["decay_steps"].integer());
+  const FinalAreas ends = final_areas(wsd, total, fit.lambda);
+  expect_equal({ends.forward, ends.annealing}, c["final_areas"]);
+  EXPECT_NEAR(final_loss(fit, wsd, total), c["final_loss"].number(), 1e-9);
+  Fit step_only{.law = fit.law, .form = Form::kStepOnly};
+  step_only.law.c = 0;
+  EXPECT_NEAR(final_loss(step_only, wsd, total), c["step_only_final_loss"].number(), 1e-9);
+  const PowerLaw power = constant_rate_power_law(fit.law, peak);
+  expect_equal({power.l0, power.a, power.alpha}, c["power_law"]);
+  expect_equal(cosine_losses_by_cycle(fit, peak, total, c["cycles"].integers()), c["by_cycle"]);
+  expect_equal(cosine_losses_by_floor(fit, peak, total, c["floors"].numbers()), c["by_floor"]);
+  for (const char* shape : {"linear", "cosine", "one_minus_sqrt"}) {
+    SCOPED_TRACE(shape);
+    const Decay decay = golden_decay(shape);
+    expect_equal(wsd_losses_by_decay(fit, peak, total, c["shares"].numbers(), decay), c["by_decay"][shape]);
+    EXPECT_NEAR(best_decay_share(fit, peak, total, decay), c["best_share"][shape].number(), 1e-12);
+  }
+  const std::vector<double> eta = area_rates(golden_schedule(c["rewarm"]), c["last"].integer(), 0);
+  std::vector<double> bumps;
+  for (const int64_t step : c["bump_from"].integers()) bumps.push_back(loss_bump_after(fit, eta, step));
+  expect_equal(bumps, c["bump"]);
+  EXPECT_EQ(cosine_overtakes_constant(fit, peak, c["totals"].integers()), c["crossing"].integer());
 }
 
 TEST(ConsequencesTest, ConstantRateGivesThePowerLawOfCompute) {

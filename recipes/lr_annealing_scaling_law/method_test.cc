@@ -8,7 +8,9 @@
 #include "gtest/gtest.h"
 #include "optim/schedules.h"
 #include "recipes/kit/stats/optimize.h"
+#include "recipes/lr_annealing_scaling_law/golden_schedule.h"
 #include "tensor/error.h"
+#include "tests/golden/recipe_values.h"
 
 namespace roux::lr_annealing {
 namespace {
@@ -267,6 +269,97 @@ TEST(FitTest, BaselinesSeeOnlyTheirVariable) {
   EXPECT_LT(full, 1e-3 * fit_law(both, {.form = Form::kStepOnly}).objective);
   EXPECT_LT(full, 1e-3 * fit_law(both, {.form = Form::kForwardOnly}).objective);
   EXPECT_LT(full, 1e-3 * fit_law(both, {.lambda = 0}).objective);
+}
+
+// The reference implementation: tests/golden/recipes/lr_annealing_scaling_law.py.
+const golden::Values& reference() {
+  static const golden::Values kValues = golden::Values::of_recipe("lr_annealing_scaling_law");
+  return kValues;
+}
+
+void expect_equal(const std::vector<double>& got, const std::vector<double>& expected,
+                  double tolerance = 1e-9) {
+  ASSERT_EQ(got.size(), expected.size());
+  double scale = 0;
+  for (const double value : expected) scale = std::max(scale, std::abs(value));
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], tolerance * scale) << i;
+}
+
+TEST(ReferenceTest, AreasAreTheDoubleSums) {
+  for (const golden::Values& c : reference()["areas"].items()) {
+    const Areas area = areas(c["eta"].numbers(), c["lambda"].number());
+    expect_equal(area.forward, c["forward"].numbers());
+    expect_equal(area.annealing, c["annealing"].numbers());
+  }
+}
+
+TEST(ReferenceTest, RatesOfEverySchedule) {
+  for (const golden::Values& c : reference()["rates"].items()) {
+    const golden::Values schedule = c["schedule"];
+    SCOPED_TRACE(schedule["kind"].text());
+    const int64_t warmup = schedule.has("warmup") ? schedule["warmup"].integer() : 0;
+    expect_equal(area_rates(golden_schedule(schedule), c["last"].integer(), warmup), c["rates"].numbers());
+  }
+}
+
+TEST(ReferenceTest, HuberTermsObjectivesAndGradients) {
+  for (const golden::Values& c : reference()["huber"].items()) {
+    std::vector<double> terms;
+    for (const double residual : c["residual"].numbers())
+      terms.push_back(huber(residual, c["delta"].number()));
+    const std::vector<double> expected = c["value"].numbers();
+    ASSERT_EQ(terms.size(), expected.size());
+    for (size_t i = 0; i < terms.size(); ++i) EXPECT_NEAR(terms[i], expected[i], 1e-9 * expected[i]);
+  }
+  for (const golden::Values& c : reference()["objective"].items()) {
+    const Law law = golden_law(c["law"]);
+    const std::vector<double> s1 = c["s1"].numbers(), s2 = c["s2"].numbers(), loss = c["loss"].numbers();
+    std::vector<Point> points;
+    std::vector<double> predicted;
+    for (size_t i = 0; i < s1.size(); ++i) {
+      points.push_back({s1[i], s2[i], loss[i]});
+      predicted.push_back(law(s1[i], s2[i]));
+    }
+    expect_equal(predicted, c["predicted"].numbers());
+    std::vector<double> gradient(c["gradient"].numbers().size());
+    const double value = huber_objective(law, points, c["delta"].number(), gradient);
+    const double expected = c["value"].number();
+    EXPECT_TRUE(value == expected || std::abs(value - expected) <= 1e-9 * expected)
+        << value << " " << expected;
+    expect_equal(gradient, c["gradient"].numbers());
+  }
+}
+
+// The minimum to 1e-9; where it lies and what follows from that to 1e-6, as it is flat.
+TEST(ReferenceTest, FitsAndWhatTheyPredict) {
+  const golden::Values c = reference()["fit"];
+  std::vector<Curve> curves;
+  for (const golden::Values& run : c["curves"].items()) {
+    curves.push_back({.eta = area_rates(golden_schedule(run["schedule"]), c["last"].integer(), 0),
+                      .steps = c["steps"].integers(),
+                      .loss = run["loss"].numbers()});
+  }
+  for (const golden::Values& expected : c["fits"].items()) {
+    const std::string& form = expected["form"].text();
+    SCOPED_TRACE(form);
+    std::vector<Curve> used;
+    for (const int64_t i : expected["curves"].integers()) used.push_back(curves[static_cast<size_t>(i)]);
+    const Fit fit = fit_law(used, {.lambda = expected["lambda"].number(),
+                                   .form = form == "annealing"      ? Form::kAnnealing
+                                           : form == "forward_only" ? Form::kForwardOnly
+                                                                    : Form::kStepOnly});
+    EXPECT_NEAR(fit.objective / expected["objective"].number(), 1, 1e-9);
+    const std::vector<double> law = expected["law"].numbers();
+    const std::vector<double> got = {fit.law.l0, fit.law.a, fit.law.alpha, fit.law.c};
+    for (size_t i = 0; i < law.size(); ++i) EXPECT_NEAR(got[i], law[i], 1e-6 * law[i]) << i;
+    EXPECT_NEAR(fit.r_squared, expected["r_squared"].number(), 1e-7);
+    EXPECT_NEAR(fit.mean_relative_error, expected["mean_relative_error"].number(), 1e-7);
+    std::vector<double> predicted;
+    const std::vector<double> all = predict(fit, curves[2].eta);
+    for (const int64_t step : curves[2].steps) predicted.push_back(all[static_cast<size_t>(step)]);
+    expect_equal(predicted, expected["predicted"].numbers(), 1e-6);
+    EXPECT_NEAR(mean_relative_error(fit, curves[2]), expected["unseen_error"].number(), 1e-6);
+  }
 }
 
 std::string error_of(const std::vector<Curve>& curves) {

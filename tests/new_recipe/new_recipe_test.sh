@@ -25,6 +25,11 @@ for file in README.md BUILD method.h method.cc method_test.cc main.cc; do
   [ -s "$root/recipes/adpa/$file" ] || fail "recipes/adpa/$file is missing"
   if grep -n "z_loss\|Z_LOSS\|examples" "$root/recipes/adpa/$file"; then fail "$file names the template"; fi
 done
+for file in adpa.py adpa.json; do
+  [ -s "$root/tests/golden/recipes/$file" ] || fail "tests/golden/recipes/$file is missing"
+done
+if grep -n "z_loss\|examples" "$root/tests/golden/recipes/adpa.py"; then fail "adpa.py names the template"; fi
+grep -q 'of_recipe("adpa")' "$root/recipes/adpa/method_test.cc"
 grep -q 'name = "adpa"' "$root/recipes/adpa/BUILD"
 grep -q '#ifndef ROUX_RECIPES_ADPA_METHOD_H_' "$root/recipes/adpa/method.h"
 grep -q "^<!-- End of results. -->" "$root/recipes/adpa/README.md" || fail "no place for the results"
@@ -38,6 +43,9 @@ echo mine >"$root/recipes/adpa/main.cc"
 refuses "recipes/adpa exists" adpa
 [ "$(cat "$root/recipes/adpa/main.cc")" = mine ] || fail "a file was overwritten"
 refuses "has no row 'my_idea'" my_idea
+touch "$root/tests/golden/recipes/codegen2.py"
+refuses "tests/golden/recipes/codegen2.py exists" codegen2
+[ ! -e "$root/recipes/codegen2" ] || fail "half a recipe was made"
 refuses "is no name of a recipe" examples/My-Idea
 refuses "is no name of a recipe" ../adpa
 refuses "unknown flag --force" --force adpa
