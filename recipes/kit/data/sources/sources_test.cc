@@ -433,9 +433,9 @@ TEST_F(SourcesTest, MissingOnesNameTheirCommand) {
     EXPECT_EQ(missing->from.kind, Provenance::kExcerpt);
     EXPECT_NE(needs_full(missing->from).find("recipes/data/fetch wordnet"), std::string::npos);
   }
-  const absl::Status none = symbol_names("de", options_).status();
+  const absl::Status none = dictionary("gcide", options_).status();
   EXPECT_TRUE(absl::IsNotFound(none));
-  EXPECT_NE(none.message().find("recipes/data/fetch cldr"), absl::string_view::npos) << none;
+  EXPECT_NE(none.message().find("recipes/data/fetch gcide"), absl::string_view::npos) << none;
 }
 
 }  // namespace
