@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstring>
 #include <vector>
 
 #include "tensor/signal_storm.h"
@@ -11,33 +12,52 @@
 namespace roux::cpu {
 namespace {
 
-std::vector<float> numbers(int64_t count, int seed) {
-  std::vector<float> values;
+template <class T = float>
+std::vector<T> numbers(int64_t count, int seed) {
+  std::vector<T> values;
   for (int64_t i = 0; i < count; ++i) {
-    values.push_back(static_cast<float>((i * 7919 + seed) % 1009) / 1009.0f - 0.5f);
+    values.push_back(static_cast<T>(static_cast<float>((i * 7919 + seed) % 1009) / 1009.0f - 0.5f));
   }
   return values;
 }
 
-// A signal handler on the stack of a product must not touch what the product needs. k: with and without the
-// workspace of oneDNN's kernels, on AVX2 and on AVX-512.
-TEST(Gemm, SignalsDoNotReachIt) {
+// Products under a storm of signals, whose handler fills the stack that it runs on, have the bits of quiet
+// ones.
+template <class T, class C>
+void expect_the_bits_of_quiet_products(int64_t k) {
   constexpr int64_t m = 96, n = 80;
-  for (const int64_t k : {64, 85, 253, 384, 512, 1000}) {
-    for (const bool transposed : {false, true}) {
-      const std::vector<float> a = numbers(m * k, 1), b = numbers(k * n, 2);
-      const auto product = [&] {
-        std::vector<float> c(m * n);
-        gemm(m, n, k, GemmOperand<float>{a.data(), transposed ? m : k, transposed},
-             GemmOperand<float>{b.data(), n}, false, c.data(), n);
-        return c;
-      };
-      const std::vector<float> quiet = product();
-      SignalStorm storm(200);
-      for (int calls = 0; calls < 100 || storm.arrived() < 50; ++calls) {
-        ASSERT_TRUE(product() == quiet) << "k " << k << " after " << storm.arrived() << " signals";
-      }
+  for (const bool transposed : {false, true}) {
+    const std::vector<T> a = numbers<T>(m * k, 1), b = numbers<T>(k * n, 2);
+    const auto product = [&] {
+      std::vector<C> c(m * n);
+      gemm(m, n, k, GemmOperand<T>{a.data(), transposed ? m : k, transposed}, GemmOperand<T>{b.data(), n},
+           false, c.data(), n);
+      return c;
+    };
+    const std::vector<C> quiet = product();
+    SignalStorm storm(200);
+    for (int calls = 0; calls < 100 || storm.arrived() < 50; ++calls) {
+      const std::vector<C> noisy = product();
+      ASSERT_EQ(std::memcmp(noisy.data(), quiet.data(), quiet.size() * sizeof(C)), 0)
+          << "k " << k << " after " << storm.arrived() << " signals";
     }
+  }
+}
+
+// k: with and without the workspace of oneDNN's f32 kernels, on AVX2 and on AVX-512.
+TEST(Gemm, SignalsDoNotReachIt) {
+  for (const int64_t k : {64, 84, 85, 252, 253, 384, 512, 1000}) {
+    expect_the_bits_of_quiet_products<float, float>(k);
+  }
+}
+
+// The kernels that let signals in.
+TEST(Gemm, SignalsLeaveOtherDtypesAlone) {
+  for (const int64_t k : {64, 85, 384, 1000}) {
+    expect_the_bits_of_quiet_products<double, double>(k);
+    if (!has_bf16_gemm()) continue;
+    expect_the_bits_of_quiet_products<bfloat16, bfloat16>(k);
+    expect_the_bits_of_quiet_products<bfloat16, float>(k);
   }
 }
 
