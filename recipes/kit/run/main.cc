@@ -105,6 +105,10 @@ int explain_failing_claims(const std::vector<Claim>& claims) {
 int run_recipe(const char* program, const ErasedRecipe& recipe, const Options& options) {
   if (options.threads > 0) set_num_threads(options.threads);
   const absl::StatusOr<PreparedRun> prepared = prepare_run(recipe, options);
+  if (absl::IsCancelled(prepared.status()) && interrupt_requested()) {
+    std::fputs("interrupted before the run began: the same command starts it\n", stderr);
+    return kInterrupted;
+  }
   if (!prepared.ok()) return fail(prepared.status());
   if (options.plan) return kDone;
   const absl::StatusOr<std::unique_ptr<Run>> opened = Run::open(prepared->setup);

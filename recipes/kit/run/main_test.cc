@@ -12,6 +12,7 @@
 #include "nlohmann/json.hpp"
 #include "recipes/kit/data/sha256.h"
 #include "recipes/kit/run/atomic_file.h"
+#include "recipes/kit/run/interrupt.h"
 #include "recipes/kit/run/machine.h"
 #include "recipes/kit/run/parallel_parts.h"
 #include "tensor/error.h"
@@ -49,6 +50,7 @@ absl::Status reproduce(const Config& config, Run& run) {
 
 absl::Status plan(const Config& config, Run& run) {
   ROUX_CHECK(config.steps % 2 == 0) << "linear: 2 does not divide steps: steps is " << config.steps;
+  ROUX_RETURN_IF_ERROR(run.check_interrupt());
   run.print("the plan\n");
   run.plan_part(config.gib * kGiB);
   return absl::OkStatus();
@@ -147,6 +149,16 @@ TEST(RecipeMain, AnEarlierRunStaysWhatever) {
       absl::StrContains(again.err, out + " holds an earlier run; this one is written to " + out + "-2\n"));
   EXPECT_EQ(*read_file(out + "/config.json"), before);
   EXPECT_TRUE(exists(out + "-2/claims.json"));
+}
+
+TEST(RecipeMain, CtrlCWhileMemoryIsPlannedIsNoError) {
+  const std::string out = fresh_directory() + "/run";
+  set_interrupt_requested(true);
+  const Outcome outcome = run_main({"--set", "steps=2", "--out=" + out});
+  set_interrupt_requested(false);
+  EXPECT_EQ(outcome.code, 130);
+  EXPECT_EQ(outcome.err, "interrupted before the run began: the same command starts it\n");
+  EXPECT_FALSE(exists(out));
 }
 
 TEST(RecipeMain, LastLineExplainsExitCodeThree) {
