@@ -87,8 +87,8 @@ absl::Status check_memory(const ErasedRecipe& recipe, const RunSetup& setup) {
   if (one_part_fits(setup.memory)) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat("--preset=", setup.options.preset, ": one part needs ", bytes_text(setup.memory.part),
-                   " of tensors, ", bytes_text(setup.memory.free), " are free on ", setup.options.device,
-                   smaller_preset_that_fits(recipe, setup)));
+                   " of tensors and a tenth more for buffers, ", bytes_text(setup.memory.free),
+                   " are free on ", setup.options.device, smaller_preset_that_fits(recipe, setup)));
 }
 
 std::string memory_line(const RunSetup& setup, Device device) {
@@ -98,7 +98,7 @@ std::string memory_line(const RunSetup& setup, Device device) {
   return absl::StrCat(
       "Up to ", parts, parts == 1 ? " part" : " parts", " at a time: ", bytes_text(parts * memory.part),
       memory.free < 0 ? "" : absl::StrCat(" of ", bytes_text(memory.free), " free on ", setup.options.device),
-      one_part_fits(memory) ? "" : ": too little for one", "\n");
+      one_part_fits(memory) ? "" : ": too little for one and a tenth more for buffers", "\n");
 }
 
 // The presets smoke and default are small by rule (2 GB): their plan is not made before each run, unless the
