@@ -68,6 +68,14 @@ absl::Status check_utf8_text(absl::string_view text, const std::string& path) {
   }
   const size_t valid = valid_utf8_prefix(std::string_view(text.data(), text.size()));
   if (valid == text.size()) return absl::OkStatus();
+  const auto is_wide = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+  const bool has_characters =
+      std::any_of(text.begin(), text.begin() + static_cast<ptrdiff_t>(valid), is_wide);
+  if (has_characters &&
+      valid + incomplete_utf8_suffix(std::string_view(text.data(), text.size())) == text.size()) {
+    return refuse(absl::StrCat("ends inside a character: it was cut; to drop the rest of that: head -c ",
+                               valid, " ", shell_quote(path), " > text.txt"));
+  }
   const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(valid), '\n');
   const std::string where = absl::StrFormat("has the byte 0x%02x at offset %d, line %d",
                                             static_cast<unsigned char>(text[valid]), valid, line);

@@ -97,6 +97,11 @@ TEST(InspectInput, SaysWhatIsNoUtf8) {
                                "UTF-8 text is needed, this has the byte 0xef at offset 13, line 2; it may be "
                                "Latin-1; to convert it: iconv -f LATIN1 -t UTF-8 /"))
       << latin;
+  const std::string cut = complaint_of("na\u00EFve\xE2\x80");
+  EXPECT_TRUE(absl::StrContains(
+      cut, "this ends inside a character: it was cut; to drop the rest of that: head -c 6 /"))
+      << cut;
+  EXPECT_TRUE(absl::StrContains(complaint_of("caf\xE9"), "it may be Latin-1"));
   const std::string little("\xFF\xFEh\0i\0", 6), big("\xFE\xFF\0h\0i", 6);
   for (const std::string& text : {little, big}) {
     EXPECT_TRUE(
