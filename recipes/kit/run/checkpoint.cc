@@ -211,6 +211,17 @@ std::vector<int64_t> CheckpointStore::steps() const {
   return found;
 }
 
+void CheckpointStore::remove_partial_files() const {
+  DIR* directory = ::opendir(directory_.c_str());
+  if (directory == nullptr) return;
+  while (const dirent* entry = ::readdir(directory)) {
+    const absl::string_view name = entry->d_name;
+    if (absl::StartsWith(name, kPrefix) && absl::EndsWith(name, absl::StrCat(kSuffix, ".partial")))
+      ::unlink(absl::StrCat(directory_, "/", name).c_str());
+  }
+  ::closedir(directory);
+}
+
 absl::Status CheckpointStore::remove(int64_t step) const {
   const std::string path = path_of(step);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_status("cannot remove", path, errno);
@@ -226,6 +237,7 @@ absl::Status CheckpointStore::save(int64_t step, const CheckpointWriter& writer)
   const auto later = std::upper_bound(others.begin(), others.end(), step);
   if (later != others.begin()) others.erase(later - 1);
   for (const int64_t other : others) ROUX_RETURN_IF_ERROR(remove(other));
+  remove_partial_files();
   return absl::OkStatus();
 }
 
@@ -243,6 +255,7 @@ absl::StatusOr<std::optional<CheckpointStore::Loaded>> CheckpointStore::load_new
 
 absl::Status CheckpointStore::clear() const {
   for (const int64_t step : steps()) ROUX_RETURN_IF_ERROR(remove(step));
+  remove_partial_files();
   return absl::OkStatus();
 }
 

@@ -86,12 +86,13 @@ class CheckpointStore {
 
   explicit CheckpointStore(std::string directory) : directory_(std::move(directory)) {}
 
-  // Writes the checkpoint of `step`, then removes all but this one and the newest earlier one.
+  // Writes the checkpoint of `step`, then removes all but this one and the newest earlier one, and what
+  // savers that were killed had begun.
   absl::Status save(int64_t step, const CheckpointWriter& writer) const;
   // The newest checkpoint that is whole; nothing if the directory holds no checkpoint; DataLoss if all are
   // damaged.
   absl::StatusOr<std::optional<Loaded>> load_newest() const;
-  // Removes all checkpoints.
+  // Removes all checkpoints, begun ones too.
   absl::Status clear() const;
   std::string path_of(int64_t step) const;
   // Steps of the checkpoints on disk, ascending, damaged ones included.
@@ -99,6 +100,7 @@ class CheckpointStore {
 
  private:
   absl::Status remove(int64_t step) const;
+  void remove_partial_files() const;
 
   std::string directory_;
 };

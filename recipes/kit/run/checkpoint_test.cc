@@ -175,5 +175,18 @@ TEST(CheckpointStore, KilledSaverNeverLosesThePrevious) {
   EXPECT_GT(highest, 0);
 }
 
+TEST(CheckpointStore, WhatKilledSaversBeganIsRemoved) {
+  const std::string directory = fresh_directory();
+  const CheckpointStore store(directory);
+  const std::string begun = store.path_of(7) + ".partial", other = directory + "/left-base.ckpt.partial";
+  for (const bool clearing : {false, true}) {
+    for (const std::string& path : {begun, other}) ASSERT_TRUE(write_file_atomically(path, "half").ok());
+    ASSERT_TRUE((clearing ? store.clear() : store.save(9, sample(9))).ok());
+    EXPECT_FALSE(read_file(begun).ok());
+    EXPECT_TRUE(read_file(other).ok());  // another writer's
+    EXPECT_EQ(store.steps().size(), clearing ? 0u : 1u);
+  }
+}
+
 }  // namespace
 }  // namespace roux::kit
