@@ -81,9 +81,11 @@ absl::StatusOr<std::string> render_first_batch(const FirstBatch& batch, bool col
   const size_t rows = batch.tokens.size() / static_cast<size_t>(batch.columns);
   const auto targets =
       std::count_if(batch.loss_mask.begin(), batch.loss_mask.end(), [](uint8_t m) { return m != 0; });
-  std::string out = absl::StrFormat(
-      "First batch: %d rows of %d tokens, %d targets (%.1f%%); %s is not trained on\n", rows, batch.columns,
+  const std::string heading = absl::StrFormat(
+      "First batch: %d rows of %d tokens, %d targets (%.1f%%); %s is not trained on", rows, batch.columns,
       targets, 100.0 * targets / batch.tokens.size(), colour ? "dimmed text" : "text in [brackets]");
+  std::string out;
+  for (const std::string& line : wrap_text(heading, kTextColumns)) absl::StrAppend(&out, line, "\n");
   for (size_t row = 0; row < std::min<size_t>(rows, static_cast<size_t>(batch.rows_shown)); ++row) {
     const std::string text = render_row(batch, row, colour);
     // Colour codes have no width, so coloured rows are left to the terminal to wrap.

@@ -137,7 +137,10 @@ std::string text_table(const Table& table) {
       all[c].right = all[c].right && is_number(row[c]);
     }
   }
-  std::string out = table.title.empty() ? "" : table.title + "\n";
+  std::string out;
+  if (!table.title.empty()) {
+    for (const std::string& line : wrap_text(table.title, kTextColumns)) absl::StrAppend(&out, line, "\n");
+  }
   size_t next = columns == 0 ? 0 : 1;
   do {
     // As many columns as fit when all are as narrow as they can be.

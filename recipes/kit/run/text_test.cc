@@ -70,7 +70,9 @@ TEST(TextTable, WrapsAtSpacesAndAlignsNumbers) {
 
 // Words make lines, numbers stay whole, what does not fit beside goes below.
 TEST(TextTable, FitsEightyColumnsAndCutsNoNumber) {
-  Table table{"", {"seed", "mean relative error of the law"}, {{"1"}}};
+  Table table{"a title that says what the table is about and goes on for so long that it needs two lines",
+              {"seed", "mean relative error of the law"},
+              {{"1"}}};
   table.rows[0].push_back("0.007612");
   for (int i = 0; i < 12; ++i) {
     table.columns.push_back("column " + std::to_string(i));
@@ -164,6 +166,7 @@ TEST(FirstBatchTest, MarksWhatIsNotTrained) {
   const absl::StatusOr<std::string> text = render_first_batch(batch(), false);
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_TRUE(absl::StrContains(*text, "2 rows of 4 tokens, 4 targets (50.0%)"));
+  for (const absl::string_view line : absl::StrSplit(*text, '\n')) EXPECT_LE(line.size(), 80u) << *text;
   EXPECT_TRUE(absl::StrContains(*text, " 0  [<1>a]b<2>\n 1  [<1>c]d<2>\n")) << *text;
   EXPECT_TRUE(absl::StrContains(*render_first_batch(batch(), true), "\x1b[2m<1>a\x1b[0mb<2>"));
 }
