@@ -187,6 +187,13 @@ TEST(Verdict, BoundsThatAreTouched) {
   EXPECT_EQ(verdict(with(1, 2, at_least(1))), Verdict::kHolds);
   EXPECT_EQ(verdict(with(1, 2, below(2))), Verdict::kNotSeparated);
   EXPECT_EQ(verdict(with(1, 2, at_most(2))), Verdict::kHolds);
+  EXPECT_EQ(verdict(with(0, 1, above(1))), Verdict::kFails);
+  EXPECT_EQ(verdict(with(0, 1, at_least(1))), Verdict::kNotSeparated);
+  EXPECT_EQ(verdict(with(2, 3, below(2))), Verdict::kFails);
+  EXPECT_EQ(verdict(with(2, 3, at_most(2))), Verdict::kNotSeparated);
+  EXPECT_EQ(verdict(with(3, 4, within(0, 3))), Verdict::kNotSeparated);
+  EXPECT_EQ(verdict(with(-1, 0, within(0, 3))), Verdict::kNotSeparated);
+  EXPECT_EQ(verdict(with(0, 3, within(0, 3))), Verdict::kHolds);
   EXPECT_EQ(verdict(with(1, 1, above(1))), Verdict::kFails);
   EXPECT_EQ(verdict(with(1, 1, below(1))), Verdict::kFails);
   EXPECT_EQ(verdict(with(1, 1, within(1, 1))), Verdict::kHolds);
