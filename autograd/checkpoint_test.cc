@@ -62,5 +62,19 @@ TEST(Checkpoint, Nested) {
   EXPECT_EQ(grad({sum(y)}, {x})[0].to_vector<double>(), plain.to_vector<double>());
 }
 
+// A plain backward keeps what it made again without its graph; a recorded one after it needs that graph.
+TEST(Checkpoint, RecordedBackwardAfterAPlainOne) {
+  const auto f = [](const std::vector<Tensor>& in) { return exp(tanh(in[0]) * in[0]); };
+  const auto second_derivative = [](const Tensor& y, const Tensor& x) {
+    GradOptions again, recorded;
+    again.retain_graph = true;
+    recorded.create_graph = true;
+    grad({y}, {x}, again);
+    return grad({sum(grad({y}, {x}, recorded)[0])}, {x})[0].to_vector<double>();
+  };
+  const Tensor x = leaf(3);
+  EXPECT_EQ(second_derivative(sum(checkpoint(f, {x})), x), second_derivative(sum(f({x})), x));
+}
+
 }  // namespace
 }  // namespace roux
