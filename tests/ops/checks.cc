@@ -26,6 +26,7 @@ const std::vector<Check>& all_checks() {
       {"grad_values", "gradients in each dtype against f64 on the CPU", check_gradient_values, true},
       {"grad_layouts", "gradients of inputs, and from above, in other layouts", check_gradient_layouts, true},
       {"saved_versions", "overwritten saved tensors are noticed", check_saved_versions, false},
+      {"alone", "the gradient of each input while the others are constants", check_alone, false},
       {"untouched", "backward writes into no tensor of the caller's", check_untouched, true},
   };
   return *checks;

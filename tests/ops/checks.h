@@ -44,6 +44,7 @@ std::string check_gradient_values(const Suite& suite, Device device);
 std::string check_gradient_layouts(const Suite& suite, Device device);
 std::string check_saved_versions(const Suite& suite, Device device);
 std::string check_untouched(const Suite& suite, Device device);
+std::string check_alone(const Suite& suite, Device device);
 
 // A CPU runtime around the real one: outputs start as NaN patterns and lie between sentinels, so that a
 // kernel that leaves an element unwritten or writes beside its output is noticed. Installed once, before any
