@@ -41,15 +41,15 @@ __global__ void __launch_bounds__(kRowBlock)
   transform_row<Team>(n, packets, gradient, grad_x + row * n, x, weight, grad_output);
 }
 
-// partials[p, column] = sum of grad_output x rstd over the kNormRowsPerPartial rows of piece p.
+// partials[p, column] = sum of grad_output x rstd over the rows_per_piece rows of piece p.
 template <class T, class C = compute_t<T>>
 __global__ void rms_norm_weight_partials_kernel(const T* x, const C* rstd, const T* grad_output, int64_t rows,
-                                                int64_t n, C* partials) {
+                                                int64_t n, int64_t rows_per_piece, C* partials) {
   const int64_t column = blockIdx.y * int64_t{kRowBlock} + threadIdx.x, piece = blockIdx.x;
   if (column >= n) return;
   C sum = C(0);
-  const int64_t end = min(rows, (piece + 1) * kNormRowsPerPartial);
-  for (int64_t row = piece * kNormRowsPerPartial; row < end; ++row) {
+  const int64_t end = min(rows, (piece + 1) * rows_per_piece);
+  for (int64_t row = piece * rows_per_piece; row < end; ++row) {
     const int64_t i = row * n + column;
     sum += static_cast<C>(grad_output[i]) * (static_cast<C>(x[i]) * rstd[row]);
   }
@@ -103,7 +103,7 @@ void rms_norm_backward(const Tensor& x, const Tensor& weight, const Tensor& rstd
     if (rows > 0) {
       launch(rms_norm_weight_partials_kernel<T>,
              {.grid = dim3(static_cast<unsigned>(pieces), blocks_for(n, kRowBlock)), .block = kRowBlock}, px,
-             rstd.data<const C>(), grad, rows, n, partials.data<C>());
+             rstd.data<const C>(), grad, rows, n, norm_rows_per_partial(), partials.data<C>());
     }
     launch(rms_norm_weight_kernel<T>, {.grid = blocks_for(n, kRowBlock), .block = kRowBlock},
            rows > 0 ? partials.data<const C>() : nullptr, pieces, n, grad_weight.data<T>());

@@ -10,6 +10,11 @@
 namespace roux::cpu {
 namespace {
 
+// Columns that one task sums, and rows of which embedding_backward makes one partial sum (the error grows
+// slower).
+constexpr int64_t kMostColumns = 256;
+constinit const Tunable kStrip("index.strip", kMostColumns, 5), kRowsAtOnce("index.rows_at_once", 64, 3);
+
 // Throws for the first index outside [0, limit).
 template <class I>
 void check_range(const char* op, const char* argument, const I* index, int64_t count, int64_t limit) {
@@ -42,16 +47,14 @@ void gather_cpu(const Tensor& x, int axis, const Tensor& index, Tensor& y) {
       using T = decltype(tag);
       const T* px = x.data<const T>();
       T* py = y.data<T>();
-      parallel_for(0, a.outer * a.count,
-                   std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, a.inner)),
-                   [&](int64_t begin, int64_t end) {
-                     for (int64_t row = begin; row < end; ++row) {
-                       const T* from = px + row / a.count * a.size * a.inner;
-                       for (int64_t k = row * a.inner; k < (row + 1) * a.inner; ++k) {
-                         py[k] = from[at[k] * a.inner + k - row * a.inner];
-                       }
-                     }
-                   });
+      parallel_for(0, a.outer * a.count, items_per_task(a.inner), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          const T* from = px + row / a.count * a.size * a.inner;
+          for (int64_t k = row * a.inner; k < (row + 1) * a.inner; ++k) {
+            py[k] = from[at[k] * a.inner + k - row * a.inner];
+          }
+        }
+      });
     });
   });
 }
@@ -67,14 +70,12 @@ void scatter_add_cpu(const Tensor& source, int axis, const Tensor& index, Tensor
       const T* ps = source.data<const T>();
       A* py = y.data<A>();
       // One task owns a strip of columns of an outer slice: no two tasks add to one element.
-      constexpr int64_t kStrip = 256;
-      const int64_t strips = (a.inner + kStrip - 1) / kStrip;
-      const int64_t work = std::max<int64_t>(1, a.count * std::min(a.inner, kStrip));
-      parallel_for(0, a.outer * strips, std::max<int64_t>(1, kElementwiseGrain / work),
+      const int64_t strip = kStrip, strips = (a.inner + strip - 1) / strip;
+      parallel_for(0, a.outer * strips, items_per_task(a.count * std::min(a.inner, strip)),
                    [&](int64_t begin, int64_t end) {
                      for (int64_t task = begin; task < end; ++task) {
-                       const int64_t o = task / strips, first = task % strips * kStrip;
-                       const int64_t last = std::min(a.inner, first + kStrip);
+                       const int64_t o = task / strips, first = task % strips * strip;
+                       const int64_t last = std::min(a.inner, first + strip);
                        for (int64_t row = o * a.count; row < (o + 1) * a.count; ++row) {
                          for (int64_t k = first; k < last; ++k) {
                            const int64_t from = row * a.inner + k;
@@ -96,7 +97,7 @@ void embedding_cpu(const Tensor& weight, const Tensor& ids, Tensor& y) {
     const auto* id = ids.data<const decltype(tag)>();
     check_range("embedding", "ids", id, rows, weight.shape()[0]);
     if (bytes == 0) return;
-    parallel_for(0, rows, std::max<int64_t>(1, kElementwiseGrain / width), [&](int64_t begin, int64_t end) {
+    parallel_for(0, rows, items_per_task(width), [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         std::memcpy(to + static_cast<size_t>(r) * bytes, from + static_cast<size_t>(id[r]) * bytes, bytes);
       }
@@ -127,25 +128,24 @@ void embedding_backward_cpu(const Tensor& grad, const Tensor& ids, Tensor& order
     using A = accumulate_t<T>;
     const T* pg = grad.data<const T>();
     T* py = y.data<T>();
-    parallel_for(0, rows, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, width)),
-                 [&](int64_t begin, int64_t end) {
-                   constexpr int64_t kStrip = 256, kBlock = 64;  // blocks: the error grows slower
-                   for (int64_t r = begin; r < end; ++r) {
-                     for (int64_t from = 0; from < width; from += kStrip) {
-                       const int64_t n = std::min(kStrip, width - from);
-                       A sums[kStrip] = {};
-                       for (int64_t i = starts[r]; i < starts[r + 1];) {
-                         A block[kStrip] = {};
-                         for (const int64_t last = std::min(starts[r + 1], i + kBlock); i < last; ++i) {
-                           const T* row = pg + sorted[i] * width + from;
-                           for (int64_t c = 0; c < n; ++c) block[c] += static_cast<A>(row[c]);
-                         }
-                         for (int64_t c = 0; c < n; ++c) sums[c] += block[c];
-                       }
-                       for (int64_t c = 0; c < n; ++c) py[r * width + from + c] = static_cast<T>(sums[c]);
-                     }
-                   }
-                 });
+    const int64_t strip = std::min(kMostColumns, int64_t{kStrip}), rows_at_once = kRowsAtOnce;
+    parallel_for(0, rows, items_per_task(width), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        for (int64_t from = 0; from < width; from += strip) {
+          const int64_t n = std::min(strip, width - from);
+          A sums[kMostColumns] = {};
+          for (int64_t i = starts[r]; i < starts[r + 1];) {
+            A block[kMostColumns] = {};
+            for (const int64_t last = std::min(starts[r + 1], i + rows_at_once); i < last; ++i) {
+              const T* row = pg + sorted[i] * width + from;
+              for (int64_t c = 0; c < n; ++c) block[c] += static_cast<A>(row[c]);
+            }
+            for (int64_t c = 0; c < n; ++c) sums[c] += block[c];
+          }
+          for (int64_t c = 0; c < n; ++c) py[r * width + from + c] = static_cast<T>(sums[c]);
+        }
+      }
+    });
   });
 }
 
@@ -156,16 +156,15 @@ void tril_cpu(const Tensor& x, int64_t k, bool lower, Tensor& y) {
     using T = decltype(tag);
     const T* px = x.data<const T>();
     T* py = y.data<T>();
-    parallel_for(0, all, std::max<int64_t>(1, kElementwiseGrain / std::max<int64_t>(1, columns)),
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t r = begin; r < end; ++r) {
-                     const int64_t diagonal = r % rows + k;  // last column kept by tril, first kept by triu
-                     for (int64_t c = 0; c < columns; ++c) {
-                       const bool kept = lower ? c <= diagonal : c >= diagonal;
-                       py[r * columns + c] = kept ? px[r * columns + c] : T(0.0f);
-                     }
-                   }
-                 });
+    parallel_for(0, all, items_per_task(columns), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const int64_t diagonal = r % rows + k;  // last column kept by tril, first kept by triu
+        for (int64_t c = 0; c < columns; ++c) {
+          const bool kept = lower ? c <= diagonal : c >= diagonal;
+          py[r * columns + c] = kept ? px[r * columns + c] : T(0.0f);
+        }
+      }
+    });
   });
 }
 

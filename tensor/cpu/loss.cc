@@ -83,8 +83,6 @@ ROUX_TARGET_AVX512 void row_gradient_avx512(const T* x, int64_t n, RowStats<C> s
   row_gradient(x, n, stats, scale, grad);
 }
 
-int64_t row_grain(int64_t classes) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(classes, 1)); }
-
 void cross_entropy_cpu(const Tensor& logits, const Tensor& targets, const Tensor& row_weights,
                        int64_t ignore_index, Tensor& losses, Tensor& stats) {
   dispatch_floating(logits.dtype(), [&](auto tag) {
@@ -98,7 +96,7 @@ void cross_entropy_cpu(const Tensor& logits, const Tensor& targets, const Tensor
       const C* weight = row_weights.data<const C>();
       C *loss = losses.data<C>(), *largest = stats.data<C>(), *log_sum = largest + rows;
       const auto stats_of = has_avx512() ? row_stats_avx512<T> : row_stats_base<T>;
-      parallel_for(0, rows, row_grain(classes), [&](int64_t begin, int64_t end) {
+      parallel_for(0, rows, rows_per_task(classes), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
           if (target[row] == ignore_index) {
             loss[row] = largest[row] = log_sum[row] = C(0);
@@ -129,7 +127,7 @@ void cross_entropy_backward_cpu(const Tensor& logits, const Tensor& targets, con
       const C* scale = row_scales.data<const C>();
       T* out = grad.data<T>();
       const auto gradient = has_avx512() ? row_gradient_avx512<T> : row_gradient_base<T>;
-      parallel_for(0, rows, row_grain(classes), [&](int64_t begin, int64_t end) {
+      parallel_for(0, rows, rows_per_task(classes), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
           const T* values = x + row * classes;
           T* to = out + row * classes;

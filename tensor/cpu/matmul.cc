@@ -10,7 +10,13 @@ namespace roux::cpu {
 namespace {
 
 // A block that is smaller than this is not worth another task (20 us at 160 GFLOP/s).
-constexpr int64_t kBlockFlops = 3'000'000;
+constinit const Tunable kBlockFlops("matmul.block_flops", 3'000'000, 2000);
+// 512 x 1024 costs 3 % against one call (one core, 4096 x 1024 x 256); smaller only to have eight blocks.
+constinit const Tunable kBlockRows("matmul.block_rows", 512, 16), kBlockCols("matmul.block_cols", 1024, 16);
+constinit const Tunable kSmallestBlock("matmul.smallest_block", 64, 16);
+// Far apart rows of a transposed operand defeat the cache while oneDNN packs them: short sums raise dW of a
+// vocabulary head from 100 to 130 GFLOP/s (8192 x 256 x 4096, one core of a Xeon 8500, 2026-11).
+constinit const Tunable kFarApart("matmul.far_apart", 1024, 5), kShortSum("matmul.short_sum", 128, 7);
 
 struct Blocks {
   int64_t rows, cols;  // of a block
@@ -22,11 +28,11 @@ int64_t even_part(int64_t size, int64_t most) {
   return std::max<int64_t>(16, ((size + parts - 1) / parts + 15) / 16 * 16);
 }
 
-// 512 x 1024 costs 3 % against one call (one core, 4096 x 1024 x 256); smaller only to have eight blocks.
 Blocks cut(int64_t m, int64_t n, int64_t k) {
-  int64_t rows = even_part(m, 512), cols = even_part(n, 1024);
+  int64_t rows = even_part(m, kBlockRows), cols = even_part(n, kBlockCols);
   auto count = [](int64_t size, int64_t part) { return (size + part - 1) / part; };
-  while (count(m, rows) * count(n, cols) < 8 && rows * cols * k >= kBlockFlops && std::max(rows, cols) > 64) {
+  while (count(m, rows) * count(n, cols) < 8 && rows * cols * k >= kBlockFlops &&
+         std::max(rows, cols) > kSmallestBlock) {
     int64_t& longer = rows >= cols ? rows : cols;
     longer = even_part(longer, longer / 2);
   }
@@ -49,12 +55,10 @@ void multiply_block(const Blocks& blocks, int64_t index, int64_t m, int64_t n, i
   for (int64_t i = 0; bias != nullptr && i < rows; ++i) {
     for (int64_t j = 0; j < cols; ++j) out[i * n + j] = static_cast<C>(bias[col + j]);
   }
-  if (sizeof(C) >= 4 && a.transposed && a.ld >= 1024) {
-    // Far apart rows defeat the cache while oneDNN packs them: short sums raise dW of a vocabulary head from
-    // 100 to 130 GFLOP/s (8192 x 256 x 4096, one core of a Xeon 8500, 2026-11).
-    constexpr int64_t kDepth = 128;
-    for (int64_t at = 0; at < std::max<int64_t>(k, 1); at += kDepth) {
-      gemm(rows, cols, std::min(kDepth, k - at), a.at(row, at), b.at(at, col), bias != nullptr || at > 0, out,
+  if (sizeof(C) >= 4 && a.transposed && a.ld >= kFarApart) {
+    const int64_t depth = kShortSum;
+    for (int64_t at = 0; at < std::max<int64_t>(k, 1); at += depth) {
+      gemm(rows, cols, std::min(depth, k - at), a.at(row, at), b.at(at, col), bias != nullptr || at > 0, out,
            n);
     }
     return;
@@ -79,7 +83,7 @@ void multiply_split(const Tensor& a, const Tensor& b, const T* bias, Tensor& wor
                          partial + part * m * n);
   });
   T* out = y.data<T>();
-  parallel_for(0, m, std::max<int64_t>(1, kElementwiseGrain / (n * parts)), [&](int64_t begin, int64_t end) {
+  parallel_for(0, m, items_per_task(n * parts), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       for (int64_t j = 0; j < n; ++j) {
         C sum = bias != nullptr ? static_cast<C>(bias[j]) : C(0);

@@ -3,6 +3,7 @@
 // normalization_tables.h says.
 #include <cmath>
 
+#include "tensor/cpu/grain.h"
 #include "tensor/cpu/reduce_loops.h"
 #include "tensor/ops/normalization_tables.h"
 
@@ -27,7 +28,6 @@ ROUX_ALWAYS_INLINE Acc sum_lanes(int64_t n, const Term& term) {
 }
 
 int64_t rows_of(const Tensor& x) { return x.size(-1) == 0 ? 0 : x.numel() / x.size(-1); }
-int64_t row_grain(int64_t width) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, width)); }
 
 template <class T>
 void rms_norm_rows(const Tensor& x, const Tensor& weight, double eps, Tensor& y, Tensor& rstd) {
@@ -37,7 +37,7 @@ void rms_norm_rows(const Tensor& x, const Tensor& weight, double eps, Tensor& y,
   const T* pw = weight.data<const T>();
   T* py = y.data<T>();
   Acc* pr = rstd.data<Acc>();
-  parallel_for(0, rows_of(x), row_grain(n), [&](int64_t begin, int64_t end) {
+  parallel_for(0, rows_of(x), rows_per_task(n), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const T* __restrict in = px + r * n;
       T* __restrict out = py + r * n;
@@ -60,7 +60,7 @@ void layer_norm_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, 
   T* py = y.data<T>();
   Acc* pm = mean.data<Acc>();
   Acc* pr = rstd.data<Acc>();
-  parallel_for(0, rows_of(x), row_grain(n), [&](int64_t begin, int64_t end) {
+  parallel_for(0, rows_of(x), rows_per_task(n), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const T* __restrict in = px + r * n;
       T* __restrict out = py + r * n;
@@ -148,7 +148,8 @@ void backward_rows(const Tensor& x, const Tensor& weight, const Tensor& mean, co
                    const Tensor& grad_output, Tensor& grad_x, Tensor& grad_weight, Tensor& grad_bias,
                    Tensor& partials) {
   using Acc = accumulate_t<T>;
-  const int64_t n = x.size(-1), rows = rows_of(x), count = norm_partial_rows(rows);
+  const int64_t n = x.size(-1), rows = rows_of(x), piece = norm_rows_per_partial(),
+                count = norm_partial_rows(rows);
   const T* px = x.data<const T>();
   const T* pw = weight.data<const T>();
   const T* pg = grad_output.data<const T>();
@@ -163,7 +164,7 @@ void backward_rows(const Tensor& x, const Tensor& weight, const Tensor& mean, co
       Acc* bias_sum = bias_sums ? bias_sums + p * n : nullptr;
       if (weight_sum) std::fill_n(weight_sum, n, Acc(0));
       if (bias_sum) std::fill_n(bias_sum, n, Acc(0));
-      for (int64_t r = p * kNormRowsPerPartial; r < std::min(rows, (p + 1) * kNormRowsPerPartial); ++r) {
+      for (int64_t r = p * piece; r < std::min(rows, (p + 1) * piece); ++r) {
         const Acc center = kCentered ? pm[r] : Acc(0);
         add_row(px + r * n, pg + r * n, n, center, pr[r], weight_sum, bias_sum);
         if (out) grad_row<kCentered>(px + r * n, pw, pg + r * n, n, center, pr[r], out + r * n);

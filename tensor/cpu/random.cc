@@ -82,7 +82,7 @@ ROUX_TARGET_AVX512 void strip_avx512(const Draw& draw, int64_t first_block, cons
 template <class Make, class Store>
 void for_each_strip(const Draw& draw, int64_t n, const Make& make, const Store& store) {
   const auto strip = has_avx512() ? strip_avx512<Make> : strip_avx2<Make>;
-  parallel_for(0, (n + kStrip - 1) / kStrip, kElementwiseGrain / 8 / kStrip, [&](int64_t begin, int64_t end) {
+  parallel_for(0, (n + kStrip - 1) / kStrip, items_per_task(8 * kStrip), [&](int64_t begin, int64_t end) {
     typename Make::Value values[kStrip];
     for (int64_t s = begin; s < end; ++s) {
       strip(draw, s * kLanes, make, values);
@@ -125,34 +125,33 @@ void categorical_cpu(const Tensor& logits, const Tensor& state, int64_t incremen
     using T = decltype(tag);
     const T* px = logits.data<const T>();
     int64_t* py = y.data<int64_t>();
-    parallel_for(
-        0, y.numel(), std::max<int64_t>(1, kElementwiseGrain / 8 / v), [&](int64_t begin, int64_t end) {
-          for (int64_t r = begin; r < end; ++r) {
-            const T* row = px + r * v;
-            double largest = -INFINITY;
-            for (int64_t i = 0; i < v; ++i) {
-              const double x = static_cast<double>(row[i]);
-              largest = x > largest || x != x ? x : largest;
-            }
-            if (!std::isfinite(largest)) {
-              throw Error(absl::StrCat("categorical: row ", r,
-                                       " of logits has no finite largest element: ", largest));
-            }
-            double total = 0;
-            for (int64_t i = 0; i < v; ++i) total += std::exp(static_cast<double>(row[i]) - largest);
-            const double limit = philox_uniform(draw.block(r / 4).word[r % 4]) * total;
-            double sum = 0;
-            int64_t chosen = 0;
-            for (int64_t i = 0; i < v; ++i) {
-              const double weight = std::exp(static_cast<double>(row[i]) - largest);
-              if (weight > 0)
-                chosen = i;  // rounding may leave the sum below the limit: the last possible index then
-              sum += weight;
-              if (sum > limit) break;
-            }
-            py[r] = chosen;
-          }
-        });
+    parallel_for(0, y.numel(), items_per_task(8 * v), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const T* row = px + r * v;
+        double largest = -INFINITY;
+        for (int64_t i = 0; i < v; ++i) {
+          const double x = static_cast<double>(row[i]);
+          largest = x > largest || x != x ? x : largest;
+        }
+        if (!std::isfinite(largest)) {
+          throw Error(
+              absl::StrCat("categorical: row ", r, " of logits has no finite largest element: ", largest));
+        }
+        double total = 0;
+        for (int64_t i = 0; i < v; ++i) total += std::exp(static_cast<double>(row[i]) - largest);
+        const double limit = philox_uniform(draw.block(r / 4).word[r % 4]) * total;
+        double sum = 0;
+        int64_t chosen = 0;
+        for (int64_t i = 0; i < v; ++i) {
+          const double weight = std::exp(static_cast<double>(row[i]) - largest);
+          if (weight > 0)
+            chosen = i;  // rounding may leave the sum below the limit: the last possible index then
+          sum += weight;
+          if (sum > limit) break;
+        }
+        py[r] = chosen;
+      }
+    });
   });
 }
 

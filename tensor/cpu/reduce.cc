@@ -71,7 +71,7 @@ void argmax_cpu(const Tensor& x, int axis, Tensor& y) {
     int64_t* py = y.data<int64_t>();
     const ReducePlan plan(x, y);
     const int64_t n = x.shape()[axis], stride = x.strides()[axis];
-    parallel_for(0, y.numel(), std::max<int64_t>(1, 32768 / n), [&](int64_t begin, int64_t end) {
+    parallel_for(0, y.numel(), items_per_task(n), [&](int64_t begin, int64_t end) {
       for (int64_t o = begin; o < end; ++o) py[o] = first_largest(px + plan.kept.offset(o), n, stride);
     });
   });

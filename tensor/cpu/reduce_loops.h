@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 
+#include "tensor/cpu/grain.h"
 #include "tensor/ops/reduce_tables.h"
 #include "tensor/parallel.h"
 #include "tensor/tensor.h"
@@ -204,7 +205,6 @@ void reduce_loop(const Tensor& x, const Reducer& reducer, Tensor& y, Tensor& par
   using Acc = typename Reducer::Acc;
   using Out = typename Reducer::Out;
   constexpr int kTile = 128;
-  constexpr int64_t kGrain = 32768;  // elements of x per task
   const ReducePlan plan(x, y);
   if (plan.outputs == 0) return;
   const auto* px = static_cast<const typename Reducer::In*>(x.raw_data());
@@ -223,8 +223,7 @@ void reduce_loop(const Tensor& x, const Reducer& reducer, Tensor& y, Tensor& par
   const int64_t length = std::min(plan.chunk, plan.count);
   if (plan.columns()) {
     const int64_t m = plan.kept.inner_size(), tiles = (m + kTile - 1) / kTile, outer = plan.outputs / m;
-    const int64_t grain =
-        std::max<int64_t>(1, kGrain / std::max<int64_t>(1, length * std::min<int64_t>(m, kTile)));
+    const int64_t grain = items_per_task(length * std::min<int64_t>(m, kTile));
     parallel_for(0, plan.chunks * outer * tiles, grain, [&](int64_t task_begin, int64_t task_end) {
       Acc result[kTile];
       for (int64_t task = task_begin; task < task_end; ++task) {
@@ -238,7 +237,7 @@ void reduce_loop(const Tensor& x, const Reducer& reducer, Tensor& y, Tensor& par
       }
     });
   } else {
-    const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, length));
+    const int64_t grain = items_per_task(length);
     parallel_for(0, plan.chunks * plan.outputs, grain, [&](int64_t task_begin, int64_t task_end) {
       for (int64_t task = task_begin; task < task_end; ++task) {
         const int64_t chunk = task / plan.outputs, o = task % plan.outputs;

@@ -25,7 +25,7 @@ void rotary_cpu(const Tensor& x, const Tensor& cos, const Tensor& sin, Tensor& y
     using T = decltype(tag);
     const T *px = x.data<const T>(), *pc = cos.data<const T>(), *ps = sin.data<const T>();
     T* py = y.data<T>();
-    parallel_for(0, rows, std::max<int64_t>(1, kElementwiseGrain / d), [&](int64_t begin, int64_t end) {
+    parallel_for(0, rows, items_per_task(d), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         int64_t offset = 0, rest = row;  // of the row in x, which may be a transposed view
         for (int axis = x.dim() - 2; axis >= 0; --axis) {

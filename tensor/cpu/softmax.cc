@@ -62,9 +62,6 @@ ROUX_TARGET_AVX512 void backward_avx512(const T* g, const T* y, int64_t rows, in
   backward_rows<T, kLog>(g, y, rows, n, grad_x);
 }
 
-// Rows a task: about 20 us of exponentials.
-int64_t row_grain(int64_t n) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(n, 1)); }
-
 template <bool kLog>
 void softmax_cpu(const Tensor& x, Tensor& y) {
   dispatch_floating(x.dtype(), [&](auto tag) {
@@ -73,7 +70,7 @@ void softmax_cpu(const Tensor& x, Tensor& y) {
     const T* px = x.data<const T>();
     T* py = y.data<T>();
     const auto run = has_avx512() ? forward_avx512<T, kLog> : forward_base<T, kLog>;
-    parallel_for(0, rows, row_grain(n),
+    parallel_for(0, rows, rows_per_task(n),
                  [&](int64_t begin, int64_t end) { run(px + begin * n, end - begin, n, py + begin * n); });
   });
 }
@@ -87,7 +84,7 @@ void softmax_backward_cpu(const Tensor& grad_y, const Tensor& y, Tensor& grad_x)
     const T* py = y.data<const T>();
     T* out = grad_x.data<T>();
     const auto run = has_avx512() ? backward_avx512<T, kLog> : backward_base<T, kLog>;
-    parallel_for(0, rows, row_grain(n), [&](int64_t begin, int64_t end) {
+    parallel_for(0, rows, rows_per_task(n), [&](int64_t begin, int64_t end) {
       run(pg + begin * n, py + begin * n, end - begin, n, out + begin * n);
     });
   });

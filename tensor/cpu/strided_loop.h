@@ -6,12 +6,11 @@
 #include <algorithm>
 #include <array>
 
+#include "tensor/cpu/grain.h"
 #include "tensor/parallel.h"
 #include "tensor/tensor.h"
 
 namespace roux::cpu {
-
-inline constexpr int64_t kElementwiseGrain = 32768;  // elements per task: about 10 us of memory traffic
 
 template <int N>
 class StridedLoop {
@@ -58,7 +57,7 @@ class StridedLoop {
       });
       return;
     }
-    parallel_for(0, rows, std::max<int64_t>(1, kElementwiseGrain / n), [&](int64_t begin, int64_t end) {
+    parallel_for(0, rows, items_per_task(n), [&](int64_t begin, int64_t end) {
       Dims index = Dims::filled(last, 0);
       Offsets at{};
       for (int64_t rest = begin, axis = last - 1; axis >= 0; --axis) {

@@ -71,25 +71,24 @@ void copy_planes(const Tensor& x, Tensor& y, int from) {
   }
   const Bits* px = static_cast<const Bits*>(x.raw_data());
   Bits* py = static_cast<Bits*>(y.raw_data());
-  parallel_for(0, planes * row_tiles, std::max<int64_t>(1, kElementwiseGrain / (kRows * columns)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t task = begin; task < end; ++task) {
-                   int64_t at_x = 0, at_y = 0;
-                   for (int64_t rest = task / row_tiles, axis = last - 1; axis >= 0; --axis) {
-                     const int a = static_cast<int>(axis);
-                     if (a == from) continue;
-                     at_x += rest % y.size(a) * x.strides()[a];
-                     at_y += rest % y.size(a) * y.strides()[a];
-                     rest /= y.size(a);
-                   }
-                   const int64_t i = task % row_tiles * kRows, count = std::min(kRows, rows - i);
-                   for (int64_t j = 0; j < columns; j += kColumns) {
-                     transpose_tile(px + at_x + i * x.strides()[last] + j, x.strides()[last],
-                                    py + at_y + j * y.strides()[from] + i, y.strides()[from], count,
-                                    std::min(kColumns, columns - j));
-                   }
-                 }
-               });
+  parallel_for(0, planes * row_tiles, items_per_task(kRows * columns), [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      int64_t at_x = 0, at_y = 0;
+      for (int64_t rest = task / row_tiles, axis = last - 1; axis >= 0; --axis) {
+        const int a = static_cast<int>(axis);
+        if (a == from) continue;
+        at_x += rest % y.size(a) * x.strides()[a];
+        at_y += rest % y.size(a) * y.strides()[a];
+        rest /= y.size(a);
+      }
+      const int64_t i = task % row_tiles * kRows, count = std::min(kRows, rows - i);
+      for (int64_t j = 0; j < columns; j += kColumns) {
+        transpose_tile(px + at_x + i * x.strides()[last] + j, x.strides()[last],
+                       py + at_y + j * y.strides()[from] + i, y.strides()[from], count,
+                       std::min(kColumns, columns - j));
+      }
+    }
+  });
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
 #include "tensor/parallel.h"
+#include "tensor/tunable.h"
 
 namespace roux {
 
@@ -23,8 +24,11 @@ constinit GradSlot<AttentionSaved> attention_grad("scaled_dot_product_attention"
 AttentionTiles attention_tiles(int64_t queries, int64_t keys) {
   // 128 x 512 keeps a tile of scores in a core's cache and its products near the peak; short sequences take
   // fewer rows to waste less work above the diagonal.
-  return {std::min<int64_t>(queries >= 512 ? 128 : 64, std::max<int64_t>(queries, 1)),
-          std::min<int64_t>(512, (std::max<int64_t>(keys, 1) + 15) / 16 * 16)};
+  static constinit const Tunable kManyQueries("attention.many_queries", 512, 9),
+      kTileRows("attention.tile_rows", 64, 3), kTileCols("attention.tile_cols", 512, 5);
+  return {
+      std::min<int64_t>(queries >= kManyQueries ? 2 * kTileRows : kTileRows, std::max<int64_t>(queries, 1)),
+      std::min<int64_t>(kTileCols, (std::max<int64_t>(keys, 1) + 15) / 16 * 16)};
 }
 
 TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, bool backward) {

@@ -11,6 +11,7 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/softmax.h"
 #include "tensor/ops/view.h"
+#include "tensor/tunable.h"
 
 namespace roux {
 
@@ -149,8 +150,10 @@ absl::StatusOr<TensorSpec> linear_cross_entropy_spec(const TensorSpec& x, const 
 
 // Rows whose logits a chunk holds: 8 million of them (32 MB in f32), at least 128 rows.
 int64_t chunk_rows(int64_t rows, int64_t classes) {
-  constexpr int64_t kChunkLogits = 8 << 20;
-  const int64_t most = std::max<int64_t>(128, kChunkLogits / std::max<int64_t>(classes, 1) / 128 * 128);
+  static constinit const Tunable kChunkLogits("linear_cross_entropy.chunk_logits", 8 << 20, 24),
+      kRowUnit("linear_cross_entropy.row_unit", 128, 3);
+  const int64_t unit = kRowUnit,
+                most = std::max(unit, kChunkLogits / std::max<int64_t>(classes, 1) / unit * unit);
   const int64_t chunks = std::max<int64_t>(1, (rows + most - 1) / most);
   return std::max<int64_t>(1, (rows + chunks - 1) / chunks);
 }

@@ -6,6 +6,7 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul_tables.h"
 #include "tensor/ops/view.h"
+#include "tensor/tunable.h"
 
 namespace roux {
 
@@ -29,7 +30,9 @@ GemmLayout gemm_layout(const Tensor& x) {
 }
 
 int64_t matmul_split_k(int64_t m, int64_t n, int64_t k) {
-  constexpr int64_t kPart = 1024, kMaxParts = 8, kSmallResult = 512 * 1024;
+  constexpr int64_t kMaxParts = 8;
+  static constinit const Tunable kPart("matmul.k_part", 1024, 16),
+      kSmallResult("matmul.small_result", 512 * 1024, 300);
   if (k < 2 * kPart || m * n > kSmallResult) return 1;
   return std::min(kMaxParts, k / kPart);
 }

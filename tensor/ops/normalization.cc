@@ -5,6 +5,7 @@
 #include "tensor/ops/normalization_tables.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
+#include "tensor/tunable.h"
 
 namespace roux {
 
@@ -58,6 +59,15 @@ Tensor dense(const Tensor& x) {
 }
 
 }  // namespace
+
+int64_t norm_rows_per_partial() {
+  static constinit const Tunable kRows("normalization.rows_per_partial", 64, 3);
+  return kRows;
+}
+int64_t norm_partial_rows(int64_t rows) {
+  const int64_t piece = norm_rows_per_partial();
+  return (rows + piece - 1) / piece;
+}
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   common_device("rms_norm", {x, weight});

@@ -29,10 +29,8 @@ extern constinit KernelTable<RmsNormBackwardKernel> rms_norm_backward_kernels;
 extern constinit KernelTable<LayerNormBackwardKernel> layer_norm_backward_kernels;
 
 // Rows of x per partial sum, and the number of partial sums.
-inline constexpr int64_t kNormRowsPerPartial = 64;
-inline int64_t norm_partial_rows(int64_t rows) {
-  return (rows + kNormRowsPerPartial - 1) / kNormRowsPerPartial;
-}
+int64_t norm_rows_per_partial();
+int64_t norm_partial_rows(int64_t rows);
 
 struct RmsNormSaved {
   SavedTensor x, weight, rstd;

@@ -3,6 +3,7 @@
 
 #include "tensor/ops/optimizer.h"
 #include "tensor/tables.h"
+#include "tensor/tunable.h"
 
 namespace roux {
 
@@ -14,7 +15,7 @@ using SgdKernel = void(TensorList params, TensorList grads, TensorList momentum_
 // partial: f64[sum of ceil(numel / kNormChunk)], one square sum per chunk of a gradient.
 using GradNormKernel = void(TensorList grads, Tensor& partial, Tensor& norm);
 using ClipFactorKernel = void(const Tensor& norm, double max_norm, double factor, Tensor& scalars);
-inline constexpr int64_t kNormChunk = 16384;
+inline constinit const Tunable kNormChunk("optimizer.chunk", 16384, 8);
 
 extern constinit KernelTable<AdamWKernel> adamw_kernels;
 extern constinit KernelTable<SgdKernel> sgd_kernels;

@@ -6,6 +6,7 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce_tables.h"
 #include "tensor/ops/view.h"
+#include "tensor/tunable.h"
 
 namespace roux {
 
@@ -21,10 +22,14 @@ constinit GradSlot<AmaxSaved> amax_grad("amax", kRules);
 constinit GradSlot<LogSumExpSaved> logsumexp_grad("logsumexp", kRules);
 
 int64_t reduce_chunk_length(int64_t outputs, int64_t count) {
-  constexpr int64_t kEnoughOutputs = 2048;   // that many keep all threads busy without chunks
-  constexpr int64_t kChunkElements = 65536;  // of x, over all outputs: about 20 us
+  // That many keep all threads busy without chunks.
+  static constinit const Tunable kEnoughOutputs("reduce.enough_outputs", 2048, 20);
+  // Elements of x in a chunk, over all outputs (about 20 us) and at least of each.
+  static constinit const Tunable kChunkElements("reduce.chunk_elements", 65536, 24),
+      kShortestChunk("reduce.shortest_chunk", 256, 5);
   if (outputs >= kEnoughOutputs || outputs == 0) return std::max<int64_t>(count, 1);
-  return std::clamp<int64_t>(kChunkElements / outputs, 256, std::max<int64_t>(count, 256));
+  return std::clamp<int64_t>(kChunkElements / outputs, kShortestChunk,
+                             std::max<int64_t>(count, kShortestChunk));
 }
 
 TensorSpec reduce_partials_spec(DType dtype, int64_t outputs, int64_t count) {
