@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -139,6 +140,42 @@ DTypeSet dtypes_on(const Suite& suite, Device device) {
   return device == kCpu ? suite.dtypes_ : suite.emulated_;
 }
 
+DTypeSet one_dtype(const Suite& suite, Device device) {
+  const DTypeSet dtypes = dtypes_on(suite, device);
+  for (DType dtype : {kF32, kBF16, kI64}) {
+    if (dtypes.contains(dtype)) return dtype;
+  }
+  return dtypes;
+}
+
+Shapes resized(const Shapes& shapes, const std::function<int64_t(size_t)>& size, size_t* roles) {
+  std::map<int64_t, int64_t> sizes;
+  Shapes changed = shapes;
+  for (Shape& shape : changed) {
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      if (shape[axis] <= 1) continue;
+      auto [found, added] = sizes.emplace(shape[axis], 0);
+      if (added) found->second = size(sizes.size() - 1);
+      shape[axis] = found->second;
+    }
+  }
+  if (roles) *roles = sizes.size();
+  return changed;
+}
+
+int64_t rows_of(const Shapes& shapes) {
+  int64_t most = 0;
+  for (const Shape& shape : shapes)
+    most = std::max(most, numel(shape) / std::max<int64_t>(1, shape.rank() == 0 ? 1 : shape.back()));
+  return most;
+}
+
+Tensors wide(const Suite& suite, const Tensors& inputs, DType dtype) {
+  Tensors result;
+  for (const Tensor& x : inputs) result.push_back(x.dtype() == dtype ? cast(x.detach(), kF64) : x);
+  return require_grad(suite, result);
+}
+
 std::string for_each_case(const Suite& suite, DTypeSet dtypes, Device device, int64_t limit,
                           const std::function<std::string(const Shapes&, DType, uint64_t)>& fn) {
   for (int t = 0; t < kDTypeCount; ++t) {
@@ -158,6 +195,15 @@ std::string for_each_case(const Suite& suite, DTypeSet dtypes, Device device, in
     }
   }
   return "";
+}
+
+std::string where_kernels_are(const std::function<std::string()>& fn) {
+  try {
+    return fn();
+  } catch (const Error& error) {
+    if (std::string(error.what()).find("no kernel") == std::string::npos) throw;
+    return "";
+  }
 }
 
 std::string run_and_compare(const Suite& suite, const Tensors& inputs, DType dtype, Device device) {

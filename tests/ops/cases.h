@@ -20,6 +20,8 @@ Tensors make_inputs(const Suite& suite, const Shapes& shapes, DType dtype, uint6
 // The same; leaves that require grad where the domain is differentiable.
 Tensors gradient_inputs(const Suite& suite, const Shapes& shapes, DType dtype, uint64_t seed);
 Tensors require_grad(const Suite& suite, Tensors inputs);
+// Those of `dtype` in f64, and with leaves.
+Tensors wide(const Suite& suite, const Tensors& inputs, DType dtype);
 
 constexpr int kLayouts = 5;
 constexpr int kBroadcastLayout = 4;
@@ -37,10 +39,21 @@ std::string describe(const Suite& suite, const Tensors& inputs);
 // The dtypes that an entry runs in on a device.
 DTypeSet dtypes_on(const Suite& suite, Device device);
 
+// The dtype that stands for all where the way through a kernel does not depend on it.
+DTypeSet one_dtype(const Suite& suite, Device device);
+
+// Each distinct size above 1 of the shapes becomes another one in all of them: size(number of the role).
+Shapes resized(const Shapes& shapes, const std::function<int64_t(size_t)>& size, size_t* roles = nullptr);
+// The largest number of rows of one shape.
+int64_t rows_of(const Shapes& shapes);
+
 // Runs fn(shapes, dtype, seed) for the samples and dtypes until one fails; catches what ops throw. A device
 // other than the CPU sees the samples of at most `limit` elements where it is the (slow) emulator.
 std::string for_each_case(const Suite& suite, DTypeSet dtypes, Device device, int64_t limit,
                           const std::function<std::string(const Shapes&, DType, uint64_t)>& fn);
+
+// Runs fn; "" where the device has the forward kernel alone.
+std::string where_kernels_are(const std::function<std::string()>& fn);
 
 // Runs the entry on inputs moved to the device and compares with its reference.
 std::string run_and_compare(const Suite& suite, const Tensors& inputs, DType dtype, Device device);

@@ -32,6 +32,9 @@ std::string check_repeatable(const Suite& suite, Device device);
 std::string check_shape_fuzz(const Suite& suite, Device device);
 std::string check_thresholds(const Suite& suite, Device device);
 std::string check_special_values(const Suite& suite, Device device);
+// parts: where a computation is cut.
+std::string check_tunables(const Suite& suite, Device device);
+std::string check_additive(const Suite& suite, Device device);
 // numerics: how sums are accumulated, how results are rounded.
 std::string check_accumulates(const Suite& suite, Device device);
 std::string check_rounds_once(const Suite& suite, Device device);

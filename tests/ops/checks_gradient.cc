@@ -17,16 +17,6 @@ namespace {
 // Elements of a case that the emulator takes, a few microseconds each.
 constexpr int64_t kOnce = 6000, kManyTimes = 400;
 
-// Runs fn; "" where the device has the forward kernel alone.
-std::string where_kernels_are(const std::function<std::string()>& fn) {
-  try {
-    return fn();
-  } catch (const Error& error) {
-    if (std::string(error.what()).find("no kernel") == std::string::npos) throw;
-    return "";
-  }
-}
-
 Tensor copy_of(const Tensor& x) {
   Tensor y = empty(x.spec(), x.device());
   copy_(y, x.detach());

@@ -53,13 +53,6 @@ Shapes widened(const Suite& suite, const Suite::Sum& sum) {
   return shapes;
 }
 
-// In f64 and with leaves.
-Tensors wide(const Suite& suite, const Tensors& inputs, DType dtype) {
-  Tensors result;
-  for (const Tensor& x : inputs) result.push_back(x.dtype() == dtype ? cast(x.detach(), kF64) : x);
-  return require_grad(suite, result);
-}
-
 // The sum in the forward pass: the pattern, then ones (a count that 8 bits can't hold).
 std::string sums_forward(const Suite& suite, const Suite::Sum& sum, DType dtype, Device device) {
   const Shapes shapes = widened(suite, sum);

@@ -129,6 +129,10 @@ Suite& Suite::accumulates_backward(int input, int axis, int output_axis, double 
   sums_.push_back({input, axis, ulps, true, output_axis});
   return *this;
 }
+Suite& Suite::additive(int input, int axis) {
+  additive_.push_back({input, axis});
+  return *this;
+}
 Suite& Suite::rounds_once(double slack) {
   rounds_once_ = true;
   f32_slack_ = slack;

@@ -84,6 +84,10 @@ class Suite {
   // hold must come out within `ulps` of the result's dtype.
   Suite& accumulates(int input, int axis, double ulps = 1);
   Suite& accumulates_backward(int input, int axis, int output_axis, double ulps = 1);
+  // The outputs, and what comes from above times them, are sums over an axis of `input` (and over all axes
+  // that have its size in the first sample): what two calls make of its two parts add up to what one makes of
+  // all. An output that has the axis consists of the two; so do gradients.
+  Suite& additive(int input, int axis);
   // 16-bit results are within 0.501 ulp of the f64 reference, and the error of f32 arithmetic where it says
   // more: slack (1 + |r|).
   Suite& rounds_once(double slack = 0);
@@ -110,6 +114,9 @@ class Suite {
     bool backward = false;
     int output_axis = 0;
   };
+  struct Axis {
+    int input, axis;
+  };
   std::string op, variant;
   DTypeSet dtypes_ = kFloating, emulated_;
   std::vector<Domain> domains_;
@@ -120,6 +127,7 @@ class Suite {
   std::map<DType, double> tolerances_;
   std::map<std::string, std::string> skips_;
   std::vector<Sum> sums_;
+  std::vector<Axis> additive_;
   bool has_output_dtype_ = false, special_values_ = false, rounds_once_ = false;
   double f32_slack_ = 0;
   int shifted_input_ = -1;
