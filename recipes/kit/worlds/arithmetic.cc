@@ -227,7 +227,7 @@ std::string corrupted_solution(const ArithmeticProblem& problem, int64_t step, S
       << "corrupted_solution: there is no step " << step << " of " << problem.steps.size();
   ROUX_CHECK(kind == StepVerdict::kWrongResult || kind == StepVerdict::kUnknownNumber)
       << "corrupted_solution: a wrong result or an unknown number can be made";
-  stats::RandomStream random(seed, static_cast<uint64_t>(step));
+  stats::RandomStream random(seed, static_cast<uint64_t>(step) + 1);  // 0 is make_arithmetic's
   const std::multiset<int64_t> given = given_numbers(problem);
   std::string text;
   int64_t value = problem.steps[0].left;

@@ -197,7 +197,8 @@ std::vector<std::string> wrong_answers(const FactWorld& world, int64_t person, i
                                        int64_t count, uint64_t seed) {
   const std::string& right = world.value(person, attribute);
   const std::vector<std::string>& values = world.attributes[static_cast<size_t>(attribute)].values;
-  stats::RandomStream random(seed, static_cast<uint64_t>(person * (kFriendIndex + 1) + attribute));
+  // Streams 0 to kFriendIndex + 1 are make_fact_world's: the seed may be the world's.
+  stats::RandomStream random(seed, static_cast<uint64_t>((person + 1) * (kFriendIndex + 1) + attribute + 1));
   std::vector<std::string> wrong;
   for (const int64_t i : stats::random_permutation(static_cast<int64_t>(values.size()), random)) {
     if (static_cast<int64_t>(wrong.size()) == count) break;
