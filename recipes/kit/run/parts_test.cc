@@ -38,7 +38,7 @@ class PartsTest : public testing::Test {
  protected:
   void SetUp() override { set_interrupt_requested(false); }
   void TearDown() override { set_interrupt_requested(false); }
-  const std::string out_ = fresh_directory();
+  const std::string out_ = fresh_memory_directory();
 };
 
 struct Sums {
@@ -121,13 +121,13 @@ TEST_F(PartsTest, ArmsGoOnFromWhatOthersLeft) {
 }
 
 TEST_F(PartsTest, ThreadsAndInterruptionsChangeNoByte) {
-  const std::string whole = fresh_directory();
+  const std::string whole = fresh_memory_directory();
   const auto expected = grow_all(*open(whole));
   ASSERT_TRUE(expected.ok());
   for (const int threads : {1, 3}) {
     for (const int first : {1, 8, 21, 36}) {
       SCOPED_TRACE(absl::StrCat(threads, " threads, interrupted after ", first));
-      const std::string out = fresh_directory();
+      const std::string out = fresh_memory_directory();
       std::atomic<int> until{first};
       absl::StatusOr<Results<Sums>> sums = grow_all(*open(out), threads, &until);
       for (int again = 3; sums.status().code() == absl::StatusCode::kCancelled; again += 8) {
@@ -176,7 +176,7 @@ TEST_F(PartsTest, MissingOrDamagedLeftFileMakesThePartStartOver) {
 
 // The cut part has left "half" and its checkpoint says so.
 TEST_F(PartsTest, UnfinishedPartWithDamagedLeftFileStartsOver) {
-  const std::string whole = fresh_directory();
+  const std::string whole = fresh_memory_directory();
   ASSERT_TRUE(grow_all(*open(whole)).ok());
   std::atomic<int> until{5};
   ASSERT_FALSE(grow_all(*open(out_), 1, &until).ok());
@@ -339,7 +339,7 @@ TEST_F(PartsTest, OneLoopAPart) {
                           })
                    .ok(),
                Error);
-  EXPECT_THROW(open(fresh_directory())
+  EXPECT_THROW(open(fresh_memory_directory())
                    ->part("short",
                           [&](Part& part) {
                             return for_items(part, 2, 2, [](int64_t, int64_t, const std::vector<double>&) {

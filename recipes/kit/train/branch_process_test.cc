@@ -58,7 +58,7 @@ void expect_same(const std::string& out, const std::string& whole) {
 class Branch : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    whole_ = new std::string(fresh_directory());
+    whole_ = new std::string(fresh_memory_directory());
     ASSERT_EQ(run({"--threads=1", "--out=" + *whole_}), 0);
   }
   static std::string* whole_;
@@ -66,7 +66,7 @@ class Branch : public testing::Test {
 std::string* Branch::whole_ = nullptr;
 
 TEST_F(Branch, ThreadsChangeNoByte) {
-  const std::string out = fresh_directory();
+  const std::string out = fresh_memory_directory();
   ASSERT_EQ(run({"--threads=3", "--out=" + out}), 0);
   expect_same(out, *whole_);
 }
@@ -75,7 +75,7 @@ TEST_F(Branch, ThreadsChangeNoByte) {
 TEST_F(Branch, KilledInRandomStepsAndResumed) {
   stats::RandomStream random(5);
   for (const char* threads : {"--threads=1", "--threads=2"}) {
-    const std::string out = fresh_directory();
+    const std::string out = fresh_memory_directory();
     std::vector<std::string> flags = {threads, "--out=" + out};
     int kills = 0, code = 0;
     while ((code = run(flags, 1 + random.below(60))) == -SIGKILL) {
@@ -90,7 +90,7 @@ TEST_F(Branch, KilledInRandomStepsAndResumed) {
 
 TEST_F(Branch, KilledFromOutsideAndResumed) {
   stats::RandomStream random(6);
-  const std::string out = fresh_directory();
+  const std::string out = fresh_memory_directory();
   std::vector<std::string> flags = {"--threads=2", "--out=" + out};
   for (int i = 0; i < 4; ++i) {
     const int code = run(flags, 0, 20000 + random.below(150000));
