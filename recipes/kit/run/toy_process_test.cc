@@ -23,7 +23,7 @@ namespace {
 constexpr char kToy[] = "recipes/kit/run/toy_recipe";
 
 struct Toy {
-  std::string out = fresh_directory();
+  std::string out = fresh_directory(fresh_memory_directory());
   std::string log = out + ".stderr";
   pid_t child = -1;
   int64_t file_limit = -1;
@@ -70,6 +70,7 @@ struct Toy {
     for (int i = 0; i < 2000 && ::access(file.c_str(), F_OK) != 0; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
+    EXPECT_EQ(::access(file.c_str(), F_OK), 0) << file << " does not come";
   }
 };
 
@@ -180,7 +181,7 @@ TEST(ToyProcess, CtrlCInTheLastStepOfAPart) {
 TEST(ToyProcess, SecondCtrlCQuitsAtOnce) {
   Toy toy;
   toy.start({"--preset=stuck", "--out=" + toy.out});
-  toy.wait_for(toy.out + "/metrics.jsonl");
+  toy.wait_for(toy.out + "/config.json");
   ::kill(toy.child, SIGINT);
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   ::kill(toy.child, SIGINT);

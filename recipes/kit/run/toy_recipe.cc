@@ -72,7 +72,7 @@ absl::StatusOr<std::vector<double>> descend(const Config& config, double lr, uin
 
 absl::Status reproduce(const Config& config, Run& run) {
   ROUX_CHECK(!config.bad_shape) << "matmul: inner dimensions differ: a is f32[4,3], b is f32[4,5]";
-  if (config.stuck) std::this_thread::sleep_for(std::chrono::seconds(30));
+  if (config.stuck && !run.planning()) std::this_thread::sleep_for(std::chrono::seconds(30));
   FirstBatch batch{.columns = 12};
   const std::string text = "Q: 1+1? A: 2Q: 2+3? A: 5";
   for (size_t i = 0; i < text.size(); ++i) {
