@@ -88,6 +88,23 @@ void scatter_add_cpu(const Tensor& source, int axis, const Tensor& index, Tensor
   });
 }
 
+void last_writer_cpu(const Tensor& index, int axis, Tensor& winner) {
+  const Axes a = axes_of(winner.shape(), index.shape(), axis);
+  int64_t* to = winner.data<int64_t>();
+  dispatch_index(index.dtype(), [&](auto tag) {
+    const auto* at = index.data<const decltype(tag)>();
+    check_range("scatter", "index", at, index.numel(), a.size);
+    const int64_t work = std::max<int64_t>(1, a.count * a.inner);
+    parallel_for(0, a.outer, std::max<int64_t>(1, kElementwiseGrain / work), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin * a.count; row < end * a.count; ++row) {
+        for (int64_t k = 0; k < a.inner; ++k) {
+          to[(row / a.count * a.size + at[row * a.inner + k]) * a.inner + k] = row % a.count;
+        }
+      }
+    });
+  });
+}
+
 void embedding_cpu(const Tensor& weight, const Tensor& ids, Tensor& y) {
   const int64_t width = weight.shape()[1], rows = ids.numel();
   const size_t bytes = static_cast<size_t>(width) * size_of(weight.dtype());
@@ -170,6 +187,7 @@ void tril_cpu(const Tensor& x, int64_t k, bool lower, Tensor& y) {
 
 const RegisterKernel kGather(gather_kernels, DeviceType::kCpu, kAllDTypes, gather_cpu);
 const RegisterKernel kScatterAdd(scatter_add_kernels, DeviceType::kCpu, kNumeric, scatter_add_cpu);
+const RegisterKernel kLastWriter(last_writer_kernels, DeviceType::kCpu, kI32 | kI64, last_writer_cpu);
 const RegisterKernel kEmbedding(embedding_kernels, DeviceType::kCpu, kAllDTypes, embedding_cpu);
 const RegisterKernel kEmbeddingBackward(embedding_backward_kernels, DeviceType::kCpu, kFloating,
                                         embedding_backward_cpu);

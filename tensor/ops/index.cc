@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise_tables.h"
 #include "tensor/ops/index_tables.h"
+#include "tensor/ops/view.h"
 
 namespace roux {
 
@@ -15,6 +17,7 @@ constinit KernelTable<GatherKernel> gather_kernels("gather");
 constinit KernelTable<ScatterAddKernel> scatter_add_kernels("scatter_add");
 constinit KernelTable<EmbeddingKernel> embedding_kernels("embedding");
 constinit KernelTable<EmbeddingBackwardKernel> embedding_backward_kernels("embedding_backward");
+constinit KernelTable<LastWriterKernel> last_writer_kernels("scatter");
 constinit KernelTable<TriangleKernel> tril_kernels("tril");
 constinit GradSlot<CatSaved> cat_grad("cat", kRules);
 constinit GradSlot<GatherSaved> gather_grad("gather", kRules), scatter_add_grad("scatter_add", kRules);
@@ -136,6 +139,149 @@ Tensor embedding_backward(const Tensor& grad, const Tensor& ids, int64_t rows) {
   Tensor order = empty({kI64, {2 * ids.numel() + rows + 1}}, grad.device());
   embedding_backward_kernels.run(grad, grad.contiguous(), ids.contiguous(), order, y);
   return embedding_backward_grad.record({grad}, y, [&] { return EmbeddingSaved{ids, rows}; });
+}
+
+namespace {
+
+// fn(), an Error of which says first on whose behalf the other op was called.
+template <class Fn>
+Tensor on_behalf(const char* op, const Fn& fn) {
+  try {
+    return fn();
+  } catch (const Error& error) {
+    throw Error(absl::StrCat(op, ": ", error.what()));
+  }
+}
+
+// x [..., n, ...] as rows [n, the rest], and the way back from rows [k, the rest] to [..., k, ...].
+Tensor to_rows(const Tensor& x, int at) {
+  Shape rest = x.shape();
+  rest.erase(at);
+  return reshape(transpose(x, 0, at), {x.shape()[at], numel(rest)});
+}
+Tensor from_rows(const Tensor& rows, const Shape& like, int at) {
+  Shape shape = like;
+  shape[at] = like[0];
+  shape[0] = rows.shape()[0];
+  return contiguous(transpose(reshape(rows, shape), 0, at));
+}
+
+int check_slices(const char* op, const Tensor& x, int64_t axis, const Tensor& index) {
+  check_index(op, "index", index);
+  ROUX_CHECK(index.dim() == 1) << op << ": index must be [K]: index is " << index.spec();
+  return or_throw(normalize_axis(axis, x.spec(), "x"), op);
+}
+
+}  // namespace
+
+Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index) {
+  common_device("index_select", {x, index});
+  const int at = check_slices("index_select", x, axis, index);
+  return on_behalf("index_select",
+                   [&] { return from_rows(embedding(to_rows(x, at), index), x.shape(), at); });
+}
+
+Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
+  common_device("index_add", {x, index, source});
+  const int at = check_slices("index_add", x, axis, index);
+  TensorSpec needed = x.spec();
+  needed.shape[at] = index.numel();
+  ROUX_CHECK(source.spec() == needed && is_floating(x.dtype()))
+      << "index_add: source does not fit: x is " << x.spec() << ", index is " << index.spec()
+      << ", source is " << source.spec() << ", needed " << needed << " of a floating dtype";
+  if (size_of(x.dtype()) == 2) {  // the result alone is rounded
+    return cast(index_add(cast(x, kF32), axis, index, cast(source, kF32)), x.dtype());
+  }
+  return on_behalf("index_add", [&] {
+    return x + from_rows(embedding_backward(to_rows(source, at), index, x.shape()[at]), x.shape(), at);
+  });
+}
+
+Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {
+  common_device("scatter", {x, index, source});
+  const int at = check_gather("scatter", "x", x.spec(), axis, index);
+  ROUX_CHECK(source.shape() == index.shape() && source.dtype() == x.dtype())
+      << "scatter: source does not fit: x is " << x.spec() << ", index is " << index.spec() << ", source is "
+      << source.spec() << ", needed index's shape and x's dtype";
+  if (index.numel() == 0) return x;
+  Tensor winner = full(x.shape(), -1, kI64, x.device());
+  last_writer_kernels.run(index, index.contiguous(), at, winner);
+  const Tensor written = gather(source, at, clamp(winner, 0, index.shape()[at] - 1));
+  return where(lt(winner, 0), x, written);
+}
+
+Tensor index_put(const Tensor& x, absl::Span<const Tensor> indices, const Tensor& values, bool accumulate) {
+  const int count = static_cast<int>(indices.size());
+  ROUX_CHECK(count > 0 && count <= x.dim())
+      << "index_put: needs 1 to " << x.dim() << " indices, got " << count << ": x is " << x.spec();
+  ROUX_CHECK(values.dtype() == x.dtype())
+      << "index_put: values must have x's dtype: x is " << x.spec() << ", values is " << values.spec();
+  for (const Tensor& index : indices) check_index("index_put", "indices", index);
+  return on_behalf("index_put", [&] {
+    // The place in the first axes, taken together. A table of multiples checks each index on its way.
+    Tensor place;
+    int64_t stride = 1;
+    for (int i = count - 1; i >= 0; --i) {
+      const int64_t n = x.shape()[i];
+      const Tensor multiples = arange(0, n, 1, kI64, x.device()) * stride;
+      const Tensor part = reshape(embedding(unsqueeze(multiples, 1), indices[i]), indices[i].shape());
+      place = place.defined() ? place + part : part;
+      stride *= n;
+    }
+    Shape shape = place.shape(), rows{stride, 1};
+    for (int i = count; i < x.dim(); ++i) {
+      shape.push_back(x.shape()[i]);
+      rows[1] *= x.shape()[i];
+    }
+    ROUX_CHECK(values.dtype() == x.dtype())
+        << "index_put: values must have x's dtype: x is " << x.spec() << ", values is " << values.spec();
+    const int64_t places = place.numel();
+    const Tensor flat = reshape(x, rows), source = reshape(expand(values, shape), {places, rows[1]});
+    place = reshape(place, {places});
+    const Tensor y = accumulate ? index_add(flat, 0, place, source)
+                                : scatter(flat, 0, expand(unsqueeze(place, 1), source.shape()), source);
+    return reshape(y, x.shape());
+  });
+}
+
+Tensor one_hot(const Tensor& ids, int64_t classes, DType dtype) {
+  common_device("one_hot", {ids});
+  ROUX_CHECK(classes >= 0) << "one_hot: classes must not be negative: " << classes;
+  Shape shape = ids.shape();
+  shape.push_back(classes);
+  return on_behalf("one_hot", [&] {
+    const Tensor at = unsqueeze(ids, -1);
+    return scatter_add(shape, -1, at, ones(at.shape(), dtype, ids.device()));
+  });
+}
+
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value) {
+  common_device("masked_fill", {x, mask});
+  return on_behalf("masked_fill", [&] { return where(mask, full({}, value, x.dtype(), x.device()), x); });
+}
+
+Tensor nonzero(const Tensor& x) {
+  common_device("nonzero", {x});
+  ROUX_CHECK(x.device().type != DeviceType::kMeta)
+      << "nonzero: " << x.spec() << " is on meta and has no values";
+  const Tensor host = contiguous(to_device(cast(x, kBool).detach(), kCpu));
+  const bool* set = host.data<const bool>();
+  std::vector<int64_t> places;
+  Dims at = Dims::filled(x.dim(), 0);
+  for (int64_t i = 0; i < host.numel(); ++i) {
+    if (set[i]) places.insert(places.end(), at.begin(), at.end());
+    for (int axis = x.dim() - 1; axis >= 0 && ++at[axis] == x.shape()[axis]; --axis) at[axis] = 0;
+  }
+  const int64_t found = std::count(set, set + host.numel(), true);
+  return to_device(tensor(places, {found, x.dim()}), x.device());
+}
+
+Tensor masked_select(const Tensor& x, const Tensor& mask) {
+  common_device("masked_select", {x, mask});
+  ROUX_CHECK(mask.dtype() == kBool) << "masked_select: mask must be bool: mask is " << mask.spec();
+  const Shape shape = or_throw(broadcast_shapes(x.shape(), mask.shape()), "masked_select");
+  const Tensor places = nonzero(reshape(expand(mask, shape), {numel(shape)}));
+  return index_select(reshape(expand(x, shape), {numel(shape)}), 0, reshape(places, {places.size(0)}));
 }
 
 Tensor tril(const Tensor& x, int64_t k) { return triangle(x, k, true, "tril"); }

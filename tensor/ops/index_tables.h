@@ -13,12 +13,16 @@ using ScatterAddKernel = void(const Tensor& source, int axis, const Tensor& inde
 using EmbeddingKernel = void(const Tensor& weight, const Tensor& ids, Tensor& y);
 // order: i64 scratch of 2 * ids + rows + 1 elements. Overwrites y.
 using EmbeddingBackwardKernel = void(const Tensor& grad, const Tensor& ids, Tensor& order, Tensor& y);
+// winner starts as -1 and gets at each place that index (seen as in GatherKernel) names the largest j that
+// names it.
+using LastWriterKernel = void(const Tensor& index, int axis, Tensor& winner);
 using TriangleKernel = void(const Tensor& x, int64_t k, bool lower, Tensor& y);
 
 extern constinit KernelTable<GatherKernel> gather_kernels;
 extern constinit KernelTable<ScatterAddKernel> scatter_add_kernels;
 extern constinit KernelTable<EmbeddingKernel> embedding_kernels;
 extern constinit KernelTable<EmbeddingBackwardKernel> embedding_backward_kernels;
+extern constinit KernelTable<LastWriterKernel> last_writer_kernels;
 extern constinit KernelTable<TriangleKernel> tril_kernels;
 
 struct CatSaved {

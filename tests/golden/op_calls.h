@@ -55,7 +55,7 @@ class OpTable {
 };
 
 void add_math_calls(OpTable& table);  // elementwise, reduce, softmax, matmul, normalization, loss, attention
-void add_data_calls(OpTable& table);  // index, rotary, view, creation, optimizer, random
+void add_data_calls(OpTable& table);  // index, order, rotary, view, creation, optimizer, random
 const std::map<std::string, OpCalls>& op_calls();
 
 }  // namespace roux::golden

@@ -1,8 +1,9 @@
-// Ops that place, view, make or update: index, rotary, view, creation, optimizer, random.
+// Ops that place, view, make or update: index, order, rotary, view, creation, optimizer, random.
 #include "tensor/generator.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/index.h"
 #include "tensor/ops/optimizer.h"
+#include "tensor/ops/order.h"
 #include "tensor/ops/random.h"
 #include "tensor/ops/rotary.h"
 #include "tensor/ops/view.h"
@@ -39,6 +40,47 @@ void add_index(OpTable& table) {
                                           opt.number("theta"), in[0].dtype(), in[0].device());
     return Tensors{cos, sin};
   });
+}
+
+void add_order(OpTable& table) {
+  table.add("sort", kExact, [](const Tensors& in, const Options& opt) {
+    return sort(in[0], opt.integer("axis"), opt.flag("descending")).values;
+  });
+  table.add("argsort", kExact, [](const Tensors& in, const Options& opt) {
+    return argsort(in[0], opt.integer("axis"), opt.flag("descending"));
+  });
+  table.add("topk", kExact, [](const Tensors& in, const Options& opt) {
+    const Ordered top = topk(in[0], opt.integer("k"), opt.integer("axis"), opt.flag("largest"));
+    return opt.flag("indices") ? top.indices : top.values;
+  });
+  table.add("searchsorted", kExact, [](const Tensors& in, const Options& opt) {
+    return searchsorted(in[0], in[1], opt.flag("right"));
+  });
+}
+
+// By slices, lists and masks.
+void add_placing(OpTable& table) {
+  table.add("index_select", kExact, [](const Tensors& in, const Options& opt) {
+    return index_select(in[0], opt.integer("axis"), in[1]);
+  });
+  table.add("index_add", kSummed, [](const Tensors& in, const Options& opt) {
+    return index_add(in[0], opt.integer("axis"), in[1], in[2]);
+  });
+  table.add("scatter", kExact, [](const Tensors& in, const Options& opt) {
+    return scatter(in[0], opt.integer("axis"), in[1], in[2]);
+  });
+  table.add("index_put", kSummed, [](const Tensors& in, const Options& opt) {
+    const Tensors indices(in.begin() + 1, in.end() - 1);
+    return index_put(in[0], indices, in.back(), opt.flag("accumulate"));
+  });
+  table.add("one_hot", kExact,
+            [](const Tensors& in, const Options& opt) { return one_hot(in[0], opt.integer("classes")); });
+  table.add("masked_fill", kExact, [](const Tensors& in, const Options& opt) {
+    return masked_fill(in[0], in[1], opt.number("value"));
+  });
+  table.add("masked_select", kExact,
+            [](const Tensors& in, const Options&) { return masked_select(in[0], in[1]); });
+  table.add("nonzero", kExact, [](const Tensors& in, const Options&) { return nonzero(in[0]); });
 }
 
 void add_view(OpTable& table) {
@@ -181,6 +223,8 @@ void add_random(OpTable& table) {
 
 void add_data_calls(OpTable& table) {
   add_index(table);
+  add_order(table);
+  add_placing(table);
   add_view(table);
   add_creation(table);
   add_optimizer(table);

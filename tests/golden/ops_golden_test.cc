@@ -146,6 +146,10 @@ const std::map<std::string, std::string> kNoCases = {
     {"tensor", "every case makes its inputs by it"},
 };
 const std::map<std::string, std::string> kNoGradient = {
+    {"argsort", "indices"},
+    {"searchsorted", "indices"},
+    {"nonzero", "indices"},
+    {"one_hot", "no floating input"},
     {"eq", "bool"},
     {"ne", "bool"},
     {"lt", "bool"},
@@ -173,7 +177,7 @@ const std::map<std::string, std::string> kNoGradient = {
 };
 
 std::set<std::string> declared_ops() {
-  const std::regex pattern("\n(?:Tensor|void|std::[a-z]+<Tensor[^>]*>) ([a-z0-9_]+)\\(");
+  const std::regex pattern("\n(?:void|[A-Z][A-Za-z]*|std::[a-z]+<Tensor[^>]*>) ([a-z0-9_]+)\\(");
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator("tensor/ops")) {
     const std::string file = entry.path().filename().string();

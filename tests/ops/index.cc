@@ -159,6 +159,204 @@ OP_SUITE(embedding)
       embedding(zeros({7, 2}, kF32, d), integers({0, 6, 3, 7}, {2, 2}, d));
     });
 
+// x with source[..., j, ...] put, or added, at index[..., j, ...] of an axis.
+Ref placed_f64(const Ref& x, int axis, const Ref& index, const Ref& source, bool add) {
+  Ref out = x;
+  for_each_index(source.shape, [&](const Dims& at) {
+    Dims to = at;
+    const bool slices = index.shape.rank() == 1;
+    to[axis] = static_cast<int64_t>(slices ? index[at[axis]] : index.at(at));
+    out.at(to) = source.at(at) + (add ? out.at(to) : 0);
+  });
+  return out;
+}
+
+OP_SUITE(index_select)
+    .devices(kFloating | kI32 | kBool)
+    .dtypes(kFloating | kI32 | kBool)
+    .inputs({Domain(), index_into(0, 1)})
+    .call([](const Tensors& in) {
+      return Tensors{index_select(in[0], 1, in[1]), index_select(in[0], -2, cast(in[1], kI32))};
+    })
+    .reference([](const Refs& in) {
+      Shape shape = in[0].shape;
+      shape[1] = in[1].size();
+      Ref out(shape);
+      for_each_index(shape, [&](const Dims& at) {
+        Dims from = at;
+        from[1] = static_cast<int64_t>(in[1][at[1]]);
+        out.at(at) = in[0].at(from);
+      });
+      return Refs{out, out};
+    })
+    .sample({{3, 5, 2}, {7}})
+    .sample({{2, 4, 0}, {6}})
+    .sample({{2, 3, 4}, {0}})
+    .sample({{1, 37, 65}, {1}})
+    .tolerance(kBF16, 3e-2)
+    .error("index must be [K]: index is i64[2,2]",
+           [](Device d) {
+             index_select(zeros({3}, kF32, d), 0, zeros({2, 2}, kI64, d));
+           })
+    .value_error("index_select: embedding: ids out of range: ids[1] is 4 in row-major order, needed 0 to 3",
+                 [](Device d) {
+                   index_select(zeros({2, 4}, kF32, d), 1, integers({0, 4}, {2}, d));
+                 });
+
+OP_SUITE(index_add)
+    .devices(kFloating)
+    .inputs({Domain(), index_into(0, 1), Domain()})
+    .call([](const Tensors& in) { return Tensors{index_add(in[0], 1, in[1], in[2])}; })
+    .reference([](const Refs& in) { return Refs{placed_f64(in[0], 1, in[1], in[2], true)}; })
+    .sample({{3, 5, 2}, {7}, {3, 7, 2}})
+    .sample({{2, 4, 0}, {6}, {2, 6, 0}})
+    .sample({{2, 4, 3}, {0}, {2, 0, 3}})
+    .sample({{1, 3, 65}, {40}, {1, 40, 65}})
+    .tolerance(kF32, 1e-4)
+    .error("source does not fit: x is f32[3,2], index is i64[4], source is f32[4,3], needed f32[4,2]",
+           [](Device d) {
+             index_add(zeros({3, 2}, kF32, d), 0, zeros({4}, kI64, d), zeros({4, 3}, kF32, d));
+           })
+    .value_error(
+        "index_add: embedding_backward: ids out of range: ids[0] is -1 in row-major order, needed 0 to 2",
+        [](Device d) { index_add(zeros({3}, kF32, d), 0, integers({-1}, {1}, d), zeros({1}, kF32, d)); });
+
+OP_SUITE(scatter)
+    .dtypes(kFloating | kI32 | kBool)
+    .inputs({Domain(), index_into(0, 1), Domain()})
+    .call([](const Tensors& in) { return Tensors{scatter(in[0], 1, in[1], in[2])}; })
+    .reference([](const Refs& in) { return Refs{placed_f64(in[0], 1, in[1], in[2], false)}; })
+    .sample({{3, 5, 2}, {3, 7, 2}, {3, 7, 2}})
+    .sample({{2, 4, 0}, {2, 6, 0}, {2, 6, 0}})
+    .sample({{2, 4, 3}, {2, 0, 3}, {2, 0, 3}})
+    .sample({{1, 3, 65}, {1, 40, 65}, {1, 40, 65}})
+    .error("source does not fit: x is f32[5], index is i64[2], source is f64[2]",
+           [](Device d) { scatter(zeros({5}, kF32, d), 0, zeros({2}, kI64, d), zeros({2}, kF64, d)); })
+    .value_error("index out of range: index[1] is 5 in row-major order, needed 0 to 4", [](Device d) {
+      scatter(zeros({5}, kF32, d), 0, integers({0, 5}, {2}, d), zeros({2}, kF32, d));
+    });
+
+// Two indices, [3, 1] and [4], and values of which an axis is broadcast.
+Ref put_f64(const Refs& in, bool add) {
+  const Ref &x = in[0], &first = in[1], &second = in[2], &values = in[3];
+  Ref out = x;
+  for (int64_t i = 0; i < first.size(); ++i) {
+    for (int64_t j = 0; j < second.size(); ++j) {
+      for (int64_t k = 0; k < x.shape[2]; ++k) {
+        double& to = out.at({static_cast<int64_t>(first[i]), static_cast<int64_t>(second[j]), k});
+        to = values.at({i, 0, k}) + (add ? to : 0);
+      }
+    }
+  }
+  return out;
+}
+OP_SUITE(index_put)
+    .inputs({Domain(), index_into(0, 0), index_into(0, 1), Domain()})
+    .call([](const Tensors& in) {
+      return Tensors{index_put(in[0], {in[1], in[2]}, in[3]), index_put(in[0], {in[1], in[2]}, in[3], true)};
+    })
+    .reference([](const Refs& in) {
+      return Refs{put_f64(in, false), put_f64(in, true)};
+    })
+    .sample({{7, 5, 2}, {3, 1}, {4}, {3, 1, 2}})
+    .sample({{7, 5, 0}, {3, 1}, {4}, {3, 1, 0}})
+    .sample({{1, 2, 3}, {4, 1}, {5}, {4, 1, 3}})
+    .tolerance(kF32, 1e-4)
+    .error("index_put: needs 1 to 2 indices, got 3",
+           [](Device d) {
+             const Tensor at = zeros({1}, kI64, d);
+             index_put(zeros({2, 2}, kF32, d), {at, at, at}, zeros({1}, kF32, d));
+           })
+    .error("values must have x's dtype: x is f32[2], values is f64[1]",
+           [](Device d) { index_put(zeros({2}, kF32, d), {zeros({1}, kI64, d)}, zeros({1}, kF64, d)); })
+    .value_error("index_put: embedding: ids out of range: ids[0] is 3 in row-major order, needed 0 to 2",
+                 [](Device d) {
+                   index_put(zeros({2, 3}, kF32, d), {integers({0}, {1}, d), integers({3}, {1}, d)},
+                             zeros({1}, kF32, d));
+                 });
+
+OP_SUITE(one_hot)
+    .inputs({integers_in(0, 5)})
+    .call([](const Tensors& in) {
+      return Tensors{one_hot(cast(in[0], kI64), 6), one_hot(cast(in[0], kI32), 6)};
+    })
+    .reference([](const Refs& in) {
+      Shape shape = in[0].shape;
+      shape.push_back(6);
+      Ref out(shape);
+      for (int64_t i = 0; i < in[0].size(); ++i) out[6 * i + static_cast<int64_t>(in[0][i])] = 1;
+      return Refs{out, out};
+    })
+    .sample({{3, 4}})
+    .sample({{1}})
+    .sample({{0, 2}})
+    .output_dtype(kF32)
+    .error("classes must not be negative: -1", [](Device d) { one_hot(zeros({2}, kI64, d), -1); })
+    .value_error("index[1] is 4 in row-major order, needed 0 to 3", [](Device d) {
+      one_hot(integers({0, 4}, {2}, d), 4);
+    });
+
+OP_SUITE(masked_fill)
+    .devices(kFloating | kI32)
+    .dtypes(kFloating | kI32)
+    .inputs({Domain(), booleans()})
+    .call([](const Tensors& in) { return Tensors{masked_fill(in[0], in[1], 3)}; })
+    .reference([](const Refs& in) {
+      return Refs{elementwise(in, [](const std::vector<double>& v) { return v[1] != 0 ? 3 : v[0]; })};
+    })
+    .sample({{3, 5}, {3, 5}})
+    .sample({{2, 3, 4}, {3, 1}})
+    .sample({{0, 3}, {3}})
+    .error("condition must be bool",
+           [](Device d) { masked_fill(zeros({2}, kF32, d), zeros({2}, kF32, d), 0); });
+
+OP_SUITE(masked_select)
+    .devices(kFloating | kI32 | kBool)
+    .dtypes(kFloating | kI32 | kBool)
+    .inputs({Domain(), booleans()})
+    .call([](const Tensors& in) { return Tensors{masked_select(in[0], in[1])}; })
+    .reference([](const Refs& in) {
+      const Shape shape = *broadcast_shapes(in[0].shape, in[1].shape);
+      std::vector<double> kept;
+      for_each_index(shape, [&](const Dims& at) {
+        if (broadcast_at(in[1], at) != 0) kept.push_back(broadcast_at(in[0], at));
+      });
+      Ref out({static_cast<int64_t>(kept.size())});
+      out.v = kept;
+      return Refs{out};
+    })
+    .sample({{3, 5}, {3, 5}})
+    .sample({{2, 3, 4}, {3, 1}})
+    .sample({{3, 1}, {7}})
+    .sample({{0, 3}, {3}})
+    .skip("meta", "the size depends on the values")
+    .error("masked_select: mask must be bool: mask is f32[2]",
+           [](Device d) { masked_select(zeros({2}, kF32, d), zeros({2}, kF32, d)); });
+
+OP_SUITE(nonzero)
+    .devices(kAllDTypes)
+    .dtypes(kAllDTypes)
+    .inputs({integers_in(0, 2)})
+    .call([](const Tensors& in) { return Tensors{nonzero(in[0])}; })
+    .reference([](const Refs& in) {
+      std::vector<double> places;
+      for_each_index(in[0].shape, [&](const Dims& at) {
+        if (in[0].at(at) == 0) return;
+        for (int axis = 0; axis < at.rank(); ++axis) places.push_back(static_cast<double>(at[axis]));
+      });
+      const int rank = in[0].shape.rank();
+      Ref out({static_cast<int64_t>(places.size()) / rank, rank});
+      out.v = places;
+      return Refs{out};
+    })
+    .sample({{3, 5, 2}})
+    .sample({{40}})
+    .sample({{1, 7}})
+    .sample({{2, 0}})
+    .output_dtype(kI64)
+    .skip("meta", "the size depends on the values")
+    .skip("errors", "every tensor has places");
+
 std::function<void(Suite&)> triangle(Tensor (*op)(const Tensor&, int64_t), bool lower) {
   return [=](Suite& suite) {
     suite.dtypes(kFloating | kI32 | kBool)
