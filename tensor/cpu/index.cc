@@ -94,8 +94,7 @@ void last_writer_cpu(const Tensor& index, int axis, Tensor& winner) {
   dispatch_index(index.dtype(), [&](auto tag) {
     const auto* at = index.data<const decltype(tag)>();
     check_range("scatter", "index", at, index.numel(), a.size);
-    const int64_t work = std::max<int64_t>(1, a.count * a.inner);
-    parallel_for(0, a.outer, std::max<int64_t>(1, kElementwiseGrain / work), [&](int64_t begin, int64_t end) {
+    parallel_for(0, a.outer, rows_per_task(a.count * a.inner), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin * a.count; row < end * a.count; ++row) {
         for (int64_t k = 0; k < a.inner; ++k) {
           to[(row / a.count * a.size + at[row * a.inner + k]) * a.inner + k] = row % a.count;

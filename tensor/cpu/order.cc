@@ -4,8 +4,9 @@
 #include <bit>
 #include <type_traits>
 
-#include "tensor/cpu/strided_loop.h"
+#include "tensor/cpu/grain.h"
 #include "tensor/ops/order_tables.h"
+#include "tensor/parallel.h"
 
 namespace roux::cpu {
 namespace {
@@ -60,7 +61,7 @@ void argsort_cpu(const Tensor& x, bool descending, Tensor& keys, Tensor& indices
     using T = decltype(tag);
     const T* px = x.data<const T>();
     auto* scratch = reinterpret_cast<Key<T>*>(keys.raw_data());
-    parallel_for(0, rows, std::max<int64_t>(1, kElementwiseGrain / 8 / n), [&](int64_t begin, int64_t end) {
+    parallel_for(0, rows, rows_per_task(8 * n), [&](int64_t begin, int64_t end) {
       Key<T>* row = scratch + thread_index() * n;
       for (int64_t r = begin; r < end; ++r) {
         for (int64_t i = 0; i < n; ++i) row[i] = make_key(px[r * n + i], i, descending);
@@ -81,7 +82,7 @@ void searchsorted_cpu(const Tensor& sorted, const Tensor& values, bool right, Te
     const T* ps = sorted.data<const T>();
     const T* pv = values.data<const T>();
     const auto less = [](T a, T b) { return ordered_key(a) < ordered_key(b); };
-    parallel_for(0, rows * m, kElementwiseGrain / 16, [&](int64_t begin, int64_t end) {
+    parallel_for(0, rows * m, rows_per_task(16), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const T* row = ps + (shared ? 0 : i / m * n);
         out[i] = (right ? std::upper_bound(row, row + n, pv[i], less)
