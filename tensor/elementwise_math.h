@@ -49,6 +49,24 @@ struct Pow {
     return b == T(2) ? a * a : std::pow(a, b);
   }
 };
+// With the sign of b: a - floor(a / b) b. Integers: 0 for a divisor of 0, which the op refuses beforehand.
+struct Remainder {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T a, T b) const {
+    if constexpr (std::is_integral_v<T>) {
+      if (b == T(0)) return T(0);
+      if constexpr (std::is_unsigned_v<T>) {
+        return static_cast<T>(a % b);
+      } else {
+        const T rest = b == T(-1) ? T(0) : static_cast<T>(a % b);  // the smallest integer by -1 would trap
+        return static_cast<T>(rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest);
+      }
+    } else {
+      const T rest = std::fmod(a, b);
+      return rest != T(0) && (rest < T(0)) != (b < T(0)) ? rest + b : rest;
+    }
+  }
+};
 struct Maximum {
   template <class T>
   ROUX_HOST_DEVICE T operator()(T a, T b) const {
@@ -101,6 +119,30 @@ struct Abs {
     }
   }
 };
+struct Sign {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return static_cast<T>((x > T(0)) - (x < T(0)));
+  }
+};
+struct Round {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return std::rint(x);  // half to even
+  }
+};
+struct Floor {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return std::floor(x);
+  }
+};
+struct Ceil {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return std::ceil(x);
+  }
+};
 struct Exp {
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x) const {
@@ -112,6 +154,32 @@ struct Log {
   ROUX_HOST_DEVICE T operator()(T x) const {
     return vmath::log(x);
   }
+};
+struct Expm1 {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return vmath::expm1(x);
+  }
+};
+struct Log1p {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return vmath::log1p(x);
+  }
+};
+struct Sin {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return vmath::sin(x);
+  }
+  static float near_turns(float x) { return vmath::sin_near(x, 0); }
+};
+struct Cos {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return vmath::cos(x);
+  }
+  static float near_turns(float x) { return vmath::sin_near(x, 1); }
 };
 struct Sqrt {
   template <class T>
@@ -149,6 +217,22 @@ struct Relu {
     return x <= T(0) ? T(0) : x;
   }
 };  // NaN stays NaN
+template <class T>
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE T log1p_exp_of_minus_abs(T x) {
+  return vmath::log1p(vmath::exp(x < T(0) ? x : -x));
+}
+struct Softplus {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return (x > T(0) ? x : T(0)) + log1p_exp_of_minus_abs(x);
+  }
+};
+struct LogSigmoid {
+  template <class T>
+  ROUX_HOST_DEVICE T operator()(T x) const {
+    return (x < T(0) ? x : T(0)) - log1p_exp_of_minus_abs(x);
+  }
+};
 struct Silu {
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x) const {

@@ -1,9 +1,9 @@
 // Transcendental functions in f32 as branch-free polynomials: selects instead of branches and explicit fused
 // multiply-adds, so that compilers vectorise loops over them and CPU, emulator and GPU get the same bits.
 // Coefficients are the classic minimax sets for these ranges (Moshier, Cephes; erf: our own fits). Largest
-// errors in units in the last place, held by vector_math_test over the whole range: exp 1.1, log 1.1, tanh 2,
-// sigmoid 2.5 (0 below -88.7), erf 1.3; sin and cos 2^-23 absolute. f64 overloads call libm: the reference
-// path.
+// errors in units in the last place, held by vector_math_test over the whole range: exp 1.1, expm1 1.5, log
+// 1.1, log1p 1.4, tanh 2, sigmoid 2.5 (0 below -88.7), erf 1.3, sin and cos 1.6; sincos_2pi 2^-23 absolute.
+// f64 overloads call libm: the reference path.
 #ifndef ROUX_TENSOR_VECTOR_MATH_H_
 #define ROUX_TENSOR_VECTOR_MATH_H_
 
@@ -28,8 +28,8 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float round_small(float x) {
   return (x + kMagic) - kMagic;
 }
 
-// e^x / 2^n, where n is the integer nearest to x / log(2).
-ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_remainder(float x, float n) {
+// e^x / 2^n - 1, where n is the integer nearest to x / log(2).
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float expm1_remainder(float x, float n) {
   float r = fma(n, -0.693359375f, x);
   r = fma(n, 2.12194440e-4f, r);
   float p = 1.9875691500e-4f;
@@ -38,27 +38,34 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_remainder(float x, float n) {
   p = fma(p, r, 4.1665795894e-2f);
   p = fma(p, r, 1.6666665459e-1f);
   p = fma(p, r, 5.0000001201e-1f);
-  return fma(p, r * r, r) + 1.0f;
+  return fma(p, r * r, r);
+}
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_remainder(float x, float n) {
+  return expm1_remainder(x, n) + 1.0f;
 }
 
-// x / log(2) rounded to an integer: as a float, and in the low bits of `shifted`. |x| < 2^21; what a NaN
-// gives is the caller's to discard.
-struct Exponent {
+// scale x rounded to an integer: as a float, and in the low bits of `shifted`, which is kRoundedZero for 0.
+// |scale x| < 2^21; what a NaN gives is the caller's to discard.
+struct Rounded {
   float n;
   uint32_t shifted;
 };
-ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE Exponent round_exponent(float x) {
+constexpr uint32_t kRoundedZero = 0x4b400000u;
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE Rounded round_product(float x, float scale) {
   constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: the sum has no bits below one
-  const float shifted = fma(x, 1.44269504088896341f, kMagic);
+  const float shifted = fma(x, scale, kMagic);
   return {shifted - kMagic, internal::bits_as<uint32_t>(shifted)};
+}
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE Rounded round_exponent(float x) {
+  return round_product(x, 1.44269504088896341f);  // 1 / log(2)
 }
 
 // e^x. Exact limits: 0 below -104, inf above 88.8. NaN stays NaN.
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp(float x) {
   x = x > 89.0f ? 89.0f : x;
   x = x < -105.0f ? -105.0f : x;
-  const Exponent e = round_exponent(x);
-  const int32_t k = static_cast<int32_t>(e.shifted - 0x4b400000u);
+  const Rounded e = round_exponent(x);
+  const int32_t k = static_cast<int32_t>(e.shifted - kRoundedZero);
   const int32_t half = k >> 1;  // two factors: their product may be subnormal or inf
   return exp_remainder(x, e.n) * pow2(half) * pow2(k - half);
 }
@@ -66,21 +73,35 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp(float x) {
 // e^x where that is a normal number, x in [-87, 88]: the polynomial of exp without its overflow and subnormal
 // range.
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_normal(float x) {
-  const Exponent e = round_exponent(x);
+  const Rounded e = round_exponent(x);
   return exp_remainder(x, e.n) * internal::bits_as<float>((e.shifted << 23) + 0x3f800000u);
 }
 
-// Natural logarithm: -inf at 0, NaN below, inf at inf; subnormals exact to rounding.
-ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float log(float x) {
-  const bool tiny = x < 1.17549435e-38f;
-  const float scaled = tiny ? x * 8388608.0f : x;
-  const uint32_t u = internal::bits_as<uint32_t>(scaled);
-  // Mantissa in [sqrt(1/2), sqrt(2)).
+// e^x - 1 without cancellation: 2^n (e^r - 1) + (2^n - 1), and from 64 on e^x.
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float expm1(float x) {
+  const float low = x < -20.0f ? -20.0f : x, near = low > 89.0f ? 89.0f : low;
+  const Rounded e = round_exponent(near);
+  const int32_t k = static_cast<int32_t>(e.shifted - kRoundedZero), half = k >> 1;
+  const float q = expm1_remainder(near, e.n), scale = pow2(k);
+  const float small = fma(scale, q, scale - 1.0f), large = (q + 1.0f) * pow2(half) * pow2(k - half);
+  const float y = near > 64.0f ? large : small;
+  return x == 0.0f ? x : y;  // -0
+}
+
+// x = 2^exponent m with m in [sqrt(1/2), sqrt(2)), for normal x > 0.
+struct Split {
+  float m;
+  int32_t exponent;
+};
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE Split split_exponent(float x) {
+  const uint32_t u = internal::bits_as<uint32_t>(x);
   int32_t e = static_cast<int32_t>((u - 0x3f3504f3u) >> 23);
   e = e >= 256 ? e - 512 : e;  // the subtraction wrapped: negative exponent
-  const float m = internal::bits_as<float>(u - (static_cast<uint32_t>(e) << 23));
-  const float r = m - 1.0f, z = r * r;
-  const float ef = static_cast<float>(tiny ? e - 23 : e);
+  return {internal::bits_as<float>(u - (static_cast<uint32_t>(e) << 23)), e};
+}
+// log(2^exponent (1 + r)) with 1 + r in [sqrt(1/2), sqrt(2)).
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float log_split(float r, float exponent) {
+  const float z = r * r;
   float p = 7.0376836292e-2f;
   p = fma(p, r, -1.1514610310e-1f);
   p = fma(p, r, 1.1676998740e-1f);
@@ -91,11 +112,30 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float log(float x) {
   p = fma(p, r, -2.4999993993e-1f);
   p = fma(p, r, 3.3333331174e-1f);
   float y = p * r * z;
-  y = fma(ef, -2.12194440e-4f, y);
+  y = fma(exponent, -2.12194440e-4f, y);
   y = fma(-0.5f, z, y);
-  y = fma(ef, 0.693359375f, r + y);
+  return fma(exponent, 0.693359375f, r + y);
+}
+
+// Natural logarithm: -inf at 0, NaN below, inf at inf; subnormals exact to rounding.
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float log(float x) {
+  const bool tiny = x < 1.17549435e-38f;
+  const Split s = split_exponent(tiny ? x * 8388608.0f : x);
+  float y = log_split(s.m - 1.0f, static_cast<float>(tiny ? s.exponent - 23 : s.exponent));
   y = x == 0.0f ? -__builtin_inff() : y;
   y = x < 0.0f ? __builtin_nanf("") : y;
+  return x < __builtin_inff() ? y : x;  // inf and NaN
+}
+
+// log(1 + x) without losing the bits of x that 1 + x rounds away. -inf at -1, NaN below.
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float log1p(float x) {
+  const float u = 1.0f + x, lost = x - (u - 1.0f);
+  const Split s = split_exponent(u);
+  const int32_t e = s.exponent < 126 ? s.exponent : 126;  // nothing is lost up there, but 2^-e must be finite
+  float y = log_split(fma(lost, pow2(-e), s.m - 1.0f), static_cast<float>(s.exponent));
+  y = x == 0.0f ? x : y;  // -0
+  y = u == 0.0f ? -__builtin_inff() : y;
+  y = u < 0.0f ? __builtin_nanf("") : y;
   return x < __builtin_inff() ? y : x;  // inf and NaN
 }
 
@@ -134,18 +174,50 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float erf(float x) {
   return a < 0.92f ? small : (x < 0.0f ? -large : large);
 }
 
-// sin and cos of 2 pi u for u in [0, 1].
-ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE void sincos_2pi(float u, float* sine, float* cosine) {
-  const float quadrant = round_small(4.0f * u);
-  const float r = fma(quadrant, -0.25f, u) * 6.28318530717958648f, z = r * r;
+// Of r in [-pi/4, pi/4].
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float sin_quadrant(float r) {
+  const float z = r * r;
   float s = -1.9515295891e-4f;
   s = fma(s, z, 8.3321608736e-3f);
   s = fma(s, z, -1.6666654611e-1f);
-  s = fma(s * z, r, r);
+  return fma(s * z, r, r);
+}
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float cos_quadrant(float r) {
+  const float z = r * r;
   float c = 2.443315711809948e-5f;
   c = fma(c, z, -1.388731625493765e-3f);
   c = fma(c, z, 4.166664568298827e-2f);
-  c = fma(c, z * z, fma(-0.5f, z, 1.0f));
+  return fma(c, z * z, fma(-0.5f, z, 1.0f));
+}
+
+// sin(x + quadrants pi/2) for |x| up to kNearTurns: pi/2 in three parts of 24 bits; n times the first is
+// subtracted exactly.
+constexpr float kNearTurns = 1e5f;
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float sin_near(float x, uint32_t quadrants) {
+  const Rounded n = round_product(x, 0.636619772367581343f);  // 2 / pi
+  float r = fma(n.n, -1.57079637050628662f, x);
+  r = fma(n.n, 4.37113882867379116e-8f, r);
+  r = fma(n.n, 1.71512451000588188e-15f, r);
+  const uint32_t k = n.shifted + quadrants;  // kRoundedZero is a multiple of four
+  const float y = (k & 1u) ? cos_quadrant(r) : sin_quadrant(r);
+  return quadrants == 0 && x == 0.0f ? x : ((k & 2u) ? -y : y);  // sin(-0) is -0
+}
+// Beyond, libm in f64 reduces the argument.
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE bool is_near_turns(float x) {
+  return x <= kNearTurns && x >= -kNearTurns;
+}
+ROUX_HOST_DEVICE inline float sin(float x) {
+  return is_near_turns(x) ? sin_near(x, 0) : static_cast<float>(std::sin(static_cast<double>(x)));
+}
+ROUX_HOST_DEVICE inline float cos(float x) {
+  return is_near_turns(x) ? sin_near(x, 1) : static_cast<float>(std::cos(static_cast<double>(x)));
+}
+
+// sin and cos of 2 pi u for u in [0, 1].
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE void sincos_2pi(float u, float* sine, float* cosine) {
+  const float quadrant = round_small(4.0f * u);
+  const float r = fma(quadrant, -0.25f, u) * 6.28318530717958648f;
+  const float s = sin_quadrant(r), c = cos_quadrant(r);
   const int32_t k = static_cast<int32_t>(quadrant);
   const float a = (k & 1) ? c : s, b = (k & 1) ? s : c;
   *sine = (k & 2) ? -a : a;
@@ -160,6 +232,10 @@ ROUX_HOST_DEVICE inline double log(double x) { return std::log(x); }
 ROUX_HOST_DEVICE inline double tanh(double x) { return std::tanh(x); }
 ROUX_HOST_DEVICE inline double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 ROUX_HOST_DEVICE inline double erf(double x) { return std::erf(x); }
+ROUX_HOST_DEVICE inline double expm1(double x) { return std::expm1(x); }
+ROUX_HOST_DEVICE inline double log1p(double x) { return std::log1p(x); }
+ROUX_HOST_DEVICE inline double sin(double x) { return std::sin(x); }
+ROUX_HOST_DEVICE inline double cos(double x) { return std::cos(x); }
 
 }  // namespace roux::vmath
 

@@ -86,6 +86,59 @@ TEST(VectorMath, Log) {
   EXPECT_FLOAT_EQ(vmath::log(kTiny), static_cast<float>(-149 * std::log(2.0)));
 }
 
+TEST(VectorMath, Expm1) {
+  const Worst worst = worst_error(
+      -kInf, kInf, [](float x) { return vmath::expm1(x); }, [](double x) { return std::expm1(x); });
+  EXPECT_ULPS(worst, 1.5);
+  EXPECT_TRUE(std::signbit(vmath::expm1(-0.0f)));
+  EXPECT_EQ(vmath::expm1(kTiny), kTiny);
+  EXPECT_EQ(vmath::expm1(kInf), kInf);
+  EXPECT_EQ(vmath::expm1(-kInf), -1);
+  EXPECT_EQ(vmath::expm1(88.8f), kInf);
+  EXPECT_LT(vmath::expm1(88.7f), kInf);
+  EXPECT_TRUE(std::isnan(vmath::expm1(kNaN)));
+}
+
+TEST(VectorMath, Log1p) {
+  const Worst worst = worst_error(
+      -1, 3.4028234e38f, [](float x) { return vmath::log1p(x); }, [](double x) { return std::log1p(x); });
+  EXPECT_ULPS(worst, 1.4);
+  EXPECT_TRUE(std::signbit(vmath::log1p(-0.0f)));
+  EXPECT_EQ(vmath::log1p(kTiny), kTiny);
+  EXPECT_EQ(vmath::log1p(-1.0f), -kInf);
+  EXPECT_EQ(vmath::log1p(kInf), kInf);
+  EXPECT_TRUE(std::isnan(vmath::log1p(-1.0000001f)));
+  EXPECT_TRUE(std::isnan(vmath::log1p(-kInf)));
+  EXPECT_TRUE(std::isnan(vmath::log1p(kNaN)));
+}
+
+TEST(VectorMath, SinCos) {
+  const auto sine = [](float x) { return vmath::sin(x); };
+  const auto cosine = [](float x) { return vmath::cos(x); };
+  const auto exact_sine = [](double x) { return std::sin(x); };
+  const auto exact_cosine = [](double x) { return std::cos(x); };
+  constexpr float kLargest = 3.4028234e38f;
+  const Worst worst_sine = worst_error(-kLargest, kLargest, sine, exact_sine);
+  const Worst worst_cosine = worst_error(-kLargest, kLargest, cosine, exact_cosine);
+  EXPECT_ULPS(worst_sine, 1.6);
+  EXPECT_ULPS(worst_cosine, 1.6);
+  // Where the result is smallest, and the reduction must be most exact: floats beside multiples of pi/2.
+  for (int n = -63661; n <= 63661; ++n) {
+    const float multiple = static_cast<float>(n * M_PI_2);
+    for (float x : {std::nextafter(multiple, -kInf), multiple, std::nextafter(multiple, kInf)}) {
+      ASSERT_LE(ulps(sine(x), exact_sine(x)), 1.6) << x;
+      ASSERT_LE(ulps(cosine(x), exact_cosine(x)), 1.6) << x;
+    }
+  }
+  EXPECT_TRUE(std::signbit(vmath::sin(-0.0f)));
+  EXPECT_EQ(vmath::sin(kTiny), kTiny);
+  EXPECT_EQ(vmath::cos(0.0f), 1);
+  for (float x : {kInf, -kInf, kNaN}) {
+    EXPECT_TRUE(std::isnan(vmath::sin(x)));
+    EXPECT_TRUE(std::isnan(vmath::cos(x)));
+  }
+}
+
 TEST(VectorMath, Tanh) {
   const Worst worst = worst_error(
       -kInf, kInf, [](float x) { return vmath::tanh(x); }, [](double x) { return std::tanh(x); });

@@ -44,6 +44,18 @@ void pow_backward(const PowSaved& s, const Tensor& grad_output, GradInputs& grad
   if (grad.needs(1)) grad.set(1, grad_output * s.y.get() * log(where(eq(a, 0.0), scalar_like(a, 1), a)));
 }
 
+// d/da (a - floor(a / b) b) = 1, d/db = -floor(a / b); the quotient is a constant.
+void remainder_backward(const PowSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  if (grad.needs(0)) grad.set(0, grad_output);
+  if (!grad.needs(1)) return;
+  const auto constant = [](const SavedTensor& x) {
+    const Tensor value = x.get().detach();
+    return value.dtype() == kF64 ? value : cast(value, kF32);
+  };
+  const Tensor quotient = round((constant(s.a) - constant(s.y)) / constant(s.b));
+  grad.set(1, cast(-(grad_output * quotient), grad_output.dtype()));
+}
+
 // The gradient goes to input 0 where x > y and to input 1 where x < y. At ties each side gets half; beside a
 // NaN both get all of it, as in PyTorch.
 void extremum_backward(const Tensor& x, const Tensor& y, const Tensor& grad_output, GradInputs& grad) {
@@ -62,6 +74,27 @@ void minimum_backward(const PairSaved& s, const Tensor& grad_output, GradInputs&
 void abs_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {
   const Tensor x = s.x.get();
   grad.set(0, keep_where(gt(x, 0.0), grad_output) - keep_where(lt(x, 0.0), grad_output));
+}
+void step_backward(const NothingSaved&, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, zeros_like(grad_output));
+}
+void expm1_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, grad_output * exp(s.x.get()));
+}
+void log1p_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, grad_output / (s.x.get() + 1.0));
+}
+void sin_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, grad_output * cos(s.x.get()));
+}
+void cos_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, -(grad_output * sin(s.x.get())));
+}
+void softplus_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, grad_output * sigmoid(s.x.get()));
+}
+void log_sigmoid_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, grad_output * sigmoid(-s.x.get()));
 }
 void log_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {
   grad.set(0, grad_output / s.x.get());
@@ -129,9 +162,20 @@ const RegisterGrad kNeg(neg_grad, neg_backward);
 const RegisterGrad kMul(mul_grad, mul_backward);
 const RegisterGrad kDiv(div_grad, div_backward);
 const RegisterGrad kPow(pow_grad, pow_backward);
+const RegisterGrad kRemainder(remainder_grad, remainder_backward);
 const RegisterGrad kMaximum(maximum_grad, maximum_backward);
 const RegisterGrad kMinimum(minimum_grad, minimum_backward);
 const RegisterGrad kAbs(abs_grad, abs_backward);
+const RegisterGrad kSign(sign_grad, step_backward);
+const RegisterGrad kRound(round_grad, step_backward);
+const RegisterGrad kFloor(floor_grad, step_backward);
+const RegisterGrad kCeil(ceil_grad, step_backward);
+const RegisterGrad kExpm1(expm1_grad, expm1_backward);
+const RegisterGrad kLog1p(log1p_grad, log1p_backward);
+const RegisterGrad kSin(sin_grad, sin_backward);
+const RegisterGrad kCos(cos_grad, cos_backward);
+const RegisterGrad kSoftplus(softplus_grad, softplus_backward);
+const RegisterGrad kLogSigmoid(log_sigmoid_grad, log_sigmoid_backward);
 const RegisterGrad kLog(log_grad, log_backward);
 const RegisterGrad kErf(erf_grad, erf_backward);
 const RegisterGrad kExp(exp_grad, exp_backward);

@@ -9,7 +9,7 @@ namespace {
 using namespace elementwise;  // the op functors
 
 using Arithmetic = OneOf<Add, Sub, Mul, Maximum, Minimum>;
-using FloatingArithmetic = OneOf<Div, Pow>;
+using FloatingArithmetic = OneOf<Div, Pow, Remainder>;
 using Comparison = OneOf<Eq, Ne, Lt, Le>;
 
 template <class Op>
@@ -55,6 +55,8 @@ const RegisterKernel kSub(sub_kernels, kDevice, kNumeric, binary_numeric<Sub>);
 const RegisterKernel kMul(mul_kernels, kDevice, kNumeric, binary_numeric<Mul>);
 const RegisterKernel kDiv(div_kernels, kDevice, kFloating, binary_floating<Div>);
 const RegisterKernel kPow(pow_kernels, kDevice, kFloating, binary_floating<Pow>);
+// Not of integers: a divisor of 0 is an error that a kernel can't report.
+const RegisterKernel kRemainder(remainder_kernels, kDevice, kFloating, binary_floating<Remainder>);
 const RegisterKernel kMaximum(maximum_kernels, kDevice, kNumeric, binary_numeric<Maximum>);
 const RegisterKernel kMinimum(minimum_kernels, kDevice, kNumeric, binary_numeric<Minimum>);
 const RegisterKernel kEq(eq_kernels, kDevice, kAllDTypes, compare<Eq>);

@@ -27,6 +27,7 @@ TEST(ElementwiseKernels, BinaryOfEveryDtype) {
     if (!is_floating(dtype)) continue;
     check(div, a, b);
     check(pow, abs(a), b);
+    check(remainder, a, b);
   }
   const Tensor flags = lt(sample({70}), sample({70}, kF32, -2, 2, 2));
   check(eq, flags, le(sample({70}, kF32, -2, 2, 3), sample({70})));
@@ -64,10 +65,12 @@ TEST(ElementwiseKernels, Unary) {
   for (DType dtype : {kF32, kF64, kBF16, kF16}) {
     const Tensor x = sample({5, 67}, dtype, -6, 6);
     for (Unary op : {Unary(exp), Unary(tanh), Unary(sigmoid), Unary(erf), Unary(relu), Unary(silu),
-                     Unary(abs), Unary(neg)}) {
+                     Unary(abs), Unary(neg), Unary(sign), Unary(round), Unary(floor), Unary(ceil),
+                     Unary(expm1), Unary(sin), Unary(cos), Unary(softplus), Unary(log_sigmoid)}) {
       check(op, x);
     }
-    for (Unary op : {Unary(log), Unary(sqrt), Unary(rsqrt)}) check(op, abs(x));
+    for (Unary op : {Unary(sin), Unary(cos)}) check(op, x * 1e4);
+    for (Unary op : {Unary(log), Unary(log1p), Unary(sqrt), Unary(rsqrt)}) check(op, abs(x));
     for (GeluKind kind : {GeluKind::kErf, GeluKind::kTanh}) {
       expect_same_on_devices({x}, [&](const std::vector<Tensor>& v) { return gelu(v[0], kind); });
     }
@@ -75,10 +78,13 @@ TEST(ElementwiseKernels, Unary) {
   for (DType dtype : {kI32, kI64}) {
     check(neg, sample({50}, dtype, -9, 9));
     check(abs, sample({50}, dtype, -9, 9));
+    check(sign, sample({50}, dtype, -9, 9));
   }
   const float inf = std::numeric_limits<float>::infinity();
   const Tensor edges = tensor({0.0f, -0.0f, inf, -inf, std::nanf(""), 1e-40f, 3e38f, -3e38f, 88.8f, -104.0f});
-  for (Unary op : {Unary(exp), Unary(log), Unary(sqrt), Unary(tanh), Unary(sigmoid), Unary(relu), Unary(abs)})
+  for (Unary op : {Unary(exp), Unary(log), Unary(sqrt), Unary(tanh), Unary(sigmoid), Unary(relu), Unary(abs),
+                   Unary(sign), Unary(round), Unary(expm1), Unary(log1p), Unary(sin), Unary(cos),
+                   Unary(softplus), Unary(log_sigmoid)})
     check(op, edges);
 }
 

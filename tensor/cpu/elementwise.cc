@@ -21,6 +21,19 @@ template <class Op>
 void binary_floating(const Tensor& a, const Tensor& b, Tensor& y) {
   dispatch_floating(a.dtype(), [&](auto tag) { binary_loop<decltype(tag), decltype(tag)>(a, b, y, Op{}); });
 }
+void remainder_cpu(const Tensor& a, const Tensor& b, Tensor& y) {
+  if (y.numel() > 0 && is_integer(b.dtype())) {
+    dispatch_bits(size_of(b.dtype()), [&](auto tag) {
+      const auto* pb = static_cast<const decltype(tag)*>(b.raw_data());
+      StridedLoop<1>(b.shape(), {b.strides()}).run([=](const auto& at, const auto& step, int64_t n) {
+        for (int64_t i = 0; i < n; ++i) {
+          if (pb[at[0] + i * step[0]] == 0) throw Error("remainder: b has an integer divisor of 0");
+        }
+      });
+    });
+  }
+  binary_numeric<Remainder>(a, b, y);
+}
 template <class Op>
 void compare(const Tensor& a, const Tensor& b, Tensor& y) {
   dispatch_bool_as_u8(a.dtype(), [&](auto tag) { binary_loop<decltype(tag), bool>(a, b, y, Op{}); });
@@ -113,6 +126,7 @@ const RegisterKernel kSub(sub_kernels, DeviceType::kCpu, kNumeric, binary_numeri
 const RegisterKernel kMul(mul_kernels, DeviceType::kCpu, kNumeric, binary_numeric<Mul>);
 const RegisterKernel kDiv(div_kernels, DeviceType::kCpu, kFloating, binary_floating<Div>);
 const RegisterKernel kPow(pow_kernels, DeviceType::kCpu, kFloating, binary_floating<Pow>);
+const RegisterKernel kRemainder(remainder_kernels, DeviceType::kCpu, kNumeric, remainder_cpu);
 const RegisterKernel kMaximum(maximum_kernels, DeviceType::kCpu, kNumeric, binary_numeric<Maximum>);
 const RegisterKernel kMinimum(minimum_kernels, DeviceType::kCpu, kNumeric, binary_numeric<Minimum>);
 const RegisterKernel kEq(eq_kernels, DeviceType::kCpu, kAllDTypes, compare<Eq>);

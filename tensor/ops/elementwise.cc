@@ -10,12 +10,15 @@
 namespace roux {
 
 constinit KernelTable<BinaryKernel> add_kernels("add"), sub_kernels("sub"), mul_kernels("mul"),
-    div_kernels("div"), pow_kernels("pow"), maximum_kernels("maximum"), minimum_kernels("minimum"),
-    eq_kernels("eq"), ne_kernels("ne"), lt_kernels("lt"), le_kernels("le");
-constinit KernelTable<UnaryKernel> neg_kernels("neg"), abs_kernels("abs"), exp_kernels("exp"),
-    log_kernels("log"), sqrt_kernels("sqrt"), rsqrt_kernels("rsqrt"), tanh_kernels("tanh"),
-    sigmoid_kernels("sigmoid"), erf_kernels("erf"), relu_kernels("relu"), silu_kernels("silu"),
-    gelu_erf_kernels("gelu"), gelu_tanh_kernels("gelu"), cast_kernels("cast");
+    div_kernels("div"), pow_kernels("pow"), remainder_kernels("remainder"), maximum_kernels("maximum"),
+    minimum_kernels("minimum"), eq_kernels("eq"), ne_kernels("ne"), lt_kernels("lt"), le_kernels("le");
+constinit KernelTable<UnaryKernel> neg_kernels("neg"), abs_kernels("abs"), sign_kernels("sign"),
+    round_kernels("round"), floor_kernels("floor"), ceil_kernels("ceil"), exp_kernels("exp"),
+    expm1_kernels("expm1"), log_kernels("log"), log1p_kernels("log1p"), sin_kernels("sin"),
+    cos_kernels("cos"), sqrt_kernels("sqrt"), rsqrt_kernels("rsqrt"), tanh_kernels("tanh"),
+    sigmoid_kernels("sigmoid"), erf_kernels("erf"), softplus_kernels("softplus"),
+    log_sigmoid_kernels("log_sigmoid"), relu_kernels("relu"), silu_kernels("silu"), gelu_erf_kernels("gelu"),
+    gelu_tanh_kernels("gelu"), cast_kernels("cast");
 constinit KernelTable<BinaryKernel> silu_backward_kernels("silu_backward"),
     gelu_erf_backward_kernels("gelu_backward"), gelu_tanh_backward_kernels("gelu_backward");
 constinit KernelTable<WhereKernel> where_kernels("where");
@@ -26,12 +29,15 @@ constinit KernelTable<AddInPlaceKernel> add_in_place_kernels("add_");
 namespace {
 constexpr const char* kRules = "//autograd/rules";
 }
-constinit GradSlot<NothingSaved> add_grad("add", kRules), sub_grad("sub", kRules), neg_grad("neg", kRules);
+constinit GradSlot<NothingSaved> add_grad("add", kRules), sub_grad("sub", kRules), neg_grad("neg", kRules),
+    sign_grad("sign", kRules), round_grad("round", kRules), floor_grad("floor", kRules),
+    ceil_grad("ceil", kRules);
 constinit GradSlot<PairSaved> mul_grad("mul", kRules), div_grad("div", kRules),
     maximum_grad("maximum", kRules), minimum_grad("minimum", kRules);
-constinit GradSlot<PowSaved> pow_grad("pow", kRules);
-constinit GradSlot<InputSaved> abs_grad("abs", kRules), log_grad("log", kRules), erf_grad("erf", kRules),
-    silu_grad("silu", kRules);
+constinit GradSlot<PowSaved> pow_grad("pow", kRules), remainder_grad("remainder", kRules);
+constinit GradSlot<InputSaved> abs_grad("abs", kRules), expm1_grad("expm1", kRules), log_grad("log", kRules),
+    log1p_grad("log1p", kRules), sin_grad("sin", kRules), cos_grad("cos", kRules), erf_grad("erf", kRules),
+    softplus_grad("softplus", kRules), log_sigmoid_grad("log_sigmoid", kRules), silu_grad("silu", kRules);
 constinit GradSlot<OutputSaved> exp_grad("exp", kRules), sqrt_grad("sqrt", kRules),
     rsqrt_grad("rsqrt", kRules), tanh_grad("tanh", kRules), sigmoid_grad("sigmoid", kRules),
     relu_grad("relu", kRules);
@@ -105,6 +111,9 @@ Tensor unary(const Tensor& x, DTypeSet allowed, const KernelTable<UnaryKernel>& 
 
 const auto nothing = [](const auto&...) { return NothingSaved{}; };
 const auto inputs = [](const Tensor& a, const Tensor& b, const Tensor&) { return PairSaved{a, b}; };
+const auto inputs_and_output = [](const Tensor& a, const Tensor& b, const Tensor& y) {
+  return PowSaved{a, b, SavedTensor::output(y)};
+};
 const auto input = [](const Tensor& x, const Tensor&) { return InputSaved{x}; };
 const auto output = [](const Tensor&, const Tensor& y) { return OutputSaved{SavedTensor::output(y)}; };
 
@@ -146,10 +155,10 @@ Tensor div(const Tensor& a, const Tensor& b) {
   return binary(a, b, kFloating, div_kernels, div_grad, inputs);
 }
 Tensor pow(const Tensor& a, const Tensor& b) {
-  return binary(a, b, kFloating, pow_kernels, pow_grad,
-                [](const Tensor& a, const Tensor& b, const Tensor& y) {
-                  return PowSaved{a, b, SavedTensor::output(y)};
-                });
+  return binary(a, b, kFloating, pow_kernels, pow_grad, inputs_and_output);
+}
+Tensor remainder(const Tensor& a, const Tensor& b) {
+  return binary(a, b, kNumeric, remainder_kernels, remainder_grad, inputs_and_output);
 }
 Tensor maximum(const Tensor& a, const Tensor& b) {
   return binary(a, b, kNumeric, maximum_kernels, maximum_grad, inputs);
@@ -165,8 +174,46 @@ Tensor le(const Tensor& a, const Tensor& b) { return compare(a, b, "le", le_kern
 Tensor gt(const Tensor& a, const Tensor& b) { return compare(a, b, "gt", lt_kernels, true); }
 Tensor ge(const Tensor& a, const Tensor& b) { return compare(a, b, "ge", le_kernels, true); }
 
+namespace {
+// Both as bool, once their shapes are known to broadcast.
+std::pair<Tensor, Tensor> truths(const char* op, const Tensor& a, const Tensor& b) {
+  common_device(op, {a, b});
+  or_throw(binary_spec(a.spec(), b.spec(), kAllDTypes), op);
+  return {cast(a, kBool), cast(b, kBool)};
+}
+}  // namespace
+
+Tensor logical_and(const Tensor& a, const Tensor& b) {
+  const auto [p, q] = truths("logical_and", a, b);
+  return where(p, q, p);
+}
+Tensor logical_or(const Tensor& a, const Tensor& b) {
+  const auto [p, q] = truths("logical_or", a, b);
+  return where(p, p, q);
+}
+Tensor logical_xor(const Tensor& a, const Tensor& b) {
+  const auto [p, q] = truths("logical_xor", a, b);
+  return ne(p, q);
+}
+Tensor logical_not(const Tensor& x) {
+  common_device("logical_not", {x});
+  return eq(x, zeros({}, x.dtype(), x.device()));
+}
+
 Tensor neg(const Tensor& x) { return unary(x, kNumeric, neg_kernels, neg_grad, nothing); }
 Tensor abs(const Tensor& x) { return unary(x, kNumeric, abs_kernels, abs_grad, input); }
+Tensor sign(const Tensor& x) { return unary(x, kNumeric, sign_kernels, sign_grad, nothing); }
+Tensor round(const Tensor& x) { return unary(x, kFloating, round_kernels, round_grad, nothing); }
+Tensor floor(const Tensor& x) { return unary(x, kFloating, floor_kernels, floor_grad, nothing); }
+Tensor ceil(const Tensor& x) { return unary(x, kFloating, ceil_kernels, ceil_grad, nothing); }
+Tensor expm1(const Tensor& x) { return unary(x, kFloating, expm1_kernels, expm1_grad, input); }
+Tensor log1p(const Tensor& x) { return unary(x, kFloating, log1p_kernels, log1p_grad, input); }
+Tensor sin(const Tensor& x) { return unary(x, kFloating, sin_kernels, sin_grad, input); }
+Tensor cos(const Tensor& x) { return unary(x, kFloating, cos_kernels, cos_grad, input); }
+Tensor softplus(const Tensor& x) { return unary(x, kFloating, softplus_kernels, softplus_grad, input); }
+Tensor log_sigmoid(const Tensor& x) {
+  return unary(x, kFloating, log_sigmoid_kernels, log_sigmoid_grad, input);
+}
 Tensor exp(const Tensor& x) { return unary(x, kFloating, exp_kernels, exp_grad, output); }
 Tensor log(const Tensor& x) { return unary(x, kFloating, log_kernels, log_grad, input); }
 Tensor sqrt(const Tensor& x) { return unary(x, kFloating, sqrt_kernels, sqrt_grad, output); }
@@ -277,8 +324,14 @@ Tensor div(const Scalar& a, const Tensor& b) {
 Tensor pow(const Tensor& a, const Scalar& exponent) {
   return with_number("pow", a, exponent, [](const Tensor& x, const Tensor& n) { return pow(x, n); });
 }
+Tensor remainder(const Tensor& a, const Scalar& b) {
+  return with_number("remainder", a, b, [](const Tensor& x, const Tensor& n) { return remainder(x, n); });
+}
 Tensor eq(const Tensor& a, const Scalar& b) { return eq(a, number_like("eq", a, b)); }
+Tensor ne(const Tensor& a, const Scalar& b) { return ne(a, number_like("ne", a, b)); }
 Tensor lt(const Tensor& a, const Scalar& b) { return lt(a, number_like("lt", a, b)); }
+Tensor le(const Tensor& a, const Scalar& b) { return le(a, number_like("le", a, b)); }
 Tensor gt(const Tensor& a, const Scalar& b) { return gt(a, number_like("gt", a, b)); }
+Tensor ge(const Tensor& a, const Scalar& b) { return ge(a, number_like("ge", a, b)); }
 
 }  // namespace roux

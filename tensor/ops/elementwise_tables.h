@@ -16,10 +16,11 @@ using FillKernel = void(Tensor& x, const Scalar& value);
 using AddInPlaceKernel = void(Tensor& x, const Tensor& other, const Scalar& scale);
 
 extern constinit KernelTable<BinaryKernel> add_kernels, sub_kernels, mul_kernels, div_kernels, pow_kernels,
-    maximum_kernels, minimum_kernels, eq_kernels, ne_kernels, lt_kernels, le_kernels;
-extern constinit KernelTable<UnaryKernel> neg_kernels, abs_kernels, exp_kernels, log_kernels, sqrt_kernels,
-    rsqrt_kernels, tanh_kernels, sigmoid_kernels, erf_kernels, relu_kernels, silu_kernels, gelu_erf_kernels,
-    gelu_tanh_kernels;
+    remainder_kernels, maximum_kernels, minimum_kernels, eq_kernels, ne_kernels, lt_kernels, le_kernels;
+extern constinit KernelTable<UnaryKernel> neg_kernels, abs_kernels, sign_kernels, round_kernels,
+    floor_kernels, ceil_kernels, exp_kernels, expm1_kernels, log_kernels, log1p_kernels, sin_kernels,
+    cos_kernels, sqrt_kernels, rsqrt_kernels, tanh_kernels, sigmoid_kernels, erf_kernels, softplus_kernels,
+    log_sigmoid_kernels, relu_kernels, silu_kernels, gelu_erf_kernels, gelu_tanh_kernels;
 // grad_output times the derivative at x: the first-order backward of the activations in one pass.
 extern constinit KernelTable<BinaryKernel> silu_backward_kernels, gelu_erf_backward_kernels,
     gelu_tanh_backward_kernels;
@@ -43,7 +44,7 @@ struct GeluSaved {
   SavedTensor x;
   GeluKind kind;
 };
-struct PowSaved {
+struct PowSaved {  // y: the output
   SavedTensor a, b, y;
 };
 struct WhereSaved {
@@ -56,10 +57,12 @@ struct ClampSaved {
 struct CastSaved {
   DType from;
 };
-extern constinit GradSlot<NothingSaved> add_grad, sub_grad, neg_grad;
+extern constinit GradSlot<NothingSaved> add_grad, sub_grad, neg_grad, sign_grad, round_grad, floor_grad,
+    ceil_grad;
 extern constinit GradSlot<PairSaved> mul_grad, div_grad, maximum_grad, minimum_grad;
-extern constinit GradSlot<PowSaved> pow_grad;
-extern constinit GradSlot<InputSaved> abs_grad, log_grad, erf_grad, silu_grad;
+extern constinit GradSlot<PowSaved> pow_grad, remainder_grad;
+extern constinit GradSlot<InputSaved> abs_grad, expm1_grad, log_grad, log1p_grad, sin_grad, cos_grad,
+    erf_grad, softplus_grad, log_sigmoid_grad, silu_grad;
 extern constinit GradSlot<OutputSaved> exp_grad, sqrt_grad, rsqrt_grad, tanh_grad, sigmoid_grad, relu_grad;
 extern constinit GradSlot<GeluSaved> gelu_grad;
 extern constinit GradSlot<WhereSaved> where_grad;

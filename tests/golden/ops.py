@@ -15,6 +15,7 @@ import os
 import torch
 
 import ops_data
+import ops_elementwise
 import ops_layers
 import ops_order
 import ops_pointwise
@@ -25,7 +26,15 @@ from ops_cases import W
 
 def main():
     torch.set_num_threads(1)
-    for family in (ops_pointwise, ops_reduce, ops_layers, ops_data, ops_order, ops_state):
+    for family in (
+        ops_pointwise,
+        ops_reduce,
+        ops_layers,
+        ops_data,
+        ops_state,
+        ops_elementwise,
+        ops_order,
+    ):
         family.add()
     assert len({line.split('"')[3] for line in W.lines}) == len(W.lines)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops.jsonl")

@@ -168,12 +168,15 @@ class Writer:
 
     def add(self, op, ref, inputs, opt=None, order=2, out=None, note="", plan="short", dtypes=FLOATS):
         """plan "full": every layout and dtype; "short": f64 with second order, then one narrow dtype, both in
-        layouts that take turns; "one": the first dtype alone, contiguous."""
+        layouts that take turns; "few": each dtype once and f64 twice, in the five layouts beside contiguous, f64 once
+        with second order; "one": each of dtypes, contiguous."""
         opt = opt or {}
         turn = self.counts.get(op, 0)
         if plan == "full":
             steps = [("f64", k) for k in range(len(LAYOUTS))] + [("f32", 0)]
             steps += [(d, 1 + (turn + k) % 5) for k, d in enumerate(("f32", "bf16", "f16"))]
+        elif plan == "few":
+            steps = [("f64", 1), ("f32", 2), ("bf16", 3), ("f16", 4), ("f64", 5)]
         elif plan == "short":
             steps = [("f64", turn % 6), (("f32", "bf16", "f16")[turn // 2 % 3], (turn + 3) % 6)]
         else:

@@ -56,6 +56,15 @@ Configure comparison(Tensor (*op)(const Tensor&, const Tensor&), double (*refere
   };
 }
 
+double remainder_f64(double a, double b) {
+  const double rest = std::fmod(a, b);
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+double softplus_f64(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
+// A step: of derivative 0, but where differences meet a jump.
+Configure step(Tensor (*op)(const Tensor&), double (*reference)(double)) {
+  return [=](Suite& suite) { suite.with(unary(op, reference)).inputs({uniform_in(-3.4, 3.4)}); };
+}
 double sigmoid_f64(double x) { return 1 / (1 + std::exp(-x)); }
 double max_f64(double a, double b) { return std::isnan(a) || std::isnan(b) ? std::nan("") : std::max(a, b); }
 double min_f64(double a, double b) { return std::isnan(a) || std::isnan(b) ? std::nan("") : std::min(a, b); }
@@ -80,6 +89,18 @@ OP_SUITE(pow)
     .devices(kFloating)
     .with(binary(pow, [](double a, double b) { return std::pow(a, b); }))
     .inputs({uniform_in(0.3, 2), uniform_in(-2, 2)});
+OP_SUITE(remainder)
+    .devices(kFloating)
+    .with(binary(remainder, remainder_f64))
+    .dtypes(kSigned)
+    .inputs({uniform_in(-9, 9), uniform_in(1, 4)})
+    .value_error("b has an integer divisor of 0",
+                 [](Device d) { remainder(full({2}, 3, kI64, d), full({2}, 0, kI64, d)); });
+OP_SUITE_VARIANT(remainder, negative)
+    .devices(kFloating)
+    .with(binary(remainder, remainder_f64))
+    .dtypes(kSigned)
+    .inputs({uniform_in(-9, 9), uniform_in(-4, -1)});
 // Gradients to a broadcast input are sums.
 OP_SUITE_VARIANT(mul, broadcast)
     .devices(kFloating | kI32 | kI64)
@@ -110,6 +131,9 @@ OP_SUITE_VARIANT(div, scalar)
     .with(scalar([](const Tensor& x) { return div(x, 0.3); }, [](double x) { return x / 0.3; }));
 OP_SUITE_VARIANT(div, scalar_first)
     .with(scalar([](const Tensor& x) { return div(1.1, x); }, [](double x) { return 1.1 / x; }));
+OP_SUITE_VARIANT(remainder, scalar)
+    .with(scalar([](const Tensor& x) { return remainder(x, 0.75); },
+                 [](double x) { return remainder_f64(x, 0.75); }));
 OP_SUITE_VARIANT(pow, scalar)
     .with(scalar([](const Tensor& x) { return pow(x, 1.3); }, [](double x) { return std::pow(x, 1.3); }));
 OP_SUITE_VARIANT(clamp, scalar)
@@ -132,11 +156,84 @@ OP_SUITE(le).devices(kAllDTypes).with(comparison(le, [](double a, double b) { re
 OP_SUITE(gt).devices(kAllDTypes).with(comparison(gt, [](double a, double b) { return double(a > b); }));
 OP_SUITE(ge).devices(kAllDTypes).with(comparison(ge, [](double a, double b) { return double(a >= b); }));
 
+OP_SUITE(logical_and).devices(kAllDTypes).with(comparison(logical_and, [](double a, double b) {
+  return double(a != 0 && b != 0);
+}));
+OP_SUITE(logical_or).devices(kAllDTypes).with(comparison(logical_or, [](double a, double b) {
+  return double(a != 0 || b != 0);
+}));
+OP_SUITE(logical_xor).devices(kAllDTypes).with(comparison(logical_xor, [](double a, double b) {
+  return double((a != 0) != (b != 0));
+}));
+OP_SUITE(logical_not)
+    .devices(kAllDTypes)
+    .with(unary(logical_not, [](double x) { return double(x == 0); }))
+    .dtypes(kAllDTypes)
+    .inputs({constant_in(0, 3)})
+    .output_dtype(kBool)
+    .with([](Suite& suite) { suite.errors_.clear(); })
+    .error("needs a tensor, got an undefined one", [](Device) { logical_not(Tensor()); });
+
+// Comparisons with a number.
+Configure comparison_with(Tensor (*op)(const Tensor&, const Scalar&), double (*reference)(double)) {
+  return [=](Suite& suite) {
+    suite.devices(kFloating | kI32 | kI64)
+        .dtypes(kSigned)
+        .inputs({constant_in(-2, 2)})
+        .call([=](const Tensors& in) { return Tensors{op(in[0], 0.5)}; })
+        .reference([=](const Refs& in) {
+          return Refs{elementwise(in, [=](const std::vector<double>& v) { return reference(v[0]); })};
+        })
+        .sample({{3, 5}})
+        .sample({{0, 1}})
+        .output_dtype(kBool)
+        .skip("errors", "the default entry has them");
+  };
+}
+
+OP_SUITE_VARIANT(eq, number).with(comparison_with(eq, [](double x) { return double(x == 0.5); }));
+OP_SUITE_VARIANT(ne, number).with(comparison_with(ne, [](double x) { return double(x != 0.5); }));
+OP_SUITE_VARIANT(lt, number).with(comparison_with(lt, [](double x) { return double(x < 0.5); }));
+OP_SUITE_VARIANT(le, number).with(comparison_with(le, [](double x) { return double(x <= 0.5); }));
+OP_SUITE_VARIANT(gt, number).with(comparison_with(gt, [](double x) { return double(x > 0.5); }));
+OP_SUITE_VARIANT(ge, number).with(comparison_with(ge, [](double x) { return double(x >= 0.5); }));
+
 OP_SUITE(neg).devices(kFloating | kI32 | kI64).with(unary(neg, [](double x) { return -x; })).dtypes(kSigned);
 OP_SUITE(abs)
     .devices(kFloating | kI32 | kI64)
     .with(unary(abs, [](double x) { return std::fabs(x); }))
     .dtypes(kSigned);
+OP_SUITE(sign)
+    .devices(kFloating | kI32 | kI64)
+    .with(step(sign, [](double x) { return double((x > 0) - (x < 0)); }))
+    .dtypes(kSigned);
+OP_SUITE(round).devices(kFloating).with(step(round, [](double x) { return std::nearbyint(x); }));
+OP_SUITE(floor).devices(kFloating).with(step(floor, [](double x) { return std::floor(x); }));
+OP_SUITE(ceil).devices(kFloating).with(step(ceil, [](double x) { return std::ceil(x); }));
+OP_SUITE(expm1).devices(kFloating).with(unary(expm1, [](double x) { return std::expm1(x); }));
+OP_SUITE(log1p)
+    .devices(kFloating)
+    .with(unary(log1p, [](double x) { return std::log1p(x); }))
+    .inputs({uniform_in(-0.9, 3)});
+OP_SUITE(sin).devices(kFloating).with(unary(sin, [](double x) { return std::sin(x); }));
+OP_SUITE(cos).devices(kFloating).with(unary(cos, [](double x) { return std::cos(x); }));
+// Beyond the range of the polynomial, element by element.
+OP_SUITE_VARIANT(sin, far)
+    .devices(kFloating)
+    .with(unary(sin, [](double x) { return std::sin(x); }))
+    .inputs({uniform_in(-3e5, 3e5)})
+    .skip("grad", "differences of so large arguments are coarse")
+    .skip("gradgrad", "differences of so large arguments are coarse")
+    .skip("errors", "the default entry has them");
+OP_SUITE_VARIANT(cos, far)
+    .devices(kFloating)
+    .with(unary(cos, [](double x) { return std::cos(x); }))
+    .inputs({uniform_in(-3e5, 3e5)})
+    .skip("grad", "differences of so large arguments are coarse")
+    .skip("gradgrad", "differences of so large arguments are coarse")
+    .skip("errors", "the default entry has them");
+OP_SUITE(softplus).devices(kFloating).with(unary(softplus, softplus_f64));
+OP_SUITE(log_sigmoid).devices(kFloating).with(unary(log_sigmoid, [](double x) { return -softplus_f64(-x); }));
 OP_SUITE(exp).devices(kFloating).with(unary(exp, [](double x) { return std::exp(x); }));
 OP_SUITE(log)
     .devices(kFloating)
