@@ -123,7 +123,7 @@ void sigmoid_backward(const OutputSaved& s, const Tensor& grad_output, GradInput
 }
 void relu_backward(const OutputSaved& s, const Tensor& grad_output, GradInputs& grad) {
   const Tensor y = s.y.get();  // 0, more, or NaN, beside which the gradient passes as in PyTorch
-  grad.set(0, keep_where(ne(y, scalar_like(y, 0)), grad_output));
+  grad.set(0, keep_where(ne(y, 0), grad_output));
 }
 
 void silu_fused_backward(const InputSaved& s, const Tensor& grad_output, GradInputs& grad) {
@@ -149,8 +149,8 @@ void where_backward(const WhereSaved& s, const Tensor& grad_output, GradInputs& 
 }
 void clamp_backward(const ClampSaved& s, const Tensor& grad_output, GradInputs& grad) {
   const Tensor x = s.x.get(), zero = scalar_like(grad_output, 0);
-  const Tensor inside = where(ge(x, scalar_like(x, s.low)), grad_output, zero);  // 0 at NaN
-  grad.set(0, where(le(x, scalar_like(x, s.high)), inside, zero));
+  const Tensor inside = where(ge(x, s.low), grad_output, zero);  // 0 at NaN
+  grad.set(0, where(le(x, s.high), inside, zero));
 }
 void cast_backward(const CastSaved& s, const Tensor& grad_output, GradInputs& grad) {
   grad.set(0, cast(grad_output, s.from));

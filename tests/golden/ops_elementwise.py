@@ -57,7 +57,12 @@ def unary():
 
 
 def remainders():
-    W.add("remainder", lambda o, a, b: torch.remainder(a, b), [x(2, 2, low=-9, high=9), x(2, low=1, high=4)], plan="few")
+    W.add(
+        "remainder",
+        lambda o, a, b: torch.remainder(a, b),
+        [x(2, 2, low=-9, high=9), x(2, low=1, high=4)],
+        plan="few",
+    )
     a, b = grid([0.0, -0.0, 1.0, -2.5, -INF, INF, NAN])
     W.add(
         "remainder",
