@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce_tables.h"
 #include "tensor/ops/view.h"
@@ -11,15 +12,16 @@
 namespace roux {
 
 constinit KernelTable<SumKernel> sum_kernels("sum");
-constinit KernelTable<ReduceKernel> amax_kernels("amax"), logsumexp_kernels("logsumexp");
-constinit KernelTable<ArgmaxKernel> argmax_kernels("argmax");
+constinit KernelTable<ReduceKernel> amax_kernels("amax"), amin_kernels("amin"), prod_kernels("prod"),
+    logsumexp_kernels("logsumexp");
+constinit KernelTable<ArgKernel> argmax_kernels("argmax"), argmin_kernels("argmin");
 
 namespace {
 constexpr const char* kRules = "//autograd/rules";
 }
 constinit GradSlot<SumSaved> sum_grad("sum", kRules), mean_grad("mean", kRules);
-constinit GradSlot<AmaxSaved> amax_grad("amax", kRules);
-constinit GradSlot<LogSumExpSaved> logsumexp_grad("logsumexp", kRules);
+constinit GradSlot<ExtremumSaved> amax_grad("amax", kRules), amin_grad("amin", kRules);
+constinit GradSlot<ReducedSaved> prod_grad("prod", kRules), logsumexp_grad("logsumexp", kRules);
 
 int64_t reduce_chunk_length(int64_t outputs, int64_t count) {
   // That many keep all threads busy without chunks.
@@ -94,6 +96,35 @@ std::vector<int64_t> all_axes(const Tensor& x, const char* op) {
   return axes;
 }
 
+Tensor extremum(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim,
+                const KernelTable<ReduceKernel>& table, const GradSlot<ExtremumSaved>& slot) {
+  common_device(table.op(), {x});
+  const Reduction r = or_throw(reduction(x.spec(), axes, keepdim, kNumeric, false), table.op());
+  Tensor y =
+      reduce(x, r, x.dtype(), 0, [&](Tensor& kept, Tensor& partials) { table.run(x, x, kept, partials); });
+  return slot.record({x}, y, [&] { return ExtremumSaved{x, SavedTensor::output(y), r.kept.shape}; });
+}
+
+Tensor arg_extremum(const Tensor& x, int64_t axis, bool keepdim, const KernelTable<ArgKernel>& table) {
+  common_device(table.op(), {x});
+  const Reduction r = or_throw(reduction(x.spec(), {axis}, keepdim, kNumeric, false), table.op());
+  Tensor y = empty({kI64, r.result.shape}, x.device());
+  Tensor kept = alias(y, r.kept.shape, contiguous_strides(r.kept.shape), 0);
+  table.run(x, x, or_throw(normalize_axis(axis, x.spec()), table.op()), kept);
+  return y;
+}
+
+// var in the dtype that it is computed in.
+Tensor wide_var(const char* op, const Tensor& x, absl::Span<const int64_t> axes, bool keepdim,
+                double correction) {
+  common_device(op, {x});
+  const Reduction r = or_throw(reduction(x.spec(), axes, keepdim, kFloating, true), op);
+  const Tensor wide = x.dtype() == kF64 ? x : cast(x, kF32);
+  const Tensor roughly = wide - mean(wide.detach(), axes, true);
+  const Tensor centred = roughly - mean(roughly, axes, true);
+  return sum(centred * centred, axes, keepdim) / std::max(0.0, static_cast<double>(r.count) - correction);
+}
+
 }  // namespace
 
 Tensor sum(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
@@ -117,11 +148,41 @@ Tensor mean(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
 }
 
 Tensor amax(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
-  common_device("amax", {x});
-  const Reduction r = or_throw(reduction(x.spec(), axes, keepdim, kNumeric, false), "amax");
-  Tensor y = reduce(x, r, x.dtype(), 0,
-                    [&](Tensor& kept, Tensor& partials) { amax_kernels.run(x, x, kept, partials); });
-  return amax_grad.record({x}, y, [&] { return AmaxSaved{x, SavedTensor::output(y), r.kept.shape}; });
+  return extremum(x, axes, keepdim, amax_kernels, amax_grad);
+}
+Tensor amin(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
+  return extremum(x, axes, keepdim, amin_kernels, amin_grad);
+}
+
+Tensor prod(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
+  common_device("prod", {x});
+  const Reduction r = or_throw(reduction(x.spec(), axes, keepdim, kAllDTypes, true), "prod");
+  Tensor y = reduce(x, r, is_floating(x.dtype()) ? x.dtype() : kI64, 0,
+                    [&](Tensor& kept, Tensor& partials) { prod_kernels.run(x, x, kept, partials); });
+  return prod_grad.record({x}, y, [&] { return ReducedSaved{x, r.kept.shape}; });
+}
+
+Tensor var(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim, double correction) {
+  return cast(wide_var("var", x, axes, keepdim, correction), x.dtype());
+}
+
+Tensor std(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim, double correction) {
+  const Tensor variance = wide_var("std", x, axes, keepdim, correction);
+  const Tensor zero = eq(variance, 0);  // where the root has no derivative: both branches are constants
+  const Tensor root = sqrt(where(zero, ones_like(variance), variance));
+  return cast(where(zero, zeros_like(variance), root), x.dtype());
+}
+
+Tensor any(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
+  common_device("any", {x});
+  or_throw(reduction(x.spec(), axes, keepdim, kAllDTypes, true), "any");
+  return gt(sum(cast(x, kBool), axes, keepdim), 0);
+}
+
+Tensor all(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
+  common_device("all", {x});
+  or_throw(reduction(x.spec(), axes, keepdim, kAllDTypes, true), "all");
+  return eq(sum(logical_not(x), axes, keepdim), 0);
 }
 
 Tensor logsumexp(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) {
@@ -129,16 +190,14 @@ Tensor logsumexp(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim) 
   const Reduction r = or_throw(reduction(x.spec(), axes, keepdim, kFloating, true), "logsumexp");
   Tensor y = reduce(x, r, x.dtype(), 1,
                     [&](Tensor& kept, Tensor& partials) { logsumexp_kernels.run(x, x, kept, partials); });
-  return logsumexp_grad.record({x}, y, [&] { return LogSumExpSaved{x, r.kept.shape}; });
+  return logsumexp_grad.record({x}, y, [&] { return ReducedSaved{x, r.kept.shape}; });
 }
 
 Tensor argmax(const Tensor& x, int64_t axis, bool keepdim) {
-  common_device("argmax", {x});
-  const Reduction r = or_throw(reduction(x.spec(), {axis}, keepdim, kNumeric, false), "argmax");
-  Tensor y = empty({kI64, r.result.shape}, x.device());
-  Tensor kept = alias(y, r.kept.shape, contiguous_strides(r.kept.shape), 0);
-  argmax_kernels.run(x, x, or_throw(normalize_axis(axis, x.spec()), "argmax"), kept);
-  return y;
+  return arg_extremum(x, axis, keepdim, argmax_kernels);
+}
+Tensor argmin(const Tensor& x, int64_t axis, bool keepdim) {
+  return arg_extremum(x, axis, keepdim, argmin_kernels);
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
@@ -161,6 +220,22 @@ Tensor mean(const Tensor& x) { return mean(x, all_axes(x, "mean")); }
 Tensor mean(const Tensor& x, int64_t axis, bool keepdim) { return mean(x, {&axis, 1}, keepdim); }
 Tensor amax(const Tensor& x) { return amax(x, all_axes(x, "amax")); }
 Tensor amax(const Tensor& x, int64_t axis, bool keepdim) { return amax(x, {&axis, 1}, keepdim); }
+Tensor amin(const Tensor& x) { return amin(x, all_axes(x, "amin")); }
+Tensor amin(const Tensor& x, int64_t axis, bool keepdim) { return amin(x, {&axis, 1}, keepdim); }
+Tensor prod(const Tensor& x) { return prod(x, all_axes(x, "prod")); }
+Tensor prod(const Tensor& x, int64_t axis, bool keepdim) { return prod(x, {&axis, 1}, keepdim); }
+Tensor var(const Tensor& x) { return var(x, all_axes(x, "var")); }
+Tensor var(const Tensor& x, int64_t axis, bool keepdim, double correction) {
+  return var(x, {&axis, 1}, keepdim, correction);
+}
+Tensor std(const Tensor& x) { return std(x, all_axes(x, "std")); }
+Tensor std(const Tensor& x, int64_t axis, bool keepdim, double correction) {
+  return std(x, {&axis, 1}, keepdim, correction);
+}
+Tensor any(const Tensor& x) { return any(x, all_axes(x, "any")); }
+Tensor any(const Tensor& x, int64_t axis, bool keepdim) { return any(x, {&axis, 1}, keepdim); }
+Tensor all(const Tensor& x) { return all(x, all_axes(x, "all")); }
+Tensor all(const Tensor& x, int64_t axis, bool keepdim) { return all(x, {&axis, 1}, keepdim); }
 Tensor logsumexp(const Tensor& x) { return logsumexp(x, all_axes(x, "logsumexp")); }
 Tensor logsumexp(const Tensor& x, int64_t axis, bool keepdim) { return logsumexp(x, {&axis, 1}, keepdim); }
 

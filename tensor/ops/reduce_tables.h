@@ -11,10 +11,10 @@ namespace roux {
 
 using SumKernel = void(const Tensor& x, double scale, Tensor& y, Tensor& partials);  // y = scale * sum
 using ReduceKernel = void(const Tensor& x, Tensor& y, Tensor& partials);
-using ArgmaxKernel = void(const Tensor& x, int axis, Tensor& y);
+using ArgKernel = void(const Tensor& x, int axis, Tensor& y);
 extern constinit KernelTable<SumKernel> sum_kernels;
-extern constinit KernelTable<ReduceKernel> amax_kernels, logsumexp_kernels;
-extern constinit KernelTable<ArgmaxKernel> argmax_kernels;
+extern constinit KernelTable<ReduceKernel> amax_kernels, amin_kernels, prod_kernels, logsumexp_kernels;
+extern constinit KernelTable<ArgKernel> argmax_kernels, argmin_kernels;
 
 // A reduction of `count` elements into each of `outputs` is cut into this many chunks (1: no scratch); chunk
 // c covers the elements from c * reduce_chunk_length on. Depends on the sizes alone.
@@ -26,17 +26,17 @@ struct SumSaved {
   Shape shape, kept;  // of x, and of the result with keepdim
   double scale;
 };
-struct AmaxSaved {
+struct ExtremumSaved {
   SavedTensor x, y;
   Shape kept;
 };
-struct LogSumExpSaved {
+struct ReducedSaved {
   SavedTensor x;
   Shape kept;
 };
 extern constinit GradSlot<SumSaved> sum_grad, mean_grad;
-extern constinit GradSlot<AmaxSaved> amax_grad;
-extern constinit GradSlot<LogSumExpSaved> logsumexp_grad;
+extern constinit GradSlot<ExtremumSaved> amax_grad, amin_grad;
+extern constinit GradSlot<ReducedSaved> prod_grad, logsumexp_grad;
 
 }  // namespace roux
 

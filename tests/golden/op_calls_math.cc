@@ -1,4 +1,4 @@
-// Ops that compute: elementwise, reduce, softmax, matmul, normalization, activation, loss, attention.
+// Ops that compute: elementwise, reduce, scan, softmax, matmul, normalization, activation, loss, attention.
 #include <limits>
 
 #include "tensor/error.h"
@@ -10,6 +10,7 @@
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/normalization.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/ops/scan.h"
 #include "tensor/ops/softmax.h"
 #include "tests/golden/op_calls.h"
 
@@ -52,6 +53,20 @@ auto reduction(Unary* all, Tensor (*one)(const Tensor&, int64_t, bool),
   return [=](const Tensors& in, const Options& opt) {
     if (opt.has("axes")) return many(in[0], opt.list("axes"), opt.flag("keepdim"));
     return opt.has("axis") ? one(in[0], opt.integer("axis"), opt.flag("keepdim")) : all(in[0]);
+  };
+}
+// The same with a correction.
+auto spread(Unary* all, Tensor (*one)(const Tensor&, int64_t, bool, double),
+            Tensor (*many)(const Tensor&, absl::Span<const int64_t>, bool, double)) {
+  return [=](const Tensors& in, const Options& opt) {
+    const double correction = opt.number("correction", 1);
+    if (opt.has("axes")) return many(in[0], opt.list("axes"), opt.flag("keepdim"), correction);
+    return opt.has("axis") ? one(in[0], opt.integer("axis"), opt.flag("keepdim"), correction) : all(in[0]);
+  };
+}
+auto scan(Tensor (*fn)(const Tensor&, int64_t, bool)) {
+  return [fn](const Tensors& in, const Options& opt) {
+    return fn(in[0], opt.integer("axis"), opt.flag("reverse"));
   };
 }
 
@@ -138,6 +153,17 @@ void add_reduce(OpTable& table) {
   table.add("sum", kSummed, reduction(sum, sum, sum));
   table.add("mean", kSummed, reduction(mean, mean, mean));
   table.add("amax", kExact, reduction(amax, amax, amax));
+  table.add("amin", kExact, reduction(amin, amin, amin));
+  table.add("prod", kSummed, reduction(prod, prod, prod));
+  table.add("var", kSummed, spread(var, var, var));
+  table.add("std", kSummed, spread(std, std, std));
+  table.add("any", kExact, reduction(any, any, any));
+  table.add("all", kExact, reduction(all, all, all));
+  table.add("argmin", kExact, [](const Tensors& in, const Options& opt) {
+    return argmin(in[0], opt.integer("axis"), opt.flag("keepdim"));
+  });
+  table.add("cumsum", kSummed, scan(cumsum));
+  table.add("cumprod", kSummed, scan(cumprod), scan(cumprod_composed));
   table.add("logsumexp", kSummed, reduction(logsumexp, logsumexp, logsumexp));
   table.add("argmax", kExact, [](const Tensors& in, const Options& opt) {
     return argmax(in[0], opt.integer("axis"), opt.flag("keepdim"));

@@ -16,6 +16,7 @@ import torch
 
 import ops_data
 import ops_elementwise
+import ops_folds
 import ops_layers
 import ops_order
 import ops_pointwise
@@ -33,6 +34,7 @@ def main():
         ops_data,
         ops_state,
         ops_elementwise,
+        ops_folds,
         ops_order,
     ):
         family.add()
