@@ -37,12 +37,21 @@ void contiguous_backward(const ContiguousSaved&, const Tensor& grad_output, Grad
   grad.set(0, grad_output);
 }
 
+void diagonal_rule(const DiagonalSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, diagonal_backward(grad_output, s));
+}
+void diagonal_backward_rule(const DiagonalSaved& s, const Tensor& grad_output, GradInputs& grad) {
+  grad.set(0, diagonal(grad_output, s.offset, s.axis0, s.axis1));
+}
+
 const RegisterGrad kView(view_grad, view_backward);
 const RegisterGrad kExpand(expand_grad, expand_backward);
 const RegisterGrad kPermute(permute_grad, permute_backward);
 const RegisterGrad kSlice(slice_grad, slice_rule);
 const RegisterGrad kSliceBackward(slice_backward_grad, slice_backward_rule);
 const RegisterGrad kSplit(split_grad, split_backward);
+const RegisterGrad kDiagonal(diagonal_grad, diagonal_rule);
+const RegisterGrad kDiagonalBackward(diagonal_backward_grad, diagonal_backward_rule);
 const RegisterGrad kContiguous(contiguous_grad, contiguous_backward);
 
 }  // namespace

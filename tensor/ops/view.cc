@@ -17,6 +17,8 @@ constinit GradSlot<PermuteSaved> permute_grad("permute", kRules);
 constinit GradSlot<SliceSaved> slice_grad("slice", kRules), slice_backward_grad("slice_backward", kRules);
 constinit GradSlot<SplitSaved> split_grad("split", kRules);
 constinit GradSlot<ContiguousSaved> contiguous_grad("contiguous", kRules);
+constinit GradSlot<DiagonalSaved> diagonal_grad("diagonal", kRules),
+    diagonal_backward_grad("diagonal_backward", kRules);
 
 namespace {
 
@@ -241,6 +243,64 @@ std::vector<Tensor> split(const Tensor& x, absl::Span<const int64_t> sizes, int6
     return saved;
   });
   return pieces;
+}
+
+std::vector<Tensor> chunk(const Tensor& x, int64_t count, int64_t axis) {
+  common_device("chunk", {x});
+  const int64_t size = x.shape()[or_throw(normalize_axis(axis, x.spec()), "chunk")];
+  ROUX_CHECK(count >= 1) << "chunk: count is " << count << ", at least 1 is needed";
+  const int64_t length = std::max<int64_t>(1, (size + count - 1) / count);
+  std::vector<int64_t> sizes;
+  for (int64_t begin = 0; begin < size || begin == 0; begin += length) {
+    sizes.push_back(std::min(length, size - begin));
+  }
+  return split(x, sizes, axis);
+}
+
+std::vector<Tensor> unbind(const Tensor& x, int64_t axis) {
+  common_device("unbind", {x});
+  const int at = or_throw(normalize_axis(axis, x.spec()), "unbind");
+  std::vector<Tensor> elements;
+  for (const Tensor& piece : split(x, std::vector<int64_t>(static_cast<size_t>(x.shape()[at]), 1), at)) {
+    elements.push_back(squeeze(piece, at));
+  }
+  return elements;
+}
+
+namespace {
+// The diagonal of a tensor of shape saved.shape.
+Tensor diagonal_of(const Tensor& x, const DiagonalSaved& saved) {
+  const int a = saved.axis0, b = saved.axis1;
+  const int64_t down = std::max<int64_t>(0, -saved.offset), right = std::max<int64_t>(0, saved.offset);
+  const int64_t length = std::max<int64_t>(0, std::min(x.shape()[a] - down, x.shape()[b] - right));
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  const int64_t first = length == 0 ? 0 : down * strides[a] + right * strides[b];
+  for (int axis : {std::max(a, b), std::min(a, b)}) {
+    shape.erase(axis);
+    strides.erase(axis);
+  }
+  shape.push_back(length);
+  strides.push_back(x.strides()[a] + x.strides()[b]);
+  return alias(x, shape, strides, x.impl()->offset + first);
+}
+}  // namespace
+
+Tensor diagonal(const Tensor& x, int64_t offset, int64_t axis0, int64_t axis1) {
+  common_device("diagonal", {x});
+  const int a = or_throw(normalize_axis(axis0, x.spec()), "diagonal");
+  const int b = or_throw(normalize_axis(axis1, x.spec()), "diagonal");
+  ROUX_CHECK(a != b) << "diagonal: axes " << axis0 << " and " << axis1 << " are the same: x is " << x.spec();
+  offset = std::clamp(offset, -x.shape()[a], x.shape()[b]);  // empty from there on
+  const DiagonalSaved saved{x.shape(), offset, a, b};
+  return diagonal_grad.record({x}, diagonal_of(x, saved), [&] { return saved; });
+}
+
+Tensor diagonal_backward(const Tensor& x, const DiagonalSaved& saved) {
+  Tensor y = zeros(saved.shape, x.dtype(), x.device());
+  Tensor target = diagonal_of(y, saved);
+  cast_kernels.run(x, x, target);
+  return diagonal_backward_grad.record({x}, y, [&] { return saved; });
 }
 
 Tensor Tensor::contiguous() const { return roux::contiguous(*this); }

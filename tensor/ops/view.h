@@ -24,6 +24,13 @@ Tensor slice(const Tensor& x, int64_t axis, int64_t begin, int64_t end, int64_t 
 Tensor select(const Tensor& x, int64_t axis, int64_t index);  // one element of an axis, which is removed
 // Consecutive pieces of the given sizes, which must add up to the axis.
 std::vector<Tensor> split(const Tensor& x, absl::Span<const int64_t> sizes, int64_t axis);
+// Consecutive pieces of ceil(n / count) elements along axis, the last one shorter; fewer than count where
+// that is enough. count >= 1.
+std::vector<Tensor> chunk(const Tensor& x, int64_t count, int64_t axis);
+std::vector<Tensor> unbind(const Tensor& x, int64_t axis);  // every element of the axis, which is removed
+// The elements whose index along axis1 is that along axis0 plus offset, as the last axis of the result, which
+// loses the two. Empty beyond the corners.
+Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t axis0 = 0, int64_t axis1 = 1);
 
 }  // namespace roux
 

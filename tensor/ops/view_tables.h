@@ -24,6 +24,11 @@ struct SplitSaved {
   Device device;
 };
 struct ContiguousSaved {};
+struct DiagonalSaved {
+  Shape shape;  // of the input
+  int64_t offset;
+  int axis0, axis1;
+};
 
 extern constinit GradSlot<ShapeSaved> view_grad, expand_grad;
 extern constinit GradSlot<PermuteSaved> permute_grad;
@@ -35,6 +40,10 @@ extern constinit GradSlot<ContiguousSaved> contiguous_grad;
 // slice).
 Tensor slice_backward(const Tensor& x, const SliceSaved& saved);
 extern constinit GradSlot<SliceSaved> slice_backward_grad;
+
+// The same of diagonal.
+Tensor diagonal_backward(const Tensor& x, const DiagonalSaved& saved);
+extern constinit GradSlot<DiagonalSaved> diagonal_grad, diagonal_backward_grad;
 
 }  // namespace roux
 

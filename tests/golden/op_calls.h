@@ -54,8 +54,8 @@ class OpTable {
   std::map<std::string, OpCalls> calls_;
 };
 
-void add_math_calls(OpTable& table);  // elementwise, reduce, softmax, matmul, normalization, loss, attention
-void add_data_calls(OpTable& table);  // index, order, rotary, view, creation, optimizer, random
+void add_math_calls(OpTable& table);  // of ops that compute
+void add_data_calls(OpTable& table);  // of ops that place, view, make or update
 const std::map<std::string, OpCalls>& op_calls();
 
 }  // namespace roux::golden

@@ -1,6 +1,8 @@
-// Ops that place, view, make or update: index, order, rotary, view, creation, optimizer, random.
+// Ops that place, view, make or update.
 #include "tensor/generator.h"
+#include "tensor/ops/arrange.h"
 #include "tensor/ops/creation.h"
+#include "tensor/ops/einsum.h"
 #include "tensor/ops/index.h"
 #include "tensor/ops/optimizer.h"
 #include "tensor/ops/order.h"
@@ -109,6 +111,31 @@ void add_view(OpTable& table) {
   table.add("split", kExact, [](const Tensors& in, const Options& opt) {
     return split(in[0], opt.list("sizes"), opt.integer("axis"));
   });
+}
+
+void add_arrange(OpTable& table) {
+  table.add("flip", kExact,
+            [](const Tensors& in, const Options& opt) { return flip(in[0], opt.list("axes")); });
+  table.add("roll", kExact, [](const Tensors& in, const Options& opt) {
+    return roll(in[0], opt.integer("shift"), opt.integer("axis"));
+  });
+  table.add("repeat", kExact,
+            [](const Tensors& in, const Options& opt) { return repeat(in[0], opt.list("counts")); });
+  table.add("repeat_interleave", kExact, [](const Tensors& in, const Options& opt) {
+    return repeat_interleave(in[0], opt.integer("count"), opt.integer("axis"));
+  });
+  table.add("stack", kExact,
+            [](const Tensors& in, const Options& opt) { return stack(in, opt.integer("axis")); });
+  table.add("chunk", kExact, [](const Tensors& in, const Options& opt) {
+    return chunk(in[0], opt.integer("count"), opt.integer("axis"));
+  });
+  table.add("unbind", kExact,
+            [](const Tensors& in, const Options& opt) { return unbind(in[0], opt.integer("axis")); });
+  table.add("diagonal", kExact, [](const Tensors& in, const Options& opt) {
+    return diagonal(in[0], opt.integer("offset"), opt.integer("axis0"), opt.integer("axis1"));
+  });
+  table.add("einsum", kSummed,
+            [](const Tensors& in, const Options& opt) { return einsum(opt.text("equation"), in); });
 }
 
 // Shape, dtype and device are those of the input.
@@ -226,6 +253,7 @@ void add_data_calls(OpTable& table) {
   add_order(table);
   add_placing(table);
   add_view(table);
+  add_arrange(table);
   add_creation(table);
   add_optimizer(table);
   add_random(table);

@@ -14,6 +14,7 @@ import os
 
 import torch
 
+import ops_arrange
 import ops_data
 import ops_elementwise
 import ops_folds
@@ -35,6 +36,7 @@ def main():
         ops_state,
         ops_elementwise,
         ops_folds,
+        ops_arrange,
         ops_order,
     ):
         family.add()

@@ -175,6 +175,70 @@ OP_SUITE(split)
     .error("split: ", [](Device d) {
       split(zeros({2, 3}, kF32, d), {1, 1}, 1);
     });
+OP_SUITE(chunk)
+    .devices(kFloating | kI32 | kU8)
+    .with(samples)
+    .call([](const Tensors& in) { return chunk(in[0], 3, -2); })
+    .reference([](const Refs& in) {
+      const Shape& s = in[0].shape;
+      const int64_t length = std::max<int64_t>(1, (s[1] + 2) / 3);
+      Refs out;
+      for (int64_t begin = 0; begin < s[1] || begin == 0; begin += length) {
+        out.push_back(moved(in[0], {s[0], std::min(length, s[1] - begin), s[2]}, [=](const Dims& i) {
+          return Dims{i[0], i[1] + begin, i[2]};
+        }));
+      }
+      return out;
+    })
+    .error("chunk: count is 0, at least 1 is needed", [](Device d) {
+      chunk(zeros({2, 3}, kF32, d), 0, 1);
+    });
+OP_SUITE(unbind)
+    .devices(kFloating | kI32 | kU8)
+    .with(samples)
+    .call([](const Tensors& in) { return unbind(in[0], 0); })
+    .reference([](const Refs& in) {
+      const Shape& s = in[0].shape;
+      Refs out;
+      for (int64_t k = 0; k < s[0]; ++k) {
+        out.push_back(moved(in[0], {s[1], s[2]}, [=](const Dims& i) { return Dims{k, i[0], i[1]}; }));
+      }
+      return out;
+    })
+    .error("unbind: axis 2 is out of range", [](Device d) {
+      unbind(zeros({2, 3}, kF32, d), 2);
+    });
+OP_SUITE(diagonal)
+    .devices(kFloating | kI32 | kU8)
+    .with(samples)
+    .call([](const Tensors& in) {
+      return Tensors{diagonal(in[0]), diagonal(in[0], 1, -1, 1), diagonal(in[0], -2, 1, 2),
+                     diagonal(in[0], 50, 0, 2)};
+    })
+    .reference([](const Refs& in) {
+      const Shape& s = in[0].shape;
+      const auto length = [](int64_t rows, int64_t columns) {
+        return std::max<int64_t>(0, std::min(rows, columns));
+      };
+      return Refs{moved(in[0], {s[2], length(s[0], s[1])},
+                        [](const Dims& i) {
+                          return Dims{i[1], i[1], i[0]};
+                        }),
+                  moved(in[0], {s[0], length(s[2], s[1] - 1)},
+                        [](const Dims& i) {
+                          return Dims{i[0], i[1] + 1, i[1]};
+                        }),
+                  moved(in[0], {s[0], length(s[1] - 2, s[2])},
+                        [](const Dims& i) {
+                          return Dims{i[0], i[1] + 2, i[1]};
+                        }),
+                  moved(in[0], {s[1], length(s[0], s[2] - 50)}, [](const Dims& i) {
+                    return Dims{i[1], i[0], i[1] + 50};
+                  })};
+    })
+    .error("diagonal: axes 1 and -1 are the same: x is f32[2,3]", [](Device d) {
+      diagonal(zeros({2, 3}, kF32, d), 0, 1, -1);
+    });
 
 }  // namespace
 }  // namespace roux::testing
