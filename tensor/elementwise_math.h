@@ -122,7 +122,11 @@ struct Abs {
 struct Sign {
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x) const {
-    return static_cast<T>((x > T(0)) - (x < T(0)));
+    if constexpr (std::is_unsigned_v<T>) {
+      return static_cast<T>(x > T(0));
+    } else {
+      return static_cast<T>((x > T(0)) - (x < T(0)));
+    }
   }
 };
 struct Round {

@@ -64,6 +64,7 @@ Tensor repeat_interleave(const Tensor& x, int64_t count, int64_t axis) {
   common_device("repeat_interleave", {x});
   const int at = or_throw(normalize_axis(axis, x.spec()), "repeat_interleave");
   ROUX_CHECK(count >= 0) << "repeat_interleave: negative count " << count;
+  if (count == 1) return x;
   ROUX_CHECK(x.dim() < kMaxRank) << "repeat_interleave: x has " << x.dim() << " axes, needed fewer than "
                                  << kMaxRank;
   Shape apart = x.shape(), joined = x.shape();

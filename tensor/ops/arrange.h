@@ -19,7 +19,8 @@ Tensor roll(const Tensor& x, int64_t shift, int64_t axis);
 // axes, and for a result of kMaxRank axes that is repeated along one of them.
 Tensor repeat(const Tensor& x, absl::Span<const int64_t> counts);
 
-// Each element along axis `count` times in a row. Throws Error for a negative count, or x of kMaxRank axes.
+// Each element along axis `count` times in a row; x itself for count 1. Throws Error for a negative count, or
+// x of kMaxRank axes.
 Tensor repeat_interleave(const Tensor& x, int64_t count, int64_t axis);
 
 // Joins tensors of one shape along a new axis at position `axis` of the result; they promote.

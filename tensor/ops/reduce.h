@@ -66,8 +66,8 @@ Tensor logsumexp(const Tensor& x, absl::Span<const int64_t> axes, bool keepdim =
 // Index along `axis` of the first largest element (of the first NaN if there is one), i64, numeric x, no
 // gradient. Throws Error when the axis is empty.
 Tensor argmax(const Tensor& x, int64_t axis, bool keepdim = false);
-Tensor argmin(const Tensor& x, int64_t axis,
-              bool keepdim = false);  // of the first smallest one; otherwise the same
+// The same of the first smallest element.
+Tensor argmin(const Tensor& x, int64_t axis, bool keepdim = false);
 
 // The inverse of broadcasting: sums x over the axes that `shape` lacks or has with size 1, so that the result
 // has `shape`, in sum's dtype (integers and bool: i64, even where nothing is summed). Throws Error unless
