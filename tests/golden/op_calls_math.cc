@@ -1,4 +1,4 @@
-// Ops that compute: elementwise, reduce, scan, softmax, matmul, normalization, activation, loss, attention.
+// Ops that compute.
 #include <limits>
 
 #include "tensor/error.h"
