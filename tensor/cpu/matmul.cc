@@ -138,11 +138,24 @@ void matmul_cpu(const Tensor& a, const Tensor& b, const Tensor& bias, Tensor& wo
   }
 }
 
+void matmul_f32_cpu(const Tensor& a, const Tensor& b, bool accumulate, Tensor& y) {
+  const int64_t m = y.shape()[0], n = y.shape()[1], k = a.shape()[1];
+  const GemmOperand<bfloat16> ga = operand<bfloat16>(a), gb = operand<bfloat16>(b);
+  float* out = y.data<float>();
+  const Blocks blocks = cut(m, n, k);
+  parallel_for(0, blocks.down * blocks.across, 1, [&](int64_t index, int64_t) {
+    const int64_t row = index % blocks.down * blocks.rows, col = index / blocks.down * blocks.cols;
+    gemm(std::min(blocks.rows, m - row), std::min(blocks.cols, n - col), k, ga.at(row, 0), gb.at(0, col),
+         accumulate, out + row * n + col, n);
+  });
+}
+
 const RegisterKernel kMatmulF32(matmul_kernels, DeviceType::kCpu, kF32, matmul_cpu<float>);
 const RegisterKernel kMatmulF64(matmul_kernels, DeviceType::kCpu, kF64, matmul_cpu<double>);
 // Elsewhere the op converts to f32.
-const RegisterKernel kMatmulBf16(matmul_kernels, DeviceType::kCpu,
-                                 has_bf16_gemm() ? DTypeSet(kBF16) : DTypeSet(), matmul_cpu<bfloat16>);
+const DTypeSet kFast16Bit = has_bf16_gemm() ? DTypeSet(kBF16) : DTypeSet();
+const RegisterKernel kMatmulBf16(matmul_kernels, DeviceType::kCpu, kFast16Bit, matmul_cpu<bfloat16>);
+const RegisterKernel kMatmulBf16Sums(matmul_f32_kernels, DeviceType::kCpu, kFast16Bit, matmul_f32_cpu);
 
 }  // namespace
 }  // namespace roux::cpu

@@ -8,6 +8,7 @@
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/ops/matmul_tables.h"
 #include "tensor/ops/view.h"
 #include "tensor/parallel.h"
 
@@ -68,6 +69,22 @@ TEST(Matmul, LayoutsAndDtypes) {
       const Tensor offset = wide.slice(1, 2, 2 + k), strided = wide.slice(1, 0, 3 * k, 3);
       EXPECT_LT(error_of(matmul(offset, b), offset, b), tolerance(dtype));
       EXPECT_LT(error_of(matmul(strided, bt), strided, bt), tolerance(dtype));
+    }
+  }
+}
+
+// The product of 16-bit numbers as f32, and twice of it.
+TEST(MatmulInto, AddsProductsThatAreNotRounded) {
+  for (DType dtype : {kF32, kF64, kBF16, kF16}) {
+    for (const auto& [m, n, k] :
+         {std::array<int64_t, 3>{1, 1, 1}, {3, 5, 7}, {600, 40, 96}, {40, 1100, 300}, {5, 3, 0}, {0, 3, 5}}) {
+      const Tensor a = random({k, m}, dtype).transpose(0, 1), b = random({k, n}, dtype);
+      Tensor sum = full({m, n}, 99.0, dtype == kF64 ? kF64 : kF32);
+      matmul_into(a, b, false, sum);
+      if (m * n == 0) continue;
+      EXPECT_LT(error_of(sum, a, b), tolerance(dtype == kF64 ? kF64 : kF32)) << a.spec() << b.spec();
+      matmul_into(a, b, true, sum);
+      EXPECT_LT(error_of(sum * 0.5, a, b), tolerance(dtype == kF64 ? kF64 : kF32)) << a.spec() << b.spec();
     }
   }
 }

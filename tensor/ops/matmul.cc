@@ -11,6 +11,7 @@
 namespace roux {
 
 constinit KernelTable<MatmulKernel> matmul_kernels("matmul");
+constinit KernelTable<MatmulF32Kernel> matmul_f32_kernels("matmul");
 constinit GradSlot<MatmulSaved> matmul_grad("matmul", "//autograd/rules");
 constinit GradSlot<LinearSaved> linear_grad("linear", "//autograd/rules");
 
@@ -153,6 +154,25 @@ void multiply(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
 }
 
 }  // namespace
+
+void matmul_into(const Tensor& a, const Tensor& b, bool accumulate, Tensor& sum) {
+  NoGradGuard no_grad;
+  const DType dtype = a.dtype();
+  const DeviceType device = a.device().type;
+  if (sum.numel() == 0) return;
+  if (needs_conversion(dtype, a.device())) {
+    matmul_into(in_f32_as_stored(a), in_f32_as_stored(b), accumulate, sum);
+  } else if (dtype != sum.dtype() && (device == DeviceType::kMeta || matmul_f32_kernels.has(device, dtype))) {
+    const Tensor ready = gemm_ready(a);
+    matmul_f32_kernels.run(ready, ready, gemm_ready(b), accumulate, sum);
+  } else if (accumulate) {
+    add_(sum, matmul(a, b).to(sum.dtype()));
+  } else if (dtype == sum.dtype()) {
+    multiply(a, b, Tensor(), sum);
+  } else {
+    copy_(sum, matmul(a, b));
+  }
+}
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
   const Device device = common_device("matmul", {a, b});
