@@ -254,6 +254,38 @@ TEST(IgnoredRows, MayHoldAnything) {
   }
 }
 
+TEST(IgnoredRows, OfAnInputMayHoldAnything) {
+  for (Reduction reduction : {Reduction::kMean, Reduction::kSum, Reduction::kNone}) {
+    for (double smoothing : {0.0, 0.3}) {
+      const CrossEntropyOptions options{.reduction = reduction, .label_smoothing = smoothing};
+      for (const auto& loss : {linear_cross_entropy, linear_cross_entropy_composed}) {
+        for (bool create_graph : {false, true}) {
+          const auto gradients = [&](const Tensor& rows, const Tensor& targets) {
+            const Tensor x = leaf(rows), weight = leaf(of({1, 2, 0, -1, 1, 3}, {3, 2}, kF32));
+            return grad({sum(loss(x, weight, targets, options))}, {x, weight},
+                        {.create_graph = create_graph});
+          };
+          const auto got = gradients(of({1, 2, kNaN, kInf}, {2, 2}, kF32), ids({1, -100}));
+          const auto want = gradients(of({1, 2}, {1, 2}, kF32), ids({1}));
+          expect_values(slice(got[0], 0, 0, 1), want[0].to_vector<double>(), 1e-6);
+          expect_values(slice(got[0], 0, 1, 2), {0, 0}, 0);
+          expect_values(got[1], want[1].to_vector<double>(), 1e-6);
+        }
+      }
+    }
+  }
+}
+
+// 257 rows in each of three chunks: no chunk's sum is a bf16 number, 771 is nearest to 772.
+TEST(LinearCrossEntropy, SumsOfChunksAreNotRounded) {
+  for (DType dtype : {kBF16, kF32}) {
+    const Tensor x = ones({771, 1}, dtype), weight = leaf(zeros({21845, 1}, dtype));
+    const Tensor loss = linear_cross_entropy(x, weight, full({771}, 7, kI64), {.reduction = Reduction::kSum});
+    const Tensor of_target = select(grad({loss}, {weight})[0], 0, 7);
+    EXPECT_NEAR(of_target.item(), dtype == kBF16 ? -772 : -771, 0.1);
+  }
+}
+
 // A weight of 0 is a weight: the row counts, and what is not finite in it shows (as in PyTorch).
 TEST(ClassWeight, OfZeroDoesNotIgnore) {
   const Tensor x = of({1, 2, 3, kNaN, 0, 0}, {2, 3}, kF32), weight = of({1, 0, 1}, {3}, kF32);

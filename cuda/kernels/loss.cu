@@ -38,8 +38,9 @@ __global__ void target_weights_kernel(Targets targets, const C* weight, int64_t 
 
 template <class T, class Team, class C = compute_t<T>>
 __global__ void __launch_bounds__(kRowBlock)
-    cross_entropy_kernel(const T* logits, Targets targets, const C* row_weights, int64_t ignore_index,
-                         int64_t rows, int64_t classes, bool packets, C* losses, C* row_stats) {
+    cross_entropy_kernel(const T* logits, Targets targets, const C* row_weights, const C* shares,
+                         int64_t ignore_index, int64_t rows, int64_t classes, bool packets, C* losses,
+                         C* row_stats) {
   const int64_t row = Team::row();
   if (row >= rows) return;
   const int64_t target = targets[row];
@@ -52,18 +53,26 @@ __global__ void __launch_bounds__(kRowBlock)
   visit_row<Team>(
       classes, packets, [&](int64_t, C v) { total.add(v); }, x);
   total = Team::reduce(total);
+  const C log_sum = vmath::log(total.sum);
+  Sum<C> smoothed{C(0)};
+  if (shares != nullptr) {
+    visit_row<Team>(
+        classes, packets, [&](int64_t i, C v) { smoothed.value -= shares[i] * ((v - total.max) - log_sum); },
+        x);
+    smoothed = Team::reduce(smoothed);
+  }
   if (Team::rank() == 0) {
-    const C log_sum = vmath::log(total.sum);
     row_stats[row] = total.max;
     row_stats[rows + row] = log_sum;
-    losses[row] = -row_weights[row] * ((static_cast<C>(x[target]) - total.max) - log_sum);
+    losses[row] = smoothed.value - row_weights[row] * ((static_cast<C>(x[target]) - total.max) - log_sum);
   }
 }
 
 // grad may be the memory of logits.
 template <class T, class Team, class C = compute_t<T>>
 __global__ void __launch_bounds__(kRowBlock)
-    cross_entropy_backward_kernel(const T* logits, Targets targets, const C* row_stats, const C* row_scales,
+    cross_entropy_backward_kernel(const T* logits, Targets targets, const C* row_stats, const C* row_weights,
+                                  const C* row_scales, const C* shares, const C* total_share,
                                   int64_t ignore_index, int64_t rows, int64_t classes, bool packets,
                                   T* grad) {
   const int64_t row = Team::row();
@@ -77,8 +86,11 @@ __global__ void __launch_bounds__(kRowBlock)
     return;
   }
   const C scale = row_scales[row], largest = row_stats[row], log_sum = row_stats[rows + row];
+  const C weight = row_weights[row], total = shares != nullptr ? *total_share : C(0);
   auto gradient = [=](int64_t i, C v) {
-    return scale * (vmath::exp((v - largest) - log_sum) - (i == target ? C(1) : C(0)));
+    const C q = vmath::exp((v - largest) - log_sum);
+    const C smoothed = shares != nullptr ? total * q - shares[i] : C(0);
+    return scale * (weight * (q - (i == target ? C(1) : C(0))) + smoothed);
   };
   transform_row<Team>(classes, packets, gradient, out, x);
 }
@@ -101,8 +113,13 @@ void target_weights(const Tensor& targets, const Tensor& weight, int64_t ignore_
   });
 }
 
+template <class C>
+const C* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<const C>() : nullptr;
+}
+
 void cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& row_weights,
-                   int64_t ignore_index, Tensor& losses, Tensor& row_stats) {
+                   const Tensor& shares, int64_t ignore_index, Tensor& losses, Tensor& row_stats) {
   const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
   if (rows == 0) return;
   dispatch_floating(logits.dtype(), [&](auto tag) {
@@ -111,14 +128,16 @@ void cross_entropy(const Tensor& logits, const Tensor& targets, const Tensor& ro
     with_team(classes, [&](auto team) {
       using Team = decltype(team);
       launch(cross_entropy_kernel<T, Team>, {.grid = Team::blocks(rows), .block = kRowBlock},
-             logits.data<const T>(), targets_of(targets), row_weights.data<const C>(), ignore_index, rows,
-             classes, rows_in_packets(classes, logits), losses.data<C>(), row_stats.data<C>());
+             logits.data<const T>(), targets_of(targets), row_weights.data<const C>(),
+             data_or_null<C>(shares), ignore_index, rows, classes, rows_in_packets(classes, logits),
+             losses.data<C>(), row_stats.data<C>());
     });
   });
 }
 
 void cross_entropy_backward(const Tensor& logits, const Tensor& targets, const Tensor& row_stats,
-                            const Tensor& row_scales, int64_t ignore_index, Tensor& grad) {
+                            const Tensor& row_weights, const Tensor& row_scales, const Tensor& shares,
+                            const Tensor& total_share, int64_t ignore_index, Tensor& grad) {
   const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
   if (logits.numel() == 0) return;
   dispatch_floating(logits.dtype(), [&](auto tag) {
@@ -128,8 +147,9 @@ void cross_entropy_backward(const Tensor& logits, const Tensor& targets, const T
       using Team = decltype(team);
       launch(cross_entropy_backward_kernel<T, Team>, {.grid = Team::blocks(rows), .block = kRowBlock},
              logits.data<const T>(), targets_of(targets), row_stats.data<const C>(),
-             row_scales.data<const C>(), ignore_index, rows, classes, rows_in_packets(classes, logits, grad),
-             grad.data<T>());
+             row_weights.data<const C>(), row_scales.data<const C>(), data_or_null<C>(shares),
+             data_or_null<C>(total_share), ignore_index, rows, classes,
+             rows_in_packets(classes, logits, grad), grad.data<T>());
     });
   });
 }

@@ -25,15 +25,6 @@ void target_weights(const I* targets, const C* weight, int64_t ignore_index, int
   }
 }
 
-template <class F>
-void dispatch_index(DType dtype, const F& f) {
-  if (dtype == kI32) {
-    f(int32_t{});
-  } else {
-    f(int64_t{});
-  }
-}
-
 void target_weights_cpu(const Tensor& targets, const Tensor& weight, int64_t ignore_index, int64_t classes,
                         const char* op, Tensor& row_weights) {
   dispatch_index(targets.dtype(), [&](auto index_tag) {
@@ -68,23 +59,62 @@ ROUX_TARGET_AVX512 RowStats<compute_t<T>> row_stats_avx512(const T* x, int64_t n
   return row_stats(x, n);
 }
 
+// sum_i shares[i] (-log of the probability of x[i]).
 template <class T, class C = compute_t<T>>
-ROUX_ALWAYS_INLINE void row_gradient(const T* x, int64_t n, RowStats<C> stats, C scale, T* grad) {
+ROUX_ALWAYS_INLINE C smoothed(const T* x, int64_t n, RowStats<C> stats, const C* shares) {
+  RowLanes<C> lanes(C(0));
+  C tile[kRowTile];
+  for (int64_t at = 0; at < n; at += kRowTile) {
+    const int64_t count = n - at < kRowTile ? n - at : kRowTile;
+    for (int64_t i = 0; i < count; ++i) {
+      tile[i] = -shares[at + i] * stats.log_probability(static_cast<C>(x[at + i]));
+    }
+    lanes.add(tile, count);
+  }
+  return lanes.sum();
+}
+template <class T, class C = compute_t<T>>
+C smoothed_base(const T* x, int64_t n, RowStats<C> stats, const C* shares) {
+  return smoothed(x, n, stats, shares);
+}
+template <class T, class C = compute_t<T>>
+ROUX_TARGET_AVX512 C smoothed_avx512(const T* x, int64_t n, RowStats<C> stats, const C* shares) {
+  return smoothed(x, n, stats, shares);
+}
+
+// scale times the probabilities; with shares minus share_scale times those.
+template <class T, class C = compute_t<T>>
+ROUX_ALWAYS_INLINE void row_gradient(const T* x, int64_t n, RowStats<C> stats, C scale, const C* shares,
+                                     C share_scale, T* grad) {
+  if (shares == nullptr) {
+    for (int64_t i = 0; i < n; ++i) {
+      grad[i] = static_cast<T>(scale * exp_weight(stats.log_probability(static_cast<C>(x[i]))));
+    }
+    return;
+  }
   for (int64_t i = 0; i < n; ++i) {
-    grad[i] = static_cast<T>(scale * exp_weight(stats.log_probability(static_cast<C>(x[i]))));
+    const C q = exp_weight(stats.log_probability(static_cast<C>(x[i])));
+    grad[i] = static_cast<T>(scale * q - share_scale * shares[i]);
   }
 }
 template <class T, class C = compute_t<T>>
-void row_gradient_base(const T* x, int64_t n, RowStats<C> stats, C scale, T* grad) {
-  row_gradient(x, n, stats, scale, grad);
+void row_gradient_base(const T* x, int64_t n, RowStats<C> stats, C scale, const C* shares, C share_scale,
+                       T* grad) {
+  row_gradient(x, n, stats, scale, shares, share_scale, grad);
 }
 template <class T, class C = compute_t<T>>
-ROUX_TARGET_AVX512 void row_gradient_avx512(const T* x, int64_t n, RowStats<C> stats, C scale, T* grad) {
-  row_gradient(x, n, stats, scale, grad);
+ROUX_TARGET_AVX512 void row_gradient_avx512(const T* x, int64_t n, RowStats<C> stats, C scale,
+                                            const C* shares, C share_scale, T* grad) {
+  row_gradient(x, n, stats, scale, shares, share_scale, grad);
+}
+
+template <class C>
+const C* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<const C>() : nullptr;
 }
 
 void cross_entropy_cpu(const Tensor& logits, const Tensor& targets, const Tensor& row_weights,
-                       int64_t ignore_index, Tensor& losses, Tensor& stats) {
+                       const Tensor& shares, int64_t ignore_index, Tensor& losses, Tensor& stats) {
   dispatch_floating(logits.dtype(), [&](auto tag) {
     using T = decltype(tag);
     using C = compute_t<T>;
@@ -93,9 +123,10 @@ void cross_entropy_cpu(const Tensor& logits, const Tensor& targets, const Tensor
       const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
       const T* x = logits.data<const T>();
       const I* target = targets.data<const I>();
-      const C* weight = row_weights.data<const C>();
+      const C *weight = row_weights.data<const C>(), *share = data_or_null<C>(shares);
       C *loss = losses.data<C>(), *largest = stats.data<C>(), *log_sum = largest + rows;
       const auto stats_of = has_avx512() ? row_stats_avx512<T> : row_stats_base<T>;
+      const auto smoothed_of = has_avx512() ? smoothed_avx512<T> : smoothed_base<T>;
       parallel_for(0, rows, rows_per_task(classes), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
           if (target[row] == ignore_index) {
@@ -107,6 +138,7 @@ void cross_entropy_cpu(const Tensor& logits, const Tensor& targets, const Tensor
           largest[row] = found.largest;
           log_sum[row] = found.log_sum;
           loss[row] = -weight[row] * found.log_probability(static_cast<C>(values[target[row]]));
+          if (share != nullptr) loss[row] += smoothed_of(values, classes, found, share);
         }
       });
     });
@@ -114,7 +146,8 @@ void cross_entropy_cpu(const Tensor& logits, const Tensor& targets, const Tensor
 }
 
 void cross_entropy_backward_cpu(const Tensor& logits, const Tensor& targets, const Tensor& stats,
-                                const Tensor& row_scales, int64_t ignore_index, Tensor& grad) {
+                                const Tensor& row_weights, const Tensor& row_scales, const Tensor& shares,
+                                const Tensor& total_share, int64_t ignore_index, Tensor& grad) {
   dispatch_floating(logits.dtype(), [&](auto tag) {
     using T = decltype(tag);
     using C = compute_t<T>;
@@ -124,7 +157,9 @@ void cross_entropy_backward_cpu(const Tensor& logits, const Tensor& targets, con
       const T* x = logits.data<const T>();
       const I* target = targets.data<const I>();
       const C *largest = stats.data<const C>(), *log_sum = largest + rows;
-      const C* scale = row_scales.data<const C>();
+      const C *weight = row_weights.data<const C>(), *scale = row_scales.data<const C>();
+      const C* share = data_or_null<C>(shares);
+      const C total = share != nullptr ? *total_share.data<const C>() : C(0);
       T* out = grad.data<T>();
       const auto gradient = has_avx512() ? row_gradient_avx512<T> : row_gradient_base<T>;
       parallel_for(0, rows, rows_per_task(classes), [&](int64_t begin, int64_t end) {
@@ -136,9 +171,11 @@ void cross_entropy_backward_cpu(const Tensor& logits, const Tensor& targets, con
             continue;
           }
           const RowStats<C> found{largest[row], log_sum[row]};
-          const C hit = vmath::exp(found.log_probability(static_cast<C>(values[target[row]]))) - C(1);
-          gradient(values, classes, found, scale[row], to);
-          to[target[row]] = static_cast<T>(scale[row] * hit);
+          const I t = target[row];
+          const C q = vmath::exp(found.log_probability(static_cast<C>(values[t]))), w = weight[row];
+          gradient(values, classes, found, scale[row] * (w + total), share, scale[row], to);
+          to[t] = static_cast<T>(share == nullptr ? scale[row] * w * (q - C(1))
+                                                  : scale[row] * (w * (q - C(1)) + (total * q - share[t])));
         }
       });
     });

@@ -17,12 +17,16 @@ struct CrossEntropyOptions {
   int64_t ignore_index = -100;  // targets with this value count for nothing
   Tensor weight = {};           // [V], the loss's dtype: weight of each class; 1 where undefined; no gradient
   Reduction reduction = Reduction::kMean;
+  double label_smoothing = 0;  // eps in [0, 1]: the part of each target that is spread over all classes
 };
 
-// loss_i = weight[t_i] (logsumexp(logits_i) - logits_i[t_i]). logits: [..., V] floating, targets: [...] i32
-// or i64. A scalar, or [...] for kNone. A row whose target does not count is not read, and its gradient is 0
-// even where the loss or its upstream gradient is NaN. A class weight of 0 is a weight: such rows are read.
-// Throws Error on mismatched shapes or dtypes, and for a target outside [0, V) with its value and position.
+// loss_i = (1 - eps) weight[t_i] nll_i[t_i] + eps / V sum_v weight[v] nll_i[v], nll_i[v] =
+// logsumexp(logits_i)
+// - logits_i[v]  [Szegedy et al. 2016]. logits: [..., V] floating, targets: [...] i32 or i64. A scalar, or
+// [...] for kNone; kMean divides by the sum of weight[t_i], with label smoothing too. A row whose target does
+// not count is not read, and its gradient is 0 even where the loss or its upstream gradient is NaN. A class
+// weight of 0 is a weight: such rows are read. Throws Error on mismatched shapes or dtypes, for
+// label_smoothing outside [0, 1], and for a target outside [0, V) with its value and position.
 // Fused: forward keeps two numbers per row, backward writes the gradient in one pass. Any order of
 // derivative.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {});
@@ -32,7 +36,8 @@ Tensor cross_entropy_composed(const Tensor& logits, const Tensor& targets,
 // cross_entropy(linear(x, weight), targets, options) that never holds all logits: x: [..., D], weight: [V, D]
 // of x's dtype. Rows are taken in chunks of about 8 million logits; for kMean and kSum the gradients are
 // computed in the forward pass (so that no logit is computed twice), for kNone backward computes the logits
-// again. Memory: one chunk, and when recording the gradients of x and weight.
+// again. Memory: one chunk, and when recording the gradients of x and weight. Rows of x that do not count are
+// not read.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& targets,
                             const CrossEntropyOptions& options = {});
 Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& targets,

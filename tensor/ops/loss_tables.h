@@ -3,6 +3,8 @@
 #ifndef ROUX_TENSOR_OPS_LOSS_TABLES_H_
 #define ROUX_TENSOR_OPS_LOSS_TABLES_H_
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
 #include "tensor/ops/loss.h"
 #include "tensor/tables.h"
 
@@ -16,48 +18,89 @@ namespace roux {
 using TargetWeightsKernel = void(const Tensor& targets, const Tensor& weight, int64_t ignore_index,
                                  int64_t classes, const char* op, Tensor& row_weights);
 // row_stats[2, N]: the largest of a row of logits [N, V], and log(sum(exp(logits - largest))); added up they
-// would carry the rounding of the larger one. losses[N] = row_weights ((largest - logits[target]) + log sum).
-// All 0 for ignored rows. Keyed by logits.
+// would carry the rounding of the larger one. losses[N] = row_weights nll[target] + sum_v shares[v] nll[v],
+// nll[v] = (largest - logits[v]) + log sum; shares[V] may be undefined: 0. All 0 for ignored rows. Keyed by
+// logits.
 using CrossEntropyKernel = void(const Tensor& logits, const Tensor& targets, const Tensor& row_weights,
-                                int64_t ignore_index, Tensor& losses, Tensor& row_stats);
-// grad[N, V] = row_scales (exp((logits - largest) - log sum) - onehot(target)), 0 for ignored rows;
-// overwrites; may be the memory of logits.
+                                const Tensor& shares, int64_t ignore_index, Tensor& losses,
+                                Tensor& row_stats);
+// grad[N, V] = row_scales ((row_weights + total_share) exp((logits - largest) - log sum) - row_weights
+// onehot(target) - shares), total_share[1] the sum of shares; 0 for ignored rows; overwrites; may be the
+// memory of logits.
 using CrossEntropyBackwardKernel = void(const Tensor& logits, const Tensor& targets, const Tensor& row_stats,
-                                        const Tensor& row_scales, int64_t ignore_index, Tensor& grad);
+                                        const Tensor& row_weights, const Tensor& row_scales,
+                                        const Tensor& shares, const Tensor& total_share, int64_t ignore_index,
+                                        Tensor& grad);
 extern constinit KernelTable<TargetWeightsKernel> target_weights_kernels;
 extern constinit KernelTable<CrossEntropyKernel> cross_entropy_kernels;
 extern constinit KernelTable<CrossEntropyBackwardKernel> cross_entropy_backward_kernels;
 
-struct CrossEntropySaved {
-  SavedTensor logits, targets, row_weights, row_stats;
+// What the targets and options of a cross-entropy come to.
+struct CrossEntropyTargets {
+  Tensor index;           // [N], the targets
+  Tensor row_weights;     // [N] statistics: the weight of each target, which kMean divides by
+  Tensor target_weights;  // [N] (1 - label_smoothing) row_weights
+  Tensor shares,
+      total_share;  // [V] label_smoothing / V times the class weights, [1]; undefined: no smoothing
   int64_t ignore_index;
   Reduction reduction;
-  Shape shape;  // of the logits as given: [..., V]
+};
+struct CrossEntropySaved {
+  SavedTensor logits, index, row_stats;
+  CrossEntropyTargets targets;  // but for index
+  Shape shape;                  // of the logits as given: [..., V]
 };
 struct LinearCrossEntropySaved {
-  SavedTensor x, weight, targets, row_weights;
-  Tensor grad_x, grad_weight;  // for an upstream gradient of 1; undefined for kNone or where not needed
-  int64_t ignore_index;
-  Reduction reduction;
-  Shape shape;  // of x as given: [..., D]
+  SavedTensor x, weight, index;
+  CrossEntropyTargets targets;  // but for index
+  Tensor grad_x, grad_weight;   // for an upstream gradient of 1; undefined for kNone or where not needed
+  Shape shape;                  // of x as given: [..., D]
 };
 extern constinit GradSlot<CrossEntropySaved> cross_entropy_grad;
 extern constinit GradSlot<LinearCrossEntropySaved> linear_cross_entropy_grad;
 
-// What a row's loss is multiplied by in the reduced loss: row_weights, divided by their sum for kMean (NaN
-// where no row counts).
-Tensor cross_entropy_row_scales(const Tensor& row_weights, Reduction reduction);
-// The loss in primitives, from row weights that were validated before. logits [..., V].
-Tensor cross_entropy_from_weights(const Tensor& logits, const Tensor& targets, const Tensor& row_weights,
-                                  int64_t ignore_index, Reduction reduction);
+// The dtype of a loss and of its statistics, by that of what it is computed from.
+inline DType loss_dtype(DType dtype) { return dtype == kF64 ? kF64 : kF32; }
+// What the losses of rows are multiplied by in the reduced loss: 1, for kMean divided by the sum of
+// row_weights (NaN where no row counts). [N].
+Tensor loss_row_scales(const Tensor& row_weights, Reduction reduction);
+// The reduced loss from losses[N], shaped like `shape` for kNone.
+Tensor reduce_losses(const Tensor& losses, const Tensor& row_weights, Reduction reduction,
+                     const Shape& shape);
+// grad[N, V] of the losses of logits [N, V], times row_scales[N]; may be the memory of logits.
+void cross_entropy_gradient(const Tensor& logits, const Tensor& row_stats, const CrossEntropyTargets& targets,
+                            const Tensor& row_scales, Tensor& grad);
+// The loss in primitives, from targets that were validated before. logits [..., V]; the result for kNone has
+// `shape`.
+Tensor cross_entropy_from_targets(const Tensor& logits, const CrossEntropyTargets& targets,
+                                  const Shape& shape);
+// The same for logits = linear(x, weight), where rows of x that do not count are not read.
+Tensor linear_cross_entropy_from_targets(const Tensor& x, const Tensor& weight,
+                                         const CrossEntropyTargets& targets, const Shape& shape);
+// The spec of linear(x, weight); an error names them `of`x and `of`weight.
+absl::StatusOr<TensorSpec> linear_logits_spec(const char* of, const TensorSpec& x, const TensorSpec& weight);
 // Which targets count: bool, of their shape.
 Tensor counting(const Tensor& targets, int64_t ignore_index);
-// One pass over chunks of rows, nothing recorded. Writes losses[N] where defined, and the gradients for
-// row_scales[N] where defined: grad_x like x [N, D], grad_weight [V, D] in the statistics' dtype (both
-// overwritten).
-void linear_cross_entropy_pass(const Tensor& x, const Tensor& weight, const Tensor& targets,
-                               const Tensor& row_weights, const Tensor& row_scales, int64_t ignore_index,
-                               Tensor* losses, Tensor* grad_x, Tensor* grad_weight);
+// x with zeros in the rows [N, D] that do not count: what is not finite there would reach the gradient of a
+// weight as 0 * NaN. counts: bool [N].
+Tensor rows_that_count(const Tensor& x, const Tensor& counts);
+
+// The projection of a loss: one pass over chunks of the rows of x [N, D], nothing recorded, that never holds
+// all logits. `rows` gets the logits [end - begin, V] of each chunk and, where a gradient is asked for,
+// replaces them by their gradient (0 in rows that do not count). `held`: how many tensors of that size live
+// at once. Writes grad_x like x and grad_weight [V, D] in `statistics`, where they are not null.
+using ChunkOfLogits = void(int64_t begin, int64_t end, Tensor& logits);
+void linear_loss_pass(const Tensor& x, const Tensor& weight, const Tensor& counts, DType statistics,
+                      int64_t held, absl::FunctionRef<ChunkOfLogits> rows, Tensor* grad_x,
+                      Tensor* grad_weight);
+// linear_loss_pass for cross_entropy. Writes losses[N] where it is not null, and the gradients for
+// row_scales[N].
+void linear_cross_entropy_pass(const Tensor& x, const Tensor& weight, const CrossEntropyTargets& targets,
+                               const Tensor& row_scales, Tensor* losses, Tensor* grad_x, Tensor* grad_weight);
+// What backward makes of the gradients that a pass wrote in forward: times a scalar grad_output, in whose
+// place rows that do not count (and the weight, when none counts) see 0 where it is not finite.
+void scale_linear_gradients(const Tensor& counts, const Tensor& grad_output, Tensor* grad_x,
+                            Tensor* grad_weight);
 
 }  // namespace roux
 

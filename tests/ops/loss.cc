@@ -8,8 +8,8 @@ namespace roux::testing {
 namespace {
 
 // logits [rows, V]; weight may be empty.
-Ref losses_f64(const Ref& logits, const Ref& targets, const Ref* weight, int64_t ignore,
-               Reduction reduction) {
+Ref losses_f64(const Ref& logits, const Ref& targets, const Ref* weight, int64_t ignore, Reduction reduction,
+               double smoothing = 0) {
   const int64_t classes = logits.shape.back(), rows = targets.size();
   Ref each(targets.shape);
   double total = 0, total_weight = 0;
@@ -20,7 +20,11 @@ Ref losses_f64(const Ref& logits, const Ref& targets, const Ref* weight, int64_t
     for (int64_t i = 0; i < classes; ++i) largest = std::max(largest, logits[row * classes + i]);
     for (int64_t i = 0; i < classes; ++i) sum += std::exp(logits[row * classes + i] - largest);
     const double w = weight ? (*weight)[target] : 1;
-    each[row] = w * (std::log(sum) - (logits[row * classes + target] - largest));
+    const auto nll = [&](int64_t i) { return std::log(sum) - (logits[row * classes + i] - largest); };
+    each[row] = (1 - smoothing) * w * nll(target);
+    for (int64_t i = 0; i < classes; ++i) {
+      each[row] += smoothing / static_cast<double>(classes) * (weight ? (*weight)[i] : 1) * nll(i);
+    }
     total += each[row];
     total_weight += w;
   }
@@ -148,6 +152,71 @@ OP_SUITE_VARIANT(cross_entropy, weighted)
     .tolerance(kF64, 1e-13)
     .skip("errors", "in the main entry");
 
+// A little, with ignored targets, and nothing but smoothing.
+void smoothed(Suite& suite) {
+  suite.inputs({uniform_in(-4, 4), index_into(0, 1)})
+      .call([](const Tensors& in) {
+        return Tensors{
+            cross_entropy(in[0], in[1], {.reduction = Reduction::kSum, .label_smoothing = 0.1}),
+            cross_entropy(in[0], in[1],
+                          {.ignore_index = 1, .reduction = Reduction::kNone, .label_smoothing = 0.3}),
+            cross_entropy(in[0], in[1], {.reduction = Reduction::kNone, .label_smoothing = 1})};
+      })
+      .reference([](const Refs& in) {
+        return Refs{losses_f64(in[0], in[1], nullptr, -100, Reduction::kSum, 0.1),
+                    losses_f64(in[0], in[1], nullptr, 1, Reduction::kNone, 0.3),
+                    losses_f64(in[0], in[1], nullptr, -100, Reduction::kNone, 1)};
+      })
+      .sample({{4, 7}, {4}})
+      .sample({{1, 1}, {1}})
+      .sample({{0, 7}, {0}})
+      .shift_invariant()
+      .tolerance(kF32, 1e-5)
+      .tolerance(kF64, 1e-13)
+      .tolerance(kBF16, 1e-5)
+      .tolerance(kF16, 1e-5);
+}
+
+OP_SUITE_VARIANT(cross_entropy, smoothed)
+    .devices(kF32 | kF64)
+    .dtypes(kF32 | kF64)
+    .with(smoothed)
+    .sample({{3, 1025}, {3}})
+    .error("label_smoothing is out of range: label_smoothing is 1.5, needed 0 <= label_smoothing <= 1",
+           [](Device d) {
+             cross_entropy(zeros({4, 7}, kF32, d), zeros({4}, kI64, d), {.label_smoothing = 1.5});
+           });
+
+OP_SUITE_VARIANT(cross_entropy, smoothed_half)
+    .devices(kF32 | kBF16 | kF16)
+    .dtypes(kF32 | kBF16 | kF16)
+    .output_dtype(kF32)
+    .with(smoothed)
+    .accumulates(0, 1)
+    .skip("errors", "in the main entry");
+
+OP_SUITE_VARIANT(cross_entropy, smoothed_weighted)
+    .devices(kF32 | kF64)
+    .dtypes(kF32 | kF64)
+    .inputs({uniform_in(-4, 4), index_into(0, 2), constant_in(0.2, 2)})
+    .call([](const Tensors& in) {
+      return Tensors{
+          cross_entropy(in[0], in[1], {.ignore_index = 2, .weight = in[2], .label_smoothing = 0.2}),
+          cross_entropy(in[0], in[1],
+                        {.weight = in[2], .reduction = Reduction::kNone, .label_smoothing = 0.6})};
+    })
+    .reference([](const Refs& in) {
+      return Refs{losses_f64(in[0], in[1], &in[2], 2, Reduction::kMean, 0.2),
+                  losses_f64(in[0], in[1], &in[2], -100, Reduction::kNone, 0.6)};
+    })
+    .sample({{3, 4, 9}, {3, 4}, {9}})
+    .sample({{1, 4, 9}, {1, 4}, {9}})
+    .shift_invariant()
+    .tolerance(kF32, 1e-5)
+    .tolerance(kF64, 1e-13)
+    .skip("zero_size", "the mean over no target is NaN")
+    .skip("errors", "in the main entry");
+
 OP_SUITE(linear_cross_entropy)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0)})
@@ -215,6 +284,30 @@ OP_SUITE_VARIANT(linear_cross_entropy, weighted)
     .tolerance(kF32, 1e-5)
     .tolerance(kF64, 1e-13)
     .skip("errors", "in the main entry");
+
+OP_SUITE_VARIANT(linear_cross_entropy, smoothed)
+    .dtypes(kF32 | kF64)
+    .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0), constant_in(0.2, 2)})
+    .call([](const Tensors& in) {
+      Tensors out;
+      for (Reduction reduction : {Reduction::kSum, Reduction::kMean, Reduction::kNone})
+        out.push_back(linear_cross_entropy(
+            in[0], in[1], in[2],
+            {.ignore_index = 1, .weight = in[3], .reduction = reduction, .label_smoothing = 0.3}));
+      return out;
+    })
+    .reference([](const Refs& in) {
+      Refs out;
+      for (Reduction reduction : {Reduction::kSum, Reduction::kMean, Reduction::kNone})
+        out.push_back(losses_f64(logits_f64(in[0], in[1]), in[2], &in[3], 1, reduction, 0.3));
+      return out;
+    })
+    .sample({{6, 5}, {7, 5}, {6}, {7}})
+    .sample({{6, 1}, {7, 1}, {6}, {7}})
+    .tolerance(kF32, 1e-5)
+    .tolerance(kF64, 1e-13)
+    .skip("errors", "in the main entry")
+    .skip("zero_size", "the mean over no target is NaN");
 
 OP_SUITE_VARIANT(linear_cross_entropy, half)
     .dtypes(kF32 | kBF16 | kF16)
