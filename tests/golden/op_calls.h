@@ -56,6 +56,7 @@ class OpTable {
 
 void add_math_calls(OpTable& table);  // of ops that compute
 void add_data_calls(OpTable& table);  // of ops that place, view, make or update
+void add_loss_calls(OpTable& table);
 const std::map<std::string, OpCalls>& op_calls();
 
 }  // namespace roux::golden

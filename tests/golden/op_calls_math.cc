@@ -1,4 +1,4 @@
-// Ops that compute.
+// Ops that compute; losses have their own file.
 #include <limits>
 
 #include "tensor/error.h"
@@ -6,7 +6,6 @@
 #include "tensor/ops/attention.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/loss.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/normalization.h"
 #include "tensor/ops/reduce.h"
@@ -183,24 +182,6 @@ auto layer_norms(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, doubl
   };
 }
 
-// Class weights are the input after the others, if there is one more.
-CrossEntropyOptions loss_options(const Options& opt, const Tensors& in, size_t others) {
-  CrossEntropyOptions options;
-  if (opt.has("ignore_index")) options.ignore_index = opt.integer("ignore_index");
-  const std::string reduction = opt.text("reduction", "mean");
-  if (reduction == "sum") options.reduction = Reduction::kSum;
-  if (reduction == "none") options.reduction = Reduction::kNone;
-  if (in.size() > others) options.weight = in[others];
-  return options;
-}
-auto losses(Tensor (*fn)(const Tensor&, const Tensor&, const CrossEntropyOptions&)) {
-  return [fn](const Tensors& in, const Options& opt) { return fn(in[0], in[1], loss_options(opt, in, 2)); };
-}
-auto linear_losses(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, const CrossEntropyOptions&)) {
-  return [fn](const Tensors& in, const Options& opt) {
-    return fn(in[0], in[1], in[2], loss_options(opt, in, 3));
-  };
-}
 auto attentions(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, const AttentionOptions&)) {
   return [fn](const Tensors& in, const Options& opt) {
     AttentionOptions options = {.causal = opt.flag("causal"), .mask = in.size() > 3 ? in[3] : Tensor()};
@@ -217,9 +198,6 @@ void add_layers(OpTable& table) {
   table.add("rms_norm", kSummed, rms_norms(rms_norm), rms_norms(rms_norm_composed));
   table.add("layer_norm", kCentred, layer_norms(layer_norm), layer_norms(layer_norm_composed));
   table.add("swiglu", kRounded, binary(swiglu), binary(swiglu_composed));
-  table.add("cross_entropy", kSummed, losses(cross_entropy), losses(cross_entropy_composed));
-  table.add("linear_cross_entropy", kSummed, linear_losses(linear_cross_entropy),
-            linear_losses(linear_cross_entropy_composed));
   table.add("scaled_dot_product_attention", kSummed, attentions(scaled_dot_product_attention),
             attentions(scaled_dot_product_attention_composed));
 }
@@ -238,6 +216,7 @@ const std::map<std::string, OpCalls>& op_calls() {
     auto* made = new OpTable;
     add_math_calls(*made);
     add_data_calls(*made);
+    add_loss_calls(*made);
     return made;
   }();
   return table->calls();

@@ -15,10 +15,12 @@ import os
 import torch
 
 import ops_arrange
+import ops_arrange
 import ops_data
 import ops_elementwise
 import ops_folds
 import ops_layers
+import ops_loss
 import ops_order
 import ops_pointwise
 import ops_reduce
@@ -38,6 +40,7 @@ def main():
         ops_folds,
         ops_arrange,
         ops_order,
+        ops_loss,
     ):
         family.add()
     assert len({line.split('"')[3] for line in W.lines}) == len(W.lines)

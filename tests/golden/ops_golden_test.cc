@@ -164,6 +164,7 @@ const std::map<std::string, std::string> kNoGradient = {
     {"all", "bool"},
     {"argmax", "an index"},
     {"argmin", "an index"},
+    {"sequence_mask", "bool"},
     {"categorical", "an index"},
     {"copy_", "writes"},
     {"fill_", "writes"},
