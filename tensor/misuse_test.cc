@@ -145,7 +145,9 @@ TEST(Misuse, UndefinedArguments) {
       {"linear_cross_entropy",
        [](const Tensor& a, const Tensor& b) { return linear_cross_entropy(a, b, ids({1})); }},
       {"rotary_embedding",
-       [](const Tensor& a, const Tensor& b) { return rotary_embedding(a, b, floats({1})); }},
+       [](const Tensor& a, const Tensor& b) {
+         return rotary_embedding(a, {b, floats({1})});
+       }},
       {"scaled_dot_product_attention",
        [](const Tensor& a, const Tensor& b) { return scaled_dot_product_attention(a, b, a); }},
       {"copy_",
@@ -274,8 +276,10 @@ TEST(Misuse, ShapesAndDTypes) {
       {"cross_entropy: dtype is not supported", [&] { cross_entropy(a, floats({4})); }},
       {"linear_cross_entropy: x and weight do not match", [&] { linear_cross_entropy(a, b, ids({4})); }},
       {"scaled_dot_product_attention: shapes do not match", [&] { scaled_dot_product_attention(a, a, a); }},
-      {"rotary_embedding: x must be floating [..., T, d] with d even: x is f32[4,3]",
-       [&] { rotary_embedding(a, a, a); }},
+      {"rotary_embedding: cos and sin must be f32[..., 4, r/2]",
+       [&] {
+         rotary_embedding(a, {a, a});
+       }},
       {"dropout: p is 1", [&] { dropout(a, 1, generator); }},
       {"uniform: low is 1, high is 0", [&] { uniform({2}, 1, 0, generator); }},
       {"normal: std is -1", [&] { normal({2}, 0, -1, generator); }},
@@ -325,7 +329,7 @@ TEST(Misuse, ShapesAndDTypes) {
       {"tensor: 1 values for shape [2], needed 2", [] { tensor(std::vector<float>{1}, {2}); }},
       {"arange: from 0 to 1 in steps of 0 never ends", [] { arange(0, 1, 0); }},
       {"arange: from 0 to 1 in steps of -1 never ends", [] { arange(0, 1, -1); }},
-      {"rotary_tables: head_dim is 3", [] { rotary_tables(0, 1, 3); }},
+      {"rotary: head_dim is 3", [] { rotary({}, 3, floats({1})); }},
       {"backward: grad_output is f32[2], the output is f32[4,3]",
        [&] {
          backward(floats({4, 3}).set_requires_grad(true) * 2.0, {.grad_output = floats({2})});
@@ -394,7 +398,6 @@ TEST(Misuse, HugeSizesAreRefused) {
       {"out of memory", [&] { arange(0, 1e15); }},
       {"arange: from 0 to inf", [&] { arange(0, std::numeric_limits<double>::infinity()); }},
       {"arange: from 0 to 1 in steps of 1e-300 has too many", [&] { arange(0, 1, 1e-300); }},
-      {"out of memory", [&] { rotary_tables(0, kHuge, 64); }},
       {"shape: 9 axes", [&] { unsqueeze(floats(Dims::filled(8, 1)), 0); }},
       {"shape: 9 axes",
        [&] {

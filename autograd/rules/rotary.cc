@@ -7,7 +7,7 @@ namespace roux {
 namespace {
 
 void rotary_backward(const RotarySaved& s, const Tensor& g, GradInputs& grad) {
-  grad.set(0, rotary_embedding(g, s.cos.get(), neg(s.sin.get())));
+  grad.set(0, rotary_embedding(g, {s.cos.get(), neg(s.sin.get()), s.interleaved}));
 }
 const RegisterGrad kRotary(rotary_embedding_grad, rotary_backward);
 

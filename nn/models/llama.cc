@@ -36,10 +36,10 @@ LlamaAttention::LlamaAttention(const LlamaConfig& config, const Init& init)
   register_module("o_proj", o_proj);
 }
 
-Tensor LlamaAttention::forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache,
+Tensor LlamaAttention::forward(const Tensor& x, const Rotary& rotary, KVCache* cache,
                                const Tensor& mask) const {
-  const Tensor q = rotary_embedding(split_heads(q_proj(x), heads_), rotary.cos, rotary.sin);
-  const Tensor k = rotary_embedding(split_heads(k_proj(x), kv_heads_), rotary.cos, rotary.sin);
+  const Tensor q = rotary_embedding(split_heads(q_proj(x), heads_), rotary);
+  const Tensor k = rotary_embedding(split_heads(k_proj(x), kv_heads_), rotary);
   const Tensor v = split_heads(v_proj(x), kv_heads_);
   return o_proj(merge_heads(causal_attention(q, k, v, cache, mask)));
 }
@@ -68,7 +68,7 @@ LlamaDecoderLayer::LlamaDecoderLayer(const LlamaConfig& config, const Init& init
   register_module("input_layernorm", input_layernorm);
   register_module("post_attention_layernorm", post_attention_layernorm);
 }
-Tensor LlamaDecoderLayer::forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache,
+Tensor LlamaDecoderLayer::forward(const Tensor& x, const Rotary& rotary, KVCache* cache,
                                   const Tensor& mask) const {
   const Tensor h = x + self_attn(input_layernorm(x), rotary, cache, mask);
   return h + mlp(post_attention_layernorm(h));
@@ -79,7 +79,8 @@ LlamaModel::LlamaModel(const LlamaConfig& config, const Init& init)
     : config_(config),
       embed_tokens(config.vocab_size, config.hidden_size, init),
       layers(config.num_hidden_layers, [&] { return std::make_unique<LlamaDecoderLayer>(config, init); }),
-      norm(config.hidden_size, config.rms_norm_eps, init) {
+      norm(config.hidden_size, config.rms_norm_eps, init),
+      rotary_({.theta = config.rope_theta}, config.hidden_size / config.num_attention_heads) {
   register_module("embed_tokens", embed_tokens);
   register_module("layers", layers);
   register_module("norm", norm);
@@ -94,9 +95,7 @@ Tensor LlamaModel::forward(const Tensor& ids, std::vector<KVCache>* cache, const
       << "llama: " << seen + length << " tokens, max_position_embeddings is "
       << config_.max_position_embeddings;
   Tensor x = cast(embed_tokens(ids), config_.compute_dtype);
-  const auto [cos, sin] = rotary_tables(seen, length, config_.hidden_size / config_.num_attention_heads,
-                                        config_.rope_theta, x.dtype(), x.device());
-  const RotaryTables rotary{cos, sin};
+  const Rotary rotary = rotary_.range(seen, length, x.dtype(), x.device());
   for (size_t i = 0; i < layers.size(); ++i) {
     const LlamaDecoderLayer* const layer = &layers[i];
     KVCache* const layer_cache = cache != nullptr ? &(*cache)[i] : nullptr;

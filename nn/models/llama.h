@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "nn/layers.h"
+#include "nn/rotary.h"
 
 namespace roux {
 
@@ -18,16 +19,11 @@ struct LlamaConfig {  // field names of Hugging Face's config.json
   DType compute_dtype = kF32;
 };
 
-// cos and sin of the positions that one forward needs: [T, head_dim / 2].
-struct RotaryTables {
-  Tensor cos, sin;
-};
-
 class LlamaAttention final : public ModuleOf<LlamaAttention> {
  public:
   LlamaAttention(const LlamaConfig& config, const Init& init);
   // x: [B, T, D]; mask as in scaled_dot_product_attention, beside the causal one.
-  Tensor forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache, const Tensor& mask) const;
+  Tensor forward(const Tensor& x, const Rotary& rotary, KVCache* cache, const Tensor& mask) const;
   std::string pretty_print() const override;
 
  private:
@@ -48,7 +44,7 @@ class LlamaMLP final : public ModuleOf<LlamaMLP> {
 class LlamaDecoderLayer final : public ModuleOf<LlamaDecoderLayer> {
  public:
   LlamaDecoderLayer(const LlamaConfig& config, const Init& init);
-  Tensor forward(const Tensor& x, const RotaryTables& rotary, KVCache* cache, const Tensor& mask) const;
+  Tensor forward(const Tensor& x, const Rotary& rotary, KVCache* cache, const Tensor& mask) const;
   std::string pretty_print() const override;
 
  private:
@@ -69,6 +65,7 @@ class LlamaModel final : public ModuleOf<LlamaModel> {
   Embedding embed_tokens;
   ModuleList<LlamaDecoderLayer> layers;
   RMSNorm norm;
+  RotaryCache rotary_;
 };
 
 class LlamaForCausalLM final : public ModuleOf<LlamaForCausalLM> {

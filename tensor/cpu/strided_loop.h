@@ -38,9 +38,10 @@ class StridedLoop {
     }
   }
 
-  // inner(offsets, strides, n): n elements of operand i lie at offsets[i] + k * strides[i].
+  // inner(offsets, strides, n): n elements of operand i lie at offsets[i] + k * strides[i]. grain: elements
+  // per task.
   template <class Inner>
-  void run(const Inner& inner) const {
+  void run(const Inner& inner, int64_t grain = kElementwiseGrain) const {
     const int last = sizes_.rank() - 1;
     const int64_t n = sizes_[last];
     int64_t rows = 1;
@@ -49,15 +50,15 @@ class StridedLoop {
     Offsets step;
     for (int i = 0; i < N; ++i) step[i] = strides_[i][last];
     if (rows == 1) {
-      if (n <= kElementwiseGrain) return inner(Offsets{}, step, n);
-      parallel_for(0, n, kElementwiseGrain, [&](int64_t begin, int64_t end) {
+      if (n <= grain) return inner(Offsets{}, step, n);
+      parallel_for(0, n, grain, [&](int64_t begin, int64_t end) {
         Offsets at;
         for (int i = 0; i < N; ++i) at[i] = begin * step[i];
         inner(at, step, end - begin);
       });
       return;
     }
-    parallel_for(0, rows, items_per_task(n), [&](int64_t begin, int64_t end) {
+    parallel_for(0, rows, std::max<int64_t>(1, grain / n), [&](int64_t begin, int64_t end) {
       Dims index = Dims::filled(last, 0);
       Offsets at{};
       for (int64_t rest = begin, axis = last - 1; axis >= 0; --axis) {

@@ -6,12 +6,13 @@
 
 namespace roux {
 
-// cos and sin are contiguous, x has any strides whose last is 1; y is contiguous.
-using RotaryKernel = void(const Tensor& x, const Tensor& cos, const Tensor& sin, Tensor& y);
+// The last stride of x, cos and sin is 1; cos and sin broadcast to x's leading axes. y is contiguous.
+using RotaryKernel = void(const Tensor& x, const Tensor& cos, const Tensor& sin, bool interleaved, Tensor& y);
 extern constinit KernelTable<RotaryKernel> rotary_embedding_kernels;
 
 struct RotarySaved {
   SavedTensor cos, sin;
+  bool interleaved;
 };
 extern constinit GradSlot<RotarySaved> rotary_embedding_grad;
 

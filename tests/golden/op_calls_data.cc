@@ -35,12 +35,42 @@ void add_index(OpTable& table) {
             [](const Tensors& in, const Options& opt) { return tril(in[0], opt.integer("k")); });
   table.add("triu", kExact,
             [](const Tensors& in, const Options& opt) { return triu(in[0], opt.integer("k")); });
-  table.add("rotary_embedding", kSummed,
-            [](const Tensors& in, const Options&) { return rotary_embedding(in[0], in[1], in[2]); });
-  table.add("rotary_tables", kRounded, [](const Tensors& in, const Options& opt) {
-    const auto [cos, sin] = rotary_tables(opt.integer("first"), opt.integer("count"), opt.integer("head_dim"),
-                                          opt.number("theta"), in[0].dtype(), in[0].device());
-    return Tensors{cos, sin};
+}
+
+RopeType rope_type(const std::string& name) {
+  for (const auto& [known, type] : {std::pair("default", RopeType::kDefault),
+                                    {"linear", RopeType::kLinear},
+                                    {"dynamic", RopeType::kDynamicNtk},
+                                    {"yarn", RopeType::kYarn},
+                                    {"llama3", RopeType::kLlama3}}) {
+    if (name == known) return type;
+  }
+  throw Error("no rope type " + name);
+}
+
+void add_rotary(OpTable& table) {
+  table.add("rotary_embedding", kSummed, [](const Tensors& in, const Options& opt) {
+    return rotary_embedding(in[0], {in[1], in[2], opt.flag("interleaved")});
+  });
+  // An angle is rounded at its own size, and so is what it rotates.
+  table.add("rotary", kCentred, [](const Tensors& in, const Options& opt) {
+    Rope rope = {.theta = opt.number("theta"), .fraction = opt.number("fraction")};
+    RopeScaling& s = rope.scaling;
+    s.type = rope_type(opt.text("type"));
+    s.factor = opt.number("factor", s.factor);
+    if (opt.has("original_max_position_embeddings"))
+      s.original_max_position_embeddings = opt.integer("original_max_position_embeddings");
+    s.beta_fast = opt.number("beta_fast", s.beta_fast);
+    s.beta_slow = opt.number("beta_slow", s.beta_slow);
+    if (opt.has("truncate")) s.truncate = opt.flag("truncate");
+    if (opt.has("attention_factor")) s.attention_factor = opt.number("attention_factor");
+    s.mscale = opt.number("mscale", s.mscale);
+    s.mscale_all_dim = opt.number("mscale_all_dim", s.mscale_all_dim);
+    s.low_freq_factor = opt.number("low_freq_factor", s.low_freq_factor);
+    s.high_freq_factor = opt.number("high_freq_factor", s.high_freq_factor);
+    const Rotary r =
+        rotary(rope, opt.integer("head_dim"), in[0], is_floating(in[0].dtype()) ? in[0].dtype() : kF64);
+    return Tensors{r.cos, r.sin};
   });
 }
 
@@ -252,6 +282,7 @@ void add_data_calls(OpTable& table) {
   add_index(table);
   add_order(table);
   add_placing(table);
+  add_rotary(table);
   add_view(table);
   add_arrange(table);
   add_creation(table);

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes ops.jsonl: small cases of every op of tensor/ops and what PyTorch makes of them in f64.
 
-    python3 -m venv venv && venv/bin/pip install torch==2.15.0 numpy==2.4.6 scipy==1.17.1
+    python3 -m venv venv && venv/bin/pip install torch==2.15.0 numpy==2.4.6 scipy==1.17.1 transformers==5.24.0
     venv/bin/python tests/golden/ops.py
 
 Values of an input are exact in its dtype; expected values are computed in f64 and rounded once to the dtype of the
-result. NumPy stands in where PyTorch has no such op. Each case is seeded by its own name, so that a new one changes no
+result. transformers has the rotary tables; NumPy stands in where PyTorch has no such
+op. Each case is seeded by its own name, so that a new one changes no
 other. `weight` is the grad_output of each result, `weight2` that of each first gradient, `grad2` the gradient of
 <weight2, grad> to the inputs of `wrt` and then to `weight`.
 """

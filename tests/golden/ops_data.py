@@ -1,9 +1,13 @@
 """Cases of the families index, rotary and view."""
 
+import contextlib
 import math
 
 import numpy as np
 import torch
+from transformers import LlamaConfig
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from ops_cases import INTEGERS, W, In, given, integers, x
 
@@ -101,29 +105,90 @@ def indexing():
         W.add(
             op, lambda o, a, fn=fn: fn(a), [given([[INF, NAN], [NAN, -0.0]])], {"k": 0}, 1, note="special", plan="one"
         )
-    for turn, (shape, first, theta) in enumerate(
-        [((2, 3, 4), 0, 1e4), ((1, 2, 2, 6), 5, 100), ((3, 2), 1000, 1e4), ((2, 0, 4), 0, 1e4), ((1, 2), 0, 1e4)]
+
+
+@contextlib.contextmanager
+def computing_in_f64():
+    """transformers makes its frequencies in f32, which it names torch.float and torch.float32."""
+    names = torch.float, torch.float32
+    torch.float = torch.float32 = torch.float64
+    try:
+        yield
+    finally:
+        torch.float, torch.float32 = names
+
+
+def rotary_tables(o, positions):
+    """cos and sin as the rotary modules of transformers have them, of half the width: they repeat it."""
+    given_ones = {k: v for k, v in o.items() if k not in ("head_dim", "theta", "fraction", "type", "_dtype")}
+    config = LlamaConfig(
+        num_attention_heads=1,
+        head_dim=o["head_dim"] if o["type"] != "default" else int(o["fraction"] * o["head_dim"]),
+        max_position_embeddings=o.get("original_max_position_embeddings", 64),
+        rope_parameters={
+            **{k: bool(v) if k == "truncate" else v for k, v in given_ones.items()},
+            "rope_type": o["type"],
+            "rope_theta": o["theta"],
+            "partial_rotary_factor": o["fraction"],
+        },
+    )
+    with computing_in_f64():
+        if o["type"] == "default":
+            frequencies, factor = LlamaRotaryEmbedding.compute_default_rope_parameters(config)
+        else:
+            frequencies, factor = ROPE_INIT_FUNCTIONS[o["type"]](config, seq_len=float(positions.max()) + 1)
+    assert frequencies.dtype == torch.float64
+    angles = positions[..., None] * frequencies
+    if positions.ndim == 2:
+        angles = angles[:, None]
+    return angles.cos() * factor, angles.sin() * factor
+
+
+def rotations():
+    def rotated(o, a, c, s):
+        kept = a[..., 2 * c.shape[-1] :]
+        pairs = a[..., : 2 * c.shape[-1]]
+        p, q = (pairs[..., ::2], pairs[..., 1::2]) if o["interleaved"] else pairs.chunk(2, -1)
+        r = p * c - q * s, q * c + p * s
+        return torch.cat([torch.stack(r, -1).flatten(-2) if o["interleaved"] else torch.cat(r, -1), kept], -1)
+
+    for turn, (shape, table, interleaved) in enumerate(
+        [
+            ((2, 3, 4), (3, 2), 0),
+            ((2, 2, 3, 5), (2, 1, 3, 2), 1),
+            ((1, 2, 2, 6), (2, 3), 0),
+            ((2, 1, 2, 6), (2, 1, 2, 2), 0),
+            ((3, 2), (3, 1), 1),
+            ((2, 0, 4), (0, 2), 0),
+            ((1, 2), (1, 1), 0),
+        ]
     ):
-        angles = (first + np.arange(shape[-2]))[:, None] / theta ** (np.arange(shape[-1] // 2) * 2 / shape[-1])
-
-        def rotated(o, a, c, s):
-            p, q = a.chunk(2, -1)
-            return torch.cat([p * c - q * s, q * c + p * s], -1)
-
+        angles = np.arange(np.prod(table)).reshape(table) * 0.7
         W.add(
             "rotary_embedding",
             rotated,
             [x(*shape), given(np.cos(angles), grad=False), given(np.sin(angles), grad=False)],
-            plan="full" if turn == 0 else "short",
+            {"interleaved": interleaved},
+            plan="full" if turn < 2 else "short",
         )
-        opt = {"first": first, "count": shape[-2], "head_dim": shape[-1], "theta": theta}
-        W.add(
-            "rotary_tables",
-            lambda o, a, t=angles: (torch.from_numpy(np.cos(t)), torch.from_numpy(np.sin(t))),
-            [x(1, grad=False)],
-            opt,
-            0,
-        )
+    base = {"theta": 1e4, "fraction": 1.0, "head_dim": 16}
+    scaled = {"factor": 4.0, "original_max_position_embeddings": 32}
+    for o in (
+        {"type": "default"},
+        {"type": "default", "theta": 500.0, "fraction": 0.5, "head_dim": 20},
+        {"type": "linear", "factor": 4.0},
+        {"type": "dynamic", **scaled},
+        {"type": "dynamic", **scaled, "original_max_position_embeddings": 4096},
+        {"type": "yarn", **scaled},
+        {"type": "yarn", **scaled, "attention_factor": 1.5, "beta_fast": 4.0, "beta_slow": 2.0, "truncate": 0},
+        {"type": "yarn", **scaled, "mscale": 2.0, "mscale_all_dim": 0.5, "fraction": 0.5},
+        {"type": "llama3", **scaled, "theta": 5e5, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
+        {"type": "llama3", **scaled, "low_freq_factor": 2.0, "high_freq_factor": 3.0},
+    ):
+        opt = {**base, **o}
+        rows = [[0, 1, 2], [100, 1001, 5]]
+        W.add("rotary", rotary_tables, [given(rows, "i64", grad=False)], opt, 0, "f64", plan="one", dtypes=["f64"])
+        W.add("rotary", rotary_tables, [given([0.5, 77.25, -3.0], grad=False)], opt, 0, plan="one", dtypes=["f32"])
 
 
 def views():
@@ -238,4 +303,5 @@ def python_slice(a, o):
 
 def add():
     indexing()
+    rotations()
     views()

@@ -179,7 +179,6 @@ const std::map<std::string, std::string> kNoGradient = {
     {"zeros_like", "no input is read"},
     {"ones_like", "no input is read"},
     {"arange", "no input"},
-    {"rotary_tables", "no input"},
     {"uniform", "no input"},
     {"normal", "no input"},
 };
