@@ -1,4 +1,4 @@
-// Debian's OpenBLAS: f64 products (tensor/cpu/gemm.cc) and LAPACK (recipes/kit/stats). Loaded at first use,
+// Debian's OpenBLAS: f64 products (tensor/cpu/gemm.cc) and LAPACK (tensor/lapack.h). Loaded at first use,
 // never linked: when it is loaded it starts threads that spin, as many as there are cores, and 0.3.21 takes a
 // processor newer than itself for the oldest one (a quarter of the speed) unless the environment says
 // otherwise by then. Here it computes on the calling thread alone: the same bits whatever the number of

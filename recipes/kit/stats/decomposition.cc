@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "recipes/kit/stats/check.h"
-#include "recipes/kit/stats/lapack.h"
 #include "tensor/error.h"
+#include "tensor/lapack.h"
 
 namespace roux::stats {
 namespace {

@@ -1,14 +1,14 @@
-// The LAPACK routines behind linear_algebra.h and decomposition.h, from OpenBLAS: declared here because its
-// header brings the whole of BLAS. Column-major f64, 32-bit sizes; the trailing lengths are those of the
+// The LAPACK routines that the linalg family and recipes/kit/stats use, from OpenBLAS: declared here because
+// its header brings the whole of BLAS. Column-major f64, 32-bit sizes; the trailing lengths are those of the
 // character arguments, as gfortran passes them.
-#ifndef ROUX_RECIPES_KIT_STATS_LAPACK_H_
-#define ROUX_RECIPES_KIT_STATS_LAPACK_H_
+#ifndef ROUX_TENSOR_LAPACK_H_
+#define ROUX_TENSOR_LAPACK_H_
 
 #include <cstddef>
 
 #include "tensor/openblas.h"
 
-namespace roux::stats::lapack {
+namespace roux::lapack {
 
 template <class Function>
 class Routine;
@@ -34,6 +34,29 @@ inline constexpr Routine<void(const char* side, const char* trans, const int* m,
                               double* work, const int* lwork, int* info, size_t side_length,
                               size_t trans_length)>
     dormqr("dormqr_");
+// A = Q R, and Q from the reflections that it leaves.
+inline constexpr Routine<void(const int* m, const int* n, double* a, const int* lda, double* tau,
+                              double* work, const int* lwork, int* info)>
+    dgeqrf("dgeqrf_");
+inline constexpr Routine<void(const int* m, const int* n, const int* k, double* a, const int* lda,
+                              const double* tau, double* work, const int* lwork, int* info)>
+    dorgqr("dorgqr_");
+// The shortest x that minimises |A x - b|, by a complete orthogonal decomposition.
+inline constexpr Routine<void(const int* m, const int* n, const int* columns, double* a, const int* lda,
+                              double* b, const int* ldb, int* pivots, const double* rcond, int* rank,
+                              double* work, const int* lwork, int* info)>
+    dgelsy("dgelsy_");
+// P A = L U, and solutions with it; solutions with a triangle.
+inline constexpr Routine<void(const int* m, const int* n, double* a, const int* lda, int* pivots, int* info)>
+    dgetrf("dgetrf_");
+inline constexpr Routine<void(const char* trans, const int* n, const int* columns, const double* a,
+                              const int* lda, const int* pivots, double* b, const int* ldb, int* info,
+                              size_t trans_length)>
+    dgetrs("dgetrs_");
+inline constexpr Routine<void(const char* uplo, const char* trans, const char* diag, const int* n,
+                              const int* columns, const double* a, const int* lda, double* b, const int* ldb,
+                              int* info, size_t uplo_length, size_t trans_length, size_t diag_length)>
+    dtrtrs("dtrtrs_");
 // Cholesky factor, solution with it, inverse from it.
 inline constexpr Routine<void(const char* uplo, const int* n, double* a, const int* lda, int* info,
                               size_t uplo_length)>
@@ -55,6 +78,6 @@ inline constexpr Routine<void(const char* jobz, const int* m, const int* n, doub
                               double* work, const int* lwork, int* iwork, int* info, size_t jobz_length)>
     dgesdd("dgesdd_");
 
-}  // namespace roux::stats::lapack
+}  // namespace roux::lapack
 
-#endif  // ROUX_RECIPES_KIT_STATS_LAPACK_H_
+#endif  // ROUX_TENSOR_LAPACK_H_
