@@ -1,6 +1,9 @@
 #include "tensor/ops/normalization.h"
 
+#include <limits>
+
 #include "absl/strings/str_cat.h"
+#include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/normalization_tables.h"
 #include "tensor/ops/reduce.h"
@@ -105,6 +108,63 @@ NormGrads layer_norm_backward(const LayerNormSaved& saved, const Tensor& grad_ou
   layer_norm_backward_kernels.run(x, dense(x), dense(weight), saved.mean.get(), saved.rstd.get(),
                                   dense(grad_output), grads.x, grads.weight, grads.bias, partials);
   return grads;
+}
+
+Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
+  common_device("group_norm", {x}, {weight, bias});
+  ROUX_CHECK(is_floating(x.dtype()) && x.dim() >= 2 && groups >= 1 && x.size(1) % groups == 0)
+      << "group_norm: x must be floating [N, C, ...] with groups that divide C: x is " << x.spec()
+      << ", groups is " << groups;
+  const DType dtype = accumulation(x.dtype());
+  Shape per_channel = Dims::filled(x.dim() - 1, 1), rows = {x.size(0), groups, 1};
+  per_channel[0] = x.size(1);
+  rows[2] = x.size(1) / groups;
+  for (int axis = 2; axis < x.dim(); ++axis) rows[2] *= x.size(axis);
+  Tensor y = layer_norm(reshape(cast(x, dtype), rows), ones({rows[2]}, dtype, x.device()), Tensor(), eps);
+  y = reshape(y, x.shape());
+  const auto of_channel = [&](const Tensor& v, const char* argument) {
+    ROUX_CHECK(v.spec() == (TensorSpec{x.dtype(), {x.size(1)}}))
+        << "group_norm: " << argument << " must be " << TensorSpec{x.dtype(), {x.size(1)}} << ": x is "
+        << x.spec() << ", " << argument << " is " << v.spec();
+    return reshape(cast(v, dtype), per_channel);
+  };
+  if (weight.defined()) y = y * of_channel(weight, "weight");
+  if (bias.defined()) y = y + of_channel(bias, "bias");
+  return cast(y, x.dtype());
+}
+
+namespace {
+// max(|x|, eps) along an axis, which is kept.
+Tensor norm_from(const Tensor& x, int64_t axis, double eps) {
+  return sqrt(clamp(sum(x * x, axis, true), eps * eps, std::numeric_limits<double>::infinity()));
+}
+void check_eps(const char* op, double eps) {
+  ROUX_CHECK(eps >= 1e-18) << op << ": eps is " << eps
+                           << ", needed at least 1e-18: its square is taken in f32";
+}
+}  // namespace
+
+Tensor l2_normalize(const Tensor& x, int64_t axis, double eps) {
+  common_device("l2_normalize", {x});
+  ROUX_CHECK(is_floating(x.dtype())) << "l2_normalize: x must be floating: x is " << x.spec();
+  or_throw(normalize_axis(axis, x.spec()), "l2_normalize");
+  check_eps("l2_normalize", eps);
+  const Tensor wide = cast(x, accumulation(x.dtype()));
+  return cast(wide / norm_from(wide, axis, eps), x.dtype());
+}
+
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, int64_t axis, double eps) {
+  common_device("cosine_similarity", {a, b});
+  ROUX_CHECK(is_floating(a.dtype()) && is_floating(b.dtype()))
+      << "cosine_similarity: a and b must be floating: a is " << a.spec() << ", b is " << b.spec();
+  const Shape shape = or_throw(broadcast_shapes(a.shape(), b.shape()), "cosine_similarity");
+  const DType dtype = promote(a.dtype(), b.dtype());
+  or_throw(normalize_axis(axis, TensorSpec{dtype, shape}, "a with b"), "cosine_similarity");
+  check_eps("cosine_similarity", eps);
+  const Tensor wide_a = expand(cast(a, accumulation(dtype)), shape);
+  const Tensor wide_b = expand(cast(b, accumulation(dtype)), shape);
+  const Tensor norms_a = norm_from(wide_a, axis, eps), norms_b = norm_from(wide_b, axis, eps);
+  return cast(sum((wide_a / norms_a) * (wide_b / norms_b), axis), dtype);
 }
 
 Tensor rms_norm_composed(const Tensor& x, const Tensor& weight, double eps) {

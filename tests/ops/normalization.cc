@@ -1,6 +1,8 @@
 // Op-suite entries of the normalization family.
 #include "tensor/ops/normalization.h"
 
+#include <algorithm>
+
 #include "tensor/ops/creation.h"
 #include "tests/ops/suite.h"
 
@@ -110,6 +112,127 @@ OP_SUITE_VARIANT(layer_norm, no_bias)
     .sample({{5, 8}, {8}})
     .sample({{0, 1}, {1}})
     .skip("errors", "the default entry has them");
+
+Ref group_normalized(const Ref& x, int64_t groups, const Ref* weight, const Ref* bias, double eps) {
+  const int64_t channels = x.shape[1], n = x.shape[0] * groups == 0 ? 0 : x.size() / (x.shape[0] * groups);
+  Ref rows({x.shape[0] * groups, n});
+  rows.v = x.v;
+  Ref y = normalized(rows, Ref({n}, 1), nullptr, true, eps);
+  y.shape = x.shape;
+  for_each_index(x.shape, [&](const Dims& at) {
+    const int64_t c = at[1] % channels;
+    y.at(at) = y.at(at) * (weight ? (*weight)[c] : 1) + (bias ? (*bias)[c] : 0);
+  });
+  return y;
+}
+OP_SUITE(group_norm)
+    .call([](const Tensors& in) { return Tensors{group_norm(in[0], 3, in[1], in[2])}; })
+    .reference([](const Refs& in) { return Refs{group_normalized(in[0], 3, &in[1], &in[2], 1e-5)}; })
+    .sample({{2, 6, 5}, {6}, {6}})
+    .sample({{0, 3, 1}, {3}, {3}})
+    .sample({{2, 9, 17, 3}, {9}, {9}})
+    .sample({{4, 9}, {9}, {9}})
+    .rounds_once(1e-6)
+    .tolerance(kF32, 1e-4)
+    .skip("shape_fuzz", "groups divide the channels")
+    .error("x must be floating [N, C, ...] with groups that divide C: x is f32[2,4], groups is 3",
+           [](Device d) {
+             group_norm(zeros({2, 4}, kF32, d), 3);
+           })
+    .error("x is f32[4], groups is 2", [](Device d) { group_norm(zeros({4}, kF32, d), 2); })
+    .error("weight must be f32[4]: x is f32[2,4], weight is f32[2]",
+           [](Device d) {
+             group_norm(zeros({2, 4}, kF32, d), 2, zeros({2}, kF32, d));
+           })
+    .error("bias must be f32[4]: x is f32[2,4], bias is f64[4]", [](Device d) {
+      group_norm(zeros({2, 4}, kF32, d), 2, Tensor(), zeros({4}, kF64, d));
+    });
+OP_SUITE_VARIANT(group_norm, plain)
+    .call([](const Tensors& in) {
+      return Tensors{group_norm(in[0], 1, Tensor(), Tensor(), 0.03), group_norm(in[0], 2, in[1], Tensor(), 1),
+                     group_norm(in[0], 4, Tensor(), in[1])};
+    })
+    .reference([](const Refs& in) {
+      return Refs{group_normalized(in[0], 1, nullptr, nullptr, 0.03),
+                  group_normalized(in[0], 2, &in[1], nullptr, 1),
+                  group_normalized(in[0], 4, nullptr, &in[1], 1e-5)};
+    })
+    .sample({{3, 4, 5}, {4}})
+    .sample({{0, 4, 1}, {4}})
+    .tolerance(kF32, 1e-4)
+    .skip("shape_fuzz", "groups divide the channels")
+    .skip("errors", "the default entry has them");
+
+// Along axis 1 of three.
+Ref norms(const Ref& x, double eps) {
+  Ref out({x.shape[0], 1, x.shape[2]});
+  for_each_index(x.shape, [&](const Dims& at) { out.at({at[0], 0, at[2]}) += x.at(at) * x.at(at); });
+  for (double& v : out.v) v = std::max(std::sqrt(v), eps);
+  return out;
+}
+const auto normalize_samples = [](Suite& suite) {
+  suite.devices(kFloating).sample({{2, 5, 3}}).sample({{1, 0, 3}}).sample({{3, 1, 1}}).sample({{2, 1037, 4}});
+};
+OP_SUITE(l2_normalize)
+    .with(normalize_samples)
+    .call([](const Tensors& in) {
+      return Tensors{l2_normalize(in[0], 1), l2_normalize(in[0], -2, 3)};
+    })
+    .reference([](const Refs& in) {
+      const auto divide = [](const std::vector<double>& v) { return v[0] / v[1]; };
+      return Refs{elementwise({in[0], norms(in[0], 1e-12)}, divide),
+                  elementwise({in[0], norms(in[0], 3)}, divide)};
+    })
+    .accumulates(0, 1)
+    .rounds_once(1e-6)
+    .error("x must be floating: x is i64[2]", [](Device d) { l2_normalize(zeros({2}, kI64, d)); })
+    .error("axis 1 is out of range", [](Device d) { l2_normalize(zeros({2}, kF32, d), 1); })
+    .error("eps is 0, needed at least 1e-18", [](Device d) { l2_normalize(zeros({2}, kF32, d), -1, 0); });
+// The default axis, and rows of 0: their gradient is finite.
+OP_SUITE_VARIANT(l2_normalize, last)
+    .devices(kFloating)
+    .call([](const Tensors& in) { return Tensors{l2_normalize(in[0])}; })
+    .reference([](const Refs& in) {
+      Ref x = in[0];
+      x.shape = {x.shape[0], x.shape[1], 1};
+      Ref out = elementwise({x, norms(x, 1e-12)}, [](const std::vector<double>& v) { return v[0] / v[1]; });
+      out.shape = in[0].shape;
+      return Refs{out};
+    })
+    .sample({{2, 5}})
+    .sample({{0, 1}})
+    .skip("errors", "the default entry has them");
+
+OP_SUITE(cosine_similarity)
+    .devices(kFloating)
+    .call([](const Tensors& in) {
+      return Tensors{cosine_similarity(in[0], in[1], 1), cosine_similarity(in[0], in[1], -2, 2.5)};
+    })
+    .reference([](const Refs& in) {
+      Refs out;
+      for (const double eps : {1e-8, 2.5}) {
+        const Ref norms_a = norms(in[0], eps), norms_b = norms(in[1], eps);
+        const Ref terms = elementwise({in[0], in[1], norms_a, norms_b}, [](const std::vector<double>& v) {
+          return v[0] / v[2] * (v[1] / v[3]);
+        });
+        Ref total({terms.shape[0], terms.shape[2]});
+        for_each_index(terms.shape, [&](const Dims& at) { total.at({at[0], at[2]}) += terms.at(at); });
+        out.push_back(total);
+      }
+      return out;
+    })
+    .sample({{2, 5, 3}, {2, 5, 3}})
+    .sample({{4, 5, 1}, {1, 5, 3}})
+    .sample({{1, 0, 3}, {1, 0, 3}})
+    .rounds_once(1e-6)
+    .error("a and b must be floating: a is i64[2], b is f32[2]",
+           [](Device d) { cosine_similarity(zeros({2}, kI64, d), zeros({2}, kF32, d)); })
+    .error("shapes [2] and [3] do not broadcast",
+           [](Device d) { cosine_similarity(zeros({2}, kF32, d), zeros({3}, kF32, d)); })
+    .error("axis 2 is out of range",
+           [](Device d) { cosine_similarity(zeros({2}, kF32, d), zeros({2}, kF32, d), 2); })
+    .error("eps is 0, needed at least 1e-18",
+           [](Device d) { cosine_similarity(zeros({2}, kF32, d), zeros({2}, kF32, d), -1, 0); });
 
 }  // namespace
 }  // namespace roux::testing
