@@ -53,6 +53,7 @@ const RegisterGrad kSplit(split_grad, split_backward);
 const RegisterGrad kDiagonal(diagonal_grad, diagonal_rule);
 const RegisterGrad kDiagonalBackward(diagonal_backward_grad, diagonal_backward_rule);
 const RegisterGrad kContiguous(contiguous_grad, contiguous_backward);
+const RegisterGrad kStraightThrough(straight_through_grad, contiguous_backward);
 
 }  // namespace
 }  // namespace roux

@@ -19,6 +19,7 @@ constinit GradSlot<SplitSaved> split_grad("split", kRules);
 constinit GradSlot<ContiguousSaved> contiguous_grad("contiguous", kRules);
 constinit GradSlot<DiagonalSaved> diagonal_grad("diagonal", kRules),
     diagonal_backward_grad("diagonal_backward", kRules);
+constinit GradSlot<ContiguousSaved> straight_through_grad("straight_through", kRules);
 
 namespace {
 
@@ -115,6 +116,14 @@ Tensor contiguous(const Tensor& x) {
   Tensor y = empty(x.spec(), x.device());
   cast_kernels.run(x, x, y);
   return contiguous_grad.record({x}, y, [] { return ContiguousSaved{}; });
+}
+
+Tensor straight_through(const Tensor& hard, const Tensor& soft) {
+  common_device("straight_through", {hard, soft});
+  ROUX_CHECK(hard.spec() == soft.spec() && is_floating(soft.dtype()))
+      << "straight_through: hard and soft must be alike and floating: hard is " << hard.spec() << ", soft is "
+      << soft.spec();
+  return straight_through_grad.record({soft}, hard.detach(), [] { return ContiguousSaved{}; });
 }
 
 Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) {

@@ -32,6 +32,11 @@ std::vector<Tensor> unbind(const Tensor& x, int64_t axis);  // every element of 
 // loses the two. Empty beyond the corners.
 Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t axis0 = 0, int64_t axis1 = 1);
 
+// The counterpart of Tensor::detach: the data of `hard`, and a gradient that goes to `soft` as it comes, as
+// if the two were equal [Bengio et al. 2013]: straight_through(rounded, x), straight_through(one_hot, p).
+// Both of one floating spec. Throws Error where these differ.
+Tensor straight_through(const Tensor& hard, const Tensor& soft);
+
 }  // namespace roux
 
 #endif  // ROUX_TENSOR_OPS_VIEW_H_

@@ -35,6 +35,7 @@ extern constinit GradSlot<PermuteSaved> permute_grad;
 extern constinit GradSlot<SliceSaved> slice_grad;
 extern constinit GradSlot<SplitSaved> split_grad;
 extern constinit GradSlot<ContiguousSaved> contiguous_grad;
+extern constinit GradSlot<ContiguousSaved> straight_through_grad;  // to input 0, `soft`
 
 // The gradient of slice: zeros of `shape` with x written at the slice. Differentiable (its gradient is
 // slice).

@@ -240,5 +240,19 @@ OP_SUITE(diagonal)
       diagonal(zeros({2, 3}, kF32, d), 0, 1, -1);
     });
 
+OP_SUITE(straight_through)
+    .devices(kFloating)
+    .inputs({constant_in(-2, 2), Domain()})
+    .call([](const Tensors& in) { return Tensors{straight_through(in[0], in[1])}; })
+    .reference([](const Refs& in) { return Refs{in[0]}; })
+    .sample({{3, 5}, {3, 5}})
+    .sample({{0, 1}, {0, 1}})
+    .skip("grad", "it differs from the difference quotient on purpose: autograd/rules/rules_test.cc")
+    .skip("gradgrad", "as grad")
+    .error("hard and soft must be alike and floating: hard is f32[2], soft is f32[3]",
+           [](Device d) { straight_through(zeros({2}, kF32, d), zeros({3}, kF32, d)); })
+    .error("hard is i64[2], soft is i64[2]",
+           [](Device d) { straight_through(zeros({2}, kI64, d), zeros({2}, kI64, d)); });
+
 }  // namespace
 }  // namespace roux::testing
