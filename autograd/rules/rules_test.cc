@@ -11,7 +11,9 @@
 #include "tensor/ops/attention.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/index.h"
 #include "tensor/ops/loss.h"
+#include "tensor/ops/matmul.h"
 #include "tensor/ops/random.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/softmax.h"
@@ -248,6 +250,53 @@ TEST(Softmax, RowsThatAreNotFinite) {
       expect(grad({logsumexp(x)}, {x})[0], c.logsumexp, tolerance);
     }
   }
+}
+
+TEST(StraightThrough, HardValuesAndTheGradientOfSoft) {
+  const Tensor soft = tensor(Doubles{0.2, 0.5, 0.3}, {3}).set_requires_grad(true);
+  const Tensor hard = tensor(Doubles{0, 1, 0}, {3}).set_requires_grad(true),
+               weight = tensor(Doubles{3, -1, 2}, {3});
+  const Tensor y = straight_through(hard, soft * soft);
+  EXPECT_EQ(y.to_vector<double>(), (Doubles{0, 1, 0}));
+  const auto gradients =
+      grad({sum(y * y * weight)}, {soft, hard}, {.create_graph = true, .allow_unused = true});
+  // 2 y w of the hard y, times 2 soft.
+  EXPECT_EQ(gradients[0].to_vector<double>(), (Doubles{0, -2, 0}));
+  EXPECT_FALSE(gradients[1].defined());
+  // d/d soft of sum(4 y w soft) = 4 w (y + 2 soft^2).
+  const Doubles second = grad({sum(gradients[0])}, {soft})[0].to_vector<double>();
+  for (size_t i = 0; i < 3; ++i) {
+    const double s = soft.to_vector<double>()[i], w = weight.to_vector<double>()[i];
+    EXPECT_NEAR(second[i], 4 * w * ((i == 1 ? 1 : 0) + 2 * s * s), 1e-14);
+  }
+}
+
+TEST(GumbelSoftmax, HardHasTheGradientOfSoft) {
+  const Tensor logits = tensor(Doubles{0.3, -1, 0.5, 0.2, 0.1, 2}, {2, 3}).set_requires_grad(true);
+  const Tensor weight = tensor(Doubles{1, 2, -3, 0.5, 1, 4}, {2, 3});
+  const auto gradient = [&](bool hard) {
+    Generator generator(5);
+    return grad({sum(gumbel_softmax(logits, 0.5, generator, hard) * weight)}, {logits})[0]
+        .to_vector<double>();
+  };
+  EXPECT_EQ(gradient(true), gradient(false));
+}
+
+// Tokens as one-hot rows: their gradient is that of the loss to each entry of the vocabulary, at the token
+// itself what the embedding would get.
+TEST(OneHotTokens, TheirGradientIsAProductWithTheEmbedding) {
+  Generator generator(3);
+  const Tensor weight = uniform({5, 4}, -1, 1, generator, kF64),
+               target = uniform({3, 4}, -1, 1, generator, kF64);
+  const Tensor ids = tensor(std::vector<int64_t>{2, 0, 4}, {3});
+  const Tensor one_hot = cast(eq(unsqueeze(ids, 1), arange(0, 5, 1, kI64)), kF64).set_requires_grad(true);
+  const Tensor rows = matmul(one_hot, weight);
+  EXPECT_EQ(rows.to_vector<double>(), embedding(weight, ids).to_vector<double>());
+  const Tensor difference = rows - target;
+  const Tensor got = grad({sum(difference * difference)}, {one_hot})[0];
+  const Doubles expected =
+      matmul((rows - target).detach() * 2.0, transpose(weight, 0, 1)).to_vector<double>();
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(got.to_vector<double>()[i], expected[i], 1e-14);
 }
 
 }  // namespace

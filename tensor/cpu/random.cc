@@ -1,7 +1,11 @@
 // CPU kernels of the random family.
+#include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/convert.h"
 #include "tensor/cpu/elementwise_loops.h"
 #include "tensor/ops/random_tables.h"
 #include "tensor/philox.h"
@@ -117,6 +121,73 @@ void normal_cpu(const Tensor& state, int64_t increment, double mean, double std,
   });
 }
 
+// Words 0, 1 or 2, 3 of a block as one, low half first.
+uint64_t wide_word(const Draw& draw, int64_t element) {
+  const PhiloxWords block = draw.block(element / 2);
+  const int64_t first = element % 2 * 2;
+  return block.word[first] | uint64_t{block.word[first + 1]} << 32;
+}
+
+void randint_cpu(const Tensor& state, int64_t increment, int64_t low, uint64_t count, Tensor& y) {
+  const Draw draw(state, increment);
+  dispatch_index(y.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    T* py = y.data<T>();
+    parallel_for(0, y.numel(), kElementwiseGrain / 8, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const uint64_t step =
+            static_cast<uint64_t>(static_cast<unsigned __int128>(wide_word(draw, i)) * count >> 64);
+        py[i] = static_cast<T>(static_cast<uint64_t>(low) + step);
+      }
+    });
+  });
+}
+
+void randperm_cpu(const Tensor& state, int64_t increment, Tensor& y) {
+  const Draw draw(state, increment);
+  std::vector<std::pair<uint64_t, int64_t>> keys(static_cast<size_t>(y.numel()));
+  for (int64_t i = 0; i < y.numel(); ++i) keys[static_cast<size_t>(i)] = {wide_word(draw, i), i};
+  std::sort(keys.begin(), keys.end());
+  for (int64_t i = 0; i < y.numel(); ++i) y.data<int64_t>()[i] = keys[static_cast<size_t>(i)].second;
+}
+
+// ln of a gamma draw of shape a.
+double log_gamma_draw(const Draw& draw, int64_t element, double a) {
+  const double d = (a < 1 ? a + 1 : a) - 1.0 / 3, c = 1 / std::sqrt(9 * d);
+  const auto unit = [](uint32_t word) { return ((word >> 8) + 1) * 0x1p-24; };  // in (0, 1]
+  for (int64_t attempt = 0;; ++attempt) {
+    const PhiloxWords block = draw.block(element + (attempt << 40));
+    float normal, unused;
+    philox_normal(block.word[0], block.word[1], &normal, &unused);
+    const double z = normal, v = 1 + c * z;
+    if (v <= 0) continue;
+    const double log_cube = 3 * std::log(v);
+    if (std::log(unit(block.word[2])) >= 0.5 * z * z + d - d * v * v * v + d * log_cube) continue;
+    const double boost = a < 1 ? std::log(unit(draw.block(element).word[3])) / a : 0;
+    return std::log(d) + log_cube + boost;
+  }
+}
+
+void gamma_cpu(const Tensor& concentration, const Tensor& state, int64_t increment, bool log, Tensor& y) {
+  const Draw draw(state, increment);
+  dispatch_floating(y.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    const T* pa = concentration.data<const T>();
+    T* py = y.data<T>();
+    parallel_for(0, y.numel(), kElementwiseGrain / 64, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const double a = static_cast<double>(pa[i]);
+        if (!(a > 0 && std::isfinite(a))) {
+          throw Error(absl::StrCat(log ? "log_gamma" : "gamma", ": concentration is ", a, " at element ", i,
+                                   ", needed above 0 and finite"));
+        }
+        const double value = log_gamma_draw(draw, i, a);
+        py[i] = convert<T>(log ? value : std::exp(value));
+      }
+    });
+  });
+}
+
 // The first index at which the running sum of e^(logit - max) exceeds u times the total (f64).
 void categorical_cpu(const Tensor& logits, const Tensor& state, int64_t increment, Tensor& y) {
   const Draw draw(state, increment);
@@ -175,6 +246,9 @@ void dropout_cpu(const Tensor& x, const Tensor& state, int64_t increment, double
 
 const RegisterKernel kUniform(uniform_kernels, DeviceType::kCpu, kFloating, uniform_cpu);
 const RegisterKernel kNormal(normal_kernels, DeviceType::kCpu, kFloating, normal_cpu);
+const RegisterKernel kRandint(randint_kernels, DeviceType::kCpu, kI32 | kI64, randint_cpu);
+const RegisterKernel kRandperm(randperm_kernels, DeviceType::kCpu, kI64, randperm_cpu);
+const RegisterKernel kGamma(gamma_kernels, DeviceType::kCpu, kFloating, gamma_cpu);
 const RegisterKernel kCategorical(categorical_kernels, DeviceType::kCpu, kFloating, categorical_cpu);
 const RegisterKernel kDropout(dropout_kernels, DeviceType::kCpu, kFloating, dropout_cpu);
 

@@ -4,13 +4,22 @@
 #include <limits>
 
 #include "tensor/convert.h"
+#include "tensor/grad_mode.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/index.h"
 #include "tensor/ops/random_tables.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/softmax.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
 
 constinit KernelTable<UniformKernel> uniform_kernels("uniform");
 constinit KernelTable<NormalKernel> normal_kernels("normal");
+constinit KernelTable<RandintKernel> randint_kernels("randint");
+constinit KernelTable<RandpermKernel> randperm_kernels("randperm");
+constinit KernelTable<GammaKernel> gamma_kernels("gamma");
 constinit KernelTable<CategoricalKernel> categorical_kernels("categorical");
 constinit KernelTable<DropoutKernel> dropout_kernels("dropout");
 constinit GradSlot<DropoutSaved> dropout_grad("dropout", "//autograd/rules");
@@ -19,6 +28,32 @@ namespace {
 void check_device(const char* op, const Tensor& x, const Generator& generator) {
   ROUX_CHECK(x.device() == generator.device() || x.device() == kMeta)
       << op << ": the generator is on " << generator.device() << ", " << x.spec() << " is on " << x.device();
+}
+
+// x as draws are made from it: without a graph, in f32 (f64 for f64).
+Tensor draw_argument(const char* op, const char* argument, const Tensor& x, const Generator& generator) {
+  common_device(op, {x});
+  ROUX_CHECK(is_floating(x.dtype())) << op << ": " << argument << " must be floating: " << argument << " is "
+                                     << x.spec();
+  check_device(op, x, generator);
+  return cast(x.detach(), x.dtype() == kF64 ? kF64 : kF32);
+}
+
+// In [0, 1), f32. A plan draws for meta from a generator that is elsewhere.
+Tensor unit_uniform(const Shape& shape, Device device, Generator& generator) {
+  if (!(device == kMeta) || generator.device() == kMeta) return uniform(shape, 0, 1, generator);
+  generator.next();
+  return empty({kF32, shape}, kMeta);
+}
+
+// 1 - u is 1 for one word in 2^24, whose share of the line ends at 2^-24.
+Tensor unit_exponential(const Shape& shape, Device device, Generator& generator) {
+  const Tensor u = unit_uniform(shape, device, generator);
+  return clamp(neg(log(1.0 - u)), 0x1p-25, std::numeric_limits<double>::infinity());
+}
+
+Tensor unit_gumbel(const Shape& shape, Device device, Generator& generator) {
+  return neg(log(unit_exponential(shape, device, generator)));
 }
 
 // The neighbour of the 16-bit value x; the patterns of one sign are in the order of their magnitudes.
@@ -77,6 +112,124 @@ Tensor normal(const Shape& shape, double mean, double std, Generator& generator,
   const RandomState draw = generator.next();
   normal_kernels.run(y, draw.state, draw.increment, mean, std, y);
   return y;
+}
+
+Tensor randint(const Shape& shape, int64_t low, int64_t high, Generator& generator, DType dtype) {
+  ROUX_CHECK(dtype == kI32 || dtype == kI64) << "randint: dtype must be i32 or i64, got " << name(dtype);
+  using Limits = std::numeric_limits<int32_t>;
+  ROUX_CHECK(low < high && (dtype == kI64 || (low >= Limits::min() && high - 1 <= Limits::max())))
+      << "randint: low is " << low << ", high is " << high << ", needed low < high, both of " << name(dtype);
+  Tensor y = empty({dtype, shape}, generator.device());
+  const RandomState draw = generator.next();
+  randint_kernels.run(y, draw.state, draw.increment, low,
+                      static_cast<uint64_t>(high) - static_cast<uint64_t>(low), y);
+  return y;
+}
+
+Tensor randperm(int64_t n, Generator& generator) {
+  ROUX_CHECK(n >= 0) << "randperm: n is " << n << ", needed at least 0";
+  Tensor y = empty({kI64, {n}}, generator.device());
+  const RandomState draw = generator.next();
+  randperm_kernels.run(y, draw.state, draw.increment, y);
+  return y;
+}
+
+Tensor bernoulli(const Tensor& p, Generator& generator) {
+  const Tensor wide = draw_argument("bernoulli", "p", p, generator);
+  return cast(lt(unit_uniform(p.shape(), p.device(), generator), wide), p.dtype());
+}
+
+Tensor exponential(const Shape& shape, double rate, Generator& generator, DType dtype) {
+  ROUX_CHECK(is_floating(dtype)) << "exponential: dtype must be floating, got " << name(dtype);
+  ROUX_CHECK(std::isfinite(rate) && rate > 0)
+      << "exponential: rate is " << rate << ", needed above 0 and finite";
+  return cast(unit_exponential(shape, generator.device(), generator) / rate, dtype);
+}
+
+Tensor gumbel(const Shape& shape, Generator& generator, DType dtype) {
+  ROUX_CHECK(is_floating(dtype)) << "gumbel: dtype must be floating, got " << name(dtype);
+  return cast(unit_gumbel(shape, generator.device(), generator), dtype);
+}
+
+Tensor gumbel_softmax(const Tensor& logits, double temperature, Generator& generator, bool hard,
+                      int64_t axis) {
+  common_device("gumbel_softmax", {logits});
+  ROUX_CHECK(is_floating(logits.dtype()) && logits.dim() >= 1)
+      << "gumbel_softmax: logits must be floating with at least one axis: logits is " << logits.spec();
+  ROUX_CHECK(std::isfinite(temperature) && temperature > 0)
+      << "gumbel_softmax: temperature is " << temperature << ", needed above 0 and finite";
+  const int along = or_throw(normalize_axis(axis, logits.spec(), "logits"), "gumbel_softmax");
+  check_device("gumbel_softmax", logits, generator);
+  const DType dtype = logits.dtype() == kF64 ? kF64 : kF32;
+  const Tensor soft = softmax(
+      (cast(logits, dtype) + unit_gumbel(logits.shape(), logits.device(), generator)) / temperature, along);
+  if (!hard) return cast(soft, logits.dtype());
+  Shape line = Dims::filled(logits.dim(), 1);
+  line[along] = logits.size(along);
+  const Tensor places = reshape(arange(0, logits.size(along), 1, kI64, logits.device()), line);
+  const Tensor one_hot = cast(eq(argmax(soft.detach(), along, true), places), logits.dtype());
+  return straight_through(one_hot, cast(soft, logits.dtype()));
+}
+
+namespace {
+Tensor gamma_draw(const char* op, const Tensor& concentration, Generator& generator, bool log) {
+  draw_argument(op, "concentration", concentration, generator);
+  Tensor y = empty(concentration.spec(), concentration.device());
+  const RandomState draw = generator.next();
+  gamma_kernels.run(concentration, contiguous(concentration.detach()), draw.state, draw.increment, log, y);
+  return y;
+}
+}  // namespace
+
+Tensor gamma(const Tensor& concentration, Generator& generator) {
+  return gamma_draw("gamma", concentration, generator, false);
+}
+Tensor log_gamma(const Tensor& concentration, Generator& generator) {
+  return gamma_draw("log_gamma", concentration, generator, true);
+}
+
+Tensor beta(const Tensor& a, const Tensor& b, Generator& generator) {
+  const Tensor wide_a = draw_argument("beta", "a", a, generator),
+               wide_b = draw_argument("beta", "b", b, generator);
+  ROUX_CHECK(a.spec() == b.spec()) << "beta: a and b must be alike: a is " << a.spec() << ", b is "
+                                   << b.spec();
+  const Tensor log_a = log_gamma(wide_a, generator);
+  return cast(sigmoid(log_a - log_gamma(wide_b, generator)), a.dtype());
+}
+
+Tensor dirichlet(const Tensor& concentration, Generator& generator) {
+  const Tensor wide = draw_argument("dirichlet", "concentration", concentration, generator);
+  ROUX_CHECK(wide.dim() >= 1) << "dirichlet: concentration needs at least one axis: concentration is "
+                              << concentration.spec();
+  return cast(softmax(log_gamma(wide, generator)), concentration.dtype());
+}
+
+Tensor categorical_without_replacement(const Tensor& logits, int64_t k, Generator& generator) {
+  const Tensor wide = draw_argument("categorical_without_replacement", "logits", logits, generator);
+  ROUX_CHECK(logits.dim() >= 1 && k >= 0 && k <= logits.shape().back())
+      << "categorical_without_replacement: needed logits [..., V] and 0 <= k <= V: logits is "
+      << logits.spec() << ", k is " << k;
+  NoGradGuard no_grad;
+  Tensor keys = wide + unit_gumbel(logits.shape(), logits.device(), generator);
+  const Tensor places = arange(0, logits.shape().back(), 1, kI64, logits.device());
+  const Tensor gone = full({}, -std::numeric_limits<double>::infinity(), keys.dtype(), keys.device());
+  std::vector<Tensor> chosen;
+  Shape none = logits.shape();
+  none[none.rank() - 1] = 0;
+  chosen.push_back(empty({kI64, none}, logits.device()));
+  for (int64_t i = 0; i < k; ++i) {
+    if (i + 1 == k && keys.device() != kMeta && keys.numel() > 0) {
+      const std::vector<double> left = amax(keys, -1).to_vector<double>();
+      for (size_t row = 0; row < left.size(); ++row) {
+        ROUX_CHECK(left[row] > -std::numeric_limits<double>::infinity())
+            << "categorical_without_replacement: row " << row << " of logits has fewer than " << k
+            << " values above -inf";
+      }
+    }
+    chosen.push_back(argmax(keys, -1, true));
+    keys = where(eq(places, chosen.back()), gone, keys);
+  }
+  return cat(chosen, -1);
 }
 
 Tensor categorical(const Tensor& logits, Generator& generator) {

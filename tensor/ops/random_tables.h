@@ -13,11 +13,19 @@ struct UniformRange {
 };
 using UniformKernel = void(const Tensor& state, int64_t increment, const UniformRange& range, Tensor& y);
 using NormalKernel = void(const Tensor& state, int64_t increment, double mean, double std, Tensor& y);
+using RandintKernel = void(const Tensor& state, int64_t increment, int64_t low, uint64_t count, Tensor& y);
+using RandpermKernel = void(const Tensor& state, int64_t increment, Tensor& y);
+// concentration and y contiguous, of one floating dtype.
+using GammaKernel = void(const Tensor& concentration, const Tensor& state, int64_t increment, bool log,
+                         Tensor& y);
 using CategoricalKernel = void(const Tensor& logits, const Tensor& state, int64_t increment, Tensor& y);
 using DropoutKernel = void(const Tensor& x, const Tensor& state, int64_t increment, double p, Tensor& y);
 
 extern constinit KernelTable<UniformKernel> uniform_kernels;
 extern constinit KernelTable<NormalKernel> normal_kernels;
+extern constinit KernelTable<RandintKernel> randint_kernels;
+extern constinit KernelTable<RandpermKernel> randperm_kernels;
+extern constinit KernelTable<GammaKernel> gamma_kernels;
 extern constinit KernelTable<CategoricalKernel> categorical_kernels;
 extern constinit KernelTable<DropoutKernel> dropout_kernels;
 
