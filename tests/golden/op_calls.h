@@ -20,6 +20,7 @@ enum class Exactness {
   kRounded,  // one formula per element, without cancellation
   kSummed,   // sums: the order of additions is open, and terms cancel
   kCentred,  // sums of x - mean(x): the mean is rounded at the size of x
+  kSolved,   // matrices: rounding times a condition number of up to a hundred
   kDrawn,    // made in f32, whatever the dtype
 };
 
@@ -57,6 +58,7 @@ class OpTable {
 void add_math_calls(OpTable& table);  // of ops that compute
 void add_data_calls(OpTable& table);  // of ops that place, view, make or update
 void add_loss_calls(OpTable& table);
+void add_linalg_calls(OpTable& table);
 const std::map<std::string, OpCalls>& op_calls();
 
 }  // namespace roux::golden

@@ -122,6 +122,8 @@ void add_view(OpTable& table) {
             [](const Tensors& in, const Options& opt) { return reshape(in[0], shape_option(opt)); });
   table.add("expand", kExact,
             [](const Tensors& in, const Options& opt) { return expand(in[0], shape_option(opt)); });
+  table.add("straight_through", kExact,
+            [](const Tensors& in, const Options&) { return straight_through(in[0], in[1]); });
   table.add("contiguous", kExact, [](const Tensors& in, const Options&) { return contiguous(in[0]); });
   table.add("transpose", kExact, [](const Tensors& in, const Options& opt) {
     return transpose(in[0], opt.integer("axis0"), opt.integer("axis1"));
@@ -276,6 +278,48 @@ void add_random(OpTable& table) {
   });
 }
 
+// fn(in, opt, generator)
+template <class Fn>
+auto drawn(Fn fn) {
+  return [fn](const Tensors& in, const Options& opt) {
+    Generator generator = generator_of(opt, in);
+    return fn(in, opt, generator);
+  };
+}
+
+void add_more_random(OpTable& table) {
+  table.add("exponential", kDrawn, drawn([](const Tensors& in, const Options& opt, Generator& g) {
+              return exponential(in[0].shape(), opt.number("rate"), g, in[0].dtype());
+            }));
+  table.add("gumbel", kDrawn, drawn([](const Tensors& in, const Options&, Generator& g) {
+              return gumbel(in[0].shape(), g, in[0].dtype());
+            }));
+  table.add("bernoulli", kExact,
+            drawn([](const Tensors& in, const Options&, Generator& g) { return bernoulli(in[0], g); }));
+  table.add("gamma", kDrawn,
+            drawn([](const Tensors& in, const Options&, Generator& g) { return gamma(in[0], g); }));
+  table.add("log_gamma", kDrawn,
+            drawn([](const Tensors& in, const Options&, Generator& g) { return log_gamma(in[0], g); }));
+  table.add("beta", kDrawn,
+            drawn([](const Tensors& in, const Options&, Generator& g) { return beta(in[0], in[1], g); }));
+  table.add("dirichlet", kDrawn,
+            drawn([](const Tensors& in, const Options&, Generator& g) { return dirichlet(in[0], g); }));
+  table.add("categorical_without_replacement", kExact,
+            drawn([](const Tensors& in, const Options& opt, Generator& g) {
+              return categorical_without_replacement(in[0], opt.integer("k"), g);
+            }));
+  table.add("gumbel_softmax", kDrawn, drawn([](const Tensors& in, const Options& opt, Generator& g) {
+              return gumbel_softmax(in[0], opt.number("temperature"), g, opt.flag("hard"),
+                                    opt.integer("axis"));
+            }));
+  table.add("randint", kExact, drawn([](const Tensors& in, const Options& opt, Generator& g) {
+              return randint(in[0].shape(), opt.integer("low"), opt.integer("high"), g);
+            }));
+  table.add("randperm", kExact, drawn([](const Tensors& in, const Options&, Generator& g) {
+              return randperm(in[0].size(0), g);
+            }));
+}
+
 }  // namespace
 
 void add_data_calls(OpTable& table) {
@@ -288,6 +332,7 @@ void add_data_calls(OpTable& table) {
   add_creation(table);
   add_optimizer(table);
   add_random(table);
+  add_more_random(table);
 }
 
 }  // namespace roux::golden

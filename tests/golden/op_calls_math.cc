@@ -4,6 +4,7 @@
 #include "tensor/error.h"
 #include "tensor/ops/activation.h"
 #include "tensor/ops/attention.h"
+#include "tensor/ops/convolution.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul.h"
@@ -190,6 +191,14 @@ auto attentions(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, const 
   };
 }
 
+Windows windows_of(const Options& opt) {
+  return {.size = opt.integer("size"),
+          .stride = opt.integer("stride"),
+          .dilation = opt.integer("dilation"),
+          .before = opt.integer("before"),
+          .after = opt.integer("after")};
+}
+
 void add_layers(OpTable& table) {
   table.add("matmul", kSummed, binary(matmul));
   table.add("linear", kSummed, [](const Tensors& in, const Options&) {
@@ -197,6 +206,29 @@ void add_layers(OpTable& table) {
   });
   table.add("rms_norm", kSummed, rms_norms(rms_norm), rms_norms(rms_norm_composed));
   table.add("layer_norm", kCentred, layer_norms(layer_norm), layer_norms(layer_norm_composed));
+  table.add("group_norm", kCentred, [](const Tensors& in, const Options& opt) {
+    return group_norm(in[0], opt.integer("groups"), in.size() > 1 ? in[1] : Tensor(),
+                      in.size() > 2 ? in[2] : Tensor(), opt.number("eps"));
+  });
+  table.add("l2_normalize", kSummed, [](const Tensors& in, const Options& opt) {
+    return l2_normalize(in[0], opt.integer("axis"), opt.number("eps"));
+  });
+  table.add("cosine_similarity", kSummed, [](const Tensors& in, const Options& opt) {
+    return cosine_similarity(in[0], in[1], opt.integer("axis"), opt.number("eps"));
+  });
+  table.add("unfold", kExact,
+            [](const Tensors& in, const Options& opt) { return unfold(in[0], windows_of(opt)); });
+  table.add("fold", kSummed, [](const Tensors& in, const Options& opt) {
+    return fold(in[0], opt.integer("length"), windows_of(opt));
+  });
+  table.add("conv1d", kSummed, [](const Tensors& in, const Options& opt) {
+    return conv1d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(),
+                  {.stride = opt.integer("stride"),
+                   .padding = opt.integer("padding"),
+                   .dilation = opt.integer("dilation"),
+                   .groups = opt.integer("groups"),
+                   .causal = opt.flag("causal")});
+  });
   table.add("swiglu", kRounded, binary(swiglu), binary(swiglu_composed));
   table.add("scaled_dot_product_attention", kSummed, attentions(scaled_dot_product_attention),
             attentions(scaled_dot_product_attention_composed));
@@ -217,6 +249,7 @@ const std::map<std::string, OpCalls>& op_calls() {
     add_math_calls(*made);
     add_data_calls(*made);
     add_loss_calls(*made);
+    add_linalg_calls(*made);
     return made;
   }();
   return table->calls();

@@ -72,6 +72,9 @@ Tolerance tolerance(Exactness exactness, Stage stage, DType dtype, double larges
     case Exactness::kCentred:
       allowed = {.ulps = ulps, .scaled = (8 + 2 * largest_input) * accumulated};
       break;
+    case Exactness::kSolved:
+      allowed = {.ulps = ulps, .scaled = 256 * accumulated};
+      break;
     case Exactness::kDrawn:
       allowed = {.ulps = ulps, .scaled = 8 * 0x1p-23};
       break;

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """Writes ops.jsonl: small cases of every op of tensor/ops and what PyTorch makes of them in f64.
 
-    python3 -m venv venv && venv/bin/pip install torch==2.15.0 numpy==2.4.6 scipy==1.17.1 transformers==5.24.0
+    python3 -m venv venv && venv/bin/pip install torch==2.15.0 numpy==2.4.6 scipy==1.17.1
     venv/bin/python tests/golden/ops.py
 
 Values of an input are exact in its dtype; expected values are computed in f64 and rounded once to the dtype of the
-result. transformers has the rotary tables; NumPy stands in where PyTorch has no such
-op. Each case is seeded by its own name, so that a new one changes no
+result. NumPy stands in where PyTorch has no such op. Each case is seeded by its own name, so that a new one changes no
 other. `weight` is the grad_output of each result, `weight2` that of each first gradient, `grad2` the gradient of
 <weight2, grad> to the inputs of `wrt` and then to `weight`.
 """
@@ -21,6 +20,7 @@ import ops_data
 import ops_elementwise
 import ops_folds
 import ops_layers
+import ops_linalg
 import ops_loss
 import ops_order
 import ops_pointwise
@@ -42,6 +42,7 @@ def main():
         ops_arrange,
         ops_order,
         ops_loss,
+        ops_linalg,
     ):
         family.add()
     assert len({line.split('"')[3] for line in W.lines}) == len(W.lines)

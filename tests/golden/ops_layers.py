@@ -1,4 +1,4 @@
-"""Cases of the families matmul, normalization, activation, loss and attention."""
+"""Cases of the families matmul, convolution, normalization, activation, loss and attention."""
 
 import math
 
@@ -57,6 +57,51 @@ def products():
         note="long",
         plan="one",
     )
+
+
+def windows(o, a):
+    size, stride, dilation = o["size"], o["stride"], o["dilation"]
+    padded = F.pad(a, (0, 0, o["before"], o["after"]))
+    count = (padded.shape[-2] - dilation * (size - 1) - 1) // stride + 1
+    places = torch.arange(count)[:, None] * stride + torch.arange(size) * dilation
+    return padded[..., places, :]
+
+
+def added_up(o, y):
+    rows = torch.zeros(*y.shape[:-3], o["length"], y.shape[-1], dtype=y.dtype, requires_grad=True)
+    return torch.autograd.grad(windows(o, rows), rows, y, create_graph=True)[0]
+
+
+def convolutions():
+    for turn, (shape, size, stride, dilation, before, after) in enumerate(
+        [((3, 2), 2, 1, 1, 0, 0), ((4, 1), 3, 2, 2, 3, 1), ((2, 2, 1), 1, 3, 1, 0, 2), ((0, 2, 1), 2, 1, 1, 1, 0)]
+    ):
+        plan = "full" if turn == 0 else "short"
+        opt = {"size": size, "stride": stride, "dilation": dilation, "before": before, "after": after}
+        W.add("unfold", windows, [x(*shape)], opt, plan=plan)
+        made = windows(opt, torch.zeros(shape))
+        W.add("fold", added_up, [x(*made.shape)], {**opt, "length": shape[-2]}, plan=plan)
+    base = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "causal": 0}
+    for turn, (shape, weight, bias, change) in enumerate(
+        [
+            ((1, 2, 3), (2, 2, 2), True, {}),
+            ((1, 2, 6), (1, 2, 3), False, {"stride": 2, "padding": 2, "dilation": 2}),
+            ((2, 4, 2), (2, 2, 2), True, {"groups": 2, "padding": 1}),
+            ((2, 2, 3), (2, 1, 3), True, {"groups": 2, "causal": 1}),
+            ((1, 2, 5), (2, 1, 2), False, {"groups": 2, "causal": 1, "dilation": 2, "stride": 2}),
+            ((1, 2, 3), (4, 1, 2), True, {"groups": 2}),
+            ((0, 2, 3), (2, 2, 1), True, {}),
+        ]
+    ):
+
+        def convolved(o, a, w, b=None):
+            if o["causal"]:
+                a = F.pad(a, (o["dilation"] * (w.shape[-1] - 1), 0))
+            return F.conv1d(a, w, b, o["stride"], o["padding"], o["dilation"], o["groups"])
+
+        inputs = [x(*shape), x(*weight)] + ([x(weight[0])] if bias else [])
+        plan, dtypes = ("full", FLOATS) if turn == 0 else ("one", ("f64", "f32") if turn < 3 else ("f64",))
+        W.add("conv1d", convolved, inputs, {**base, **change}, 2 if turn == 0 else 1, plan=plan, dtypes=dtypes)
 
 
 def norms():
@@ -120,6 +165,42 @@ def norms():
         note="special",
         plan="one",
         dtypes=("f64", "f32", "bf16"),
+    )
+    for turn, (shape, groups, affine, eps) in enumerate(
+        [((1, 2, 3), 2, 2, 1e-5), ((1, 4), 2, 1, 0.1), ((1, 2, 2, 2), 1, 0, 1e-3), ((0, 2, 2), 2, 2, 1e-5)]
+    ):
+        W.add(
+            "group_norm",
+            lambda o, a, *wb: F.group_norm(a, o["groups"], *wb, eps=o["eps"]),
+            [x(*shape)] + [x(shape[1])] * affine,
+            {"groups": groups, "eps": eps},
+            plan="full" if turn == 0 else "one",
+            dtypes=FLOATS if turn == 0 else ("f64",),
+        )
+    for turn, (shape, axis, eps) in enumerate(
+        [((2, 2), -1, 1e-12), ((1, 2, 2), 1, 2.0), ((0, 3), 1, 1e-12), ((4,), 0, 0.5)]
+    ):
+        opt, plan = {"axis": axis, "eps": eps}, {"plan": "full"} if turn == 0 else {"plan": "one", "dtypes": ("f64",)}
+        W.add("l2_normalize", lambda o, a: F.normalize(a, dim=o["axis"], eps=o["eps"]), [x(*shape)], opt, **plan)
+        # PyTorch differentiates a norm below eps as if it were not raised to it.
+        opt = {"axis": axis, "eps": min(eps, 1e-8)}
+        W.add(
+            "cosine_similarity",
+            lambda o, a, b: F.cosine_similarity(a, b, o["axis"], o["eps"]),
+            [x(*shape), x(*shape[1:] if turn == 1 else shape)],
+            opt,
+            **plan,
+        )
+    zeros = [[0.0, 0.0], [3.0, 4.0]]
+    opt = {"axis": -1, "eps": 0.5}
+    W.add("l2_normalize", lambda o, a: F.normalize(a, eps=o["eps"]), [given(zeros)], opt, 0, plan="one")
+    W.add(
+        "cosine_similarity",
+        lambda o, a, b: F.cosine_similarity(a, b, o["axis"], o["eps"]),
+        [given(zeros), given([[1.0, 2.0], [0.1, 0.2]])],
+        opt,
+        0,
+        plan="one",
     )
     for turn, shape in enumerate(SHAPES):
         W.add(
@@ -404,6 +485,7 @@ def attention():
 
 def add():
     products()
+    convolutions()
     norms()
     losses()
     attention()

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 
+import ops_random
 from ops_cases import FLOATS, INTEGERS, W, In, given, integers, x
 from ops_random import categorical, dropout, normal, uniform
 
@@ -226,7 +227,34 @@ def draws():
                 )
 
 
+def more_draws():
+    """One case each; those of a floating input in every dtype and, over the shapes, every layout."""
+
+    def case(op, dtype, inputs, opt=None, out=None, order=0):
+        W.case(op, getattr(ops_random, op), inputs, opt, dtype, len(W.lines) % 6, order, out, "")
+
+    for dtype in FLOATS:
+        for seed, offset, shape in ((7, 0, (2, 3)), (2**40 + 5, 2**33, (5,)), (1, 1, (2, 0))):
+            state = {"seed": seed, "offset": offset}
+            anything, positive = In(dtype, shape, grad=False), In(dtype, shape, 0.2, 6, grad=False)
+            case("exponential", dtype, [anything], {**state, "rate": 2.5}, dtype)
+            case("gumbel", dtype, [anything], state, dtype)
+            case("bernoulli", dtype, [In(dtype, shape, 0, 1, grad=False)], state, dtype)
+            for op in ("gamma", "log_gamma", "dirichlet"):
+                case(op, dtype, [positive], state, dtype)
+            case("beta", dtype, [positive, positive], state, dtype)
+            case("categorical_without_replacement", dtype, [anything], {**state, "k": shape[-1] // 2}, "i64")
+            for hard, axis in ((0, -1), (1, 0)):
+                order = 2 if dtype == "f64" and shape == (2, 3) else 1
+                opt = {**state, "temperature": 0.7, "hard": hard, "axis": axis}
+                case("gumbel_softmax", dtype, [In(dtype, shape)], opt, dtype, order)
+            if dtype == "f32":
+                case("randint", dtype, [anything], {**state, "low": -3, "high": 2**40}, "i64")
+                case("randperm", dtype, [In(dtype, (shape[-1],), grad=False)], state, "i64")
+
+
 def add():
     creation()
     optimizers()
     draws()
+    more_draws()
