@@ -9,9 +9,11 @@
 #include "tensor/error_of.h"
 #include "tensor/ops/activation.h"
 #include "tensor/ops/attention.h"
+#include "tensor/ops/convolution.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
+#include "tensor/ops/linalg.h"
 #include "tensor/ops/loss.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/normalization.h"
@@ -88,6 +90,43 @@ TEST(Misuse, UndefinedArguments) {
          Generator generator;
          return categorical(x, generator);
        }},
+      {"bernoulli",
+       [](const Tensor& x) {
+         Generator generator;
+         return bernoulli(x, generator);
+       }},
+      {"gumbel_softmax",
+       [](const Tensor& x) {
+         Generator generator;
+         return gumbel_softmax(x, 1, generator);
+       }},
+      {"gamma",
+       [](const Tensor& x) {
+         Generator generator;
+         return gamma(x, generator);
+       }},
+      {"dirichlet",
+       [](const Tensor& x) {
+         Generator generator;
+         return dirichlet(x, generator);
+       }},
+      {"categorical_without_replacement",
+       [](const Tensor& x) {
+         Generator generator;
+         return categorical_without_replacement(x, 1, generator);
+       }},
+      {"rotary", [](const Tensor& x) { return rotary({}, 2, x).cos; }},
+      {"cholesky", [](const Tensor& x) { return cholesky(x); }},
+      {"pinv", [](const Tensor& x) { return pinv(x); }},
+      {"inv", [](const Tensor& x) { return inv(x); }},
+      {"logdet", [](const Tensor& x) { return logdet(x); }},
+      {"qr", [](const Tensor& x) { return qr(x).q; }},
+      {"svd", [](const Tensor& x) { return svd(x).s; }},
+      {"eigh", [](const Tensor& x) { return eigh(x).values; }},
+      {"unfold", [](const Tensor& x) { return unfold(x, {}); }},
+      {"fold", [](const Tensor& x) { return fold(x, 1, {}); }},
+      {"group_norm", [](const Tensor& x) { return group_norm(x, 1); }},
+      {"l2_normalize", [](const Tensor& x) { return l2_normalize(x); }},
       {"add", [](const Tensor& x) { return x + 1.0; }},
       {"sub", [](const Tensor& x) { return 1.0 - x; }},
       {"pow", [](const Tensor& x) { return pow(x, 2.0); }},
@@ -150,6 +189,17 @@ TEST(Misuse, UndefinedArguments) {
        }},
       {"scaled_dot_product_attention",
        [](const Tensor& a, const Tensor& b) { return scaled_dot_product_attention(a, b, a); }},
+      {"solve", [](const Tensor& a, const Tensor& b) { return solve(a, b); }},
+      {"solve_triangular", [](const Tensor& a, const Tensor& b) { return solve_triangular(a, b, true); }},
+      {"lstsq", [](const Tensor& a, const Tensor& b) { return lstsq(a, b); }},
+      {"conv1d", [](const Tensor& a, const Tensor& b) { return conv1d(a, b); }},
+      {"cosine_similarity", [](const Tensor& a, const Tensor& b) { return cosine_similarity(a, b); }},
+      {"straight_through", straight_through},
+      {"beta",
+       [](const Tensor& a, const Tensor& b) {
+         Generator generator;
+         return beta(a, b, generator);
+       }},
       {"copy_",
        [](const Tensor& a, const Tensor& b) {
          copy_(a, b);
@@ -398,6 +448,23 @@ TEST(Misuse, HugeSizesAreRefused) {
       {"out of memory", [&] { arange(0, 1e15); }},
       {"arange: from 0 to inf", [&] { arange(0, std::numeric_limits<double>::infinity()); }},
       {"arange: from 0 to 1 in steps of 1e-300 has too many", [&] { arange(0, 1, 1e-300); }},
+      {"out of memory",
+       [&] {
+         Generator generator;
+         randperm(kHuge, generator);
+       }},
+      {"unfold: size is",
+       [&] {
+         unfold(floats({2, 2}), {.size = kMax, .dilation = kMax});
+       }},
+      {"unfold: size is",
+       [&] {
+         unfold(floats({2, 2}), {.before = kMax, .after = kMax});
+       }},
+      {"unfold: a window reaches over",
+       [&] {
+         unfold(floats({2, 2}), {.size = int64_t{1} << 39});
+       }},
       {"shape: 9 axes", [&] { unsqueeze(floats(Dims::filled(8, 1)), 0); }},
       {"shape: 9 axes",
        [&] {

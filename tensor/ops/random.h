@@ -30,7 +30,7 @@ Tensor bernoulli(const Tensor& p, Generator& generator);
 // Exponential with this rate: max(-ln(1 - u), 2^-25) / rate with u from uniform. Never 0; at most 16.7 /
 // rate.
 Tensor exponential(const Shape& shape, double rate, Generator& generator, DType dtype = kF32);
-// Standard Gumbel: -ln of an exponential with rate 1; in [-2.8, 17.4].
+// Standard Gumbel: -ln of an exponential with rate 1; between -2.82 and 17.33.
 Tensor gumbel(const Shape& shape, Generator& generator, DType dtype = kF32);
 // softmax((logits + g) / temperature) along an axis, g a gumbel draw of logits' shape [Jang et al. 2017;
 // Maddison et al. 2017]. hard: the one-hot vector of its largest element, with the gradient of the soft one

@@ -24,7 +24,8 @@ enum class RopeType : uint8_t {  // rope_type of Hugging Face's config.json, whe
 };
 
 // How trained frequencies are stretched to more positions. Field names and defaults are those of config.json;
-// L is original_max_position_embeddings, needed by the last three types.
+// L is original_max_position_embeddings, needed by the last three types (for kDynamicNtk, config.json's
+// max_position_embeddings).
 struct RopeScaling {
   RopeType type = RopeType::kDefault;
   double factor = 1;  // at least 1
