@@ -4,7 +4,9 @@
 #ifndef ROUX_TENSOR_LAPACK_H_
 #define ROUX_TENSOR_LAPACK_H_
 
+#include <algorithm>
 #include <cstddef>
+#include <vector>
 
 #include "tensor/openblas.h"
 
@@ -77,6 +79,18 @@ inline constexpr Routine<void(const char* jobz, const int* m, const int* n, doub
                               double* singular, double* u, const int* ldu, double* vt, const int* ldvt,
                               double* work, const int* lwork, int* iwork, int* info, size_t jobz_length)>
     dgesdd("dgesdd_");
+
+// routine(double* work, const int* size), called twice: first, with size -1, it says how much memory it
+// wants.
+template <class Call>
+void with_work(const Call& routine) {
+  double wanted = 0;
+  int size = -1;
+  routine(&wanted, &size);
+  size = std::max(1, static_cast<int>(wanted));
+  std::vector<double> work(static_cast<size_t>(size));
+  routine(work.data(), &size);
+}
 
 }  // namespace roux::lapack
 

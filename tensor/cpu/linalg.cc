@@ -1,5 +1,6 @@
 // CPU kernels of the linalg family: LAPACK, one matrix after another. LAPACK counts down the columns, so a
-// matrix in rows is to it the transpose, and a lower triangle an upper one.
+// matrix in rows is to it the transpose, and a lower triangle an upper one. Its work spaces (the size of a
+// few columns, for eigh and svd of two or three matrices) are allocated here and in no plan.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -37,17 +38,6 @@ int cols(const Tensor& x) { return static_cast<int>(x.size(-1)); }
 int64_t matrix_size(const Tensor& x) { return x.size(-2) * x.size(-1); }
 int64_t count_of(const Tensor& x) { return x.numel() / matrix_size(x); }
 double cube(double n) { return n * n * n; }
-
-// Runs a routine twice: first it says how much memory it wants.
-template <class Routine>
-void with_work(const Routine& routine) {
-  double wanted = 0;
-  int size = -1;
-  routine(&wanted, &size);
-  size = std::max(1, static_cast<int>(wanted));
-  std::vector<double> work(static_cast<size_t>(size));
-  routine(work.data(), &size);
-}
 
 void cholesky_cpu(Tensor& a) {
   const int n = rows(a);
@@ -107,7 +97,7 @@ void lstsq_cpu(Tensor& a, double rcond, Tensor& b) {
     check_finite("lstsq", "a", i, matrix, matrix_size(a));
     check_finite("lstsq", "b", i, x, matrix_size(b));
     std::vector<int> pivots(static_cast<size_t>(n), 0);
-    with_work([&](double* work, const int* size) {
+    lapack::with_work([&](double* work, const int* size) {
       int info = 0, rank = 0;
       lapack::dgelsy(&m, &n, &k, matrix, &m, x, &longest, pivots.data(), &rcond, &rank, work, size, &info);
     });
@@ -141,13 +131,13 @@ void qr_cpu(Tensor& a, Tensor& r) {
     check_finite("qr", "a", i, matrix, matrix_size(a));
     std::vector<double> tau(static_cast<size_t>(k));
     int info = 0;
-    with_work([&](double* work, const int* size) {
+    lapack::with_work([&](double* work, const int* size) {
       lapack::dgeqrf(&m, &n, matrix, &m, tau.data(), work, size, &info);
     });
     for (int64_t row = 0; row < k; ++row) {
       for (int64_t col = 0; col < n; ++col) triangle[row * n + col] = col < row ? 0 : matrix[col * m + row];
     }
-    with_work([&](double* work, const int* size) {
+    lapack::with_work([&](double* work, const int* size) {
       lapack::dorgqr(&m, &k, &k, matrix, &m, tau.data(), work, size, &info);
     });
   });
@@ -160,7 +150,7 @@ void svd_cpu(Tensor& a, Tensor& u, Tensor& s, Tensor& vh) {
     check_finite("svd", "a", i, matrix, matrix_size(a));
     std::vector<int> int_work(static_cast<size_t>(8 * k));
     int info = 0;
-    with_work([&](double* work, const int* size) {
+    lapack::with_work([&](double* work, const int* size) {
       lapack::dgesdd("S", &m, &n, matrix, &m, s.data<double>() + i * k,
                      vh.data<double>() + i * matrix_size(vh), &m, u.data<double>() + i * matrix_size(u), &k,
                      work, size, int_work.data(), &info, 1);
@@ -177,7 +167,7 @@ void eigh_cpu(Tensor& a, Tensor& values) {
     const int int_size = 3 + 5 * n;
     std::vector<int> int_work(static_cast<size_t>(int_size));
     int info = 0;
-    with_work([&](double* work, const int* size) {
+    lapack::with_work([&](double* work, const int* size) {
       lapack::dsyevd("V", "U", &n, matrix, &n, values.data<double>() + i * n, work, size, int_work.data(),
                      &int_size, &info, 1, 1);
     });

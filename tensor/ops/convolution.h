@@ -35,7 +35,8 @@ struct Conv1dOptions {
 // of [B, T, C], the layout of transformers, is read without a copy, and transposing the result back gives a
 // contiguous one). bf16 and f16 are computed in f32 and rounded once. G = C = O (depthwise) multiplies and
 // sums elements, all else is one product a group. Throws Error for shapes or dtypes that do not fit, padding
-// beside causal, and as unfold does. Differentiable to any order.
+// beside causal, and as unfold does. The windows take K / stride times the memory of x. Differentiable to any
+// order.
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = Tensor(),
               const Conv1dOptions& options = {});
 

@@ -27,8 +27,8 @@ Tensor randperm(int64_t n, Generator& generator);
 // gradient.
 Tensor bernoulli(const Tensor& p, Generator& generator);
 
-// Exponential with this rate: max(-ln(1 - u), 2^-25) / rate with u from uniform. Never 0; at most 16.7 /
-// rate.
+// Exponential with this rate: max(-ln(1 - u), 2^-25) / rate with u from uniform: above 0 before it is rounded
+// to the dtype, and at most 16.7 / rate.
 Tensor exponential(const Shape& shape, double rate, Generator& generator, DType dtype = kF32);
 // Standard Gumbel: -ln of an exponential with rate 1; between -2.82 and 17.33.
 Tensor gumbel(const Shape& shape, Generator& generator, DType dtype = kF32);

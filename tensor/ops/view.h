@@ -34,7 +34,7 @@ Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t axis0 = 0, int64_t 
 
 // The counterpart of Tensor::detach: the data of `hard`, and a gradient that goes to `soft` as it comes, as
 // if the two were equal [Bengio et al. 2013]: straight_through(rounded, x), straight_through(one_hot, p).
-// Both of one floating spec. Throws Error where these differ.
+// Both of one floating spec; hard gets no gradient. Throws Error where the specs differ.
 Tensor straight_through(const Tensor& hard, const Tensor& soft);
 
 }  // namespace roux

@@ -29,20 +29,14 @@ SymmetricEigen symmetric_eigen(const Matrix& a) {
   SymmetricEigen result{.values = std::vector<double>(a.rows), .vectors = a};
   double* vectors = result.vectors.values.data();
   const int n = static_cast<int>(a.rows);
-  int size = -1;
-  int int_size = -1;
+  const int int_size = 3 + 5 * n;
   int info = 0;
-  double wanted = 0;
-  int int_wanted = 0;
-  // Row-major lower is column-major upper; eigenvector k comes back as column k, which is row k to us.
-  lapack::dsyevd("V", "U", &n, vectors, &n, result.values.data(), &wanted, &size, &int_wanted, &int_size,
-                 &info, 1, 1);
-  size = static_cast<int>(wanted);
-  int_size = int_wanted;
-  std::vector<double> work(size);
   std::vector<int> int_work(int_size);
-  lapack::dsyevd("V", "U", &n, vectors, &n, result.values.data(), work.data(), &size, int_work.data(),
-                 &int_size, &info, 1, 1);
+  // Row-major lower is column-major upper; eigenvector k comes back as column k, which is row k to us.
+  lapack::with_work([&](double* work, const int* size) {
+    lapack::dsyevd("V", "U", &n, vectors, &n, result.values.data(), work, size, int_work.data(), &int_size,
+                   &info, 1, 1);
+  });
   ROUX_CHECK(info == 0) << "symmetric_eigen: the iteration did not converge";
   std::reverse(result.values.begin(), result.values.end());
   for (int64_t i = 0; i < a.rows / 2; ++i)
@@ -61,15 +55,11 @@ Svd svd(const Matrix& a) {
   const int least = static_cast<int>(k);
   std::vector<double> copy = a.values;
   std::vector<int> int_work(8 * k);
-  int size = -1;
   int info = 0;
-  double wanted = 0;
-  lapack::dgesdd("S", &m, &n, copy.data(), &m, result.singular.data(), result.vt.values.data(), &m,
-                 result.u.values.data(), &least, &wanted, &size, int_work.data(), &info, 1);
-  size = static_cast<int>(wanted);
-  std::vector<double> work(size);
-  lapack::dgesdd("S", &m, &n, copy.data(), &m, result.singular.data(), result.vt.values.data(), &m,
-                 result.u.values.data(), &least, work.data(), &size, int_work.data(), &info, 1);
+  lapack::with_work([&](double* work, const int* size) {
+    lapack::dgesdd("S", &m, &n, copy.data(), &m, result.singular.data(), result.vt.values.data(), &m,
+                   result.u.values.data(), &least, work, size, int_work.data(), &info, 1);
+  });
   ROUX_CHECK(info == 0) << "svd: the iteration did not converge";
   return result;
 }

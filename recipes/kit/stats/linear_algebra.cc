@@ -56,12 +56,9 @@ class PivotedQr {
       for (int64_t i = 0; i < a.rows; ++i) qr_[j * a.rows + i] = a(i, j) * scales[j];
     }
     int info = 0;
-    int size = -1;
-    double wanted = 0;
-    lapack::dgeqp3(&m_, &n_, qr_.data(), &m_, pivots_.data(), tau_.data(), &wanted, &size, &info);
-    size = static_cast<int>(wanted);
-    std::vector<double> work(size);
-    lapack::dgeqp3(&m_, &n_, qr_.data(), &m_, pivots_.data(), tau_.data(), work.data(), &size, &info);
+    lapack::with_work([&](double* work, const int* size) {
+      lapack::dgeqp3(&m_, &n_, qr_.data(), &m_, pivots_.data(), tau_.data(), work, size, &info);
+    });
     ROUX_INVARIANT(info == 0);
     const double least = std::numeric_limits<double>::epsilon() * std::max(m_, n_) * std::abs(r(0, 0));
     while (rank_ < static_cast<int64_t>(tau_.size()) && std::abs(r(rank_, rank_)) > least) ++rank_;
