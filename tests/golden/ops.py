@@ -15,7 +15,6 @@ import os
 import torch
 
 import ops_arrange
-import ops_arrange
 import ops_data
 import ops_elementwise
 import ops_folds
