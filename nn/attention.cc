@@ -21,10 +21,11 @@ Tensor merge_heads(const Tensor& x) {
 
 Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, KVCache* cache,
                         const Tensor& mask) {
-  if (cache == nullptr) return scaled_dot_product_attention(q, k, v, {.causal = true, .mask = mask});
+  const AttentionOptions options{.rules = {.causal = true, .mask = mask}};
+  if (cache == nullptr) return scaled_dot_product_attention(q, k, v, options);
   cache->k = cache->k.defined() ? cat({cache->k, k}, 2) : k;
   cache->v = cache->v.defined() ? cat({cache->v, v}, 2) : v;
-  return scaled_dot_product_attention(q, cache->k, cache->v, {.causal = true, .mask = mask});
+  return scaled_dot_product_attention(q, cache->k, cache->v, options);
 }
 
 Tensor same_document_mask(const Tensor& document) {

@@ -14,7 +14,7 @@ Tensor merge_heads(const Tensor& x);
 
 // Causal attention of q: [B, H, T, d] to what the cache holds followed by k, v: [B, H_kv, T, d]. Appends k
 // and v to the cache; without one it is plain causal self-attention. `mask` as in
-// scaled_dot_product_attention. Returns [B, H, T, d].
+// AttentionRules. Returns [B, H, T, d].
 Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, KVCache* cache,
                         const Tensor& mask = {});
 

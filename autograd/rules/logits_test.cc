@@ -110,7 +110,7 @@ TEST(Offset, CrossEntropy) {
   }
 }
 
-// The scores themselves, through a query of 1 and a learned mask.
+// The scores themselves, through a query of 1 and a learned bias.
 TEST(Offset, Attention) {
   const Tensor value = of({1, -1, 2, 0, 0, 3, 1, 1}, {1, 2, 4, 1}, kF64);
   for (const auto& attend : {scaled_dot_product_attention, scaled_dot_product_attention_composed}) {
@@ -118,12 +118,12 @@ TEST(Offset, Attention) {
       for (bool causal : {false, true}) {
         expect_shift_invariant([&](const Tensor& x) {
           const Tensor k = reshape(x / scale, {1, 2, 4, 1}), q = ones({1, 2, 1, 1}, x.dtype());
-          return attend(q, k, value.to(x.dtype()), {.causal = causal, .scale = scale});
+          return attend(q, k, value.to(x.dtype()), {.rules = {.causal = causal}, .scale = scale});
         });
         expect_shift_invariant([&](const Tensor& x) {
           const Tensor k = zeros({1, 2, 4, 1}, x.dtype()), q = ones({1, 2, 1, 1}, x.dtype());
           return attend(q, k, value.to(x.dtype()),
-                        {.causal = causal, .mask = reshape(x, {1, 2, 1, 4}), .scale = scale});
+                        {.rules = {.causal = causal, .bias = reshape(x, {1, 2, 1, 4})}, .scale = scale});
         });
       }
     }
@@ -152,7 +152,7 @@ TEST(Offset, HugeLogits) {
           expect_values(grad({y}, {v})[0], {0.5, 0.5}, 1e-6);
           // Beside a hidden key, a score below any number that might stand for "hidden".
           const Tensor mask = gt(of({1, 0}, {2}, dtype), 0.5);
-          expect_values(attend(q, -k, v, {.mask = mask, .scale = scale}), {1}, 0);
+          expect_values(attend(q, -k, v, {.rules = {.mask = mask}, .scale = scale}), {1}, 0);
         }
       }
     }
@@ -308,7 +308,9 @@ TEST(AttentionMask, AtScaleOne) {
       for (std::optional<double> scale : {std::optional<double>(), {1.0}, {0.0}, {-1.0}}) {
         for (const auto& attend : {scaled_dot_product_attention, scaled_dot_product_attention_composed}) {
           const Tensor v = leaf(of({1, 3}, {1, 1, 2, 1}, dtype));
-          const Tensor y = attend(q, k, v, {.mask = mask, .scale = scale});
+          AttentionOptions options{.scale = scale};
+          (mask.dtype() == kBool ? options.rules.mask : options.rules.bias) = mask;
+          const Tensor y = attend(q, k, v, options);
           expect_values(y, {1}, 0);
           expect_values(grad({y}, {v})[0], {1, 0}, 0);
         }
@@ -335,13 +337,13 @@ TEST(AttentionMask, NaNAmongHiddenKeys) {
     shown[at] = 1;
     const Tensor k = of(keys, {1, 1, 40, 1}, kF32), mask = gt(of(shown, {40}, kF32), 0.5);
     for (const auto& attend : {scaled_dot_product_attention, scaled_dot_product_attention_composed}) {
-      expect_values(attend(q, k, v, {.mask = mask}), {kNaN}, 0);
-      expect_values(attend(q, k, v, {.mask = lt(of(shown, {40}, kF32), 0.5)}), {1}, 1e-6);
+      expect_values(attend(q, k, v, {.rules = {.mask = mask}}), {kNaN}, 0);
+      expect_values(attend(q, k, v, {.rules = {.mask = lt(of(shown, {40}, kF32), 0.5)}}), {1}, 1e-6);
     }
   }
 }
 
-// 16-bit inputs are computed in f32 also where the mask learns: outputs and gradients are as near to f64 on
+// 16-bit inputs are computed in f32 also where a bias learns: outputs and gradients are as near to f64 on
 // the same inputs as one rounding of each.
 TEST(AttentionMask, LearnedIn16Bits) {
   Generator generator(4);
@@ -352,7 +354,7 @@ TEST(AttentionMask, LearnedIn16Bits) {
     const auto run = [&](DType compute) {
       std::vector<Tensor> x;
       for (const Tensor& in : inputs) x.push_back(leaf(in.to(compute)));
-      const Tensor y = scaled_dot_product_attention(x[0], x[1], x[2], {.mask = x[3]});
+      const Tensor y = scaled_dot_product_attention(x[0], x[1], x[2], {.rules = {.bias = x[3]}});
       std::vector<Tensor> out = grad({sum(y.to(kF64))}, x);
       out.push_back(y);
       return out;

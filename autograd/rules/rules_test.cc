@@ -154,7 +154,7 @@ TEST(Attention, RowsThatShareMemory) {
   const Tensor k = random({1, 2, 1, 4}).expand({1, 2, 5, 4}), v = random({1, 2, 5, 4});
   const Tensor weight = random({1, 2, 1, 4});
   for (const bool causal : {false, true}) {
-    const AttentionOptions options{.causal = causal};
+    const AttentionOptions options{.rules = {.causal = causal}};
     const Tensor fused = scaled_dot_product_attention(q, k, v, options);
     const Tensor composed = scaled_dot_product_attention_composed(q, k, v, options);
     const auto gradient = [&](const Tensor& y) {
@@ -198,7 +198,9 @@ TEST(Attention, QueriesWithoutKeysHaveNoGradient) {
     for (const Tensor& mask : {shown, added, learned}) {
       for (const bool composed : {false, true}) {
         const auto attend = composed ? scaled_dot_product_attention_composed : scaled_dot_product_attention;
-        const Tensor y = attend(q, k, v, {.mask = mask});
+        AttentionOptions options;
+        (mask.dtype() == kBool ? options.rules.mask : options.rules.bias) = mask;
+        const Tensor y = attend(q, k, v, options);
         for (double value : select(y, 2, 1).to_vector<double>()) EXPECT_EQ(value, 0);
         const std::vector<Tensor> first = grad({sum(y * y)}, {q, k, v}, {.create_graph = true});
         for (double value : select(first[0], 2, 1).to_vector<double>()) EXPECT_EQ(value, 0);

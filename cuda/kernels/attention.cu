@@ -1,9 +1,11 @@
 // CUDA kernel of scaled_dot_product_attention, forward, on mma.sync: one block per 64 queries of a head, keys
 // and values pass by in tiles of 64 through two stages of shared memory (cp.async), scores stay in registers,
-// the softmax is carried along as running maximum and sum (Dao 2023, FlashAttention-2, alg. 1).
+// the softmax is carried along as running maximum and sum (Dao 2023, FlashAttention-2, alg. 1). A block
+// visits the tiles between the first and the last key that one of its queries sees.
 #include "cuda/mma.h"
 #include "tensor/error.h"
 #include "tensor/ops/attention_tables.h"
+#include "tensor/philox.h"
 #include "tensor/vector_math.h"
 
 namespace roux::ROUX_CUDA_NAMESPACE {
@@ -28,17 +30,45 @@ struct Heads {
   }
 };
 
-// An optional mask over [B, H, T, S], any strides.
+// A tensor [B, H, T, S] whose axes may have size 1; undefined: null.
 template <class T>
-struct Mask {
-  enum Kind { kNone, kAllowed, kAdded } kind;
-  const void* data;
+struct Scored {
+  const T* data;
   int64_t stride[4];
-  // Added to the score (in units of the natural exponent).
-  __device__ __forceinline__ float at(int64_t batch, int64_t head, int64_t query, int64_t key) const {
-    const int64_t i = batch * stride[0] + head * stride[1] + query * stride[2] + key * stride[3];
-    if (kind == kAllowed) return static_cast<const bool*>(data)[i] ? 0.0f : -__builtin_inff();
-    return static_cast<float>(static_cast<const T*>(data)[i]);
+  __device__ __forceinline__ T at(int64_t batch, int64_t head, int64_t query, int64_t key) const {
+    return data[batch * stride[0] + head * stride[1] + query * stride[2] + key * stride[3]];
+  }
+};
+
+// What becomes of a product of query and key, and of a weight.
+struct Scoring {
+  float scale, softcap;
+  Scored<bool> mask;
+  Scored<float> bias;
+  const float* distance_bias;  // [H, distances]; may be null
+  int64_t distances;
+  float dropout, kept_scale;
+  const int64_t* draw_state;
+  int64_t increment;
+
+  __device__ __forceinline__ float score(float product, int64_t batch, int64_t head, int64_t query,
+                                         int64_t key, int64_t own) const {
+    float x = product * scale;
+    if (softcap > 0.0f) x = vmath::tanh(x / softcap) * softcap;
+    if (bias.data) x += bias.at(batch, head, query, key);
+    if (distance_bias) {
+      const int64_t entry = key - own + (distances - 1) / 2;
+      x += distance_bias[head * distances + min(max(entry, int64_t{0}), distances - 1)];
+    }
+    if (mask.data && !mask.at(batch, head, query, key)) x = -__builtin_inff();
+    return x;
+  }
+  // Element `index` of the weights' dropout.
+  __device__ __forceinline__ float keep(int64_t index) const {
+    const PhiloxWords words =
+        philox(static_cast<uint64_t>(draw_state[0]), static_cast<uint64_t>(draw_state[1] + increment),
+               static_cast<uint64_t>(index / 4));
+    return philox_uniform(words.word[index % 4]) >= dropout ? kept_scale : 0.0f;
   }
 };
 
@@ -153,12 +183,30 @@ template <class T>
 struct AttentionArguments {
   Heads<const T> q, k, v;
   Heads<T> y;
-  Mask<T> mask;
-  float *row_largest, *row_log_sum;  // [B, H, T]
-  float scale;                       // of the scores
-  int64_t group;                     // query heads per key-value head
-  bool causal;
+  Heads<float> exact_y;  // data may be null
+  AttentionIntervals intervals;
+  Scoring scoring;
+  float *row_largest, *row_log_sum, *lse;  // [B, H, T]; lse may be null
+  int64_t group;                           // query heads per key-value head
 };
+
+// From the first to the last key that one of the queries [first, first + kQueries) sees. Called by whole
+// warps.
+__device__ __forceinline__ KeyInterval seen_by_block(const AttentionIntervals& intervals, int64_t batch,
+                                                     int64_t first, int64_t queries, int64_t keys, int lane) {
+  int begin = static_cast<int>(keys), end = 0;
+  for (int64_t query = first + lane; query < min(first + kQueries, queries); query += 32) {
+    const KeyInterval seen = intervals.seen_by(batch, query);
+    if (seen.begin == seen.end) continue;
+    begin = min(begin, static_cast<int>(seen.begin));
+    end = max(end, static_cast<int>(seen.end));
+  }
+  for (int distance = 16; distance > 0; distance /= 2) {
+    begin = min(begin, __shfl_xor_sync(0xffffffffu, begin, distance));
+    end = max(end, __shfl_xor_sync(0xffffffffu, end, distance));
+  }
+  return {begin, end};
+}
 
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<T> in) {
@@ -173,15 +221,13 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
   const int64_t queries = in.q.length, keys = in.k.length;
   const T* k_head = in.k.head(batch, head / in.group);
   const T* v_head = in.v.head(batch, head / in.group);
-  // Query t looks at keys up to t + offset.
-  const int64_t offset = in.causal ? keys - queries : keys;
-  const int64_t last_key = min(keys - 1, min(first + kQueries, queries) - 1 + offset);
-  const int64_t tiles = last_key < 0 ? 0 : last_key / kKeys + 1;
+  const KeyInterval all = seen_by_block(in.intervals, batch, first, queries, keys, lane);
+  const int64_t tile_begin = all.begin / kKeys, tile_end = (all.end + kKeys - 1) / kKeys;
 
   load_tile<kWidth>(q_tile, in.q, in.q.head(batch, head), first);
-  if (tiles > 0) {
-    load_tile<kWidth>(k_tile(0), in.k, k_head, 0);
-    load_tile<kWidth>(v_tile(0), in.v, v_head, 0);
+  if (tile_begin < tile_end) {
+    load_tile<kWidth>(k_tile(tile_begin), in.k, k_head, tile_begin * kKeys);
+    load_tile<kWidth>(v_tile(tile_begin), in.v, v_head, tile_begin * kKeys);
   }
   cp_async_commit();
   cp_async_wait<0>();
@@ -190,8 +236,15 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
   WarpTile<T, kWidth> mine;
   mine.start(q_tile, warp, lane);
   const int64_t row = first + warp * 16 + lane / 4;  // of rows g; the lane's other row is 8 further
-  for (int64_t tile = 0; tile < tiles; ++tile) {
-    if (tile + 1 < tiles) {
+  KeyInterval seen[2] = {};
+  int64_t own[2] = {};
+  for (int r = 0; r < 2; ++r) {
+    if (row + r * 8 >= queries) continue;
+    seen[r] = in.intervals.seen_by(batch, row + r * 8);
+    own[r] = in.intervals.own(batch, row + r * 8);
+  }
+  for (int64_t tile = tile_begin; tile < tile_end; ++tile) {
+    if (tile + 1 < tile_end) {
       load_tile<kWidth>(k_tile(tile + 1), in.k, k_head, (tile + 1) * kKeys);
       load_tile<kWidth>(v_tile(tile + 1), in.v, v_head, (tile + 1) * kKeys);
     }
@@ -200,16 +253,22 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
     for (int n = 0; n < kKeys / 8; ++n) {
       for (int i = 0; i < 4; ++i) {
         const int64_t query = row + i / 2 * 8, key = tile * kKeys + n * 8 + lane % 4 * 2 + i % 2;
-        float score = mine.scores[n][i] * in.scale;
-        if (key >= keys || key > query + offset || query >= queries) {
-          score = -__builtin_inff();
-        } else if (in.mask.kind != Mask<T>::kNone) {
-          score += in.mask.at(batch, head, query, key);
-        }
-        mine.scores[n][i] = score;
+        mine.scores[n][i] = key >= seen[i / 2].begin && key < seen[i / 2].end
+                                ? in.scoring.score(mine.scores[n][i], batch, head, query, key, own[i / 2])
+                                : -__builtin_inff();
       }
     }
     mine.update_softmax();
+    if (in.scoring.dropout > 0.0f) {
+      for (int n = 0; n < kKeys / 8; ++n) {
+        for (int i = 0; i < 4; ++i) {
+          const int64_t query = row + i / 2 * 8, key = tile * kKeys + n * 8 + lane % 4 * 2 + i % 2;
+          if (query >= queries || key >= keys) continue;
+          const int64_t rows = (batch * gridDim.y + head) * queries;
+          mine.scores[n][i] *= in.scoring.keep((rows + query) * keys + key);
+        }
+      }
+    }
     mine.multiply_values(v_tile(tile), lane);
     cp_async_wait<0>();
     __syncthreads();  // the next tile has arrived, and nobody reads this one any more
@@ -223,6 +282,7 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
     if (query >= queries) continue;
     const float inverse = sum == 0.0f ? 0.0f : 1.0f / sum;
     T* y = in.y.head(batch, head) + query * in.y.row_stride;
+    float* exact_y = in.exact_y.data ? in.exact_y.head(batch, head) + query * in.exact_y.row_stride : nullptr;
     for (int n = 0; n < kWidth / 8; ++n) {
       const int column = n * 8 + lane % 4 * 2;
       const float low = mine.output[n][2 * r] * inverse, high = mine.output[n][2 * r + 1] * inverse;
@@ -232,11 +292,14 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
         if (column < in.y.width) y[column] = T(low);
         if (column + 1 < in.y.width) y[column + 1] = T(high);
       }
+      if (exact_y && column < in.y.width) exact_y[column] = low;
+      if (exact_y && column + 1 < in.y.width) exact_y[column + 1] = high;
     }
     if (lane % 4 == 0) {
       const int64_t i = (batch * gridDim.y + head) * queries + query;
       in.row_largest[i] = mine.largest[r];
       in.row_log_sum[i] = sum == 0.0f ? 0.0f : vmath::log(sum);
+      if (in.lse) in.lse[i] = mine.largest[r] + in.row_log_sum[i];
     }
   }
 }
@@ -250,25 +313,48 @@ Heads<Data> heads_of(const Tensor& x) {
   return {x.data<T>(), s[0], s[1], s[2], x.shape()[2], static_cast<int>(x.shape()[3]), packets};
 }
 
+template <class T>
+Scored<T> scored(const Tensor& x) {
+  Scored<T> result = {};
+  if (!x.defined()) return result;
+  result.data = static_cast<const T*>(x.raw_data());
+  for (int axis = 0; axis < 4; ++axis) result.stride[axis] = broadcast_strides(x)[axis];
+  return result;
+}
+
+Scoring scoring_of(const AttentionCase& options) {
+  Scoring s = {};
+  s.scale = static_cast<float>(options.scale);
+  s.softcap = static_cast<float>(options.softcap);
+  s.mask = scored<bool>(options.mask);
+  s.bias = scored<float>(options.bias);
+  if (options.distance_bias.defined()) {
+    s.distance_bias = options.distance_bias.data<const float>();
+    s.distances = options.distance_bias.shape()[1];
+  }
+  s.dropout = static_cast<float>(options.dropout);
+  s.kept_scale = static_cast<float>(1 / (1 - options.dropout));
+  if (options.dropout > 0) s.draw_state = options.draw_state.data<const int64_t>();
+  s.increment = options.increment;
+  return s;
+}
+
 template <class T, int kWidth>
-void run(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const AttentionCase& options,
-         Tensor& y, Tensor& row_stats) {
+void run(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionCase& options, Tensor& y,
+         Tensor& exact_y, Tensor& row_stats, Tensor& lse) {
   AttentionArguments<T> in;
   in.q = heads_of<T, const T>(q);
   in.k = heads_of<T, const T>(k);
   in.v = heads_of<T, const T>(v);
   in.y = heads_of<T, T>(y);
-  in.mask = {Mask<T>::kNone, nullptr, {}};
-  if (mask.defined()) {
-    in.mask.kind = mask.dtype() == kBool ? Mask<T>::kAllowed : Mask<T>::kAdded;
-    in.mask.data = mask.raw_data();
-    for (int axis = 0; axis < 4; ++axis) in.mask.stride[axis] = mask.strides()[axis];
-  }
+  in.exact_y = {};
+  if (exact_y.defined()) in.exact_y = heads_of<float, float>(exact_y);
+  in.intervals = AttentionIntervals(options, q.shape()[2], k.shape()[2]);
+  in.scoring = scoring_of(options);
   in.row_largest = row_stats.data<float>();
   in.row_log_sum = in.row_largest + row_stats.numel() / 2;
-  in.scale = static_cast<float>(options.scale);
+  in.lse = lse.defined() ? lse.data<float>() : nullptr;
   in.group = q.shape()[1] / k.shape()[1];
-  in.causal = options.causal;
   const dim3 grid(blocks_for(q.shape()[2], kQueries), static_cast<unsigned>(q.shape()[1]),
                   static_cast<unsigned>(q.shape()[0]));
   const size_t shared = (kQueries + 4 * kKeys) * (kWidth + kPad) * sizeof(T);
@@ -276,14 +362,14 @@ void run(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, 
 }
 
 template <class T>
-void attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-               const AttentionCase& options, Tensor&, Tensor& y, Tensor& row_stats) {
+void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionCase& options, Tensor&,
+               Tensor& y, Tensor& exact_y, Tensor& row_stats, Tensor& lse) {
   if (q.numel() == 0 && y.numel() == 0) return;
   const int64_t width = max(q.shape()[3], v.shape()[3]);
   ROUX_CHECK(width <= 128) << "scaled_dot_product_attention: heads are too wide for the CUDA kernel: q is "
                            << q.spec() << ", v is " << v.spec() << ", needed at most 128";
-  width <= 64 ? run<T, 64>(q, k, v, mask, options, y, row_stats)
-              : run<T, 128>(q, k, v, mask, options, y, row_stats);
+  width <= 64 ? run<T, 64>(q, k, v, options, y, exact_y, row_stats, lse)
+              : run<T, 128>(q, k, v, options, y, exact_y, row_stats, lse);
 }
 
 constexpr DeviceType kDevice = ROUX_CUDA_DEVICE_TYPE;

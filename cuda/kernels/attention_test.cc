@@ -13,20 +13,28 @@ struct Case {
   bool causal;
 };
 
-// {y, log of the sum of exponentials} of the kernels. The CPU's computes in f32; its y is rounded afterwards.
-std::vector<Tensor> kernel(const std::vector<Tensor>& v, Tensor mask, bool causal, double scale) {
+// {y, y before its rounding, largest score + log of the sum, lse} of the kernels. A floating mask is a bias.
+// The CPU's computes in f32; its y is rounded afterwards.
+std::vector<Tensor> kernel(const std::vector<Tensor>& v, const Tensor& mask, bool causal, double scale) {
   const bool cpu = v[0].device() == kCpu;
   const DType dtype = cpu ? kF32 : v[0].dtype();
   const Tensor q = cast(v[0], dtype), k = cast(v[1], dtype), value = cast(v[2], dtype);
-  if (mask.defined() && mask.dtype() != kBool) mask = cast(mask, dtype);
+  AttentionCase options;
+  options.causal = causal;
+  options.scale = scale;
+  if (mask.defined()) (mask.dtype() == kBool ? options.mask : options.bias) = mask;
+  if (options.bias.defined()) options.bias = cast(mask, kF32);
   Tensor y = empty_with_heads_inside({q.size(0), q.size(1), q.size(2), value.size(3)}, dtype, q.device());
-  Tensor row_stats = empty({kF32, {2, q.size(0), q.size(1), q.size(2)}}, q.device());
-  Tensor workspace;
-  if (cpu) workspace = empty(attention_workspace_spec(q, k, false), kCpu);
-  attention_kernels.run(q, q, k, value, mask, AttentionCase{causal, scale}, workspace, y, row_stats);
+  const Shape rows{q.size(0), q.size(1), q.size(2)};
+  Tensor exact_y, workspace;
+  if (!cpu) exact_y = empty_with_heads_inside(y.shape(), kF32, q.device());
+  Tensor row_stats = empty({kF32, {2, rows[0], rows[1], rows[2]}}, q.device());
+  Tensor lse = empty({kF32, rows}, q.device());
+  if (cpu) workspace = empty(attention_workspace_spec(q, k, value, false), kCpu);
+  attention_kernels.run(q, q, k, value, options, workspace, y, exact_y, row_stats, lse);
   // The CPU's largest scores are not scaled yet where there is no mask.
   const Tensor largest = select(row_stats, 0, 0) * (cpu && !mask.defined() ? scale : 1.0);
-  return {cast(y, v[0].dtype()), largest + select(row_stats, 0, 1)};
+  return {cast(y, v[0].dtype()), cpu ? y : exact_y, largest + select(row_stats, 0, 1), lse};
 }
 
 void check(const Case& c, DType dtype, bool inside = false) {

@@ -22,7 +22,7 @@ struct LlamaConfig {  // field names of Hugging Face's config.json
 class LlamaAttention final : public ModuleOf<LlamaAttention> {
  public:
   LlamaAttention(const LlamaConfig& config, const Init& init);
-  // x: [B, T, D]; mask as in scaled_dot_product_attention, beside the causal one.
+  // x: [B, T, D]; mask as in AttentionRules, beside the causal one.
   Tensor forward(const Tensor& x, const Rotary& rotary, KVCache* cache, const Tensor& mask) const;
   std::string pretty_print() const override;
 

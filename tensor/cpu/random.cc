@@ -6,72 +6,37 @@
 
 #include "absl/strings/str_cat.h"
 #include "tensor/convert.h"
+#include "tensor/cpu/draw.h"
 #include "tensor/cpu/elementwise_loops.h"
 #include "tensor/ops/random_tables.h"
-#include "tensor/philox.h"
 
 namespace roux::cpu {
 namespace {
 
-struct Draw {
-  uint64_t seed, offset;
-  Draw(const Tensor& state, int64_t increment) {
-    const int64_t* words = state.data<const int64_t>();
-    seed = static_cast<uint64_t>(words[0]);
-    offset = static_cast<uint64_t>(words[1] + increment);
-  }
-  PhiloxWords block(int64_t index) const { return philox(seed, offset, static_cast<uint64_t>(index)); }
-};
-
-// kLanes blocks side by side: the loops over lanes vectorise, and the quadrants of sine and cosine are then
-// selected without branches (a mispredicted branch costs more than the rest).
-constexpr int kLanes = 16;
-constexpr int64_t kStrip = 4 * kLanes;  // elements
-
-// What a strip becomes. Each is called with the words of kLanes blocks, word i of block l in words[i][l], and
-// fills element 4 l + i of the strip.
+// What a strip becomes, beside UnitUniform.
 template <class C>
 struct Uniform {
   using Value = C;
   UniformIn<C> in;
-  ROUX_ALWAYS_INLINE void operator()(const uint32_t (&words)[4][kLanes], C* values) const {
-    for (int l = 0; l < kLanes; ++l) {
+  ROUX_ALWAYS_INLINE void operator()(const uint32_t (&words)[4][kDrawLanes], C* values) const {
+    for (int l = 0; l < kDrawLanes; ++l) {
       for (int i = 0; i < 4; ++i) values[4 * l + i] = in(words[i][l]);
-    }
-  }
-};
-// In [0, 1).
-struct UnitUniform {
-  using Value = float;
-  ROUX_ALWAYS_INLINE void operator()(const uint32_t (&words)[4][kLanes], float* values) const {
-    for (int l = 0; l < kLanes; ++l) {
-      for (int i = 0; i < 4; ++i) values[4 * l + i] = philox_uniform(words[i][l]);
     }
   }
 };
 struct Normal {
   using Value = float;
   float mean, std;
-  ROUX_ALWAYS_INLINE void operator()(const uint32_t (&words)[4][kLanes], float* values) const {
-    float z[4][kLanes];
-    for (int l = 0; l < kLanes; ++l) philox_normal(words[0][l], words[1][l], &z[0][l], &z[1][l]);
-    for (int l = 0; l < kLanes; ++l) philox_normal(words[2][l], words[3][l], &z[2][l], &z[3][l]);
-    for (int l = 0; l < kLanes; ++l) {
+  ROUX_ALWAYS_INLINE void operator()(const uint32_t (&words)[4][kDrawLanes], float* values) const {
+    float z[4][kDrawLanes];
+    for (int l = 0; l < kDrawLanes; ++l) philox_normal(words[0][l], words[1][l], &z[0][l], &z[1][l]);
+    for (int l = 0; l < kDrawLanes; ++l) philox_normal(words[2][l], words[3][l], &z[2][l], &z[3][l]);
+    for (int l = 0; l < kDrawLanes; ++l) {
       for (int i = 0; i < 4; ++i) values[4 * l + i] = vmath::fma(z[i][l], std, mean);
     }
   }
 };
 
-template <class Make>
-ROUX_ALWAYS_INLINE void make_strip(const Draw& draw, int64_t first_block, const Make& make,
-                                   typename Make::Value* values) {
-  uint32_t words[4][kLanes];
-  for (int l = 0; l < kLanes; ++l) {
-    const PhiloxWords block = draw.block(first_block + l);
-    for (int i = 0; i < 4; ++i) words[i][l] = block.word[i];
-  }
-  make(words, values);
-}
 template <class Make>
 void strip_avx2(const Draw& draw, int64_t first_block, const Make& make, typename Make::Value* values) {
   make_strip(draw, first_block, make, values);
@@ -86,11 +51,11 @@ ROUX_TARGET_AVX512 void strip_avx512(const Draw& draw, int64_t first_block, cons
 template <class Make, class Store>
 void for_each_strip(const Draw& draw, int64_t n, const Make& make, const Store& store) {
   const auto strip = has_avx512() ? strip_avx512<Make> : strip_avx2<Make>;
-  parallel_for(0, (n + kStrip - 1) / kStrip, items_per_task(8 * kStrip), [&](int64_t begin, int64_t end) {
-    typename Make::Value values[kStrip];
+  parallel_for(0, (n + kDrawStrip - 1) / kDrawStrip, items_per_task(8 * kDrawStrip), [&](int64_t begin, int64_t end) {
+    typename Make::Value values[kDrawStrip];
     for (int64_t s = begin; s < end; ++s) {
-      strip(draw, s * kLanes, make, values);
-      store(s * kStrip, values, std::min(kStrip, n - s * kStrip));
+      strip(draw, s * kDrawLanes, make, values);
+      store(s * kDrawStrip, values, std::min(kDrawStrip, n - s * kDrawStrip));
     }
   });
 }

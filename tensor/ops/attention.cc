@@ -8,8 +8,6 @@
 #include "tensor/ops/attention_tables.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/matmul.h"
-#include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
 #include "tensor/parallel.h"
 #include "tensor/tunable.h"
@@ -25,16 +23,33 @@ AttentionTiles attention_tiles(int64_t queries, int64_t keys) {
   // 128 x 512 keeps a tile of scores in a core's cache and its products near the peak; short sequences take
   // fewer rows to waste less work above the diagonal.
   static constinit const Tunable kManyQueries("attention.many_queries", 512, 9),
-      kTileRows("attention.tile_rows", 64, 3), kTileCols("attention.tile_cols", 512, 5);
+      kTileRows("attention.tile_rows", AttentionTiles::kMaxRows / 2, 3), kTileCols("attention.tile_cols", 512, 5);
   return {
       std::min<int64_t>(queries >= kManyQueries ? 2 * kTileRows : kTileRows, std::max<int64_t>(queries, 1)),
       std::min<int64_t>(kTileCols, (std::max<int64_t>(keys, 1) + 15) / 16 * 16)};
 }
 
-TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, bool backward) {
+TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, const Tensor& v, bool backward) {
   const AttentionTiles tiles = attention_tiles(q.size(2), k.size(2));
-  // One or two tiles, and two numbers per row.
-  return {q.dtype(), {max_threads(), (backward ? 2 : 1) * tiles.rows * tiles.cols + 2 * tiles.rows + 32}};
+  const int64_t width = q.size(3), v_width = v.size(3);
+  // Tiles of scores, two numbers per row and two rows of a tile.
+  int64_t elements = (backward ? 2 : 1) * tiles.rows * tiles.cols + 2 * tiles.rows + 2 * tiles.cols + 32;
+  if (q.dtype() == kBF16 || q.dtype() == kF16) {  // and what is converted or summed in f32
+    elements += (tiles.rows + tiles.cols) * (width + v_width);
+    if (backward) elements += (tiles.rows + k.size(2)) * (width + v_width);
+  }
+  return {q.dtype() == kF64 ? kF64 : kF32, {max_threads(), elements}};
+}
+
+AttentionTasks attention_tasks(const Tensor& q, const Tensor& k, const Tensor& bias,
+                               const Tensor& distance_bias) {
+  AttentionTasks tasks{q.size(0), k.size(1), 1};
+  if (distance_bias.defined() || (bias.defined() && bias.size(0) == 1)) tasks.batches = 1;
+  if (bias.defined() && bias.size(1) == 1) tasks.groups = 1;
+  const int64_t pairs = q.size(0) * k.size(1), apart = std::max<int64_t>(1, tasks.batches * tasks.groups);
+  // Eight tasks in all where there are as many pairs: work for eight cores, and at most eight times the bias.
+  tasks.parts = std::max<int64_t>(1, std::min(pairs / apart, 8 / apart));
+  return tasks;
 }
 
 Tensor empty_with_heads_inside(const Shape& shape, DType dtype, Device device) {
@@ -48,12 +63,106 @@ Tensor attention_ready(const Tensor& x) {
   return dense_row && apart ? x : contiguous(x);
 }
 
+Strides broadcast_strides(const Tensor& x) {
+  Strides strides = x.strides();
+  for (int axis = 0; axis < x.dim(); ++axis) {
+    if (x.shape()[axis] == 1) strides[axis] = 0;
+  }
+  return strides;
+}
+
+AttentionIntervals::AttentionIntervals(const AttentionCase& options, int64_t queries, int64_t keys)
+    : causal_(options.causal),
+      window_(options.window),
+      queries_(queries),
+      keys_(keys),
+      position_(per_query(options.position)),
+      prefix_(per_query(options.prefix)),
+      begin_(per_query(options.begin)),
+      end_(per_query(options.end)) {}
+
+AttentionIntervals::PerQuery AttentionIntervals::per_query(const Tensor& x) {
+  if (!x.defined()) return {nullptr, {0, 0}};
+  const Strides strides = broadcast_strides(x);
+  return {x.data<const int32_t>(), {strides[0], strides[1]}};
+}
+
+AttentionCase AttentionSaved::get_options() const {
+  const auto& o = options;
+  return {o.causal,
+          o.window,
+          o.scale,
+          o.softcap,
+          o.dropout,
+          o.increment,
+          o.draw_state.get(),
+          o.position.get(),
+          o.prefix.get(),
+          o.begin.get(),
+          o.end.get(),
+          o.mask.get(),
+          o.bias.get(),
+          o.distance_bias.get()};
+}
+
 namespace {
 
-constexpr const char* kOp = "scaled_dot_product_attention";
+DType compute_dtype(DType dtype) { return dtype == kF64 ? kF64 : kF32; }
+
+absl::Status check_broadcast(const char* name, const Tensor& x, bool dtype_fits, absl::string_view dtypes,
+                             const Shape& shape) {
+  if (!x.defined()) return absl::OkStatus();
+  const absl::StatusOr<Shape> broadcast = broadcast_shapes(x.shape(), shape);
+  if (dtype_fits && broadcast.ok() && *broadcast == shape) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, " does not fit: ", name, " is ", to_string(x.spec()),
+                                                 ", needed ", dtypes, ", broadcast to ", to_string(shape)));
+}
+
+// The rules beside the specs of q and k.
+absl::Status check_rules(const TensorSpec& q, const TensorSpec& k, const AttentionRules& rules) {
+  const int64_t batch = q.shape[0], heads = q.shape[1], queries = q.shape[2], keys = k.shape[2];
+  const auto check_index = [&](const char* name, const Tensor& x) {
+    return check_broadcast(name, x, x.defined() && x.dtype() == kI32, "i32", {batch, queries});
+  };
+  const Shape scores{batch, heads, queries, keys};
+  const std::string floating = q.dtype == compute_dtype(q.dtype)
+                                   ? name(q.dtype)
+                                   : absl::StrCat(name(q.dtype), " or ", name(compute_dtype(q.dtype)));
+  const auto bias_dtype = [&](const Tensor& x) {
+    return x.defined() && (x.dtype() == q.dtype || x.dtype() == compute_dtype(q.dtype));
+  };
+  for (const absl::Status& status :
+       {check_index("position", rules.position), check_index("prefix", rules.prefix),
+        check_index("begin", rules.begin), check_index("end", rules.end),
+        check_broadcast("mask", rules.mask, rules.mask.defined() && rules.mask.dtype() == kBool, "bool",
+                        scores),
+        check_broadcast("bias", rules.bias, bias_dtype(rules.bias), floating, scores)}) {
+    if (!status.ok()) return status;
+  }
+  if (rules.distance_bias.defined()) {
+    const Tensor& x = rules.distance_bias;
+    const int64_t least = rules.position.defined() ? keys : std::max(queries, keys);
+    if (!bias_dtype(x) || x.dim() != 2 || x.shape()[0] != heads || x.shape()[1] % 2 == 0 ||
+        x.shape()[1] < 2 * least - 1) {
+      return absl::InvalidArgumentError(absl::StrCat("distance_bias does not fit: distance_bias is ",
+                                                     to_string(x.spec()), ", needed ", floating, " [", heads,
+                                                     ", 2 M - 1] with M >= ", std::max<int64_t>(least, 1)));
+    }
+  }
+  if (rules.window < 0 || (rules.window > 0 && (!rules.causal || rules.prefix.defined()))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("window is ", rules.window, " with causal ", rules.causal ? "true" : "false",
+                     " and prefix ", rules.prefix.defined() ? "given" : "not given",
+                     ", needed none (0), or one with causal and without prefix"));
+  }
+  if (rules.prefix.defined() && !rules.causal) {
+    return absl::InvalidArgumentError("prefix is given with causal false, where all keys are seen");
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<TensorSpec> attention_spec(const TensorSpec& q, const TensorSpec& k, const TensorSpec& v,
-                                          const Tensor& mask) {
+                                          const AttentionRules& rules) {
   auto fail = [&](absl::string_view what, absl::string_view needed) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": q is ", to_string(q), ", k is ", to_string(k),
                                                    ", v is ", to_string(v), ", needed ", needed));
@@ -69,91 +178,116 @@ absl::StatusOr<TensorSpec> attention_spec(const TensorSpec& q, const TensorSpec&
   if (sk[1] == 0 || sq[1] % sk[1] != 0) {
     return fail("heads do not group", "the number of key-value heads to divide that of query heads");
   }
-  if (mask.defined()) {
-    const Shape scores{sq[0], sq[1], sq[2], sk[2]};
-    const absl::StatusOr<Shape> shape = broadcast_shapes(mask.shape(), scores);
-    if ((mask.dtype() != kBool && mask.dtype() != q.dtype) || !shape.ok() || !(*shape == scores)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "mask does not fit: mask is ", to_string(mask.spec()), ", the scores are ",
-          to_string(TensorSpec{q.dtype, scores}), ", needed bool or their dtype, broadcast to them"));
-    }
-  }
+  if (const absl::Status status = check_rules(q, k, rules); !status.ok()) return status;
   return TensorSpec{q.dtype, {sq[0], sq[1], sq[2], sv[3]}};
 }
 
-double scale_of(const AttentionOptions& options, int64_t width) {
-  return options.scale.value_or(1 / std::sqrt(static_cast<double>(std::max<int64_t>(width, 1))));
+// x with axes of size 1 in front, up to `rank`.
+Tensor with_rank(const Tensor& x, int rank) {
+  if (!x.defined() || x.dim() == rank) return x;
+  Shape shape = x.shape();
+  while (shape.rank() < rank) shape.insert(0, 1);
+  return expand(x, shape);
 }
 
-// Which keys each query may look at: [T, S], true up to key t + S - T.
-Tensor causal_mask(int64_t queries, int64_t keys, Device device) {
-  const Tensor row = arange(0, static_cast<double>(queries), 1, kI64, device).view({queries, 1});
-  const Tensor col = arange(0, static_cast<double>(keys), 1, kI64, device);
-  return le(col, row + static_cast<double>(keys - queries));
+// Checks everything; draws, where there is dropout.
+AttentionCase checked_case(const char* op, const Tensor& q, const Tensor& k, const Tensor& v,
+                           const AttentionOptions& options) {
+  const AttentionRules& rules = options.rules;
+  const Device device = common_device(
+      op, {q, k, v},
+      {rules.position, rules.prefix, rules.begin, rules.end, rules.mask, rules.bias, rules.distance_bias});
+  or_throw(attention_spec(q.spec(), k.spec(), v.spec(), rules), op);
+  ROUX_CHECK(options.softcap >= 0 && std::isfinite(options.softcap))
+      << op << ": softcap is " << options.softcap << ", needed 0 (none) or a finite one above";
+  ROUX_CHECK(options.dropout >= 0 && options.dropout < 1)
+      << op << ": dropout is " << options.dropout << ", needed 0 <= dropout < 1";
+  AttentionCase c;
+  c.causal = rules.causal;
+  c.window = rules.window;
+  c.scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(std::max<int64_t>(q.size(3), 1))));
+  c.softcap = options.softcap;
+  c.dropout = options.dropout;
+  c.position = with_rank(rules.position, 2);
+  c.prefix = with_rank(rules.prefix, 2);
+  c.begin = with_rank(rules.begin, 2);
+  c.end = with_rank(rules.end, 2);
+  c.mask = with_rank(rules.mask, 4);
+  c.bias = with_rank(rules.bias, 4);
+  c.distance_bias = rules.distance_bias;
+  if (options.dropout > 0) {
+    ROUX_CHECK(options.generator != nullptr)
+        << op << ": dropout is " << options.dropout << " without a generator";
+    ROUX_CHECK(options.generator->device() == device || device == kMeta)
+        << op << ": the generator is on " << options.generator->device() << ", q is on " << device;
+    const RandomState draw = options.generator->next();
+    c.draw_state = draw.state;
+    c.increment = draw.increment;
+  }
+  return c;
 }
 
-// softmax over the last axis, 0 for scores of -inf and for a row of nothing else. Those enter no sum and no
-// product: no derivative meets inf - inf or 0 inf.
-Tensor visible_softmax(const Tensor& scores) {
-  if (scores.numel() == 0) return scores;
-  const auto constant = [&](double value) { return full({}, value, scores.dtype(), scores.device()); };
-  const Tensor visible = ne(scores, constant(-std::numeric_limits<double>::infinity()));
-  const Tensor below = where(visible, scores - amax(scores.detach(), -1, true), constant(0));
-  const Tensor exponentials = where(visible, exp(below), constant(0));
-  const Tensor total = sum(exponentials, -1, true);
-  return exponentials / where(eq(total, 0.0), constant(1), total);
+Tensor detached(const Tensor& x) { return x.defined() ? x.detach() : x; }
+
+AttentionPart attention_fused(const Tensor& q, const Tensor& k, const Tensor& v, AttentionCase c,
+                              bool with_lse) {
+  const DType compute = compute_dtype(q.dtype());
+  if (c.bias.defined()) c.bias = c.bias.to(compute);
+  if (c.distance_bias.defined()) c.distance_bias = c.distance_bias.to(compute).contiguous();
+  const Shape shape{q.size(0), q.size(1), q.size(2), v.size(3)}, rows{shape[0], shape[1], shape[2]};
+  AttentionPart part{empty_with_heads_inside(shape, q.dtype(), q.device()), {}};
+  if (with_lse) part.lse = empty({compute, rows}, q.device());
+  Tensor dense_q, dense_k, dense_v, exact_y, row_stats;
+  AttentionCase given = c;
+  const bool recorded = attention_grad.wants({q, k, v, c.bias, c.distance_bias});
+  {
+    NoGradGuard no_grad;
+    dense_q = attention_ready(q).detach();
+    dense_k = attention_ready(k).detach();
+    dense_v = attention_ready(v).detach();
+    given.bias = detached(c.bias);
+    given.distance_bias = detached(c.distance_bias);
+    // Backward subtracts <grad_y, y>: from a rounded y its error would be that of a sum of roundings.
+    if (recorded && q.dtype() != compute) exact_y = empty_with_heads_inside(shape, compute, q.device());
+    row_stats = empty({compute, {2, rows[0], rows[1], rows[2]}}, q.device());
+    Tensor workspace = empty(attention_workspace_spec(q, k, v, false), q.device());
+    attention_kernels.run(q, dense_q, dense_k, dense_v, given, workspace, part.y, exact_y, row_stats,
+                          part.lse);
+  }
+  const auto saved = [&] {
+    return AttentionSaved{dense_q,
+                          dense_k,
+                          dense_v,
+                          exact_y.defined() ? SavedTensor(exact_y) : SavedTensor::output(part.y),
+                          row_stats,
+                          {given.causal, given.window, given.scale, given.softcap, given.dropout,
+                           given.increment, given.draw_state, given.position, given.prefix, given.begin,
+                           given.end, given.mask, given.bias, given.distance_bias},
+                          with_lse};
+  };
+  Tensor* const outputs[] = {&part.y, &part.lse};
+  attention_grad.record_all({q, k, v, c.bias, c.distance_bias},
+                            absl::MakeConstSpan(outputs, with_lse ? 2 : 1), saved);
+  return part;
 }
 
 }  // namespace
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options) {
-  const Device device = common_device(kOp, {q, k, v}, {options.mask});
-  const TensorSpec spec = or_throw(attention_spec(q.spec(), k.spec(), v.spec(), options.mask), kOp);
-  if (options.mask.defined() && attention_grad.wants({options.mask})) {
-    return scaled_dot_product_attention_composed(q, k, v, options);
-  }
-  const AttentionCase attention_case{options.causal, scale_of(options, q.size(3))};
-  if ((spec.dtype == kBF16 || spec.dtype == kF16) && !attention_kernels.has(device.type, spec.dtype)) {
-    AttentionOptions in_f32{options.causal, options.mask, attention_case.scale};
-    if (options.mask.defined() && options.mask.dtype() != kBool) in_f32.mask = options.mask.to(kF32);
-    return cast(scaled_dot_product_attention(q.to(kF32), k.to(kF32), v.to(kF32), in_f32), spec.dtype);
-  }
-  Tensor y = empty_with_heads_inside(spec.shape, spec.dtype, device), dense_q, dense_k, dense_v, mask,
-         row_stats;
-  {
-    NoGradGuard no_grad;
-    dense_q = attention_ready(q).detach();
-    dense_k = attention_ready(k).detach();
-    dense_v = attention_ready(v).detach();
-    if (options.mask.defined()) mask = options.mask.expand({q.size(0), q.size(1), q.size(2), k.size(2)});
-    row_stats = empty({spec.dtype == kF64 ? kF64 : kF32, {2, q.size(0), q.size(1), q.size(2)}}, device);
-    Tensor workspace = empty(attention_workspace_spec(q, k, false), device);
-    attention_kernels.run(q, dense_q, dense_k, dense_v, mask, attention_case, workspace, y, row_stats);
-  }
-  return attention_grad.record({q, k, v}, y, [&] {
-    return AttentionSaved{dense_q, dense_k, dense_v, mask, SavedTensor::output(y), row_stats, attention_case};
-  });
+  return attention_fused(q, k, v, checked_case("scaled_dot_product_attention", q, k, v, options), false).y;
 }
-
 Tensor scaled_dot_product_attention_composed(const Tensor& q, const Tensor& k, const Tensor& v,
                                              const AttentionOptions& options) {
-  common_device(kOp, {q, k, v}, {options.mask});
-  const TensorSpec spec = or_throw(attention_spec(q.spec(), k.spec(), v.spec(), options.mask), kOp);
-  const DType compute = spec.dtype == kF64 ? kF64 : kF32;
-  const int64_t batch = q.size(0), heads = q.size(1), groups = k.size(1), queries = q.size(2),
-                keys = k.size(2);
-  const Shape grouped{batch, groups, heads / groups, queries, keys};
-  const Tensor q5 = reshape(q.to(compute), {batch, groups, heads / groups, queries, q.size(3)});
-  Tensor scores = matmul(q5, k.to(compute).unsqueeze(2).transpose(-1, -2)) * scale_of(options, q.size(3));
-  const Tensor hidden = full({}, -std::numeric_limits<double>::infinity(), compute, q.device());
-  if (options.mask.defined()) {
-    const Tensor mask = reshape(options.mask.expand({batch, heads, queries, keys}), grouped);
-    scores = mask.dtype() == kBool ? where(mask, scores, hidden) : scores + mask.to(compute);
-  }
-  if (options.causal) scores = where(causal_mask(queries, keys, q.device()), scores, hidden);
-  const Tensor y = matmul(visible_softmax(scores), v.to(compute).unsqueeze(2));
-  return cast(reshape(y, spec.shape), spec.dtype);
+  return attention_composed(q, k, v, checked_case("scaled_dot_product_attention", q, k, v, options)).y;
+}
+AttentionPart attention_with_lse(const Tensor& q, const Tensor& k, const Tensor& v,
+                                 const AttentionOptions& options) {
+  return attention_fused(q, k, v, checked_case("attention_with_lse", q, k, v, options), true);
+}
+AttentionPart attention_with_lse_composed(const Tensor& q, const Tensor& k, const Tensor& v,
+                                          const AttentionOptions& options) {
+  return attention_composed(q, k, v, checked_case("attention_with_lse", q, k, v, options));
 }
 
 }  // namespace roux

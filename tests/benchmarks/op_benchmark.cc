@@ -135,7 +135,7 @@ Work attention_work(const std::vector<int64_t>& s, DType dtype) {
   const Shape shape = {s[0], s[1], s[2], s[3]};
   return {{random(shape, dtype), random(shape, dtype), random(shape, dtype)},
           [](const std::vector<Tensor>& x) {
-            return scaled_dot_product_attention(x[0], x[1], x[2], {.causal = true});
+            return scaled_dot_product_attention(x[0], x[1], x[2], {.rules = {.causal = true}});
           }};
 }
 Work adamw_work(const std::vector<int64_t>& s, DType dtype) {

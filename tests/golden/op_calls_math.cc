@@ -185,7 +185,8 @@ auto layer_norms(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, doubl
 
 auto attentions(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, const AttentionOptions&)) {
   return [fn](const Tensors& in, const Options& opt) {
-    AttentionOptions options = {.causal = opt.flag("causal"), .mask = in.size() > 3 ? in[3] : Tensor()};
+    AttentionOptions options = {.rules = {.causal = opt.flag("causal")}};
+    if (in.size() > 3) (in[3].dtype() == kBool ? options.rules.mask : options.rules.bias) = in[3];
     if (opt.has("scale")) options.scale = opt.number("scale");
     return fn(in[0], in[1], in[2], options);
   };
