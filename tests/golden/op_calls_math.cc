@@ -1,5 +1,6 @@
 // Ops that compute; losses have their own file.
 #include <limits>
+#include <sstream>
 
 #include "tensor/error.h"
 #include "tensor/ops/activation.h"
@@ -183,12 +184,35 @@ auto layer_norms(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, doubl
   };
 }
 
+// Inputs after q, k and v are what "extra" names, or else a mask or a bias.
+AttentionOptions attention_options(const Tensors& in, const Options& opt) {
+  AttentionOptions options = {
+      .rules = {.causal = opt.flag("causal"), .window = opt.has("window") ? opt.integer("window") : 0},
+      .softcap = opt.number("softcap", 0)};
+  if (opt.has("scale")) options.scale = opt.number("scale");
+  AttentionRules& rules = options.rules;
+  const std::map<std::string, Tensor*> slots{{"position", &rules.position},
+                                             {"prefix", &rules.prefix},
+                                             {"begin", &rules.begin},
+                                             {"end", &rules.end},
+                                             {"mask", &rules.mask},
+                                             {"bias", &rules.bias},
+                                             {"distance_bias", &rules.distance_bias}};
+  std::istringstream names(opt.text("extra", in.size() < 4 ? "" : in[3].dtype() == kBool ? "mask" : "bias"));
+  size_t next = 3;
+  for (std::string name; names >> name;) *slots.at(name) = in[next++];
+  return options;
+}
 auto attentions(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, const AttentionOptions&)) {
   return [fn](const Tensors& in, const Options& opt) {
-    AttentionOptions options = {.rules = {.causal = opt.flag("causal")}};
-    if (in.size() > 3) (in[3].dtype() == kBool ? options.rules.mask : options.rules.bias) = in[3];
-    if (opt.has("scale")) options.scale = opt.number("scale");
-    return fn(in[0], in[1], in[2], options);
+    return fn(in[0], in[1], in[2], attention_options(in, opt));
+  };
+}
+auto attentions_with_lse(AttentionPart (*fn)(const Tensor&, const Tensor&, const Tensor&,
+                                             const AttentionOptions&)) {
+  return [fn](const Tensors& in, const Options& opt) {
+    const AttentionPart part = fn(in[0], in[1], in[2], attention_options(in, opt));
+    return Tensors{part.y, part.lse};
   };
 }
 
@@ -233,6 +257,14 @@ void add_layers(OpTable& table) {
   table.add("swiglu", kRounded, binary(swiglu), binary(swiglu_composed));
   table.add("scaled_dot_product_attention", kSummed, attentions(scaled_dot_product_attention),
             attentions(scaled_dot_product_attention_composed));
+  table.add("attention_with_lse", kSummed, attentions_with_lse(attention_with_lse),
+            attentions_with_lse(attention_with_lse_composed));
+  // y and lse of each part in turn.
+  table.add("merge_attention", kSummed, [](const Tensors& in, const Options&) {
+    std::vector<AttentionPart> parts;
+    for (size_t i = 0; i < in.size(); i += 2) parts.push_back({in[i], in[i + 1]});
+    return merge_attention(parts);
+  });
 }
 
 }  // namespace

@@ -364,26 +364,96 @@ def losses():
             )
 
 
+def attention_reference(o, q, k, v, *extra):
+    """y and lse, by a mask of all scores."""
+    given_names = o.get("extra", "").split() or ["mask" if e.dtype == torch.bool else "bias" for e in extra]
+    e = dict(zip(given_names, extra))
+    batch, heads, t, s = q.shape[0], q.shape[1], q.shape[2], k.shape[2]
+    scale = o.get("scale", 1 / math.sqrt(max(q.shape[-1], 1)))
+    k, v = (x.repeat_interleave(heads // k.shape[1], 1) for x in (k, v))
+    scores = q @ k.transpose(-1, -2) * scale
+    if "softcap" in o:
+        scores = o["softcap"] * torch.tanh(scores / o["softcap"])
+
+    def per_query(name, missing):
+        value = e.get(name, torch.tensor(missing)).to(torch.int64)
+        return value.broadcast_to(batch, t).reshape(batch, 1, t, 1)
+
+    own = per_query("position", 0) if "position" in e else torch.arange(t).reshape(1, 1, t, 1) + s - t
+    key = torch.arange(s)
+    seen = torch.ones(batch, 1, t, s, dtype=torch.bool)
+    if o.get("causal"):
+        seen = key <= own
+        if o.get("window"):
+            seen = seen & (key > own - o["window"])
+        seen = seen | (key < per_query("prefix", 0))
+    seen = seen & (key >= per_query("begin", 0)) & (key < per_query("end", s))
+    seen = seen & e.get("mask", torch.tensor(True))
+    plain = not e.keys() & {"bias", "distance_bias"} and "softcap" not in o
+    if "bias" in e:
+        scores = scores + e["bias"]
+    if "distance_bias" in e:
+        m = (e["distance_bias"].shape[1] + 1) // 2
+        scores = scores + e["distance_bias"][:, (key - own).clamp(1 - m, m - 1)[:, 0] + m - 1].transpose(0, 1)
+    scores = scores.masked_fill(~seen, -INF)
+    blind = (scores == -INF).all(-1, keepdim=True)
+    weights = torch.softmax(scores.masked_fill(blind, 0), -1).masked_fill(blind, 0)
+    y = weights @ v
+    if not blind.any() and q.numel() and plain:  # PyTorch's own, where it takes the case
+        own_y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scale)
+        assert torch.allclose(own_y, y, rtol=1e-10, atol=1e-12)
+    return y, torch.logsumexp(scores, -1)
+
+
+def attention_rules():
+    """Window, prefix, documents, positions and biases by distance: those of attention() that its masks don't say."""
+    shapes = ((2, 2, 3, 2), (2, 1, 5, 2), (2, 1, 5, 1))
+    qkv = [x(*s) for s in shapes]
+
+    def i32(values):
+        return given(values, "i32")
+
+    def rows(o, *tensors):
+        return attention_reference(o, *tensors)[0]
+
+    packed = [i32([[0, 0, 2], [1, 1, 4]]), i32([[2, 2, 5], [4, 4, 5]])]
+    cases = [
+        ({"causal": 1, "window": 2}, []),
+        ({"causal": 1, "extra": "prefix"}, [i32([[4], [0]])]),
+        ({"extra": "end"}, [i32([[3], [1]])]),
+        ({"extra": "begin end"}, packed),
+        ({"causal": 1, "extra": "begin", "softcap": 1.5, "scale": 0.9}, packed[:1]),
+        ({"causal": 1, "window": 3, "extra": "position"}, [i32([4, 0, 2])]),
+        ({"extra": "distance_bias"}, [x(2, 9)]),
+        ({"causal": 1, "extra": "distance_bias position"}, [x(2, 9), i32([[4, 9, 2], [3, 1, -7]])]),
+        ({"extra": "bias mask", "softcap": 2}, [x(2, 1, 5), given([[1, 0, 1, 1, 0]] * 3, "bool")]),
+    ]
+    for opt, extra in cases:
+        W.add("scaled_dot_product_attention", rows, qkv + extra, opt, note="rule")
+
+    def merged(o, *parts):
+        weights = torch.softmax(torch.stack(parts[1::2], -1), -1)
+        return sum(y * weights[..., i, None] for i, y in enumerate(parts[::2]))
+
+    for dtype in FLOATS:
+        wide = "f64" if dtype == "f64" else "f32"
+        for layout, (opt, extra) in enumerate((cases[0], cases[3], cases[7])[: 3 if dtype == "f64" else 1]):
+            order = 2 if dtype == "f64" and layout == 0 else 1
+            inputs = qkv + extra
+            W.case("attention_with_lse", attention_reference, inputs, opt, dtype, 2 * layout, order, [dtype, wide], "")
+        for layout in range(6 if dtype == "f64" else 2):
+            order = 2 if dtype == "f64" and layout < 2 else 1
+            parts = [p for _ in range(2 + layout % 2) for p in (x(1, 2, 3, 2), In(wide, (1, 2, 3)))]
+            W.case("merge_attention", merged, parts, {}, dtype, layout, order, dtype, "")
+    nothing = given([[[-INF, 0.5, -INF], [1.0, -INF, -2.0]]], "f64", grad=False)
+    something = given([[[0.25, 0.5, 1.0], [1.0, 0.0, -2.0]]], "f64", grad=False)
+    parts = [x(1, 2, 3, 2), nothing, x(1, 2, 3, 2), something]
+    W.case("merge_attention", merged, parts, {}, "f64", 0, 1, "f64", "blind")
+
+
 def attention():
-    def reference(o, q, k, v, *mask):
-        scale = o.get("scale", 1 / math.sqrt(max(q.shape[-1], 1)))
-        k, v = (t.repeat_interleave(q.shape[1] // k.shape[1], 1) for t in (k, v))
-        scores = q @ k.transpose(-1, -2) * scale
-        seen = torch.ones(scores.shape[-2:], dtype=torch.bool)
-        if o.get("causal"):
-            seen = seen.tril(k.shape[2] - q.shape[2])
-        if mask and mask[0].dtype == torch.bool:
-            seen = seen & mask[0]
-        elif mask:
-            scores = scores + mask[0]
-        scores = scores.masked_fill(~seen, -INF)
-        blind = (scores == -INF).all(-1, keepdim=True)
-        weights = torch.softmax(scores.masked_fill(blind, 0), -1).masked_fill(blind, 0)
-        y = weights @ v
-        if not blind.any() and q.numel() and not mask:  # PyTorch's own, where it takes the case
-            own = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scale)
-            assert torch.allclose(own, y, rtol=1e-10, atol=1e-12)
-        return y
+    def reference(o, *tensors):
+        return attention_reference(o, *tensors)[0]
 
     for turn, (opt, shapes) in enumerate(
         [
@@ -489,3 +559,4 @@ def add():
     norms()
     losses()
     attention()
+    attention_rules()
