@@ -1,6 +1,7 @@
 // CPU attention in tiles of scores (Br x Bc): products by the single-threaded gemm, softmax in place. A tile
 // of queries visits the keys between the first and the last that one of them sees. Parallel over (batch,
 // head, tile of queries). bf16 and f16 rows are converted to f32 tile by tile.
+#include "tensor/cpu/attention_short.h"
 #include "tensor/cpu/attention_tiles.h"
 
 namespace roux::cpu {
@@ -12,6 +13,15 @@ void forward_tile(const Problem<C>& p, const Rows<const T>& q, const Rows<const 
                   const Rows<C>& exact_y, C* largest_of_rows, C* log_sum_of_rows, C* lse_of_rows) {
   const QueryTile tile(p, b, row);
   const int64_t rows = tile.rows;
+  if constexpr (std::is_same_v<T, float>) {
+    if (has_short_heads(p)) {
+      short_forward({p, tile, q, k, v}, scratch, y, largest_of_rows, log_sum_of_rows);
+      for (int64_t r = 0; lse_of_rows && r < rows; ++r) {
+        lse_of_rows[r] = largest_of_rows[r] * p.scale + log_sum_of_rows[r];
+      }
+      return;
+    }
+  }
   C *scores = scratch.take(p.tiles.rows * p.tiles.cols), *largest = scratch.take(p.tiles.rows),
     *total = scratch.take(p.tiles.rows), *keep = scratch.take(p.tiles.cols);
   std::fill_n(largest, rows, -std::numeric_limits<C>::infinity());

@@ -1,6 +1,7 @@
 // Backward of CPU attention, in the tiles of the forward pass. Parallel over (batch, key-value head), or over
 // fewer tasks where these add to the gradient of one bias: each gradient is summed by one task in a fixed
 // order.
+#include "tensor/cpu/attention_short.h"
 #include "tensor/cpu/attention_tiles.h"
 #include "tensor/ops/view.h"
 
@@ -23,6 +24,13 @@ struct HeadBackward {
 
   void tile(int64_t row) const {
     const QueryTile tile(p, b, row);
+    if constexpr (std::is_same_v<T, float>) {
+      if (has_short_heads(p)) {
+        short_backward({p, tile, q, k, v}, scratch, grad_y, exact_y, largest, log_sum, grad_lse, grad_q,
+                       grad_k, grad_v);
+        return;
+      }
+    }
     const int64_t rows = tile.rows;
     Scratch<C> free = scratch;
     C *scores = free.take(p.tiles.rows * p.tiles.cols),

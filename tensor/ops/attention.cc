@@ -38,6 +38,9 @@ TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, const Tens
     elements += (tiles.rows + tiles.cols) * (width + v_width);
     if (backward) elements += (tiles.rows + k.size(2)) * (width + v_width);
   }
+  if (q.dtype() == kF32 && q.size(2) <= AttentionTiles::kShort && k.size(2) <= AttentionTiles::kShort) {
+    elements += tiles.cols * (width + v_width);  // keys and values with their axes exchanged
+  }
   return {q.dtype() == kF64 ? kF64 : kF32, {max_threads(), elements}};
 }
 

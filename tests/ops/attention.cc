@@ -27,6 +27,8 @@ OP_SUITE(scaled_dot_product_attention)
     .sample({{2, 3, 0, 4}, {2, 3, 7, 4}, {2, 3, 7, 6}})
     .sample({{2, 3, 5, 4}, {2, 3, 0, 4}, {2, 3, 0, 6}})
     .sample({{1, 1, 70, 9}, {1, 1, 600, 9}, {1, 1, 600, 8}})
+    .sample({{1, 2, 37, 16}, {1, 2, 50, 16}, {1, 2, 50, 32}})  // short rows of whole vectors
+    .sample({{1, 1, 5, 48}, {1, 1, 3, 48}, {1, 1, 3, 16}})
     .accumulates(2, 2)
     .accumulates_backward(0, 2, 2)
     .with(tolerances)
@@ -92,6 +94,8 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, causal)
     .sample({{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1}})
     .sample({{2, 3, 5, 4}, {2, 1, 0, 4}, {2, 1, 0, 6}})
     .sample({{1, 1, 150, 9}, {1, 1, 150, 9}, {1, 1, 150, 10}})
+    .sample({{1, 2, 64, 32}, {1, 1, 64, 32}, {1, 1, 64, 16}})  // short rows of whole vectors
+    .sample({{2, 1, 31, 16}, {2, 1, 13, 16}, {2, 1, 13, 16}})
     .with(variant);
 
 OP_SUITE_VARIANT(scaled_dot_product_attention, grouped_masked)
@@ -216,6 +220,7 @@ OP_SUITE(attention_with_lse)
     .sample({{2, 3, 7, 4}, {2, 1, 5, 4}, {2, 1, 5, 1}, {5}, {7}})
     .sample({{0, 3, 5, 4}, {0, 1, 7, 4}, {0, 1, 7, 6}, {7}, {1}})
     .sample({{2, 3, 5, 4}, {2, 1, 0, 4}, {2, 1, 0, 6}, {1}, {5}})
+    .sample({{1, 1, 19, 16}, {1, 1, 33, 16}, {1, 1, 33, 16}, {33}, {19}})
     .with(tolerances)
     .error("softcap is -1", [](Device d) {
       const Tensor x = zeros({1, 2, 3, 4}, kF32, d);

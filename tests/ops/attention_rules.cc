@@ -17,6 +17,7 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, window)
     .sample({{2, 3, 9, 4}, {2, 1, 5, 4}, {2, 1, 5, 1}})
     .sample({{0, 3, 5, 4}, {0, 1, 7, 4}, {0, 1, 7, 6}})
     .sample({{1, 1, 150, 9}, {1, 1, 150, 9}, {1, 1, 150, 10}})
+    .sample({{1, 1, 45, 16}, {1, 1, 61, 16}, {1, 1, 61, 16}})  // short rows of whole vectors
     .with(rule);
 
 // Prefixes of -2 to 9 keys: none, some, and more than there are.
@@ -60,6 +61,7 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, begin_end)
     .sample({{2, 3, 5, 4}, {2, 1, 7, 4}, {2, 1, 7, 6}, {2, 5}, {2, 1}})
     .sample({{1, 3, 9, 4}, {1, 1, 5, 4}, {1, 1, 5, 6}, {9}, {1}})
     .sample({{0, 3, 5, 4}, {0, 1, 7, 4}, {0, 1, 7, 6}, {5}, {0, 5}})
+    .sample({{2, 2, 17, 16}, {2, 1, 21, 16}, {2, 1, 21, 16}, {2, 17}, {17}})
     .with(rule);
 
 OP_SUITE_VARIANT(scaled_dot_product_attention, position)
