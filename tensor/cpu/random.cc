@@ -51,13 +51,14 @@ ROUX_TARGET_AVX512 void strip_avx512(const Draw& draw, int64_t first_block, cons
 template <class Make, class Store>
 void for_each_strip(const Draw& draw, int64_t n, const Make& make, const Store& store) {
   const auto strip = has_avx512() ? strip_avx512<Make> : strip_avx2<Make>;
-  parallel_for(0, (n + kDrawStrip - 1) / kDrawStrip, items_per_task(8 * kDrawStrip), [&](int64_t begin, int64_t end) {
-    typename Make::Value values[kDrawStrip];
-    for (int64_t s = begin; s < end; ++s) {
-      strip(draw, s * kDrawLanes, make, values);
-      store(s * kDrawStrip, values, std::min(kDrawStrip, n - s * kDrawStrip));
-    }
-  });
+  parallel_for(0, (n + kDrawStrip - 1) / kDrawStrip, items_per_task(8 * kDrawStrip),
+               [&](int64_t begin, int64_t end) {
+                 typename Make::Value values[kDrawStrip];
+                 for (int64_t s = begin; s < end; ++s) {
+                   strip(draw, s * kDrawLanes, make, values);
+                   store(s * kDrawStrip, values, std::min(kDrawStrip, n - s * kDrawStrip));
+                 }
+               });
 }
 
 template <class T, class Make>

@@ -23,7 +23,8 @@ AttentionTiles attention_tiles(int64_t queries, int64_t keys) {
   // 128 x 512 keeps a tile of scores in a core's cache and its products near the peak; short sequences take
   // fewer rows to waste less work above the diagonal.
   static constinit const Tunable kManyQueries("attention.many_queries", 512, 9),
-      kTileRows("attention.tile_rows", AttentionTiles::kMaxRows / 2, 3), kTileCols("attention.tile_cols", 512, 5);
+      kTileRows("attention.tile_rows", AttentionTiles::kMaxRows / 2, 3),
+      kTileCols("attention.tile_cols", 512, 5);
   return {
       std::min<int64_t>(queries >= kManyQueries ? 2 * kTileRows : kTileRows, std::max<int64_t>(queries, 1)),
       std::min<int64_t>(kTileCols, (std::max<int64_t>(keys, 1) + 15) / 16 * 16)};
