@@ -1,7 +1,10 @@
 // Cross-entropy kernels on the emulated device against the CPU.
 #include "tensor/ops/loss.h"
 #include "cuda/kernels/testing.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/ops/loss_tables.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
@@ -12,18 +15,20 @@ double tolerance(DType dtype) {
 }
 
 // {row weights, losses, row statistics, gradient} of N rows; some targets are ignored. Gradients from above:
-// `upstream` [N], or the row weights where undefined.
+// `upstream` [N], or 1 where undefined. shares: [V], what label smoothing gives each class, or undefined.
 std::vector<Tensor> all_kernels(const Tensor& logits, const Tensor& targets, const Tensor& weight,
-                                const Tensor& upstream = {}, int64_t ignored = -7) {
+                                const Tensor& upstream = {}, int64_t ignored = -7,
+                                const Tensor& shares = {}) {
   const DType dtype = logits.dtype() == kF64 ? kF64 : kF32;
   const int64_t rows = logits.size(0);
   Tensor row_weights = empty({dtype, {rows}}, logits.device()), losses = empty_like(row_weights);
   Tensor row_stats = empty({dtype, {2, rows}}, logits.device()), grad = empty_like(logits);
   target_weights_kernels.run(row_weights, targets, weight, ignored, logits.size(1), "cross_entropy",
                              row_weights);
-  cross_entropy_kernels.run(logits, logits, targets, row_weights, ignored, losses, row_stats);
-  cross_entropy_backward_kernels.run(logits, logits, targets, row_stats,
-                                     upstream.defined() ? upstream : row_weights, ignored, grad);
+  cross_entropy_kernels.run(logits, logits, targets, row_weights, shares, ignored, losses, row_stats);
+  cross_entropy_backward_kernels.run(logits, logits, targets, row_stats, row_weights,
+                                     upstream.defined() ? upstream : ones_like(row_weights), shares,
+                                     shares.defined() ? reshape(sum(shares), {1}) : Tensor(), ignored, grad);
   return {row_weights, losses, row_stats, grad};
 }
 
@@ -49,6 +54,12 @@ TEST(LossKernels, ForwardAndBackward) {
         expect_same_on_devices(
             {logits, targets}, [](const std::vector<Tensor>& v) { return all_kernels(v[0], v[1], Tensor()); },
             tolerance(dtype));
+        expect_same_on_devices(
+            {logits, targets, weight * (0.3 / static_cast<double>(shape[1]))},
+            [](const std::vector<Tensor>& v) {
+              return all_kernels(v[0], v[1], Tensor(), Tensor(), -7, v[2]);
+            },
+            tolerance(dtype));
       }
     }
   }
@@ -63,7 +74,8 @@ TEST(LossKernels, GradientInTheMemoryOfTheLogits) {
         Tensor logits = v[0];
         const Tensor copy = add(logits, 0.0);
         Tensor in_place = copy;
-        cross_entropy_backward_kernels.run(copy, copy, v[1], results[2], results[0], -7, in_place);
+        cross_entropy_backward_kernels.run(copy, copy, v[1], results[2], results[0], ones_like(results[0]),
+                                           Tensor(), Tensor(), -7, in_place);
         return std::vector<Tensor>{in_place, results[3]};
       },
       4e-6);

@@ -321,9 +321,10 @@ ROUX_TARGET_AVX512 void run_avx512(A&&... a) {
 }  // namespace
 
 bool has_short_heads(const Problem<float>& p) {
+  const auto whole = [](int64_t width) { return width > 0 && width % kLane == 0; };
   return p.plain && !(p.dropout > 0) && p.queries >= 4 && p.queries <= AttentionTiles::kShort && p.keys > 0 &&
-         p.keys <= AttentionTiles::kShort && p.width > 0 && p.width % kLane == 0 && p.v_width > 0 &&
-         p.v_width % kLane == 0;
+         p.keys <= AttentionTiles::kShort && whole(p.width) && whole(p.v_width) &&
+         p.queries <= p.tiles.rows;  // always, but where tests set smaller tiles
 }
 
 void short_forward(const ShortHead& head, Scratch<float> scratch, const Rows<float>& y, float* largest,

@@ -13,7 +13,7 @@ void unfold_cpu(const Tensor& x, const Windows& w, Tensor& y) {
     using T = decltype(tag);
     const T* px = x.data<const T>();
     T* py = y.data<T>();
-    const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / (w.size * d));
+    const int64_t grain = items_per_task(w.size * d);
     parallel_for(0, x.size(0) * count, grain, [&](int64_t begin, int64_t end) {
       for (int64_t window = begin; window < end; ++window) {
         const T* sequence = px + window / count * length * d;
@@ -38,7 +38,7 @@ void fold_cpu(const Tensor& y, const Windows& w, Tensor& x) {
     constexpr int64_t kBlock = 64;
     const T* py = y.data<const T>();
     T* px = x.data<T>();
-    const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / (w.size * d));
+    const int64_t grain = items_per_task(w.size * d);
     parallel_for(0, x.size(0) * length, grain, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const int64_t t = row % length, sequence = row / length;

@@ -99,7 +99,7 @@ void randint_cpu(const Tensor& state, int64_t increment, int64_t low, uint64_t c
   dispatch_index(y.dtype(), [&](auto tag) {
     using T = decltype(tag);
     T* py = y.data<T>();
-    parallel_for(0, y.numel(), kElementwiseGrain / 8, [&](int64_t begin, int64_t end) {
+    parallel_for(0, y.numel(), items_per_task(8), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const uint64_t step =
             static_cast<uint64_t>(static_cast<unsigned __int128>(wide_word(draw, i)) * count >> 64);
@@ -140,7 +140,7 @@ void gamma_cpu(const Tensor& concentration, const Tensor& state, int64_t increme
     using T = decltype(tag);
     const T* pa = concentration.data<const T>();
     T* py = y.data<T>();
-    parallel_for(0, y.numel(), kElementwiseGrain / 64, [&](int64_t begin, int64_t end) {
+    parallel_for(0, y.numel(), items_per_task(64), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const double a = static_cast<double>(pa[i]);
         if (!(a > 0 && std::isfinite(a))) {

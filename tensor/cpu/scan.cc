@@ -18,8 +18,7 @@ void for_each_strip(const Shape& shape, int axis, const Fn& fn) {
   for (int i = 0; i < axis; ++i) outer *= shape[i];
   for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
   const int64_t n = shape[axis], strips = (inner + kStrip - 1) / kStrip;
-  const int64_t work = std::max<int64_t>(1, n * std::min(inner, kStrip));
-  parallel_for(0, outer * strips, std::max<int64_t>(1, kElementwiseGrain / work),
+  parallel_for(0, outer * strips, items_per_task(n * std::min(inner, kStrip)),
                [&](int64_t begin, int64_t end) {
                  for (int64_t task = begin; task < end; ++task) {
                    const int64_t column = task % strips * kStrip;

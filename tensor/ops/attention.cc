@@ -40,7 +40,9 @@ TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, const Tens
     if (backward) elements += (tiles.rows + k.size(2)) * (width + v_width);
   }
   if (q.dtype() == kF32 && q.size(2) <= AttentionTiles::kShort && k.size(2) <= AttentionTiles::kShort) {
-    elements += tiles.cols * (width + v_width);  // keys and values with their axes exchanged
+    // Keys and values with their axes exchanged, and scores, in whole vectors.
+    const int64_t columns = (k.size(2) + 15) / 16 * 16;
+    elements = std::max(elements, columns * (width + v_width + (backward ? 2 : 1) * q.size(2)));
   }
   return {q.dtype() == kF64 ? kF64 : kF32, {max_threads(), elements}};
 }
