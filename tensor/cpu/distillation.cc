@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/cpu/grain.h"
 #include "tensor/cpu/row_softmax.h"
 #include "tensor/ops/distillation_tables.h"
-#include "tensor/parallel.h"
 
 namespace roux::cpu {
 namespace {
@@ -307,8 +307,6 @@ ROUX_TARGET_AVX512 void backward_row_avx512(const Rows<C>& r, int64_t row, const
   backward_row(r, row, stats, scale, grad);
 }
 
-int64_t row_grain(int64_t classes) { return std::max<int64_t>(1, 8192 / std::max<int64_t>(classes, 1)); }
-
 void distillation_cpu(const Tensor& logits, const TeacherRows& teacher, const Tensor& counts,
                       const DivergenceRule& rule, Tensor& losses, Tensor& row_stats) {
   dispatch_floating(logits.dtype(), [&](auto tag) {
@@ -317,7 +315,7 @@ void distillation_cpu(const Tensor& logits, const TeacherRows& teacher, const Te
     const bool* count = counts.data<const bool>();
     C *loss = losses.data<C>(), *stats = row_stats.data<C>();
     const auto forward = has_avx512() ? forward_row_avx512<C> : forward_row_base<C>;
-    parallel_for(0, r.rows, row_grain(r.n), [&](int64_t begin, int64_t end) {
+    parallel_for(0, r.rows, rows_per_task(2 * r.n), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         if (count[row]) {
           loss[row] = forward(r, row, stats);
@@ -340,7 +338,7 @@ void distillation_backward_cpu(const Tensor& logits, const TeacherRows& teacher,
     const C *stats = row_stats.data<const C>(), *scale = row_scales.data<const C>();
     char* out = static_cast<char*>(grad.raw_data());
     const auto backward = has_avx512() ? backward_row_avx512<C> : backward_row_base<C>;
-    parallel_for(0, r.rows, row_grain(r.n), [&](int64_t begin, int64_t end) {
+    parallel_for(0, r.rows, rows_per_task(2 * r.n), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         char* to = out + row * r.row_bytes;
         if (count[row]) {

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/cpu/grain.h"
 #include "tensor/error.h"
 #include "tensor/ops/distillation_tables.h"
-#include "tensor/parallel.h"
 
 namespace roux::cpu {
 namespace {
@@ -48,7 +48,7 @@ void top_k_teacher(const Tensor& ids, const Tensor& log_probs, const Tensor& cou
   const int64_t k = ids.shape()[1];
   const bool* count = counts.data<const bool>();
   C* left = rest.data<C>();
-  parallel_for(0, ids.shape()[0], std::max<int64_t>(1, 2048 / k), [&](int64_t begin, int64_t end) {
+  parallel_for(0, ids.shape()[0], rows_per_task(8 * k), [&](int64_t begin, int64_t end) {
     std::vector<std::pair<I, C>> known(static_cast<size_t>(k));
     for (int64_t row = begin; row < end; ++row) {
       const I* from_ids = ids.data<const I>() + row * k;

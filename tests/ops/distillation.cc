@@ -62,7 +62,7 @@ Outcomes outcomes_f64(const std::vector<double>& q, const std::vector<double>& p
                       const std::optional<RestMass>& rest) {
   Outcomes out;
   double known = 0, q_left = 0;
-  const double others = static_cast<double>(q.size() / 2);
+  const size_t others = q.size() / 2;
   for (size_t i = 0; i < q.size(); i += 2) known += p[i];
   for (size_t i = 1; i < q.size(); i += 2) q_left += q[i];
   for (size_t i = 0; i < q.size(); ++i) {
@@ -71,7 +71,7 @@ Outcomes outcomes_f64(const std::vector<double>& q, const std::vector<double>& p
     } else if (i % 2 == 0) {
       out.push_back({q[i], *rest == RestMass::kRenormalize ? p[i] / known : p[i]});
     } else if (*rest == RestMass::kRenormalize || *rest == RestMass::kSpread) {
-      out.push_back({q[i], *rest == RestMass::kSpread ? (1 - known) / others : 0});
+      out.push_back({q[i], *rest == RestMass::kSpread ? (1 - known) / static_cast<double>(others) : 0});
     }
   }
   if (rest == RestMass::kBucket && q.size() > 1) out.push_back({q_left, 1 - known});
