@@ -291,11 +291,11 @@ TEST(OneHotTokens, TheirGradientIsAProductWithTheEmbedding) {
   const Tensor weight = uniform({5, 4}, -1, 1, generator, kF64),
                target = uniform({3, 4}, -1, 1, generator, kF64);
   const Tensor ids = tensor(std::vector<int64_t>{2, 0, 4}, {3});
-  const Tensor one_hot = cast(eq(unsqueeze(ids, 1), arange(0, 5, 1, kI64)), kF64).set_requires_grad(true);
-  const Tensor rows = matmul(one_hot, weight);
+  const Tensor tokens = one_hot(ids, 5, kF64).set_requires_grad(true);
+  const Tensor rows = matmul(tokens, weight);
   EXPECT_EQ(rows.to_vector<double>(), embedding(weight, ids).to_vector<double>());
   const Tensor difference = rows - target;
-  const Tensor got = grad({sum(difference * difference)}, {one_hot})[0];
+  const Tensor got = grad({sum(difference * difference)}, {tokens})[0];
   const Doubles expected =
       matmul((rows - target).detach() * 2.0, transpose(weight, 0, 1)).to_vector<double>();
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(got.to_vector<double>()[i], expected[i], 1e-14);

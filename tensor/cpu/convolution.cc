@@ -1,7 +1,7 @@
 // CPU kernels of the convolution family.
 #include <algorithm>
 
-#include "tensor/cpu/strided_loop.h"
+#include "tensor/cpu/grain.h"
 #include "tensor/ops/convolution_tables.h"
 
 namespace roux::cpu {

@@ -4,10 +4,9 @@
 #include <limits>
 
 #include "tensor/convert.h"
-#include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/index.h"
+#include "tensor/ops/order.h"
 #include "tensor/ops/random_tables.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/softmax.h"
@@ -209,27 +208,16 @@ Tensor categorical_without_replacement(const Tensor& logits, int64_t k, Generato
   ROUX_CHECK(logits.dim() >= 1 && k >= 0 && k <= logits.shape().back())
       << "categorical_without_replacement: needed logits [..., V] and 0 <= k <= V: logits is "
       << logits.spec() << ", k is " << k;
-  NoGradGuard no_grad;
-  Tensor keys = wide + unit_gumbel(logits.shape(), logits.device(), generator);
-  const Tensor places = arange(0, logits.shape().back(), 1, kI64, logits.device());
-  const Tensor gone = full({}, -std::numeric_limits<double>::infinity(), keys.dtype(), keys.device());
-  std::vector<Tensor> chosen;
-  Shape none = logits.shape();
-  none[none.rank() - 1] = 0;
-  chosen.push_back(empty({kI64, none}, logits.device()));
-  for (int64_t i = 0; i < k; ++i) {
-    if (i + 1 == k && keys.device() != kMeta && keys.numel() > 0) {
-      const std::vector<double> left = amax(keys, -1).to_vector<double>();
-      for (size_t row = 0; row < left.size(); ++row) {
-        ROUX_CHECK(left[row] > -std::numeric_limits<double>::infinity())
-            << "categorical_without_replacement: row " << row << " of logits has fewer than " << k
-            << " values above -inf";
-      }
+  const Ordered drawn = topk(wide + unit_gumbel(logits.shape(), logits.device(), generator), k);
+  if (drawn.values.numel() > 0 && drawn.values.device().type != DeviceType::kMeta) {
+    const std::vector<double> keys = drawn.values.to_vector<double>();
+    for (size_t i = 0; i < keys.size(); ++i) {
+      ROUX_CHECK(keys[i] > -std::numeric_limits<double>::infinity())  // nor NaN
+          << "categorical_without_replacement: row " << static_cast<int64_t>(i) / k
+          << " of logits has a NaN or fewer than " << k << " values above -inf";
     }
-    chosen.push_back(argmax(keys, -1, true));
-    keys = where(eq(places, chosen.back()), gone, keys);
   }
-  return cat(chosen, -1);
+  return drawn.indices;
 }
 
 Tensor categorical(const Tensor& logits, Generator& generator) {

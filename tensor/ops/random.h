@@ -53,8 +53,8 @@ Tensor dirichlet(const Tensor& concentration, Generator& generator);
 
 // k different indices for each row of logits [..., V], one after another with probability proportional to
 // e^logit among those that are left: [..., k] i64, in this order. The k largest of logits plus gumbel draws
-// [Kool et al. 2019]. Throws Error for k outside [0, V], and where fewer than k logits of a row are above
-// -inf (which is looked up on the host). No gradient. Of equal weights: randperm.
+// [Kool et al. 2019]. Throws Error for k outside [0, V], and for a row with a NaN or fewer than k logits
+// above -inf (which is looked up on the host). No gradient. Of equal weights: randperm.
 Tensor categorical_without_replacement(const Tensor& logits, int64_t k, Generator& generator);
 
 // One index for each row of logits: [..., V] floating, drawn with probability softmax(logits): [...] i64. Row

@@ -464,7 +464,12 @@ OP_SUITE(categorical_without_replacement)
              Generator generator(1, d);
              categorical_without_replacement(zeros({2}, kF32, d), 3, generator);
            })
-    .value_error("row 1 of logits has fewer than 2 values above -inf", [](Device d) {
+    .value_error("row 0 of logits has a NaN or fewer than 1 values above -inf",
+                 [](Device d) {
+                   Generator generator(1, d);
+                   categorical_without_replacement(tensor(std::vector<float>{0, NAN}, {2}, d), 1, generator);
+                 })
+    .value_error("row 1 of logits has a NaN or fewer than 2 values above -inf", [](Device d) {
       Generator generator(1, d);
       categorical_without_replacement(tensor(std::vector<float>{0, 0, 0, -INFINITY}, {2, 2}, d), 2,
                                       generator);
