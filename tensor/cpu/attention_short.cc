@@ -5,7 +5,7 @@
 namespace roux::cpu {
 namespace {
 
-constexpr int kLane = 16;  // scores are handled in vectors of 16, on AVX2 as pairs
+constexpr int kLane = kRowLanes<float>;  // scores are handled in vectors of 16, on AVX2 as pairs
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
 int64_t rounded_up(int64_t n) { return (n + kLane - 1) / kLane * kLane; }
@@ -105,53 +105,50 @@ ROUX_ALWAYS_INLINE void multiply(Product in, int64_t m, int64_t n, int64_t k, bo
   }
 }
 
-typedef float Lanes __attribute__((vector_size(4 * kLane)));
+using Row = RowVector<float>;
 
-ROUX_ALWAYS_INLINE void load(const float* from, Lanes& x) { std::memcpy(&x, from, sizeof x); }
-// Folds halves of the lanes onto each other; lane 0 is the result.
-template <class Combine>
-ROUX_ALWAYS_INLINE float fold(const Lanes& all, const Combine& combine) {
-  Lanes x = all;
-  combine(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
-  combine(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7));
-  combine(x, __builtin_shufflevector(x, x, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3));
-  combine(x, __builtin_shufflevector(x, x, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1));
-  return x[0];
-}
-struct Add {
-  ROUX_ALWAYS_INLINE void operator()(Lanes& x, const Lanes& y) const { x += y; }
-};
-struct TakeLarger {  // a NaN enters the wrong way round, as in RowLanes
-  ROUX_ALWAYS_INLINE void operator()(Lanes& x, const Lanes& y) const { x = y <= x ? x : y; }
-};
 template <class Combine>
 ROUX_ALWAYS_INLINE float folded_row(const float* row, int64_t begin, int64_t end, const Combine& combine) {
-  Lanes all, next;
-  load(row + begin, all);
+  Row::Vector all, next;
+  Row::load(row + begin, all);
   for (int64_t i = begin + kLane; i < end; i += kLane) {
-    load(row + i, next);
-    combine(all, next);
+    Row::load(row + i, next);
+    combine(next, all);
   }
-  return fold(all, combine);
+  return Row::fold(all, combine);
 }
 ROUX_ALWAYS_INLINE float dot(const float* a, const float* b, int64_t n) {
-  Lanes sum = {}, x, y;
+  Row::Vector sum = {}, x, y;
   for (int64_t i = 0; i < n; i += kLane) {
-    load(a + i, x);
-    load(b + i, y);
+    Row::load(a + i, x);
+    Row::load(b + i, y);
     sum += x * y;
   }
-  return fold(sum, Add());
+  return Row::fold(sum, Row::add);
 }
 
-// out[j ld + i] = rows.row(i)[j], zero for i in [n, ld).
+// out[j ld + i] = rows.row(i)[j], zero for i in [n, ld). width is a multiple of 4.
 void transpose_rows(const Rows<const float>& rows, int64_t n, int64_t width, float* out, int64_t ld) {
-  for (int64_t i = 0; i < n; ++i) {
-    const float* row = rows.row(i);
-    for (int64_t j = 0; j < width; ++j) out[j * ld + i] = row[j];
+  typedef float Four __attribute__((vector_size(16)));
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    for (int64_t j = 0; j < width; j += 4) {
+      Four x[4];
+      for (int r = 0; r < 4; ++r) std::memcpy(&x[r], rows.row(i + r) + j, sizeof(Four));
+      const Four low_01 = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5),
+                 low_23 = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5),
+                 high_01 = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7),
+                 high_23 = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
+      x[0] = __builtin_shufflevector(low_01, low_23, 0, 1, 4, 5);
+      x[1] = __builtin_shufflevector(low_01, low_23, 2, 3, 6, 7);
+      x[2] = __builtin_shufflevector(high_01, high_23, 0, 1, 4, 5);
+      x[3] = __builtin_shufflevector(high_01, high_23, 2, 3, 6, 7);
+      for (int c = 0; c < 4; ++c) std::memcpy(out + (j + c) * ld + i, &x[c], sizeof(Four));
+    }
   }
-  if (n == ld) return;
-  for (int64_t j = 0; j < width; ++j) std::fill(out + j * ld + n, out + (j + 1) * ld, 0.0f);
+  for (; i < ld; ++i) {
+    for (int64_t j = 0; j < width; ++j) out[j * ld + i] = i < n ? rows.row(i)[j] : 0.0f;
+  }
 }
 
 // Rows [first, first + rows) of the queries and the columns, in whole vectors, that they see.
@@ -180,7 +177,7 @@ ROUX_ALWAYS_INLINE RowSum softmax_row(float* row, int64_t begin, int64_t end, co
   for (int32_t i = static_cast<int32_t>(begin); i < static_cast<int32_t>(end); ++i) {
     row[i] = i >= low && i < high ? row[i] : kNone;
   }
-  float largest = folded_row(row, begin, end, TakeLarger());
+  float largest = folded_row(row, begin, end, Row::take_larger);
   if (largest == kNone) {
     bool hidden = true;  // or the maximum missed a NaN
     for (int64_t i = begin; i < end; ++i) hidden &= row[i] == kNone;
@@ -191,7 +188,7 @@ ROUX_ALWAYS_INLINE RowSum softmax_row(float* row, int64_t begin, int64_t end, co
     largest = std::numeric_limits<float>::quiet_NaN();
   }
   for (int64_t i = begin; i < end; ++i) row[i] = exp_weight((row[i] - largest) * scale);
-  return {largest, folded_row(row, begin, end, Add())};
+  return {largest, folded_row(row, begin, end, Row::add)};
 }
 
 template <class Tile>

@@ -17,10 +17,40 @@ template <class C>
 inline constexpr int kRowLanes = 64 / sizeof(C);
 inline constexpr int kRowTile = 256;  // elements between two visits of the lanes, a multiple of kRowLanes
 
+// Vectors are passed by reference: as values they would have another calling convention on each target.
+template <class C>
+struct RowVector {
+  typedef C Vector __attribute__((vector_size(64)));
+
+  static ROUX_ALWAYS_INLINE void load(const C* values, Vector& x) { std::memcpy(&x, values, 64); }
+  static ROUX_ALWAYS_INLINE void add(const Vector& next, Vector& total) { total += next; }
+  // A NaN enters the comparison the wrong way round, so that a row of nothing but NaN has no maximum -inf.
+  static ROUX_ALWAYS_INLINE void take_larger(const Vector& next, Vector& largest) {
+    largest = next <= largest ? largest : next;
+  }
+  // Combines the upper half of the lanes with the lower one until one is left.
+  template <class Combine>
+  static ROUX_ALWAYS_INLINE C fold(const Vector& lanes, const Combine& combine) {
+    Vector x = lanes;
+    if constexpr (sizeof(C) == 4) {
+      combine(__builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15), x);
+      combine(__builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7), x);
+      combine(__builtin_shufflevector(x, x, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3), x);
+      combine(__builtin_shufflevector(x, x, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), x);
+    } else {
+      combine(__builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7), x);
+      combine(__builtin_shufflevector(x, x, 2, 3, 2, 3, 2, 3, 2, 3), x);
+      combine(__builtin_shufflevector(x, x, 1, 1, 1, 1, 1, 1, 1, 1), x);
+    }
+    return x[0];
+  }
+};
+
 // Running sums or maxima in four vectors of lanes (one would wait for its own latency).
 template <class C>
 struct RowLanes {
-  typedef C Vector __attribute__((vector_size(64)));
+  using Row = RowVector<C>;
+  using Vector = typename Row::Vector;
   static constexpr int kLanes = kRowLanes<C>, kVectors = 4;
   Vector part[kVectors];
 
@@ -46,35 +76,27 @@ struct RowLanes {
       part[kVectors - 1][lane] = values[i] <= best ? best : values[i];
     }
   }
-  ROUX_ALWAYS_INLINE C sum() const {
-    C tree[kVectors * kLanes];
-    std::memcpy(tree, part, sizeof(tree));
-    for (int half = kVectors * kLanes / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) tree[i] += tree[i + half];
-    }
-    return tree[0];
-  }
-  ROUX_ALWAYS_INLINE C largest() const {
-    C tree[kVectors * kLanes];
-    std::memcpy(tree, part, sizeof(tree));
-    for (int half = kVectors * kLanes / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) tree[i] = tree[i + half] <= tree[i] ? tree[i] : tree[i + half];
-    }
-    return tree[0];
-  }
+  ROUX_ALWAYS_INLINE C sum() const { return combined(Row::add); }
+  ROUX_ALWAYS_INLINE C largest() const { return combined(Row::take_larger); }
 
  private:
-  // Vectors are passed by reference: as values they would have another calling convention on each target.
+  template <class Combine>
+  ROUX_ALWAYS_INLINE C combined(const Combine& combine) const {
+    Vector low = part[0], high = part[1];
+    combine(part[2], low);
+    combine(part[3], high);
+    combine(high, low);
+    return Row::fold(low, combine);
+  }
   ROUX_ALWAYS_INLINE static void add_vector(const C* values, Vector& total) {
     Vector next;
-    std::memcpy(&next, values, 64);
-    total += next;
+    Row::load(values, next);
+    Row::add(next, total);
   }
-  // A NaN enters the comparison the wrong way round, so that a row of nothing but NaN has no maximum -inf.
   ROUX_ALWAYS_INLINE static void take_larger(const C* values, Vector& largest) {
     Vector next;
-    std::memcpy(&next, values, 64);
-    largest = next <= largest ? largest : next;
+    Row::load(values, next);
+    Row::take_larger(next, largest);
   }
 };
 

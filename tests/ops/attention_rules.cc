@@ -30,8 +30,8 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, prefix)
     .reference([](const Refs& in) {
       return y_of(attention_f64(in[0], in[1], in[2], {.causal = true, .prefix = &in[3]}));
     })
-    .sample({{2, 3, 5, 4}, {2, 1, 7, 4}, {2, 1, 7, 6}, {2, 1}})
-    .sample({{2, 3, 9, 4}, {2, 1, 5, 4}, {2, 1, 5, 6}, {9}})
+    .sample({{2, 1, 5, 4}, {2, 1, 7, 4}, {2, 1, 7, 6}, {2, 1}})
+    .sample({{1, 3, 9, 4}, {1, 1, 5, 4}, {1, 1, 5, 6}, {9}})
     .sample({{2, 3, 0, 4}, {2, 1, 5, 4}, {2, 1, 5, 6}, {2, 0}})
     .with(rule);
 
@@ -40,28 +40,24 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, begin_end)
     .inputs({in_2(), in_2(), in_2(), i32_in(-2, 5), i32_in(2, 12)})
     .call([](const Tensors& in) {
       Tensors out;
-      for (bool causal : {false, true}) {
-        const AttentionRules both{.causal = causal, .begin = in[3], .end = in[4]}, from{.begin = in[3]},
-            to{.end = in[4]};
-        for (const AttentionRules& rules : {both, from, to}) {
-          out.push_back(scaled_dot_product_attention(in[0], in[1], in[2], {.rules = rules}));
-        }
+      for (const AttentionRules& rules :
+           {AttentionRules{.begin = in[3], .end = in[4]}, {.causal = true, .begin = in[3]}, {.end = in[4]}}) {
+        out.push_back(scaled_dot_product_attention(in[0], in[1], in[2], {.rules = rules}));
       }
       return out;
     })
     .reference([](const Refs& in) {
       Refs out;
-      for (bool causal : {false, true}) {
-        const RefOptions both{.causal = causal, .begin = &in[3], .end = &in[4]}, from{.begin = &in[3]},
-            to{.end = &in[4]};
-        for (const RefOptions& o : {both, from, to}) out.push_back(attention_f64(in[0], in[1], in[2], o)[0]);
+      for (const RefOptions& o :
+           {RefOptions{.begin = &in[3], .end = &in[4]}, {.causal = true, .begin = &in[3]}, {.end = &in[4]}}) {
+        out.push_back(attention_f64(in[0], in[1], in[2], o)[0]);
       }
       return out;
     })
-    .sample({{2, 3, 5, 4}, {2, 1, 7, 4}, {2, 1, 7, 6}, {2, 5}, {2, 1}})
+    .sample({{2, 1, 5, 4}, {2, 1, 7, 4}, {2, 1, 7, 6}, {2, 5}, {2, 1}})
     .sample({{1, 3, 9, 4}, {1, 1, 5, 4}, {1, 1, 5, 6}, {9}, {1}})
     .sample({{0, 3, 5, 4}, {0, 1, 7, 4}, {0, 1, 7, 6}, {5}, {0, 5}})
-    .sample({{2, 2, 17, 16}, {2, 1, 21, 16}, {2, 1, 21, 16}, {2, 17}, {17}})
+    .sample({{1, 2, 17, 16}, {1, 1, 21, 16}, {1, 1, 21, 16}, {1, 17}, {17}})
     .with(rule);
 
 OP_SUITE_VARIANT(scaled_dot_product_attention, position)
@@ -82,7 +78,7 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, position)
       }
       return out;
     })
-    .sample({{2, 3, 5, 4}, {2, 1, 7, 4}, {2, 1, 7, 6}, {2, 5}})
+    .sample({{2, 1, 5, 4}, {2, 1, 7, 4}, {2, 1, 7, 6}, {2, 5}})
     .sample({{1, 3, 9, 4}, {1, 1, 5, 4}, {1, 1, 5, 6}, {9}})
     .sample({{0, 3, 5, 4}, {0, 1, 7, 4}, {0, 1, 7, 6}, {5}})
     .with(rule);
