@@ -318,10 +318,8 @@ ROUX_TARGET_AVX512 void run_avx512(A&&... a) {
 }  // namespace
 
 bool has_short_heads(const Problem<float>& p) {
-  const auto whole = [](int64_t width) { return width > 0 && width % kLane == 0; };
-  return p.plain && !(p.dropout > 0) && p.queries >= 4 && p.queries <= AttentionTiles::kShort && p.keys > 0 &&
-         p.keys <= AttentionTiles::kShort && whole(p.width) && whole(p.v_width) &&
-         p.queries <= p.tiles.rows;  // always, but where tests set smaller tiles
+  return p.tiles.short_heads && p.plain && !(p.dropout > 0) && p.queries >= 4 && p.keys > 0 && p.width > 0 &&
+         p.width % kLane == 0 && p.v_width > 0 && p.v_width % kLane == 0;
 }
 
 void short_forward(const ShortHead& head, Scratch<float> scratch, const Rows<float>& y, float* largest,

@@ -23,11 +23,16 @@ AttentionTiles attention_tiles(int64_t queries, int64_t keys) {
   // 128 x 512 keeps a tile of scores in a core's cache and its products near the peak; short sequences take
   // fewer rows to waste less work above the diagonal.
   static constinit const Tunable kManyQueries("attention.many_queries", 512, 9),
-      kTileRows("attention.tile_rows", AttentionTiles::kMaxRows / 2, 3),
-      kTileCols("attention.tile_cols", 512, 5);
-  return {
-      std::min<int64_t>(queries >= kManyQueries ? 2 * kTileRows : kTileRows, std::max<int64_t>(queries, 1)),
-      std::min<int64_t>(kTileCols, (std::max<int64_t>(keys, 1) + 15) / 16 * 16)};
+      kTileRows("attention.tile_rows", 64, 3), kTileCols("attention.tile_cols", 512, 5),
+      kShort("attention.short", 64, 6);
+  const int64_t whole_cols = (std::max<int64_t>(keys, 1) + 15) / 16 * 16;
+  AttentionTiles tiles;
+  tiles.rows =
+      std::min<int64_t>(queries >= kManyQueries ? 2 * kTileRows : kTileRows, std::max<int64_t>(queries, 1));
+  tiles.cols = std::min<int64_t>(kTileCols, whole_cols);
+  tiles.short_heads =
+      queries <= kShort && keys <= kShort && tiles.rows >= queries && tiles.cols == whole_cols;
+  return tiles;
 }
 
 TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, const Tensor& v, bool backward) {
@@ -39,10 +44,8 @@ TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, const Tens
     elements += (tiles.rows + tiles.cols) * (width + v_width);
     if (backward) elements += (tiles.rows + k.size(2)) * (width + v_width);
   }
-  if (q.dtype() == kF32 && q.size(2) <= AttentionTiles::kShort && k.size(2) <= AttentionTiles::kShort) {
-    // Keys and values with their axes exchanged, and scores, in whole vectors.
-    const int64_t columns = (k.size(2) + 15) / 16 * 16;
-    elements = std::max(elements, columns * (width + v_width + (backward ? 2 : 1) * q.size(2)));
+  if (q.dtype() == kF32 && tiles.short_heads) {
+    elements += tiles.cols * (width + v_width);  // keys and values with their axes exchanged
   }
   return {q.dtype() == kF64 ? kF64 : kF32, {max_threads(), elements}};
 }

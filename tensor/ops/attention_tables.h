@@ -90,8 +90,8 @@ Strides broadcast_strides(const Tensor& x);
 // The tiles of the CPU kernels and their scratch: [threads, elements] of the compute dtype.
 struct AttentionTiles {
   static constexpr int64_t kMaxRows = 128;
-  static constexpr int64_t kShort = 64;  // up to so many queries and keys f32 has kernels of its own
-  int64_t rows, cols;                    // of a tile of scores
+  int64_t rows, cols;  // of a tile of scores
+  bool short_heads;    // one tile holds all scores of a head, few enough for f32's own kernels
 };
 AttentionTiles attention_tiles(int64_t queries, int64_t keys);
 TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, const Tensor& v, bool backward);
