@@ -6,6 +6,17 @@
 namespace roux {
 namespace {
 
+thread_local bool t_recomputing = false;
+
+class RecomputingScope {
+ public:
+  RecomputingScope() : previous_(t_recomputing) { t_recomputing = true; }
+  ~RecomputingScope() { t_recomputing = previous_; }
+
+ private:
+  const bool previous_;
+};
+
 // Lists what one run of the function saves, in order.
 class Collector final : public SavedTensorHooks {
  public:
@@ -102,6 +113,7 @@ class Recompute final : public SavedTensorHooks {
       GeneratorsScope replay(generators_, std::move(restarted));
       GradModeGuard recording(true);
       HooksScope scope(collector.get());
+      RecomputingScope recomputing;
       fn_(inputs_);
     }
     std::vector<Tensor>& again = collector->tensors;
@@ -125,6 +137,8 @@ class Recompute final : public SavedTensorHooks {
 };
 
 }  // namespace
+
+bool recomputing() { return t_recomputing; }
 
 Tensor checkpoint(std::function<Tensor(const std::vector<Tensor>&)> fn, std::vector<Tensor> inputs,
                   std::vector<Generator*> generators) {

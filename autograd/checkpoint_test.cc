@@ -76,5 +76,29 @@ TEST(Checkpoint, RecordedBackwardAfterAPlainOne) {
   EXPECT_EQ(second_derivative(sum(checkpoint(f, {x})), x), second_derivative(sum(f({x})), x));
 }
 
+// A function can tell its second run, also where another checkpoint's first run stands inside; and a tensor
+// that it captures gets its gradient.
+TEST(Checkpoint, SecondRunsAreToldApart) {
+  std::vector<bool> outer, inner;
+  const Tensor x = leaf(3), w = leaf(3), captured = w * w;
+  const Tensor y = checkpoint(
+      [&](const std::vector<Tensor>& in) {
+        outer.push_back(recomputing());
+        const auto f = [&](const std::vector<Tensor>& again) {
+          inner.push_back(recomputing());
+          return exp(again[0] * captured);
+        };
+        return checkpoint(f, {sigmoid(in[0])});
+      },
+      {x});
+  const std::vector<Tensor> g = grad({sum(y)}, {x, w});
+  EXPECT_EQ(outer, (std::vector<bool>{false, true}));
+  EXPECT_EQ(inner.front(), false);
+  EXPECT_EQ(inner.back(), true);
+  EXPECT_FALSE(recomputing());
+  const std::vector<Tensor> plain = grad({sum(exp(sigmoid(x) * (w * w)))}, {x, w});
+  for (size_t i = 0; i < 2; ++i) EXPECT_EQ(g[i].to_vector<double>(), plain[i].to_vector<double>());
+}
+
 }  // namespace
 }  // namespace roux
