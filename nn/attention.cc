@@ -1,10 +1,9 @@
 #include "nn/attention.h"
 
-#include "autograd/checkpoint.h"
-#include "tensor/grad_mode.h"
-#include "tensor/ops/attention.h"
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/index.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
@@ -19,27 +18,80 @@ Tensor merge_heads(const Tensor& x) {
   return reshape(transpose(x, 1, 2), {x.size(0), x.size(2), x.size(1) * x.size(3)});
 }
 
-Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, KVCache* cache,
-                        const Tensor& mask) {
-  const AttentionOptions options{.rules = {.causal = true, .mask = mask}};
-  if (cache == nullptr) return scaled_dot_product_attention(q, k, v, options);
-  cache->k = cache->k.defined() ? cat({cache->k, k}, 2) : k;
-  cache->v = cache->v.defined() ? cat({cache->v, v}, 2) : v;
-  return scaled_dot_product_attention(q, cache->k, cache->v, options);
+Attention::Attention(const TransformerConfig& config, int64_t layer, const Init& init)
+    : layer_(layer),
+      heads_(config.num_attention_heads),
+      kv_heads_(config.kv_heads()),
+      window_(config.window(layer)),
+      scale_(config.attention_scale),
+      softcap_(config.attention_softcap),
+      dropout_(config.dropout.attention),
+      q_proj(config.hidden_size, heads_ * config.head_size(), config.qkv_bias, init),
+      k_proj(config.hidden_size, kv_heads_ * config.head_size(), config.qkv_bias, init),
+      v_proj(config.hidden_size, kv_heads_ * config.head_size(), config.qkv_bias, init),
+      o_proj(heads_ * config.head_size(), config.hidden_size, config.output_bias,
+             residual_init(config, init)) {
+  register_module("q_proj", q_proj);
+  register_module("k_proj", k_proj);
+  register_module("v_proj", v_proj);
+  register_module("o_proj", o_proj);
 }
 
-Tensor same_document_mask(const Tensor& document) {
-  ROUX_CHECK(document.dim() == 2 && is_integer(document.dtype()))
-      << "same_document_mask: document is " << document.spec() << ", needed integers [B, T]";
-  return unsqueeze(eq(unsqueeze(document, 2), unsqueeze(document, 1)), 1);
+AttentionOptions Attention::options(const Pass& pass) const {
+  AttentionOptions options{.rules = pass.rules, .scale = scale_};
+  options.rules.window = window_.value_or(0);
+  options.softcap = softcap_.value_or(0);
+  if (training() && dropout_ > 0) {
+    ROUX_CHECK(pass.generator != nullptr) << "dropout " << dropout_ << " in training mode needs a generator";
+    options.dropout = dropout_;
+    options.generator = pass.generator;
+  }
+  return options;
 }
 
-Tensor run_layer(bool checkpointed, const std::function<Tensor(const Tensor&)>& layer, const Tensor& x,
-                 Generator* generator) {
-  if (!checkpointed || !grad_mode_enabled()) return layer(x);
-  std::vector<Generator*> generators;
-  if (generator != nullptr) generators.push_back(generator);
-  return checkpoint([layer](const std::vector<Tensor>& in) { return layer(in[0]); }, {x}, generators);
+Tensor Attention::attend(const Tensor& x, const Tensor& source, const Pass& pass) const {
+  Tensor q = split_heads(q_proj(x), heads_);
+  Tensor k = split_heads(k_proj(source), kv_heads_);
+  Tensor v = split_heads(v_proj(source), kv_heads_);
+  if (pass.rotary.cos.defined() && !pass.core) {
+    q = rotary_embedding(q, pass.rotary);
+    k = rotary_embedding(k, pass.rotary);
+  }
+  if (pass.cache != nullptr) std::tie(k, v) = pass.cache->append(layer_, k, v);
+  Tensor y;
+  if (pass.core) {
+    y = pass.core(q, k, v, {layer_, pass});
+  } else if (pass.prefix.defined()) {
+    y = with_prefix(q, k, v, pass);
+  } else {
+    y = scaled_dot_product_attention(q, k, v, options(pass));
+  }
+  y = pass.taps(Site::kHeads, layer_, transpose(y, 1, 2));
+  return o_proj(reshape(y, {y.size(0), y.size(1), y.size(2) * y.size(3)}));
+}
+
+// The rows that share a prefix stand beside each other in one product with it.
+Tensor Attention::with_prefix(const Tensor& q, const Tensor& k, const Tensor& v, const Pass& pass) const {
+  const Tensor& prefix_k = pass.prefix.k[static_cast<size_t>(layer_)];
+  const Tensor& prefix_v = pass.prefix.v[static_cast<size_t>(layer_)];
+  const int64_t shared = prefix_k.size(0), rows = q.size(0) / shared;
+  const int64_t heads = q.size(1), tokens = q.size(2), width = q.size(3);
+  AttentionOptions own = options(pass), before = own;
+  before.rules = pass.prefix_rules;
+  before.rules.window = own.rules.window;
+  const Tensor together = reshape(transpose(view(q, {shared, rows, heads, tokens, width}), 1, 2),
+                                  {shared, heads, rows * tokens, width});
+  AttentionPart part = attention_with_lse(together, prefix_k, prefix_v, before);
+  part.y = reshape(transpose(view(part.y, {shared, heads, rows, tokens, part.y.size(3)}), 1, 2),
+                   {q.size(0), heads, tokens, part.y.size(3)});
+  part.lse =
+      reshape(transpose(view(part.lse, {shared, heads, rows, tokens}), 1, 2), {q.size(0), heads, tokens});
+  return merge_attention({part, attention_with_lse(q, k, v, own)});
+}
+
+std::string Attention::pretty_print() const {
+  return absl::StrCat("Attention ", heads_, " heads, ", kv_heads_, " key-value heads",
+                      window_ ? absl::StrCat(", window ", *window_) : "");
 }
 
 }  // namespace roux

@@ -1,31 +1,47 @@
-// What the attention layers of different models share.
+// Multi-head attention as a layer.
 #ifndef ROUX_NN_ATTENTION_H_
 #define ROUX_NN_ATTENTION_H_
 
-#include <functional>
+#include <optional>
+#include <string>
 
 #include "nn/layers.h"
+#include "nn/pass.h"
+#include "nn/transformer_config.h"
 
 namespace roux {
 
-// [B, T, heads * d] -> [B, heads, T, d] (a view) and back (a copy).
+// [B, T, heads * d] -> [B, heads, T, d] (a view) and back (a copy where x is not laid out as [B, T, heads,
+// d]).
 Tensor split_heads(const Tensor& x, int64_t heads);
 Tensor merge_heads(const Tensor& x);
 
-// Causal attention of q: [B, H, T, d] to what the cache holds followed by k, v: [B, H_kv, T, d]. Appends k
-// and v to the cache; without one it is plain causal self-attention. `mask` as in
-// AttentionRules. Returns [B, H, T, d].
-Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, KVCache* cache,
-                        const Tensor& mask = {});
+// The part of a block that moves information between tokens.
+class Mixer : public ModuleOf<Mixer> {
+ public:
+  virtual Tensor forward(const Tensor& x, const Pass& pass) const = 0;  // [B, T, D] -> [B, T, D]
+};
 
-// The mask of rows that hold several documents: bool [B, 1, T, T], true where query and key belong to the
-// same one. document: [B, T] i32 or i64, its number for each token.
-Tensor same_document_mask(const Tensor& document);
+// o(softmax(q k^T) v) with q, k and v projected from x, H heads and G key-value heads that divide them.
+class Attention final : public Mixer {
+ public:
+  Attention(const TransformerConfig& config, int64_t layer, const Init& init);
+  Tensor forward(const Tensor& x, const Pass& pass) const override { return attend(x, x, pass); }
+  // Keys and values from another sequence: x [B, T, D], source [B, S, D].
+  Tensor attend(const Tensor& x, const Tensor& source, const Pass& pass) const;
+  std::string pretty_print() const override;
 
-// layer(x), or with `checkpointed` the same while only x is kept: the layer runs again in backward. No
-// effect when nothing is recorded. The layer and what it refers to must live until backward.
-Tensor run_layer(bool checkpointed, const std::function<Tensor(const Tensor&)>& layer, const Tensor& x,
-                 Generator* generator = nullptr);
+ private:
+  AttentionOptions options(const Pass& pass) const;
+  Tensor with_prefix(const Tensor& q, const Tensor& k, const Tensor& v, const Pass& pass) const;
+  int64_t layer_, heads_, kv_heads_;
+  std::optional<int64_t> window_;
+  std::optional<double> scale_, softcap_;
+  double dropout_;
+
+ public:
+  Linear q_proj, k_proj, v_proj, o_proj;
+};
 
 }  // namespace roux
 

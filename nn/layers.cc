@@ -23,17 +23,6 @@ std::string Linear::pretty_print() const {
                       bias_.defined() ? "" : ", no bias");
 }
 
-Conv1D::Conv1D(int64_t in, int64_t out, const Init& init) {
-  weight_ = register_parameter("weight", init_normal({in, out}, init));
-  bias_ = register_parameter("bias", zeros({out}, init.dtype, init.device));
-}
-Tensor Conv1D::forward(const Tensor& x) const {
-  return linear(x, transpose(cast(weight_, x.dtype()), 0, 1), cast(bias_, x.dtype()));
-}
-std::string Conv1D::pretty_print() const {
-  return absl::StrCat("Conv1D ", weight_.size(0), " -> ", weight_.size(1));
-}
-
 Embedding::Embedding(int64_t vocabulary, int64_t dimension, const Init& init) {
   weight_ = register_parameter("weight", init_normal({vocabulary, dimension}, init));
 }
@@ -42,23 +31,26 @@ std::string Embedding::pretty_print() const {
   return absl::StrCat("Embedding ", weight_.size(0), " x ", weight_.size(1));
 }
 
-LayerNorm::LayerNorm(int64_t dimension, double eps, const Init& init) : eps_(eps) {
-  weight_ = register_parameter("weight", ones({dimension}, init.dtype, init.device));
-  bias_ = register_parameter("bias", zeros({dimension}, init.dtype, init.device));
+Norm::Norm(NormKind kind, int64_t dimension, double eps, const Init& init) : kind_(kind), eps_(eps) {
+  const double start = kind == NormKind::kRmsPlusOne ? 0 : 1;
+  weight_ = register_parameter("weight", full({dimension}, start, init.dtype, init.device));
+  if (kind == NormKind::kLayer) {
+    bias_ = register_parameter("bias", zeros({dimension}, init.dtype, init.device));
+  }
 }
-Tensor LayerNorm::forward(const Tensor& x) const {
-  return layer_norm(x, cast(weight_, x.dtype()), cast(bias_, x.dtype()), eps_);
+Tensor Norm::forward(const Tensor& x) const {
+  switch (kind_) {
+    case NormKind::kLayer:
+      return layer_norm(x, cast(weight_, x.dtype()), cast(bias_, x.dtype()), eps_);
+    case NormKind::kRms:
+      return rms_norm(x, cast(weight_, x.dtype()), eps_);
+    default:
+      return rms_norm(x, cast(weight_ + 1.0, x.dtype()), eps_);
+  }
 }
-std::string LayerNorm::pretty_print() const {
-  return absl::StrCat("LayerNorm ", weight_.size(0), ", eps ", eps_);
-}
-
-RMSNorm::RMSNorm(int64_t dimension, double eps, const Init& init) : eps_(eps) {
-  weight_ = register_parameter("weight", ones({dimension}, init.dtype, init.device));
-}
-Tensor RMSNorm::forward(const Tensor& x) const { return rms_norm(x, cast(weight_, x.dtype()), eps_); }
-std::string RMSNorm::pretty_print() const {
-  return absl::StrCat("RMSNorm ", weight_.size(0), ", eps ", eps_);
+std::string Norm::pretty_print() const {
+  static constexpr const char* kNames[] = {"LayerNorm", "RMSNorm", "RMSNorm (1 + weight)"};
+  return absl::StrCat(kNames[static_cast<int>(kind_)], " ", weight_.size(0), ", eps ", eps_);
 }
 
 }  // namespace roux

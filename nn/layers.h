@@ -4,7 +4,7 @@
 #ifndef ROUX_NN_LAYERS_H_
 #define ROUX_NN_LAYERS_H_
 
-#include <memory>
+#include <cstdint>
 #include <string>
 
 #include "nn/module.h"
@@ -23,17 +23,6 @@ class Linear final : public ModuleOf<Linear> {
   Tensor weight_, bias_;
 };
 
-// GPT-2's linear layer, as its checkpoints store it: y = x W + b with weight: [in, out].
-class Conv1D final : public ModuleOf<Conv1D> {
- public:
-  Conv1D(int64_t in, int64_t out, const Init& init);
-  Tensor forward(const Tensor& x) const;
-  std::string pretty_print() const override;
-
- private:
-  Tensor weight_, bias_;
-};
-
 // Rows of weight: [V, D] for ids: [...] i32 or i64. Returns [..., D] in the dtype of weight.
 class Embedding final : public ModuleOf<Embedding> {
  public:
@@ -46,32 +35,23 @@ class Embedding final : public ModuleOf<Embedding> {
   Tensor weight_;
 };
 
-class LayerNorm final : public ModuleOf<LayerNorm> {
+enum class NormKind : uint8_t {
+  kLayer,       // layer_norm with weight and bias
+  kRms,         // rms_norm with weight
+  kRmsPlusOne,  // rms_norm with 1 + weight, which starts at 0                                     [Gemma]
+};
+
+// Normalises the last axis: [..., dimension]. Formulas: tensor/ops/normalization.h.
+class Norm final : public ModuleOf<Norm> {
  public:
-  LayerNorm(int64_t dimension, double eps, const Init& init);
+  Norm(NormKind kind, int64_t dimension, double eps, const Init& init);
   Tensor forward(const Tensor& x) const;
   std::string pretty_print() const override;
 
  private:
+  NormKind kind_;
+  double eps_;
   Tensor weight_, bias_;
-  double eps_;
-};
-
-class RMSNorm final : public ModuleOf<RMSNorm> {
- public:
-  RMSNorm(int64_t dimension, double eps, const Init& init);
-  Tensor forward(const Tensor& x) const;
-  std::string pretty_print() const override;
-
- private:
-  Tensor weight_;
-  double eps_;
-};
-
-// Keys and values of the tokens seen so far, for one attention layer. Starts empty; forward appends.
-struct KVCache {
-  Tensor k, v;  // [B, kv_heads, seen, head_dim]
-  int64_t length() const { return k.defined() ? k.shape()[2] : 0; }
 };
 
 }  // namespace roux

@@ -158,6 +158,7 @@ std::string Module::tree() const {
 
 Tensor init_normal(const Shape& shape, const Init& init) {
   if (init.device.type == DeviceType::kMeta) return empty({init.dtype, shape}, kMeta);
+  if (init.generator == nullptr) return zeros(shape, init.dtype, init.device);
   return normal(shape, 0, init.std, *init.generator, init.dtype).to(init.device);
 }
 

@@ -97,10 +97,10 @@ class ModuleOf : public Module {
 template <class M>
 class ModuleList final : public Module {
  public:
-  template <class Make>  // std::unique_ptr<M> make()
+  template <class Make>  // std::unique_ptr<M> make(int64_t i)
   ModuleList(int64_t count, const Make& make) {
     for (int64_t i = 0; i < count; ++i) {
-      items_.push_back(make());
+      items_.push_back(make(i));
       register_module(std::to_string(i), *items_.back());
     }
   }
@@ -113,7 +113,8 @@ class ModuleList final : public Module {
 };
 
 // How parameters come to be: normal weights of this standard deviation from the generator, zero biases, in
-// this dtype on the generator's device. On meta nothing is drawn.
+// this dtype on this device. On meta nothing is drawn, and without a generator all weights are 0 (others will
+// be loaded).
 struct Init {
   Generator* generator;
   double std = 0.02;

@@ -39,7 +39,7 @@ class Layer final : public ModuleOf<Layer> {
 class Model final : public ModuleOf<Model> {
  public:
   explicit Model(int64_t inner, const Init& init)
-      : layers(2, [&] { return std::make_unique<Layer>(inner, init); }) {
+      : layers(2, [&](int64_t) { return std::make_unique<Layer>(inner, init); }) {
     register_module("layers", layers);
     shift_ = register_buffer("shift", full({1}, 0.5));
     scratch_ = register_buffer("scratch", zeros({1}), false);
@@ -239,10 +239,16 @@ TEST(Layers, NormsTakeTheirEps) {
   Generator generator(1);
   const Init init{&generator};
   const Tensor x = tensor(std::vector<float>{1, -1, 1, -1}, {1, 4});
-  EXPECT_FLOAT_EQ(RMSNorm(4, 3, init)(x).to_vector<float>()[0], 0.5f);
-  EXPECT_FLOAT_EQ(RMSNorm(4, 1, init)(x).to_vector<float>()[1], -0.70710678f);
-  EXPECT_FLOAT_EQ(LayerNorm(4, 3, init)(x).to_vector<float>()[0], 0.5f);
-  EXPECT_FLOAT_EQ(LayerNorm(4, 1, init)(x).to_vector<float>()[1], -0.70710678f);
+  for (const NormKind kind : {NormKind::kLayer, NormKind::kRms, NormKind::kRmsPlusOne}) {
+    EXPECT_FLOAT_EQ(Norm(kind, 4, 3, init)(x).to_vector<float>()[0], 0.5f);
+    EXPECT_FLOAT_EQ(Norm(kind, 4, 1, init)(x).to_vector<float>()[1], -0.70710678f);
+  }
+}
+
+// Without a generator nothing can be drawn: weights are 0.
+TEST(Layers, WithoutAGeneratorWeightsAreZero) {
+  const Linear layer(3, 2, true, {.generator = nullptr});
+  EXPECT_EQ(layer.weight().to_vector<float>(), std::vector<float>(6, 0));
 }
 
 }  // namespace

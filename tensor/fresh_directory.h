@@ -15,7 +15,7 @@
 namespace roux {
 
 // The path of a new, empty folder below `parent`. A failing test if it cannot be made.
-inline std::string fresh_directory(const std::string& parent = testing::TempDir()) {
+inline std::string fresh_directory(const std::string& parent = ::testing::TempDir()) {
   std::string path = parent + "/roux-XXXXXX";
   EXPECT_NE(::mkdtemp(path.data()), nullptr);
   return path;

@@ -2,7 +2,7 @@
 #include "recipes/kit/run/main.h"
 #include "absl/strings/str_cat.h"
 #include "examples/z_loss/method.h"
-#include "nn/models/llama.h"
+#include "nn/models/transformer.h"
 #include "optim/optimizer.h"
 #include "recipes/kit/data/corpus.h"
 #include "recipes/kit/train/batches.h"
@@ -41,16 +41,19 @@ struct Result {
 absl::StatusOr<Result> train_arm(const Config& config, const kit::Corpus& corpus, const Arm& arm,
                                  uint64_t seed, kit::Part& part) {
   Generator generator(seed);
-  LlamaConfig shape{.vocab_size = corpus.tokenizer.vocab_size(), .hidden_size = 32, .intermediate_size = 64};
-  shape.num_hidden_layers = 1, shape.num_attention_heads = shape.num_key_value_heads = 2;
-  LlamaForCausalLM model(shape, Init{&generator, 0.1, kF32, part.device()});
+  const TransformerConfig shape{.vocab_size = corpus.tokenizer.vocab_size(),
+                                .hidden_size = 32,
+                                .intermediate_size = 64,
+                                .num_hidden_layers = 1,
+                                .num_attention_heads = 2};
+  Transformer model(shape, Init{&generator, 0.1, kF32, part.device()});
   AdamW optimizer({{model.named_parameters()}}, {});
   ROUX_ASSIGN_OR_RETURN(kit::BatchLoader loader,
                         kit::BatchLoader::create(corpus.train, {.seed = seed, .global_batch = 8}));
   const auto step = [&](int64_t) {
     const kit::LmBatch batch = kit::next_batch(loader, part.device());
     return kit::update(optimizer, {.lr = 3e-3, .max_grad_norm = 1}, [&] {
-      const Tensor logits = model(batch.input);
+      const Tensor logits = model.logits(batch.input);
       return cross_entropy(logits, batch.target) + arm.weight * squared_log_z(logits);
     });
   };
@@ -60,7 +63,7 @@ absl::StatusOr<Result> train_arm(const Config& config, const kit::Corpus& corpus
   NoGradGuard no_grad;
   ROUX_ASSIGN_OR_RETURN(const std::vector<int64_t> rows, corpus.validation.fixed_rows(64));
   const kit::LmBatch unseen = kit::to_batch(corpus.validation.batch(rows), part.device());
-  const Tensor logits = model(unseen.input);
+  const Tensor logits = model.logits(unseen.input);
   return Result{squared_log_z(logits).item(), cross_entropy(logits, unseen.target).item()};
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "nn/models/llama.h"
+#include "nn/models/transformer.h"
 #include "optim/optimizer.h"
 #include "recipes/kit/data/loader.h"
 #include "recipes/kit/train/batches.h"
@@ -15,13 +15,13 @@
 namespace roux::lr_annealing {
 namespace {
 
-LlamaConfig shape(const TrainingConfig& c, const kit::Corpus& corpus) {
-  LlamaConfig shape;
+TransformerConfig shape(const TrainingConfig& c, const kit::Corpus& corpus) {
+  TransformerConfig shape;
   shape.vocab_size = corpus.tokenizer.vocab_size();
   shape.hidden_size = c.hidden;
   shape.intermediate_size = c.intermediate;
   shape.num_hidden_layers = c.layers;
-  shape.num_attention_heads = shape.num_key_value_heads = c.heads;
+  shape.num_attention_heads = c.heads;
   shape.max_position_embeddings = c.length;
   return shape;
 }
@@ -67,7 +67,7 @@ std::vector<int64_t> evaluation_steps(const TrainingConfig& c) { return kit::eve
 absl::StatusOr<std::vector<double>> train_curve(const TrainingConfig& c, const kit::Corpus& corpus,
                                                 const Schedule& schedule, uint64_t seed, kit::Part& part) {
   Generator init(seed);
-  LlamaForCausalLM model(shape(c, corpus), Init{&init, c.init_std, kF32, part.device()});
+  Transformer model(shape(c, corpus), Init{&init, c.init_std, kF32, part.device()});
   AdamW optimizer({{model.named_parameters()}},
                   {.beta1 = c.beta1, .beta2 = c.beta2, .weight_decay = c.weight_decay});
   ROUX_ASSIGN_OR_RETURN(kit::BatchLoader loader,
@@ -93,7 +93,7 @@ absl::StatusOr<std::vector<double>> train_curve(const TrainingConfig& c, const k
 
 int64_t parameter_count(const TrainingConfig& c, const kit::Corpus& corpus) {
   Generator unused;
-  return LlamaForCausalLM(shape(c, corpus), Init{&unused, c.init_std, kF32, kMeta}).num_parameters();
+  return Transformer(shape(c, corpus), Init{&unused, c.init_std, kF32, kMeta}).num_parameters();
 }
 
 Curve curve_of(const TrainingConfig& config, const Schedule& schedule, const std::vector<double>& losses) {

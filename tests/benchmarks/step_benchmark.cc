@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "autograd/autograd.h"
-#include "nn/models/gpt2.h"
+#include "nn/models/transformer.h"
 #include "optim/optimizer.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -18,16 +18,17 @@ namespace roux {
 namespace {
 
 struct Setup {
-  GPT2Config config;
+  TransformerConfig config = gpt2_style();
   int64_t batch, length;
 };
 
 Setup setup_of(bool gpt) {
   Setup setup;
-  setup.config.n_layer = gpt ? 4 : 2;
-  setup.config.n_embd = gpt ? 256 : 64;
-  setup.config.n_head = gpt ? 4 : 2;
-  setup.config.n_positions = setup.length = gpt ? 256 : 64;
+  setup.config.num_hidden_layers = gpt ? 4 : 2;
+  setup.config.hidden_size = gpt ? 256 : 64;
+  setup.config.intermediate_size = 4 * setup.config.hidden_size;
+  setup.config.num_attention_heads = gpt ? 4 : 2;
+  setup.config.max_position_embeddings = setup.length = gpt ? 256 : 64;
   setup.config.vocab_size = gpt ? 8192 : 256;
   setup.batch = 16;
   return setup;
@@ -56,7 +57,7 @@ class Trainer {
 
  private:
   Generator generator_;
-  GPT2LMHeadModel model_;
+  Transformer model_;
   AdamW optimizer_;
   Tensor ids_, targets_;
 };

@@ -1,28 +1,44 @@
-"""Tiny random GPT-2 and Llama of Hugging Face transformers, for nn/models/*_test.cc: weights, inputs, logits, loss and
-the gradient of every parameter.
+"""Tiny random language models of Hugging Face transformers, for nn/models/*_test.cc: a folder for each as
+save_pretrained() writes it, and inputs, logits, summed loss and the gradient of every parameter.
 
 Run:  python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch transformers safetensors
-      /tmp/venv/bin/python language_models.py      writes language_models/{gpt2,llama}.safetensors next to this file
-Weights are f32 values; results are computed in f64. transformers computes rotary tables and RMSNorm in f32 whatever the
-model's dtype, so both are replaced by the same formulas in f64; the script checks that the untouched f32 model agrees.
-Made with torch 2.15.0 (CPU), transformers 5.23.0, safetensors 0.8.0.
+      /tmp/venv/bin/python language_models.py [FAMILY ...]      writes language_models/<family>/ next to this file
+Weights are f32 values; results are computed in f64. transformers computes rotary tables, RMSNorm and the softmax of its
+own attention in f32 whatever the model's dtype, so these are replaced by the same formulas in f64; the script checks that
+the untouched f32 model agrees.
+Made with torch 2.15.0 (CPU), transformers 5.24.0, safetensors 0.8.0.
 """
+import contextlib
 import os
+import sys
 
 import torch
 from safetensors.torch import save_file
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (BertConfig, BertForMaskedLM, Gemma2Config, Gemma2ForCausalLM, GemmaConfig, GemmaForCausalLM,
+                          GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig,
+                          LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM,
+                          RobertaConfig, RobertaForMaskedLM)
+from transformers.models.gemma import modeling_gemma
+from transformers.models.gemma2 import modeling_gemma2
 from transformers.models.llama import modeling_llama
+from transformers.models.mistral import modeling_mistral
+from transformers.models.qwen2 import modeling_qwen2
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-V, T, B = 40, 9, 2
+V, T, B = 20, 9, 2
 THETA = 10000.0
+SIZES = dict(vocab_size=V, hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=4,
+             max_position_embeddings=16, attn_implementation="sdpa")
+
+
+def rope(theta=THETA, **more):
+    return {"rope_type": "default", "rope_theta": theta, **more}
 
 
 class Rotary64(torch.nn.Module):
-    def __init__(self, head_dim):
+    def __init__(self, width, theta):
         super().__init__()
-        self.frequency = THETA ** (-torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim)
+        self.frequency = theta ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
 
     def forward(self, x, position_ids):
         angle = position_ids[..., None].double() * self.frequency
@@ -34,13 +50,40 @@ def rms_norm64(self, x):
     return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
 
 
+def gemma_norm64(self, x):
+    return (1 + self.weight) * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
+
+
+@contextlib.contextmanager
+def in_f64(model):
+    """The model in f64, with what transformers computes in f32 replaced, until the end of the block."""
+    softmax = torch.nn.functional.softmax
+    kept = [(torch.nn.functional, "softmax", lambda x, dim, dtype=None: softmax(x, dim))]
+    for norm in (modeling_llama.LlamaRMSNorm, modeling_mistral.MistralRMSNorm, modeling_qwen2.Qwen2RMSNorm):
+        kept.append((norm, "forward", rms_norm64))
+    for norm in (modeling_gemma.GemmaRMSNorm, modeling_gemma2.Gemma2RMSNorm):
+        kept.append((norm, "forward", gemma_norm64))
+    originals = [getattr(owner, name) for owner, name, _ in kept]
+    config = model.config
+    if hasattr(model.base_model, "rotary_emb"):
+        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        width = int(head_dim * config.rope_parameters.get("partial_rotary_factor", 1))
+        model.base_model.rotary_emb = Rotary64(width, config.rope_parameters["rope_theta"])
+    for owner, name, replacement in kept:
+        setattr(owner, name, replacement)
+    yield model.double()
+    for (owner, name, _), original in zip(kept, originals):
+        setattr(owner, name, original)
+
+
 def randomize(model):
     generator = torch.Generator().manual_seed(7)
+    one = 0 if "Gemma" in type(model).__name__ else 1  # Gemma's norms add it
     with torch.no_grad():
         for name, p in model.named_parameters():
             noise = torch.randn(p.shape, generator=generator)
             one_dimensional_weight = p.dim() == 1 and name.endswith("weight")  # of a norm
-            p.copy_(1 + 0.1 * noise if one_dimensional_weight else 0.3 * noise)
+            p.copy_(one + 0.1 * noise if one_dimensional_weight else 0.3 * noise)
 
 
 def run(model, ids, targets):
@@ -51,40 +94,56 @@ def run(model, ids, targets):
     return logits.detach(), loss.detach(), {name: p.grad.clone() for name, p in model.named_parameters()}
 
 
-def write(name, model, to_f64):
+def write(name, model):
     model.eval()
     randomize(model)
+    folder = os.path.join(HERE, "language_models", name)
+    model.save_pretrained(folder)
+    if os.path.exists(os.path.join(folder, "generation_config.json")):
+        os.remove(os.path.join(folder, "generation_config.json"))
     generator = torch.Generator().manual_seed(1)
-    ids = torch.randint(0, V, (B, T), generator=generator)
+    ids = torch.randint(3, V, (B, T), generator=generator)  # no padding, for whose rows transformers has no gradient
     targets = torch.randint(0, V, (B, T), generator=generator)
     targets[0, :3] = -100
-    weights = {key: p.detach().clone() for key, p in model.named_parameters()}
     single = run(model, ids, targets)
-    to_f64(model.double())
-    logits, loss, grads = run(model, ids, targets)
+    with in_f64(model):
+        logits, loss, grads = run(model, ids, targets)
     torch.testing.assert_close(single[0].double(), logits, rtol=0, atol=2e-5)
     torch.testing.assert_close(single[1].double(), loss, rtol=1e-5, atol=0)
     for key, grad in grads.items():
         torch.testing.assert_close(single[2][key].double(), grad, rtol=0, atol=1e-5 * grad.abs().max().item() + 1e-6)
     out = {"ids": ids, "targets": targets, "logits": logits, "loss": loss}
-    out |= {"weight." + key: w.contiguous() for key, w in weights.items()}
-    out |= {"grad." + key: g.contiguous() for key, g in grads.items()}
-    path = os.path.join(HERE, "language_models", name + ".safetensors")
+    file_name = {"gpt_neox": lambda key: key.replace("lm_head", "embed_out")}.get(name, lambda key: key)
+    out |= {"grad." + file_name(key): g.contiguous() for key, g in grads.items()}
+    path = os.path.join(folder, "golden.safetensors")
     save_file(out, path)
-    os.chmod(path, 0o644)
-    print(path, os.path.getsize(path), "bytes, loss", loss.item())
+    for file in os.listdir(folder):
+        os.chmod(os.path.join(folder, file), 0o644)
+    print(folder, sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder)), "bytes, loss", loss.item())
 
 
-def f64_llama(model):
-    modeling_llama.LlamaRMSNorm.forward = rms_norm64
-    model.model.rotary_emb = Rotary64(model.config.head_dim)
+MODELS = {
+    "gpt2": lambda: GPT2LMHeadModel(GPT2Config(
+        vocab_size=V, n_positions=16, n_embd=16, n_layer=2, n_head=4, n_inner=20, resid_pdrop=0, attn_pdrop=0,
+        embd_pdrop=0, bos_token_id=0, eos_token_id=0, attn_implementation="sdpa")),
+    "llama": lambda: LlamaForCausalLM(LlamaConfig(
+        **SIZES, num_key_value_heads=2, rms_norm_eps=1e-6, rope_parameters=rope())),
+    "mistral": lambda: MistralForCausalLM(MistralConfig(
+        **SIZES, num_key_value_heads=2, sliding_window=4, rms_norm_eps=1e-5, rope_parameters=rope(1e6))),
+    "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(
+        **SIZES, num_key_value_heads=2, tie_word_embeddings=True, rope_parameters=rope(1e6))),
+    "gpt_neox": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(
+        **SIZES, bos_token_id=0, eos_token_id=0, rope_parameters=rope(partial_rotary_factor=0.5))),
+    "gemma": lambda: GemmaForCausalLM(GemmaConfig(
+        **SIZES, num_key_value_heads=1, head_dim=6, rope_parameters=rope())),
+    "gemma2": lambda: Gemma2ForCausalLM(Gemma2Config(
+        **SIZES | dict(attn_implementation="eager"), num_key_value_heads=1, head_dim=6, sliding_window=4,
+        query_pre_attn_scalar=10, attn_logit_softcapping=1.5, final_logit_softcapping=2.0, rope_parameters=rope())),
+    "bert": lambda: BertForMaskedLM(BertConfig(
+        **SIZES | dict(intermediate_size=10), hidden_dropout_prob=0, attention_probs_dropout_prob=0)),
+    "roberta": lambda: RobertaForMaskedLM(RobertaConfig(
+        **SIZES | dict(intermediate_size=10), type_vocab_size=1, hidden_dropout_prob=0, attention_probs_dropout_prob=0)),
+}
 
-
-os.makedirs(os.path.join(HERE, "language_models"), exist_ok=True)
-write("gpt2", GPT2LMHeadModel(GPT2Config(vocab_size=V, n_positions=16, n_embd=16, n_layer=2, n_head=2, resid_pdrop=0,
-                                         attn_pdrop=0, embd_pdrop=0)), lambda model: None)
-write("llama", LlamaForCausalLM(LlamaConfig(vocab_size=V, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
-                                            num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=16,
-                                            rms_norm_eps=1e-6, tie_word_embeddings=False,
-                                            rope_parameters={"rope_type": "default", "rope_theta": THETA},
-                                            attn_implementation="sdpa")), f64_llama)
+for family in sys.argv[1:] or MODELS:
+    write(family, MODELS[family]())

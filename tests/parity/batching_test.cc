@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "autograd/autograd.h"
-#include "nn/attention.h"
 #include "recipes/kit/data/windows.h"
 #include "recipes/kit/train/batches.h"
 #include "tensor/grad_mode.h"
@@ -18,7 +17,7 @@ namespace {
 
 // Gradients add up over micro-batches of `rows` rows.
 LossFunction micro_batches(int64_t rows) {
-  return [rows](const LlamaForCausalLM& model, const Batch& batch) {
+  return [rows](const Transformer& model, const Batch& batch) {
     double loss = 0;
     for (int64_t begin = 0; begin < kRows; begin += rows)
       loss += whole_batch(model, rows_of(batch, begin, begin + rows));
@@ -52,14 +51,13 @@ struct Result {
 };
 Result loss_and_gradients(DType dtype, const kit::WindowSet& windows, bool mask_documents) {
   Generator generator(5);
-  const LlamaForCausalLM model(tiny_llama(dtype), {&generator, 0.2, dtype});
+  const Transformer model(tiny_llama(dtype), {&generator, 0.2, dtype});
   std::vector<int64_t> rows;
   for (int64_t row = 0; row < windows.size(); ++row) rows.push_back(row);
   const kit::LmBatch batch = kit::to_batch(windows.batch(rows), kCpu);
-  Tensor mask;
-  if (mask_documents) mask = same_document_mask(batch.document);
-  const Tensor loss =
-      model.loss_sum(batch.input, batch.target, mask) / static_cast<double>(batch.target_count);
+  LmInput in{.ids = batch.input};
+  if (mask_documents) in.document_begin = document_begins(batch.document);
+  const Tensor loss = model.loss_sum(in, batch.target) / static_cast<double>(batch.target_count);
   backward(loss);
   Result result{loss.item(), {}};
   for (const Tensor& parameter : model.parameters())

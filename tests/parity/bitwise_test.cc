@@ -36,7 +36,7 @@ TEST(Repetition, GivesTheSameBits) {
 // Products deep enough for the workspace of oneDNN's kernels (see gemm.h); every 2 ms a handler runs on a
 // computing thread, as a profiler's would.
 TEST(Signals, ATimerGivesTheSameBits) {
-  LlamaConfig deep_products = tiny_llama();
+  TransformerConfig deep_products = tiny_llama();
   deep_products.hidden_size = 128;
   deep_products.intermediate_size = 512;
   const Trajectory quiet = train(deep_products, whole_batch);
@@ -48,7 +48,7 @@ TEST(Signals, ATimerGivesTheSameBits) {
 }
 
 TEST(GradientCheckpointing, GivesTheSameBitsAndTakesLessMemory) {
-  LlamaConfig deep = tiny_llama();
+  TransformerConfig deep = tiny_llama();
   deep.num_hidden_layers = 6;
   const auto run = [&](bool checkpointing, int64_t* peak) {
     deep.gradient_checkpointing = checkpointing;
@@ -72,16 +72,16 @@ struct Training {
         model(config(checkpointing), {&generator, 0.1}),
         optimizer({{model.named_parameters()}}, {.weight_decay = 0.1}) {}
 
-  static GPT2Config config(bool checkpointing) {
-    GPT2Config config = tiny_gpt2_with_dropout();
+  static TransformerConfig config(bool checkpointing) {
+    TransformerConfig config = tiny_gpt2_with_dropout();
     config.gradient_checkpointing = checkpointing;
     return config;
   }
   void steps(int count, Trajectory* trajectory) {
     for (int i = 0; i < count; ++i) {
       const kit::LmBatch batch = kit::next_batch(loader, kCpu);
-      const Tensor loss =
-          model.loss_sum(batch.input, batch.target, &generator) / static_cast<double>(batch.target_count);
+      const Tensor loss = model.loss_sum({.ids = batch.input, .generator = &generator}, batch.target) /
+                          static_cast<double>(batch.target_count);
       backward(loss);
       trajectory->loss.push_back(loss.item());
       trajectory->grad_norm.push_back(optimizer.step({.lr = 3e-3, .max_grad_norm = 1}).item());
@@ -95,7 +95,7 @@ struct Training {
 
   Generator generator;
   kit::BatchLoader loader;
-  GPT2LMHeadModel model;
+  Transformer model;
   AdamW optimizer;
 };
 

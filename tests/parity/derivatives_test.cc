@@ -22,7 +22,7 @@ struct Problem {
   Tensor loss() const { return model.loss_sum(batch.ids, batch.targets) / 50.0; }
 
   Generator generator;
-  LlamaForCausalLM model;
+  Transformer model;
   Batch batch;
 };
 

@@ -10,8 +10,8 @@
 
 namespace roux::testing {
 
-LlamaConfig tiny_llama(DType dtype) {
-  LlamaConfig config;
+TransformerConfig tiny_llama(DType dtype) {
+  TransformerConfig config;
   config.vocab_size = kVocabulary;
   config.hidden_size = 32;
   config.intermediate_size = 48;
@@ -23,14 +23,15 @@ LlamaConfig tiny_llama(DType dtype) {
   return config;
 }
 
-GPT2Config tiny_gpt2_with_dropout() {
-  GPT2Config config;
+TransformerConfig tiny_gpt2_with_dropout() {
+  TransformerConfig config = gpt2_style();
   config.vocab_size = kVocabulary;
-  config.n_positions = kLength;
-  config.n_embd = 32;
-  config.n_layer = 2;
-  config.n_head = 4;
-  config.resid_pdrop = config.embd_pdrop = 0.1;
+  config.max_position_embeddings = kLength;
+  config.hidden_size = 32;
+  config.intermediate_size = 128;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 4;
+  config.dropout = {.embedding = 0.1, .attention = 0.1, .hidden = 0.1};
   return config;
 }
 
@@ -53,7 +54,7 @@ Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
   return {batch.ids.slice(0, begin, end), batch.targets.slice(0, begin, end), batch.target_count};
 }
 
-double whole_batch(const LlamaForCausalLM& model, const Batch& batch) {
+double whole_batch(const Transformer& model, const Batch& batch) {
   const Tensor loss = model.loss_sum(batch.ids, batch.targets) / static_cast<double>(batch.target_count);
   backward(loss);
   return loss.item();
@@ -65,9 +66,9 @@ std::vector<std::vector<double>> values(const std::vector<Tensor>& tensors) {
   return out;
 }
 
-Trajectory train(const LlamaConfig& config, const LossFunction& forward_backward) {
+Trajectory train(const TransformerConfig& config, const LossFunction& forward_backward) {
   Generator generator(11);
-  const LlamaForCausalLM model(config, {&generator, 0.1, config.compute_dtype});
+  const Transformer model(config, {&generator, 0.1, config.compute_dtype});
   AdamW optimizer({{model.named_parameters()}}, {.weight_decay = 0.1});
   Trajectory trajectory;
   for (int step = 0; step < kSteps; ++step) {

@@ -5,8 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "nn/models/gpt2.h"
-#include "nn/models/llama.h"
+#include "nn/models/transformer.h"
 #include "optim/optimizer.h"
 #include "tensor/generator.h"
 
@@ -16,8 +15,8 @@ inline constexpr int64_t kVocabulary = 61;
 inline constexpr int64_t kRows = 8, kLength = 40;
 inline constexpr int kSteps = 20;
 
-LlamaConfig tiny_llama(DType dtype = kF32);
-GPT2Config tiny_gpt2_with_dropout();
+TransformerConfig tiny_llama(DType dtype = kF32);
+TransformerConfig tiny_gpt2_with_dropout();
 
 // Ids and targets of step `step`: [kRows, kLength] i64. Each row has its own number of targets (the others
 // are -100), so that a loss divided row by row would be seen.
@@ -33,11 +32,11 @@ struct Trajectory {
   std::vector<double> loss, grad_norm;
   std::vector<std::vector<double>> parameters;  // at the end, in order
 };
-using LossFunction = std::function<double(const LlamaForCausalLM& model, const Batch& batch)>;
+using LossFunction = std::function<double(const Transformer& model, const Batch& batch)>;
 // kSteps steps of AdamW from the same start; `forward_backward` returns the loss and leaves the gradients.
-Trajectory train(const LlamaConfig& config, const LossFunction& forward_backward);
+Trajectory train(const TransformerConfig& config, const LossFunction& forward_backward);
 // One forward and backward of the whole batch.
-double whole_batch(const LlamaForCausalLM& model, const Batch& batch);
+double whole_batch(const Transformer& model, const Batch& batch);
 
 std::vector<std::vector<double>> values(const std::vector<Tensor>& tensors);
 

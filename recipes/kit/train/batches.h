@@ -19,7 +19,7 @@ namespace roux::kit {
 
 struct LmBatch {
   Tensor input, target;  // i32 [rows, length]; targets that do not count are kIgnoreTarget
-  // i32 [rows, length], only where a row packs several documents: what same_document_mask takes.
+  // i32 [rows, length], only where a row packs several documents: what document_begins takes.
   Tensor document = {};
   Tensor lengths = {};               // i32 [rows], only where rows are padded: tokens before the padding
   int64_t target_count = 0;          // what the summed loss is divided by

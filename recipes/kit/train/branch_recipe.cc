@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
-#include "nn/models/gpt2.h"
+#include "nn/models/transformer.h"
 #include "optim/optimizer.h"
 #include "recipes/kit/data/loader.h"
 #include "recipes/kit/run/items.h"
@@ -50,23 +50,26 @@ void die_in_time() {
   if (at != nullptr && ++steps == std::atoll(at)) ::raise(SIGKILL);
 }
 
-GPT2Config shape() {
-  GPT2Config config;
-  config.vocab_size = 29, config.n_positions = 12, config.n_embd = 16, config.n_layer = 1, config.n_head = 2;
-  config.resid_pdrop = config.embd_pdrop = 0.1;
+TransformerConfig shape() {
+  TransformerConfig config = gpt2_style();
+  config.vocab_size = 29, config.max_position_embeddings = 12, config.hidden_size = 16;
+  config.intermediate_size = 64, config.num_hidden_layers = 1, config.num_attention_heads = 2;
+  config.dropout.hidden = config.dropout.embedding = 0.1;
   return config;
 }
 
 absl::StatusOr<Curve> train_arm(const Config& config, const WindowSet& text, const Arm& arm, uint64_t seed,
                                 Part& part) {
   Generator generator(seed, part.device());
-  GPT2LMHeadModel model(shape(), Init{&generator, 0.1, kF32, part.device()});
+  Transformer model(shape(), Init{&generator, 0.1, kF32, part.device()});
   AdamW optimizer({{model.named_parameters()}}, {.weight_decay = 0.1});
   const States learned = {{"model", model}, {"optimizer", optimizer}};
   if (!arm.from.empty()) ROUX_RETURN_IF_ERROR(part.load_from(arm.from, learned));
   ROUX_ASSIGN_OR_RETURN(BatchLoader loader, BatchLoader::create(text, {.seed = seed, .global_batch = 4}));
   const std::vector<int64_t> rows = {0, 5, 10};
-  const auto loss_sum = [&](const LmBatch& b) { return model.loss_sum(b.input, b.target, &generator); };
+  const auto loss_sum = [&](const LmBatch& b) {
+    return model.loss_sum({.ids = b.input, .generator = &generator}, b.target);
+  };
   const auto evaluate = [&](int64_t) -> Values {
     return {{"validation_loss", evaluate_loss(text, rows, 2, part.device(), [&](const LmBatch& b) {
                return model.loss_sum(b.input, b.target);
@@ -90,7 +93,7 @@ absl::StatusOr<Curve> train_arm(const Config& config, const WindowSet& text, con
 
 absl::StatusOr<std::vector<double>> judge(const WindowSet& text, uint64_t seed, Part& part) {
   Generator unused;
-  GPT2LMHeadModel model(shape(), Init{&unused, 0.1, kF32, part.device()});
+  Transformer model(shape(), Init{&unused, 0.1, kF32, part.device()});
   ROUX_RETURN_IF_ERROR(part.load_from("second", {{"model", model}}));
   model.eval();
   return for_items(part, text.size(), 3, [&](int64_t begin, int64_t end, const std::vector<double>&) {

@@ -1,0 +1,133 @@
+#include "nn/kv_cache.h"
+
+#include <algorithm>
+
+#include "tensor/error.h"
+#include "tensor/grad_mode.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/view.h"
+
+namespace roux {
+
+KVCache::KVCache(const Spec& spec) : spec_(spec) {
+  ROUX_CHECK(spec.layers >= 0 && spec.rows >= 0 && spec.capacity >= 0)
+      << "KVCache: layers are " << spec.layers << ", rows are " << spec.rows << ", capacity is "
+      << spec.capacity << ", needed at least 0";
+  lengths_.assign(static_cast<size_t>(spec.rows), 0);
+  const TensorSpec memory{spec.dtype, {spec.rows, spec.kv_heads, spec.capacity, spec.head_dim}};
+  for (int64_t layer = 0; layer < spec.layers; ++layer) {
+    // Zeros: attention multiplies what a row does not see by 0, and that must not be NaN.
+    k_.push_back(zeros(memory.shape, spec.dtype, spec.device));
+    v_.push_back(zeros(memory.shape, spec.dtype, spec.device));
+  }
+}
+
+int64_t KVCache::longest() const {
+  return lengths_.empty() ? 0 : *std::max_element(lengths_.begin(), lengths_.end());
+}
+
+bool KVCache::ragged() const {
+  return std::any_of(lengths_.begin(), lengths_.end(), [&](int64_t n) { return n != lengths_.front(); });
+}
+
+KeyValues KVCache::view() const {
+  KeyValues seen;
+  const int64_t count = longest();
+  for (const Tensor& k : k_) seen.k.push_back(k.slice(2, 0, count));
+  for (const Tensor& v : v_) seen.v.push_back(v.slice(2, 0, count));
+  if (ragged()) {
+    seen.lengths = tensor(std::vector<int32_t>(lengths_.begin(), lengths_.end()), {rows()}, spec_.device);
+  }
+  return seen;
+}
+
+void KVCache::set_lengths(absl::Span<const int64_t> lengths) {
+  ROUX_CHECK(static_cast<int64_t>(lengths.size()) == rows())
+      << "KVCache: " << lengths.size() << " lengths for " << rows() << " rows";
+  for (size_t row = 0; row < lengths.size(); ++row) {
+    ROUX_CHECK(lengths[row] >= 0 && lengths[row] <= lengths_[row])
+        << "KVCache: length " << lengths[row] << " for row " << row << ", which has " << lengths_[row]
+        << " tokens";
+  }
+  lengths_.assign(lengths.begin(), lengths.end());
+}
+
+void KVCache::select_rows(absl::Span<const int64_t> from) {
+  const auto count = static_cast<int64_t>(from.size());
+  ROUX_CHECK(count <= rows()) << "KVCache: " << count << " rows selected, there are " << rows();
+  std::vector<int64_t> lengths;
+  bool moves = false;
+  for (int64_t row = 0; row < count; ++row) {
+    const int64_t source = from[static_cast<size_t>(row)];
+    ROUX_CHECK(source >= 0 && source < rows())
+        << "KVCache: row " << source << " selected, there are " << rows();
+    lengths.push_back(lengths_[static_cast<size_t>(source)]);
+    moves |= source != row;
+  }
+  NoGradGuard no_grad;
+  const int64_t seen = longest();
+  for (std::vector<Tensor>* memories : {&k_, &v_}) {
+    for (Tensor& memory : *memories) {
+      // One layer's tokens are copied aside, for a row may be wanted by one that comes after it.
+      Tensor before = memory.slice(2, 0, seen);
+      if (moves && spec_.device.type != DeviceType::kMeta) {
+        const Tensor aside = empty(before.spec(), before.device());
+        copy_(aside, before);
+        before = aside;
+      }
+      memory = memory.slice(0, 0, count);
+      for (int64_t row = 0; moves && row < count; ++row) {
+        const auto index = static_cast<size_t>(row);
+        if (from[index] == row) continue;
+        copy_(select(memory, 0, row).slice(1, 0, lengths[index]),
+              select(before, 0, from[index]).slice(1, 0, lengths[index]));
+      }
+    }
+  }
+  lengths_ = std::move(lengths);
+}
+
+// Rows of one length that stand side by side are one copy.
+void KVCache::write(const Tensor& memory, const Tensor& values) const {
+  const int64_t tokens = values.size(2);
+  for (int64_t row = 0; row < rows();) {
+    const int64_t begin = lengths_[static_cast<size_t>(row)];
+    int64_t end_row = row + 1;
+    while (end_row < rows() && lengths_[static_cast<size_t>(end_row)] == begin) ++end_row;
+    copy_(memory.slice(0, row, end_row).slice(2, begin, begin + tokens), values.slice(0, row, end_row));
+    row = end_row;
+  }
+}
+
+std::pair<Tensor, Tensor> KVCache::append(int64_t layer, const Tensor& k, const Tensor& v) {
+  ROUX_CHECK(!grad_mode_enabled())
+      << "KVCache: used while recording: tokens are written in place, so no gradient would pass; "
+         "NoGradGuard stops the recording";
+  ROUX_CHECK(layer >= 0 && layer < static_cast<int64_t>(k_.size()))
+      << "KVCache: layer " << layer << ", there are " << k_.size();
+  const auto index = static_cast<size_t>(layer);
+  ROUX_CHECK(k.dim() == 4 && k.size(0) == rows() && k.size(1) == spec_.kv_heads &&
+             k.size(3) == spec_.head_dim && v.spec() == k.spec() && k.dtype() == spec_.dtype)
+      << "KVCache: k is " << k.spec() << ", v is " << v.spec() << ", needed " << name(spec_.dtype) << "["
+      << rows() << "," << spec_.kv_heads << ",T," << spec_.head_dim << "]";
+  const int64_t seen = longest() + k.size(2);
+  ROUX_CHECK(seen <= spec_.capacity) << "KVCache: " << seen << " tokens, capacity is " << spec_.capacity;
+  write(k_[index], k);
+  write(v_[index], v);
+  return {k_[index].slice(2, 0, seen), v_[index].slice(2, 0, seen)};
+}
+
+void KVCache::advance(int64_t appended, absl::Span<const int64_t> new_tokens) {
+  ROUX_CHECK(new_tokens.empty() || static_cast<int64_t>(new_tokens.size()) == rows())
+      << "KVCache: " << new_tokens.size() << " lengths for " << rows() << " rows";
+  for (const int64_t count : new_tokens) {
+    ROUX_CHECK(count >= 0 && count <= appended)
+        << "KVCache: length " << count << " of " << appended << " tokens";
+  }
+  for (size_t row = 0; row < lengths_.size(); ++row) {
+    lengths_[row] += new_tokens.empty() ? appended : new_tokens[row];
+  }
+}
+
+}  // namespace roux

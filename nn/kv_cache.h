@@ -1,0 +1,74 @@
+// Keys and values of the tokens that a model has seen, so that the next tokens cost no second pass over them.
+//
+//   NoGradGuard no_grad;
+//   KVCache cache = model.make_cache(rows, capacity);                      // all memory at once
+//   model.hidden({.ids = prompts, .lengths = lengths, .cache = &cache});   // rows padded on the right
+//   model.logits({.ids = next, .cache = &cache});                          // [rows, 1] each time
+//
+// Rows differ in length; a row's token stands at its position, and padding that was written behind a row is
+// overwritten by its next tokens. New tokens are written in place: a step costs their copy, not one of the
+// cache. Belongs to one thread.
+#ifndef ROUX_NN_KV_CACHE_H_
+#define ROUX_NN_KV_CACHE_H_
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "tensor/tensor.h"
+
+namespace roux {
+
+// Keys and values that rows see before their own: a shared prompt (the view of a cache), or trained ones
+// (gradients flow into them). One tensor a layer, [R, G, P, d] each. R divides the rows of a batch, and row b
+// reads row b / (B / R): samples and beams of one prompt share its memory.
+struct KeyValues {
+  std::vector<Tensor> k, v;
+  Tensor lengths = {};  // i32 [R]: of the P, so many are seen; all where undefined
+  bool defined() const { return !k.empty(); }
+};
+
+class KVCache {
+ public:
+  struct Spec {
+    int64_t layers, rows, capacity, kv_heads, head_dim;
+    DType dtype = kF32;
+    Device device = kCpu;
+  };
+  explicit KVCache(const Spec& spec);
+  KVCache(KVCache&&) = default;
+  KVCache& operator=(KVCache&&) = default;
+
+  int64_t rows() const { return static_cast<int64_t>(lengths_.size()); }
+  int64_t capacity() const { return spec_.capacity; }
+  const std::vector<int64_t>& lengths() const { return lengths_; }  // tokens of each row
+  int64_t longest() const;
+  bool ragged() const;  // whether two rows differ in length
+  // What was seen, [rows, G, longest, d]. Shares the memory of the cache.
+  KeyValues view() const;
+
+  // Shorter rows: takes tokens back. Throws Error for another number of rows or a length above the row's.
+  void set_lengths(absl::Span<const int64_t> lengths);
+  // Row i becomes what row from[i] was: beams; fewer rows: finished ones are dropped. Throws Error for a row
+  // that does not exist and for more rows than now.
+  void select_rows(absl::Span<const int64_t> from);
+
+  // For layers. Writes k and v: [rows, G, T, d] behind each row's tokens and returns the keys and values of
+  // all: views [rows, G, longest + T, d]. Throws Error when they do not fit, or while recording: writing in
+  // place would lose gradients.
+  std::pair<Tensor, Tensor> append(int64_t layer, const Tensor& k, const Tensor& v);
+  // For models, after the last layer (an Error on the way leaves the cache as it was): of the T tokens that
+  // were appended, the first new_tokens[b] of row b count; all where `new_tokens` is empty.
+  void advance(int64_t appended, absl::Span<const int64_t> new_tokens = {});
+
+ private:
+  void write(const Tensor& memory, const Tensor& values) const;
+  Spec spec_;
+  std::vector<int64_t> lengths_;
+  std::vector<Tensor> k_, v_;  // [rows, G, capacity, d]
+};
+
+}  // namespace roux
+
+#endif  // ROUX_NN_KV_CACHE_H_

@@ -1,0 +1,56 @@
+#include "nn/models/language_model.h"
+
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/matmul.h"
+
+namespace roux {
+
+Tensor document_begins(const Tensor& document) {
+  ROUX_CHECK(document.dim() == 2 && is_integer(document.dtype()))
+      << "document_begins: document is " << document.spec() << ", needed integers [B, T]";
+  const std::vector<int64_t> numbers = document.to_vector<int64_t>();
+  const int64_t length = document.size(1);
+  std::vector<int32_t> begins(numbers.size());
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const auto t = static_cast<int32_t>(static_cast<int64_t>(i) % length);
+    begins[i] = t > 0 && numbers[i] == numbers[i - 1] ? begins[i - 1] : t;
+  }
+  return tensor(begins, document.shape(), document.device());
+}
+
+Tensor LanguageModel::hidden(const LmInput& in) const {
+  try {
+    return run(in);
+  } catch (Error& error) {
+    error.add_context(context());
+    throw;
+  }
+}
+
+Tensor LanguageModel::project(const Tensor& hidden) const {
+  const OutputProjection out = output();
+  const Tensor bias = out.bias.defined() ? cast(out.bias, hidden.dtype()) : Tensor();
+  const Tensor logits = linear(head_transform(hidden), cast(out.weight, hidden.dtype()), bias);
+  return out.softcap ? tanh(logits / *out.softcap) * *out.softcap : logits;
+}
+
+Tensor LanguageModel::losses(const Tensor& hidden, const Tensor& targets,
+                             const CrossEntropyOptions& options) const {
+  const OutputProjection out = output();
+  if (out.bias.defined() || out.softcap) return cross_entropy(project(hidden), targets, options);
+  return linear_cross_entropy(head_transform(hidden), cast(out.weight, hidden.dtype()), targets, options);
+}
+
+Tensor LanguageModel::loss_sum(const LmInput& in, const Tensor& targets, CrossEntropyOptions options) const {
+  options.reduction = Reduction::kSum;
+  return losses(hidden(in), targets, options);
+}
+
+Tensor LanguageModel::token_losses(const LmInput& in, const Tensor& targets,
+                                   CrossEntropyOptions options) const {
+  options.reduction = Reduction::kNone;
+  return losses(hidden(in), targets, options);
+}
+
+}  // namespace roux

@@ -1,0 +1,51 @@
+#include "nn/models/pretrained.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "nn/models/checkpoint_names.h"
+#include "nn/models/config_json.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/safetensors.h"
+
+namespace roux {
+namespace {
+
+absl::Status located(const absl::Status& status, const std::string& folder) {
+  return absl::Status(status.code(), absl::StrCat(folder, ": ", status.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Transformer>> load_pretrained(const std::string& folder,
+                                                             const PretrainedOptions& options) {
+  const std::string config_path = absl::StrCat(folder, "/config.json");
+  ROUX_ASSIGN_OR_RETURN(const std::string text, read_file(config_path));
+  ROUX_ASSIGN_OR_RETURN(TransformerConfig config, parse_config_json(text, config_path));
+  config.compute_dtype = options.compute_dtype;
+  config.gradient_checkpointing = options.gradient_checkpointing;
+  ROUX_ASSIGN_OR_RETURN(const NamedTensors file, load_safetensors(folder));
+  const absl::StatusOr<NamedTensors> state = from_checkpoint(config, file);
+  if (!state.ok()) return located(state.status(), folder);
+  auto model = std::make_unique<Transformer>(
+      config, Init{.generator = nullptr, .dtype = options.dtype, .device = options.device});
+  const absl::Status loaded = model->load_state_dict(*state);
+  if (!loaded.ok()) return located(loaded, folder);
+  return model;
+}
+
+absl::Status save_pretrained(const Transformer& model, const std::string& folder) {
+  const absl::StatusOr<std::string> config = config_json(model.config(), model.embedding_weight().dtype());
+  if (!config.ok()) return located(config.status(), folder);
+  const absl::StatusOr<NamedTensors> file = to_checkpoint(model.config(), model.state_dict());
+  if (!file.ok()) return located(file.status(), folder);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return absl::UnavailableError(absl::StrCat("cannot make ", folder, ": ", error.message()));
+  ROUX_RETURN_IF_ERROR(
+      save_safetensors(absl::StrCat(folder, "/model.safetensors"), *file, {{"format", "pt"}}));
+  return write_file_atomically(absl::StrCat(folder, "/config.json"), *config);
+}
+
+}  // namespace roux

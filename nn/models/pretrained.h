@@ -1,0 +1,36 @@
+// Transformers in the folders of Hugging Face.
+//
+//   ROUX_ASSIGN_OR_RETURN(std::unique_ptr<Transformer> model, load_pretrained("models/SmolLM2-135M"));
+//   ROUX_RETURN_IF_ERROR(save_pretrained(*model, "out/model"));
+#ifndef ROUX_NN_MODELS_PRETRAINED_H_
+#define ROUX_NN_MODELS_PRETRAINED_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "nn/models/transformer.h"
+
+namespace roux {
+
+struct PretrainedOptions {
+  DType dtype = kF32;          // of the weights
+  DType compute_dtype = kF32;  // TransformerConfig's
+  Device device = kCpu;
+  bool gradient_checkpointing = false;
+};
+
+// A folder with config.json and model.safetensors, or its shards with their index: Llama, Mistral, Qwen2,
+// Gemma, Gemma 2, GPT-2, GPT-NeoX, BERT, RoBERTa. In training mode, as every new module. Errors as
+// parse_config_json, from_checkpoint, load_safetensors and load_state_dict, with the path.
+absl::StatusOr<std::unique_ptr<Transformer>> load_pretrained(const std::string& folder,
+                                                             const PretrainedOptions& options = {});
+
+// config.json and model.safetensors, as transformers reads them; makes the folder if there is none. Errors as
+// config_json, to_checkpoint and save_safetensors, with the path.
+absl::Status save_pretrained(const Transformer& model, const std::string& folder);
+
+}  // namespace roux
+
+#endif  // ROUX_NN_MODELS_PRETRAINED_H_

@@ -1,0 +1,97 @@
+// One Transformer with typed options: GPT-2, Llama, Mistral, Qwen2, Gemma, GPT-NeoX, BERT and RoBERTa are
+// configurations of it. Parameters have Llama's names in all of them
+// (model.layers.0.self_attn.q_proj.weight); a family's own names and layouts exist in its files only
+// (pretrained.h).
+//
+//   Transformer model({.vocab_size = 256, .hidden_size = 64, .intermediate_size = 192,
+//                      .num_hidden_layers = 2, .num_attention_heads = 4}, Init{&generator});
+#ifndef ROUX_NN_MODELS_TRANSFORMER_H_
+#define ROUX_NN_MODELS_TRANSFORMER_H_
+
+#include <memory>
+#include <string>
+
+#include "nn/block.h"
+#include "nn/models/language_model.h"
+#include "nn/rotary.h"
+
+namespace roux {
+
+// All but the output projection: hidden states of tokens.
+class TransformerModel final : public ModuleOf<TransformerModel> {
+ public:
+  TransformerModel(const TransformerConfig& config, const Init& init, const MakeMixer& mixer);
+  Tensor forward(const LmInput& in) const;
+  Tensor embed(const Tensor& ids) const;
+  const Tensor& embedding_weight() const { return embed_tokens_.weight(); }
+  const Block& block(int64_t layer) const;
+  const Norm* norm() const { return norm_.get(); }
+  std::string pretty_print() const override;
+
+ private:
+  // Sizes of one call, checked.
+  struct Call {
+    int64_t rows, tokens, first_layer, end_layer;
+    int64_t seen;  // of the prefix and the longest row of the cache
+    bool ragged;   // rows have seen different numbers
+  };
+  Call check(const LmInput& in) const;
+  void check_taps(const Taps& taps, const Call& call) const;
+  Tensor slots(const LmInput& in, const Call& call, Device device) const;
+  Pass pass_of(const LmInput& in, const Call& call, const Tensor& slots, Device device) const;
+
+  TransformerConfig config_;
+  Embedding embed_tokens_;
+  std::unique_ptr<Embedding> embed_positions_, embed_token_types_;  // where the config has them
+  std::unique_ptr<Norm> embedding_norm_;
+  ModuleList<Block> layers_;
+  std::unique_ptr<Norm> norm_;           // none behind post-norm blocks
+  std::unique_ptr<RotaryCache> rotary_;  // rotary positions
+};
+
+// The output weight [V, D] and what stands around it.
+class LmHead final : public ModuleOf<LmHead> {
+ public:
+  LmHead(const TransformerConfig& config, const Init& init);
+  Tensor forward(const Tensor& hidden) const;       // norm(gelu(dense(hidden))), or hidden
+  const Tensor& weight() const { return weight_; }  // undefined when tied
+  const Tensor& bias() const { return bias_; }      // [V] or undefined
+  std::string pretty_print() const override;
+
+ private:
+  std::unique_ptr<Linear> dense_;
+  std::unique_ptr<Norm> norm_;
+  Tensor weight_, bias_;
+};
+
+class Transformer final : public LanguageModel {
+ public:
+  // Weights are drawn from init in the order of parameters of a Llama. `mixer` makes other mixers than
+  // attention, for the layers in which it returns one. Throws Error when sizes do not fit.
+  Transformer(const TransformerConfig& config, const Init& init, const MakeMixer& mixer = {});
+
+  const TransformerConfig& config() const { return config_; }
+  const Block& block(int64_t layer) const { return model_.block(layer); }
+  const Norm* final_norm() const { return model_.norm(); }  // null for post-norm blocks
+
+  Tensor embed(const Tensor& ids) const override { return model_.embed(ids); }
+  const Tensor& embedding_weight() const override { return model_.embedding_weight(); }
+  OutputProjection output() const override;
+  Tensor head_transform(const Tensor& hidden) const override {
+    return lm_head_ ? (*lm_head_)(hidden) : hidden;
+  }
+  KVCache make_cache(int64_t rows, int64_t capacity) const override;
+  std::string pretty_print() const override;
+
+ protected:
+  Tensor run(const LmInput& in) const override { return model_(in); }
+
+ private:
+  TransformerConfig config_;
+  TransformerModel model_;
+  std::unique_ptr<LmHead> lm_head_;  // none when the tied weight is all
+};
+
+}  // namespace roux
+
+#endif  // ROUX_NN_MODELS_TRANSFORMER_H_

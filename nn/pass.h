@@ -1,0 +1,90 @@
+// What the layers of one forward share. A model makes one Pass from its input and hands it to every layer:
+// nothing but training() is switched on modules, so two forwards cannot disturb each other, and a
+// checkpoint's second run sees what the first saw.
+#ifndef ROUX_NN_PASS_H_
+#define ROUX_NN_PASS_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "nn/kv_cache.h"
+#include "tensor/generator.h"
+#include "tensor/ops/attention.h"
+#include "tensor/ops/rotary.h"
+
+namespace roux {
+
+// Places in a block. B rows, T tokens, D hidden, H query heads of width d, F feed-forward units.
+enum class Site : uint8_t {
+  kEmbedding,         // [B, T, D] what enters block 0
+  kMixerInput,        // [B, T, D] behind the norm: input of q, k and v
+  kHeads,             // [B, T, H, d] what the heads found: input of o
+  kMixer,             // [B, T, D] what attention adds to the residual stream
+  kMiddle,            // [B, T, D] the residual stream between the two parts; not in parallel blocks
+  kFeedForwardInput,  // [B, T, D] behind the norm: input of gate and up
+  kUnits,             // [B, T, F] behind activation and gate: input of down
+  kFeedForward,       // [B, T, D] what the MLP adds
+  kBlock,             // [B, T, D] the residual stream behind the block
+};
+const char* name(Site site);
+
+// Reads and edits of activations, in the order in which they were added. A handle on a list: copies share it.
+// A model without the site, or without the layer, throws Error. `layer` of kEmbedding is 0.
+class Taps {
+ public:
+  // *into becomes the activation, connected to the graph. Under gradient checkpointing that of the first run.
+  Taps& read(Site site, int64_t layer, Tensor* into);
+  // (*into)[layer] of every layer; those that do not run are undefined.
+  Taps& read(Site site, std::vector<Tensor>* into);
+  // The forward goes on with fn(activation), a tensor of its spec. fn is pure: under checkpointing it runs
+  // again in backward. What it captures gets gradients.
+  Taps& edit(Site site, int64_t layer, std::function<Tensor(const Tensor&)> fn);
+
+  Tensor operator()(Site site, int64_t layer, const Tensor& x) const {
+    return list_ ? apply(site, layer, x) : x;
+  }
+  // Calls visit for each tap; layer is -1 for one of all layers.
+  void for_each(const std::function<void(Site site, int64_t layer)>& visit) const;
+
+ private:
+  struct Tap {
+    Site site;
+    int64_t layer;  // -1: all
+    Tensor* into;
+    std::vector<Tensor>* into_all;
+    std::function<Tensor(const Tensor&)> fn;
+  };
+  Taps& add(Tap tap);
+  Tensor apply(Site site, int64_t layer, const Tensor& x) const;
+  std::shared_ptr<std::vector<Tap>> list_;
+};
+
+struct Pass;
+struct CoreCall {
+  int64_t layer;
+  const Pass& pass;
+};
+// In place of rotary positions and scaled_dot_product_attention. q: [B, H, T, d]; k and v: [B, G, S, d], the
+// cache's and this call's; nothing is rotated. Returns [B, H, T, d].
+using AttentionCore =
+    std::function<Tensor(const Tensor& q, const Tensor& k, const Tensor& v, const CoreCall& call)>;
+
+struct Pass {
+  AttentionRules rules = {};  // who sees whom among this call's and the cache's tokens
+  Rotary rotary = {};         // of this call's tokens; cos is undefined where positions are not rotary
+  KVCache* cache = nullptr;
+  KeyValues prefix = {};
+  AttentionRules prefix_rules = {};  // of queries [R, H, B / R * T, d] and the prefix
+  Generator* generator = nullptr;    // dropout's
+  Taps taps = {};
+  AttentionCore core = {};
+};
+
+// x, or in training mode with p > 0 its dropout. Throws Error without a generator.
+Tensor dropout_in_training(const Tensor& x, double p, bool training, Generator* generator);
+
+}  // namespace roux
+
+#endif  // ROUX_NN_PASS_H_

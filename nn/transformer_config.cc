@@ -1,0 +1,117 @@
+#include "nn/transformer_config.h"
+
+#include <cmath>
+
+#include "tensor/error.h"
+
+namespace roux {
+
+std::optional<int64_t> TransformerConfig::window(int64_t layer) const {
+  const bool full = full_attention_every > 0 && (layer + 1) % full_attention_every == 0;
+  return full ? std::nullopt : sliding_window;
+}
+
+void TransformerConfig::check() const {
+  const auto positive = [](const char* name, int64_t value) {
+    ROUX_CHECK(value > 0) << "transformer: " << name << " is " << value << ", needed at least 1";
+  };
+  positive("vocab_size", vocab_size);
+  positive("hidden_size", hidden_size);
+  positive("intermediate_size", intermediate_size);
+  positive("num_attention_heads", num_attention_heads);
+  positive("num_key_value_heads", kv_heads());
+  positive("max_position_embeddings", max_position_embeddings);
+  positive("sliding_window", sliding_window.value_or(1));
+  const auto not_negative = [](const char* name, int64_t value) {
+    ROUX_CHECK(value >= 0) << "transformer: " << name << " is " << value << ", needed at least 0";
+  };
+  not_negative("num_hidden_layers", num_hidden_layers);
+  not_negative("full_attention_every", full_attention_every);
+  not_negative("type_vocab_size", type_vocab_size);
+  not_negative("position_offset", position_offset);
+  ROUX_CHECK(head_dim.has_value() || hidden_size % num_attention_heads == 0)
+      << "transformer: hidden_size " << hidden_size << " is not a multiple of num_attention_heads "
+      << num_attention_heads << ", and no head_dim is given";
+  positive("head_dim", head_size());
+  ROUX_CHECK(num_attention_heads % kv_heads() == 0)
+      << "transformer: num_attention_heads " << num_attention_heads
+      << " is not a multiple of num_key_value_heads " << kv_heads();
+  const auto rotated = static_cast<int64_t>(rope.fraction * static_cast<double>(head_size()));
+  ROUX_CHECK(positions != Positions::kRotary || (rotated > 0 && rotated % 2 == 0))
+      << "transformer: rotary positions turn " << rotated << " of a head's " << head_size()
+      << " units (rope.fraction " << rope.fraction << "), needed an even number";
+}
+
+Init residual_init(const TransformerConfig& config, const Init& init) {
+  Init scaled = init;
+  if (config.scale_residual_init) {
+    scaled.std = init.std / std::sqrt(2.0 * static_cast<double>(config.num_hidden_layers));
+  }
+  return scaled;
+}
+
+TransformerConfig gpt2_style() {
+  TransformerConfig c;
+  c.vocab_size = 50257, c.hidden_size = 768, c.intermediate_size = 3072, c.num_hidden_layers = 12,
+  c.num_attention_heads = 12, c.max_position_embeddings = 1024;
+  c.family = Family::kGpt2;
+  c.norm = NormKind::kLayer, c.norm_eps = 1e-5;
+  c.activation = Activation::kGeluTanh;
+  c.positions = Positions::kLearned;
+  c.qkv_bias = c.output_bias = c.mlp_bias = true;
+  c.tie_word_embeddings = true;
+  c.scale_residual_init = true;
+  return c;
+}
+
+TransformerConfig gpt_neox_style() {
+  TransformerConfig c;
+  c.vocab_size = 50304, c.hidden_size = 128, c.intermediate_size = 512, c.num_hidden_layers = 6,
+  c.num_attention_heads = 4, c.max_position_embeddings = 2048;
+  c.family = Family::kGptNeoX;
+  c.residual = Residual::kParallel;
+  c.norm = NormKind::kLayer, c.norm_eps = 1e-5;
+  c.activation = Activation::kGelu;
+  c.rope.fraction = 0.25;
+  c.qkv_bias = c.output_bias = c.mlp_bias = true;
+  return c;
+}
+
+TransformerConfig gemma_style() {
+  TransformerConfig c;
+  c.vocab_size = 256000, c.hidden_size = 2048, c.intermediate_size = 16384, c.num_hidden_layers = 18,
+  c.num_attention_heads = 8, c.num_key_value_heads = 1, c.head_dim = 256, c.max_position_embeddings = 8192;
+  c.family = Family::kGemma;
+  c.norm = NormKind::kRmsPlusOne;
+  c.activation = Activation::kGeglu;
+  c.scale_embedding = true;
+  c.tie_word_embeddings = true;
+  return c;
+}
+
+TransformerConfig gemma2_style() {
+  TransformerConfig c = gemma_style();
+  c.hidden_size = 2304, c.intermediate_size = 9216, c.num_hidden_layers = 26, c.num_key_value_heads = 4;
+  c.sliding_window = 4096, c.full_attention_every = 2;
+  c.family = Family::kGemma2;
+  c.residual = Residual::kSandwich;
+  c.attention_softcap = 50, c.logit_softcap = 30;
+  return c;
+}
+
+TransformerConfig bert_style() {
+  TransformerConfig c;
+  c.vocab_size = 30522, c.hidden_size = 768, c.intermediate_size = 3072, c.num_hidden_layers = 12,
+  c.num_attention_heads = 12, c.max_position_embeddings = 512, c.type_vocab_size = 2;
+  c.family = Family::kBert;
+  c.residual = Residual::kPostNorm;
+  c.norm = NormKind::kLayer, c.norm_eps = 1e-12;
+  c.activation = Activation::kGelu;
+  c.positions = Positions::kLearned;
+  c.causal = false;
+  c.qkv_bias = c.output_bias = c.mlp_bias = true;
+  c.tie_word_embeddings = c.embedding_norm = c.head_transform = c.head_bias = true;
+  return c;
+}
+
+}  // namespace roux

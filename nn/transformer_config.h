@@ -1,0 +1,104 @@
+// What a Transformer is made of: sizes, and options of which GPT-2, Llama, Mistral, Qwen2, Gemma, GPT-NeoX
+// and BERT are combinations.
+//
+//   TransformerConfig config;                       // Llama's options, Llama 2 7B's sizes
+//   TransformerConfig config = gpt2_style();        // GPT-2's options and sizes
+#ifndef ROUX_NN_TRANSFORMER_CONFIG_H_
+#define ROUX_NN_TRANSFORMER_CONFIG_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "nn/layers.h"
+#include "tensor/ops/rotary.h"
+
+namespace roux {
+
+// Whose files a model reads and writes: names and layouts of weights, fields of config.json. Says nothing
+// about what the model computes.
+enum class Family : uint8_t { kLlama, kMistral, kQwen2, kGemma, kGemma2, kGpt2, kGptNeoX, kBert, kRoberta };
+
+// Where a block's norms stand and what its two parts read; Block::forward has the formulas.
+enum class Residual : uint8_t { kPreNorm, kPostNorm, kParallel, kParallelOneNorm, kSandwich };
+
+enum class Activation : uint8_t {
+  kGelu,      // by erf
+  kGeluTanh,  // "gelu_new", "gelu_pytorch_tanh"
+  kRelu,
+  kSilu,
+  kSwiglu,  // silu(gate) * up                                                              [Shazeer 2020]
+  kGeglu,   // gelu_tanh(gate) * up
+};
+
+enum class Positions : uint8_t { kRotary, kLearned, kNone };
+
+// Probabilities, in training mode only.
+struct Dropout {
+  double embedding = 0;  // of what enters the first block
+  double attention = 0;  // of the attention weights
+  double hidden = 0;     // of what attention and feed-forward add to the residual stream
+
+  friend bool operator==(const Dropout&, const Dropout&) = default;
+};
+
+struct TransformerConfig {  // names of config.json where it has one
+  int64_t vocab_size = 32000, hidden_size = 4096, intermediate_size = 11008, num_hidden_layers = 32,
+          num_attention_heads = 32;
+  std::optional<int64_t> num_key_value_heads = {};  // as many as heads where not given
+  std::optional<int64_t> head_dim = {};             // hidden_size / num_attention_heads where not given
+  int64_t max_position_embeddings = 2048;
+  // A token sees this many last tokens, itself included; in every layer, or with full_attention_every = n > 0
+  // in all but the n-th, 2n-th, ... layer.
+  std::optional<int64_t> sliding_window = {};
+  int64_t full_attention_every = 0;
+  int64_t type_vocab_size = 0;  // kinds of tokens with an embedding each (BERT's sentences A and B)
+
+  Family family = Family::kLlama;
+  Residual residual = Residual::kPreNorm;
+  NormKind norm = NormKind::kRms;
+  double norm_eps = 1e-6;
+  Activation activation = Activation::kSwiglu;
+  Positions positions = Positions::kRotary;
+  int64_t position_offset = 0;  // of the first token in the table of learned positions
+  Rope rope = {};
+  bool causal = true;
+  bool qkv_bias = false, output_bias = false, mlp_bias = false;  // of q, k, v; of o; of all in the MLP
+  bool tie_word_embeddings = false;
+  bool embedding_norm = false;  // what enters the first block is normalised
+  bool head_transform = false,
+       head_bias = false;                      // before the output weight norm(gelu(W h + b)); behind it + b
+  bool scale_embedding = false;                // token embeddings are multiplied by sqrt(hidden_size)
+  std::optional<double> attention_scale = {};  // of the scores; 1 / sqrt(head_dim) where not given
+  std::optional<double> attention_softcap = {};  // scores become c tanh(scores / c)
+  std::optional<double> logit_softcap = {};      // logits likewise
+  // o_proj and down_proj start smaller by sqrt(2 layers).                    [GPT-2 paper, section 2.3]
+  bool scale_residual_init = false;
+
+  Dropout dropout = {};
+  bool gradient_checkpointing = false;  // keep one tensor a layer for backward, compute the rest again
+  DType compute_dtype = kF32;
+
+  int64_t kv_heads() const { return num_key_value_heads.value_or(num_attention_heads); }
+  int64_t head_size() const { return head_dim.value_or(hidden_size / num_attention_heads); }
+  // The window of a layer, if it has one.
+  std::optional<int64_t> window(int64_t layer) const;
+  // Throws Error naming the field when sizes do not fit each other.
+  void check() const;
+
+  friend bool operator==(const TransformerConfig&, const TransformerConfig&) = default;
+};
+
+// How o_proj and down_proj start.
+Init residual_init(const TransformerConfig& config, const Init& init);
+
+// Options and sizes of the smallest published model of a family. Mistral is Llama with sliding_window, Qwen2
+// with qkv_bias.
+TransformerConfig gpt2_style();      // GPT-2 124M
+TransformerConfig gpt_neox_style();  // Pythia 14M
+TransformerConfig gemma_style();     // Gemma 2B
+TransformerConfig gemma2_style();    // Gemma 2 2B
+TransformerConfig bert_style();      // BERT base, with its head for masked tokens
+
+}  // namespace roux
+
+#endif  // ROUX_NN_TRANSFORMER_CONFIG_H_
