@@ -19,18 +19,18 @@ Tensor merge_heads(const Tensor& x) {
 }
 
 Attention::Attention(const TransformerConfig& config, int64_t layer, const Init& init)
-    : layer_(layer),
+    : q_proj(config.hidden_size, config.num_attention_heads * config.head_size(), config.qkv_bias, init),
+      k_proj(config.hidden_size, config.kv_heads() * config.head_size(), config.qkv_bias, init),
+      v_proj(config.hidden_size, config.kv_heads() * config.head_size(), config.qkv_bias, init),
+      o_proj(config.num_attention_heads * config.head_size(), config.hidden_size, config.output_bias,
+             residual_init(config, init)),
+      layer_(layer),
       heads_(config.num_attention_heads),
       kv_heads_(config.kv_heads()),
       window_(config.window(layer)),
       scale_(config.attention_scale),
       softcap_(config.attention_softcap),
-      dropout_(config.dropout.attention),
-      q_proj(config.hidden_size, heads_ * config.head_size(), config.qkv_bias, init),
-      k_proj(config.hidden_size, kv_heads_ * config.head_size(), config.qkv_bias, init),
-      v_proj(config.hidden_size, kv_heads_ * config.head_size(), config.qkv_bias, init),
-      o_proj(heads_ * config.head_size(), config.hidden_size, config.output_bias,
-             residual_init(config, init)) {
+      dropout_(config.dropout.attention) {
   register_module("q_proj", q_proj);
   register_module("k_proj", k_proj);
   register_module("v_proj", v_proj);

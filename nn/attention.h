@@ -27,9 +27,12 @@ class Attention final : public Mixer {
  public:
   Attention(const TransformerConfig& config, int64_t layer, const Init& init);
   Tensor forward(const Tensor& x, const Pass& pass) const override { return attend(x, x, pass); }
-  // Keys and values from another sequence: x [B, T, D], source [B, S, D].
+  // Keys and values from another sequence: x [B, T, D], source [B, S, D]. Rotary positions are the pass's for
+  // both, so with them S is T.
   Tensor attend(const Tensor& x, const Tensor& source, const Pass& pass) const;
   std::string pretty_print() const override;
+
+  Linear q_proj, k_proj, v_proj, o_proj;
 
  private:
   AttentionOptions options(const Pass& pass) const;
@@ -38,9 +41,6 @@ class Attention final : public Mixer {
   std::optional<int64_t> window_;
   std::optional<double> scale_, softcap_;
   double dropout_;
-
- public:
-  Linear q_proj, k_proj, v_proj, o_proj;
 };
 
 }  // namespace roux

@@ -18,13 +18,12 @@ class Mlp final : public ModuleOf<Mlp> {
   Tensor forward(const Tensor& x, const Pass& pass) const;  // [B, T, D] -> [B, T, D]
   std::string pretty_print() const override;
 
+  std::unique_ptr<Linear> gate_proj;  // none without a gate
+  Linear up_proj, down_proj;
+
  private:
   Activation activation_;
   int64_t layer_;
-
- public:
-  std::unique_ptr<Linear> gate_proj;  // none without a gate
-  Linear up_proj, down_proj;
 };
 
 }  // namespace roux

@@ -1,23 +1,9 @@
 #include "nn/models/language_model.h"
 
-#include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul.h"
 
 namespace roux {
-
-Tensor document_begins(const Tensor& document) {
-  ROUX_CHECK(document.dim() == 2 && is_integer(document.dtype()))
-      << "document_begins: document is " << document.spec() << ", needed integers [B, T]";
-  const std::vector<int64_t> numbers = document.to_vector<int64_t>();
-  const int64_t length = document.size(1);
-  std::vector<int32_t> begins(numbers.size());
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    const auto t = static_cast<int32_t>(static_cast<int64_t>(i) % length);
-    begins[i] = t > 0 && numbers[i] == numbers[i - 1] ? begins[i - 1] : t;
-  }
-  return tensor(begins, document.shape(), document.device());
-}
 
 Tensor LanguageModel::hidden(const LmInput& in) const {
   try {

@@ -41,11 +41,6 @@ struct LmInput {
   std::optional<int64_t> end_layer = {};
 };
 
-// First position of each token's document in packed rows: i32 [B, T], what LmInput::document_begin takes.
-// document: [B, T] i32 or i64, a number for each token that changes where a document ends. Values are read on
-// the host.
-Tensor document_begins(const Tensor& document);
-
 // logits = softcap(hidden weight^T + bias): for losses fused with the projection.
 struct OutputProjection {
   Tensor weight, bias = {};            // [V, D]; [V] or undefined

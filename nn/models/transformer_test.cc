@@ -234,6 +234,25 @@ TEST(Block, ComputesItsFormulas) {
   }
 }
 
+// Keys and values of another sequence: as the op makes it of the projections.
+TEST(Attention, AttendsToAnotherSequence) {
+  Generator generator(20);
+  TransformerConfig config = tiny_llama(kF64);
+  config.positions = Positions::kNone;
+  const Attention attention(config, 0, {&generator, 0.3, kF64});
+  const Tensor x = normal({2, 3, 16}, 0, 1, generator, kF64),
+               source = normal({2, 5, 16}, 0, 1, generator, kF64);
+  const auto heads = [](const Tensor& t, int64_t count) {
+    return transpose(reshape(t, {t.size(0), t.size(1), count, 4}), 1, 2);
+  };
+  const Tensor y = scaled_dot_product_attention(heads(linear(x, attention.q_proj.weight()), 4),
+                                                heads(linear(source, attention.k_proj.weight()), 2),
+                                                heads(linear(source, attention.v_proj.weight()), 2));
+  const Tensor expected = linear(reshape(transpose(y, 1, 2), {2, 3, 16}), attention.o_proj.weight());
+  EXPECT_LT(relative_difference(attention.attend(x, source, Pass()), expected), 1e-12);
+  EXPECT_TRUE(same_bits(attention.attend(x, x, Pass()), attention(x, Pass())));
+}
+
 // A token is moved by those that it sees: with a mixer of our own, by none.
 TEST(Transformer, TakesAnotherMixer) {
   Generator generator(10);

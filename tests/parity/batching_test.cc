@@ -56,7 +56,7 @@ Result loss_and_gradients(DType dtype, const kit::WindowSet& windows, bool mask_
   for (int64_t row = 0; row < windows.size(); ++row) rows.push_back(row);
   const kit::LmBatch batch = kit::to_batch(windows.batch(rows), kCpu);
   LmInput in{.ids = batch.input};
-  if (mask_documents) in.document_begin = document_begins(batch.document);
+  if (mask_documents) in.document_begin = batch.document_begin;
   const Tensor loss = model.loss_sum(in, batch.target) / static_cast<double>(batch.target_count);
   backward(loss);
   Result result{loss.item(), {}};

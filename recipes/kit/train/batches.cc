@@ -54,7 +54,10 @@ LmBatch to_batch(const TokenBatch& batch, Device device) {
   const auto padded =
       std::find(batch.document.begin(), batch.document.end(), kPaddingDocument) != batch.document.end();
   if (packed) {
-    out.document = tensor(batch.document, shape, device);
+    std::vector<int32_t> begins = batch.position;
+    for (size_t at = 0; at < begins.size(); ++at)
+      begins[at] = static_cast<int32_t>(static_cast<int64_t>(at) % batch.length) - begins[at];
+    out.document_begin = tensor(begins, shape, device);
   } else if (padded) {
     std::vector<int32_t> lengths;
     for (int64_t row = 0; row < batch.rows; ++row) {

@@ -19,8 +19,9 @@ namespace roux::kit {
 
 struct LmBatch {
   Tensor input, target;  // i32 [rows, length]; targets that do not count are kIgnoreTarget
-  // i32 [rows, length], only where a row packs several documents: what document_begins takes.
-  Tensor document = {};
+  // i32 [rows, length], only where a row packs several documents: where each token's begins, as
+  // LmInput::document_begin has it. Padding is a document of one token.
+  Tensor document_begin = {};
   Tensor lengths = {};               // i32 [rows], only where rows are padded: tokens before the padding
   int64_t target_count = 0;          // what the summed loss is divided by
   std::vector<int64_t> rows = {};    // index of each row in its set

@@ -27,18 +27,18 @@ TEST(LmBatch, AStreamHasRowsOnly) {
   EXPECT_EQ(batch.rows, (std::vector<int64_t>{2, 0}));
   EXPECT_EQ(batch.target_count, 4);
   EXPECT_EQ(batch.tokens(), 4);
-  EXPECT_FALSE(batch.document.defined());
+  EXPECT_FALSE(batch.document_begin.defined());
   EXPECT_FALSE(batch.lengths.defined());
 }
 
 TEST(LmBatch, PackedRowsHaveDocumentsAndPaddedOnesLengths) {
   const std::vector<Ids> documents = {{1, 2, 3}, {4, 5}};
   const LmBatch packed = to_batch(WindowSet::packed(documents, 4, "text")->batch({0}), kCpu);
-  EXPECT_EQ(ids(packed.document), (Ids{0, 0, 1, -1}));
+  EXPECT_EQ(ids(packed.document_begin), (Ids{0, 0, 2, 3}));
   EXPECT_FALSE(packed.lengths.defined());
   const LmBatch padded = to_batch(WindowSet::padded(documents, 4, "text")->batch({1, 0}), kCpu);
   EXPECT_EQ(ids(padded.lengths), (Ids{1, 2}));
-  EXPECT_FALSE(padded.document.defined());
+  EXPECT_FALSE(padded.document_begin.defined());
 }
 
 TEST(LmBatch, MaskedDocumentsArePaddedToTheLongest) {
