@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes ops.jsonl: small cases of every op of tensor/ops and what PyTorch makes of them in f64.
 
-    python3 -m venv venv && venv/bin/pip install torch==2.15.0 numpy==2.4.6 scipy==1.17.1
+    python3 -m venv venv && venv/bin/pip install torch==2.15.0 numpy==2.4.6 scipy==1.17.1 transformers==5.24.0
     venv/bin/python tests/golden/ops.py
 
 Values of an input are exact in its dtype; expected values are computed in f64 and rounded once to the dtype of the
@@ -10,6 +10,8 @@ other. `weight` is the grad_output of each result, `weight2` that of each first 
 <weight2, grad> to the inputs of `wrt` and then to `weight`.
 """
 
+import json
+import math
 import os
 
 import torch
@@ -26,6 +28,29 @@ import ops_pointwise
 import ops_reduce
 import ops_state
 from ops_cases import W
+
+
+def same(a, b):
+    """Whether two parts of a case differ at most in the last digits, which are those of the processor."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        return math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-14)
+    return a == b
+
+
+def with_old_digits(lines, path):
+    """The lines, but those of cases that the file has already in other last digits."""
+    old = {}
+    if os.path.exists(path):
+        with open(path) as f:
+            for line in f.read().splitlines():
+                case = json.loads(line)
+                old[case["name"]] = line, case
+    for line in lines:
+        case = json.loads(line)
+        kept, before = old.get(case["name"], (line, case))
+        yield kept if case.keys() == before.keys() and all(same(case[k], before[k]) for k in case) else line
 
 
 def main():
@@ -46,8 +71,9 @@ def main():
         family.add()
     assert len({line.split('"')[3] for line in W.lines}) == len(W.lines)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops.jsonl")
+    text = "\n".join(with_old_digits(W.lines, path)) + "\n"
     with open(path, "w") as out:
-        out.write("\n".join(W.lines) + "\n")
+        out.write(text)
     print(
         f"{len(W.lines)} cases of {len(W.counts)} ops, {W.second} of second order, {os.path.getsize(path) / 1e6:.1f} MB"
     )
