@@ -5,19 +5,18 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "optim/composed.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/view.h"
 #include "tensor/overlap.h"
 
 namespace roux {
 
 namespace {
-void check_at_least_0(const char* what, double value) {
-  ROUX_CHECK(std::isfinite(value) && value >= 0)
-      << "optimizer: " << what << " is " << value << ", needed finite and at least 0";
-}
+using optim::check_at_least_0;
 
 // options, if they are in range.
 template <class Options>
@@ -25,29 +24,71 @@ const Options& checked(const Options& options) {
   options.check("optimizer");
   return options;
 }
+
+Tensor copy_of(const Tensor& x) {
+  Tensor copy = empty_like(x);
+  copy_(copy, x);
+  return copy;
+}
+
+bool same_names(const NamedTensors& a, const NamedTensors& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const auto& x, const auto& y) { return x.first == y.first; });
+}
+
+Tensor mask_of(const std::string& name, const Tensor& param, const NamedTensors& masks) {
+  for (const auto& [masked, mask] : masks) {
+    if (masked != name) continue;
+    ROUX_CHECK(mask.defined() && mask.spec() == (TensorSpec{kBool, param.shape()}) &&
+               mask.device() == param.device())
+        << "optimizer: the mask of " << name << " is "
+        << (mask.defined() ? to_string(mask.spec()) : "undefined") << ", needed bool of the shape of "
+        << param.spec() << " on its device";
+    return mask;
+  }
+  return Tensor();
+}
+
+void check_masks(const ParamGroup& group) {
+  for (const auto& entry : group.masks) {
+    const bool known = std::any_of(group.params.begin(), group.params.end(),
+                                   [&](const auto& param) { return param.first == entry.first; });
+    ROUX_CHECK(known) << "optimizer: there is a mask of " << entry.first
+                      << ", which is no parameter of its group";
+  }
+}
+
+std::vector<std::pair<std::string, TensorSpec>> adam_states(const TensorSpec& param) {
+  return {{"exp_avg", param}, {"exp_avg_sq", param}, {"step", {kF64, {1}}}};
+}
+
+void check_param(const std::string& name, const Tensor& param) {
+  ROUX_CHECK(param.requires_grad() && param.is_leaf())
+      << "optimizer: parameter " << name << " is not a leaf that requires grad";
+  ROUX_CHECK(param.dtype() == kF32 || param.dtype() == kF64)
+      << "optimizer: parameter " << name << " is " << param.spec() << ", needed f32 or f64 (master weights)";
+}
 }  // namespace
 
-Optimizer::Optimizer(std::vector<ParamGroup> groups, std::vector<std::string> state_names)
-    : state_names_(std::move(state_names)) {
+Optimizer::Optimizer(std::vector<ParamGroup> groups,
+                     const std::function<StateSpecs(const TensorSpec& param)>& states) {
   for (const ParamGroup& group : groups) {
     check_at_least_0("a group's lr_scale", group.lr_scale);
     if (group.weight_decay) check_at_least_0("a group's weight_decay", *group.weight_decay);
-    groups_.push_back({{}, group.lr_scale, group.weight_decay});
+    check_at_least_0("a group's start_step", static_cast<double>(group.start_step));
+    check_masks(group);
+    groups_.push_back({{}, group.lr_scale, group.weight_decay, group.start_step, group.masked_decay});
     for (const auto& [name, param] : group.params) {
-      ROUX_CHECK(param.requires_grad() && param.is_leaf())
-          << "optimizer: parameter " << name << " is not a leaf that requires grad";
-      ROUX_CHECK(param.dtype() == kF32 || param.dtype() == kF64)
-          << "optimizer: parameter " << name << " is " << param.spec()
-          << ", needed f32 or f64 (master weights)";
+      check_param(name, param);
       for (const Group& earlier : groups_) {
         for (const Slot& slot : earlier.slots) {
           ROUX_CHECK(!shares_memory(slot.param, param) && slot.param.impl() != param.impl())
               << "optimizer: parameter " << name << " shares memory with " << slot.name;
         }
       }
-      Slot slot{name, param, {}};
-      for (const std::string& state : state_names_) {
-        slot.state.push_back(state == kOwnSteps ? zeros({1}, kF64, param.device()) : zeros_like(param));
+      Slot slot{name, param, {}, mask_of(name, param, group.masks)};
+      for (const auto& [state, spec] : states(param.spec())) {
+        slot.state.emplace_back(state, zeros(spec.shape, spec.dtype, param.device()));
       }
       groups_.back().slots.push_back(std::move(slot));
       if (!scalars_.defined()) {
@@ -66,35 +107,68 @@ Tensor Optimizer::step(const StepOptions& options) {
   ROUX_CHECK(std::isfinite(options.grad_scale) && options.grad_scale > 0)
       << "optimizer: grad_scale is " << options.grad_scale << ", needed finite and above 0";
   NoGradGuard no_grad;
-  // Lists by group and dtype, in the order of the parameters.
-  struct Launch {
-    const Group* group;
-    std::vector<std::vector<Tensor>> lists;
-  };
   std::vector<Launch> launches;
   Tensor norm;
+  const auto join = [&norm](const Tensor& part) { norm = norm.defined() ? grad_norm({norm, part}) : part; };
   for (DType dtype : {kF32, kF64}) {
-    std::vector<Tensor> all_grads;
+    std::vector<Tensor> grads;  // of the groups that are never frozen
     for (const Group& group : groups_) {
-      Launch launch{&group, std::vector<std::vector<Tensor>>(2 + state_names_.size())};
+      std::vector<Tensor> own;
+      const size_t first = launches.size();
       for (const Slot& slot : group.slots) {
         if (slot.param.dtype() != dtype || !slot.param.grad().defined()) continue;
-        launch.lists[0].push_back(slot.param);
-        launch.lists[1].push_back(slot.param.grad());
-        for (size_t i = 0; i < slot.state.size(); ++i) launch.lists[2 + i].push_back(slot.state[i]);
+        own.push_back(slot.param.grad());
+        size_t i = first;
+        while (i < launches.size() && !same_names(launches[i].slots[0]->state, slot.state)) ++i;
+        if (i == launches.size()) launches.push_back({&group, {}, Tensor()});
+        launches[i].slots.push_back(&slot);
       }
-      all_grads.insert(all_grads.end(), launch.lists[1].begin(), launch.lists[1].end());
-      if (!launch.lists[0].empty()) launches.push_back(std::move(launch));
+      if (group.start_step == 0) {
+        grads.insert(grads.end(), own.begin(), own.end());
+      } else if (!own.empty()) {
+        const Tensor part = grad_norm(own);
+        join(where(started(group), part, zeros_like(part)));
+      }
     }
-    if (all_grads.empty()) continue;
-    const Tensor part = grad_norm(all_grads);
-    norm = norm.defined() ? grad_norm({norm, part}) : part;
+    if (!grads.empty()) join(grad_norm(grads));
   }
   ROUX_CHECK(norm.defined()) << "optimizer: no parameter has a gradient; call backward first";
+  for (Launch& launch : launches) {
+    if (launch.group->start_step > 0) launch.scalars = started(*launch.group);  // before this step is counted
+  }
   set_scalar(kLearningRate, options.lr);
   clip_factor_(norm, options.max_grad_norm, options.grad_scale, scalars_);
-  for (const Launch& launch : launches) update(*launch.group, launch.lists, scalars_);
+  for (Launch& launch : launches) {
+    launch.scalars = launch.scalars.defined() ? scalars_if(launch.scalars) : scalars_;
+    run(launch);
+  }
   return norm;
+}
+
+Tensor Optimizer::started(const Group& group) const {
+  return gt(optim::scalar_of(scalars_, kStep, kF64), static_cast<double>(group.start_step) - 0.5);
+}
+
+Tensor Optimizer::scalars_if(const Tensor& started) const {
+  Tensor scalars = copy_of(scalars_);
+  const Tensor finite = select(scalars, 0, kFinite);
+  copy_(finite, where(started, finite, zeros_like(finite)));
+  return scalars;
+}
+
+void Optimizer::run(const Launch& launch) {
+  std::vector<std::vector<Tensor>> lists(2 + launch.slots[0]->state.size());
+  std::vector<std::pair<const Slot*, Tensor>> kept;  // with the values before the update
+  for (const Slot* slot : launch.slots) {
+    const Tensor grad = slot->param.grad();
+    lists[0].push_back(slot->param);
+    lists[1].push_back(slot->mask.defined() ? where(slot->mask, grad, zeros({}, grad.dtype(), grad.device()))
+                                            : grad);
+    for (size_t i = 0; i < slot->state.size(); ++i) lists[2 + i].push_back(slot->state[i].second);
+    if (slot->mask.defined() && launch.group->masked_decay) kept.emplace_back(slot, copy_of(slot->param));
+  }
+  update(*launch.group, lists, launch.scalars);
+  for (const auto& [slot, before] : kept) copy_(slot->param, where(slot->mask, slot->param, before));
 }
 
 void Optimizer::zero_grad() {
@@ -119,8 +193,8 @@ NamedTensors Optimizer::state_dict() const {
   NamedTensors state{{"step", tensor(std::vector<int64_t>{steps()}, {1})}};
   for (const Group& group : groups_) {
     for (const Slot& slot : group.slots) {
-      for (size_t i = 0; i < slot.state.size(); ++i) {
-        state.emplace_back(absl::StrCat(state_names_[i], ".", slot.name), slot.state[i]);
+      for (const auto& [key, value] : slot.state) {
+        state.emplace_back(absl::StrCat(key, ".", slot.name), value);
       }
     }
   }
@@ -167,8 +241,19 @@ absl::Status Optimizer::load_state_dict(const NamedTensors& state) {
   return absl::OkStatus();
 }
 
+void Optimizer::reset() {
+  NoGradGuard no_grad;
+  for (const Group& group : groups_) {
+    for (const Slot& slot : group.slots) {
+      for (const auto& entry : slot.state) fill_(entry.second, 0);
+    }
+  }
+  set_scalar(kStep, 0);
+  set_scalar(kFinite, 1);
+}
+
 AdamW::AdamW(std::vector<ParamGroup> groups, const AdamWOptions& options)
-    : Optimizer(std::move(groups), {"exp_avg", "exp_avg_sq", kOwnSteps}), options_(checked(options)) {}
+    : Optimizer(std::move(groups), adam_states), options_(checked(options)) {}
 
 void AdamW::update(const Group& group, const std::vector<std::vector<Tensor>>& lists, const Tensor& scalars) {
   AdamWOptions options = options_;
@@ -177,9 +262,29 @@ void AdamW::update(const Group& group, const std::vector<std::vector<Tensor>>& l
   adamw_(lists[0], lists[1], lists[2], lists[3], lists[4], scalars, options);
 }
 
+Adam::Adam(std::vector<ParamGroup> groups, const AdamWOptions& options)
+    : Optimizer(std::move(groups), adam_states), options_(checked(options)) {}
+
+void Adam::update(const Group& group, const std::vector<std::vector<Tensor>>& lists, const Tensor& scalars) {
+  AdamWOptions options = options_;
+  options.lr_scale = group.lr_scale;
+  options.weight_decay = 0;
+  const double decay = group.weight_decay.value_or(options_.weight_decay);
+  if (decay == 0) return adamw_(lists[0], lists[1], lists[2], lists[3], lists[4], scalars, options);
+  std::vector<Tensor> grads;
+  for (size_t i = 0; i < lists[0].size(); ++i) {
+    grads.push_back(optim::true_grad(lists[0][i], lists[1][i], decay, scalars));
+  }
+  const Tensor unscaled = copy_of(scalars);
+  fill_(select(unscaled, 0, kGradFactor), 1);
+  adamw_(lists[0], grads, lists[2], lists[3], lists[4], unscaled, options);
+}
+
 Sgd::Sgd(std::vector<ParamGroup> groups, const SgdOptions& options)
-    : Optimizer(std::move(groups), options.momentum != 0 ? std::vector<std::string>{"momentum_buffer"}
-                                                         : std::vector<std::string>{}),
+    : Optimizer(std::move(groups),
+                [momentum = options.momentum](const TensorSpec& param) {
+                  return momentum != 0 ? StateSpecs{{"momentum_buffer", param}} : StateSpecs{};
+                }),
       options_(checked(options)) {}
 
 void Sgd::update(const Group& group, const std::vector<std::vector<Tensor>>& lists, const Tensor& scalars) {

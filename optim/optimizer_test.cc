@@ -4,16 +4,15 @@
 #include <limits>
 #include <memory>
 
-#include "autograd/autograd.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "optim/give_gradient.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
-#include "tests/golden/optimizer.h"
 
 namespace roux {
 namespace {
@@ -25,11 +24,7 @@ Tensor parameter(std::vector<double> values) {
   return tensor(values, {n}).set_requires_grad(true);
 }
 
-// Sets grad to the gradient of sum(c * p): c.
-void give_gradient(const Tensor& p, std::vector<double> c) {
-  p.impl()->node ? Tensor(p).set_grad(Tensor()) : void();
-  backward(sum(p * tensor(c, p.shape())));
-}
+void give_gradient(const Tensor& p, std::vector<double> c) { roux::give_gradient(p, tensor(c, p.shape())); }
 
 // The algorithm for one number, as the paper prints it.
 struct ScalarAdamW {
@@ -73,50 +68,6 @@ TEST(Sgd, MomentumAndNesterovEqualTheScalarAlgorithm) {
     }
     EXPECT_NEAR(p.item(), q, 1e-13);
   }
-}
-
-// Steps (from 1) and gradients of tests/golden/optimizer.py.
-bool has_gradient(int step, int parameter) {
-  if (parameter == 0) return true;
-  if (parameter == 1) return step >= 5;
-  return step == 2 || step == 3 || step == 7 || step == 9;
-}
-double golden_gradient(int step, int parameter, int element) {
-  return ((7 * step + 3 * element + 5 * parameter) % 11 - 5) / 8.0;
-}
-
-template <class Make>
-void expect_trajectory(const double (&golden)[9][9], const Make& make) {
-  std::vector<Tensor> params;
-  NamedTensors named;
-  for (const char* name : {"always", "late", "sometimes"}) {
-    params.push_back(parameter({1.0, -2.0, 0.5}));
-    named.emplace_back(name, params.back());
-  }
-  auto optimizer = make(std::vector<ParamGroup>{{named}});
-  for (int t = 1; t <= 9; ++t) {
-    optimizer.zero_grad();
-    for (int p = 0; p < 3; ++p) {
-      if (!has_gradient(t, p)) continue;
-      give_gradient(params[static_cast<size_t>(p)],
-                    {golden_gradient(t, p, 0), golden_gradient(t, p, 1), golden_gradient(t, p, 2)});
-    }
-    optimizer.step({.lr = 0.05});
-    for (int k = 0; k < 9; ++k) {
-      EXPECT_NEAR(params[static_cast<size_t>(k / 3)].to_vector<double>()[static_cast<size_t>(k % 3)],
-                  golden[t - 1][k], 1e-14)
-          << "step " << t << " element " << k;
-    }
-  }
-}
-
-TEST(Trajectories, AreThoseOfPyTorchWhereGradientsAreMissing) {
-  expect_trajectory(golden::kAdamW, [](std::vector<ParamGroup> groups) {
-    return AdamW(std::move(groups), {.beta2 = 0.95, .weight_decay = 0.1});
-  });
-  expect_trajectory(golden::kSgd, [](std::vector<ParamGroup> groups) {
-    return Sgd(std::move(groups), {.momentum = 0.9, .weight_decay = 0.01, .nesterov = true});
-  });
 }
 
 // Squares of these gradients are beyond f64 on either side, or are subnormal.
@@ -249,6 +200,29 @@ TEST(State, OfASharedCountIsRead) {
   // Some counts but not all: an error.
   old.emplace_back("step.p", ones({1}, kF64));
   EXPECT_THAT(std::string(second.load_state_dict(old).message()), HasSubstr("lacks step.q"));
+}
+
+// Afterwards everything is as with a new optimizer of the same parameters.
+TEST(State, ResetIsANewBeginning) {
+  const Tensor p = parameter({1, -1}), q = parameter({1, -1});
+  AdamW used({{{{"p", p}}}});
+  for (int t = 0; t < 3; ++t) give_gradient(p, {0.1, 0.7}), used.step({.lr = 0.1});
+  give_gradient(p, {std::nan(""), 0}), used.step({.lr = 0.1});
+  used.reset();
+  EXPECT_EQ(used.steps(), 0);
+  EXPECT_FALSE(used.skipped());
+  {
+    NoGradGuard no_grad;
+    copy_(q, p);
+  }
+  AdamW fresh({{{{"q", q}}}});
+  for (int t = 0; t < 3; ++t) {
+    give_gradient(p, {0.3, -0.2}), used.step({.lr = 0.1});
+    give_gradient(q, {0.3, -0.2}), fresh.step({.lr = 0.1});
+  }
+  EXPECT_EQ(p.to_vector<double>(), q.to_vector<double>());
+  EXPECT_EQ(used.state_dict()[1].second.to_vector<double>(),
+            fresh.state_dict()[1].second.to_vector<double>());
 }
 
 TEST(Groups, LearningRateScaleAndWeightDecay) {

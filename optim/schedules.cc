@@ -32,7 +32,13 @@ Schedule::Schedule(std::vector<SchedulePhase> phases) : phases_(std::move(phases
     ROUX_CHECK(p.steps >= 0) << "schedule: phase " << i << " has " << p.steps << " steps, needed >= 0";
     ROUX_CHECK(std::isfinite(p.from) && std::isfinite(p.to) && p.from >= 0 && p.to >= 0)
         << "schedule: phase " << i << " goes from " << p.from << " to " << p.to
-        << ", needed finite learning rates >= 0";
+        << ", needed finite values >= 0";
+    ROUX_CHECK((p.shape != Decay::kExponential && p.shape != Decay::kInverseSqrt) || p.steps == 0 ||
+               (p.from > 0 && p.to > 0))
+        << "schedule: phase " << i << " goes from " << p.from << " to " << p.to
+        << ", needed values above 0 for its shape";
+    ROUX_CHECK(std::isfinite(p.power) && p.power > 0)
+        << "schedule: phase " << i << " has the power " << p.power << ", needed finite and above 0";
   }
 }
 
@@ -51,6 +57,12 @@ double Schedule::operator()(int64_t step) const {
         return p.to + (p.from - p.to) * 0.5 * (1 + std::cos(std::numbers::pi * x));
       case Decay::kOneMinusSqrt:
         return p.to + (p.from - p.to) * (1 - std::sqrt(x));
+      case Decay::kPolynomial:
+        return p.to + (p.from - p.to) * std::pow(1 - x, p.power);
+      case Decay::kExponential:
+        return p.from * std::pow(p.to / p.from, x);
+      case Decay::kInverseSqrt:
+        return p.from / std::sqrt(1 - x + x * (p.from / p.to) * (p.from / p.to));
     }
   }
   return phases_.back().to;
@@ -79,6 +91,37 @@ Schedule wsd_schedule(const ScheduleOptions& o, int64_t decay_steps, Decay shape
   return Schedule({rise(o.warmup, 0, o.peak),
                    hold(o.total - o.warmup - decay_steps, o.peak),
                    {decay_steps, o.peak, o.floor, shape}});
+}
+
+Schedule polynomial_schedule(const ScheduleOptions& o, double power) {
+  check_options(o, "polynomial_schedule");
+  return Schedule(
+      {rise(o.warmup, 0, o.peak), {o.total - o.warmup, o.peak, o.floor, Decay::kPolynomial, power}});
+}
+
+Schedule exponential_schedule(const ScheduleOptions& o) {
+  check_options(o, "exponential_schedule");
+  return Schedule({rise(o.warmup, 0, o.peak), {o.total - o.warmup, o.peak, o.floor, Decay::kExponential}});
+}
+
+Schedule inverse_sqrt_schedule(const InverseSqrtOptions& o) {
+  check_options({.peak = o.peak, .total = o.total, .warmup = o.warmup}, "inverse_sqrt_schedule");
+  const int64_t timescale = o.timescale == 0 ? o.warmup : o.timescale;
+  ROUX_CHECK(timescale > 0) << "inverse_sqrt_schedule: timescale is " << o.timescale << " and warmup is "
+                            << o.warmup << ", needed one of them above 0";
+  const auto scale = static_cast<double>(timescale), steps = static_cast<double>(o.total - o.warmup);
+  return Schedule(
+      {rise(o.warmup, 0, o.peak),
+       {o.total - o.warmup, o.peak, o.peak * std::sqrt(scale / (scale + steps)), Decay::kInverseSqrt}});
+}
+
+Schedule tri_stage_schedule(const TriStageOptions& o) {
+  ROUX_CHECK(o.initial <= o.peak && o.floor <= o.peak)
+      << "tri_stage_schedule: initial is " << o.initial << " and floor is " << o.floor
+      << ", needed at most the peak, " << o.peak;
+  return Schedule({{.steps = o.warmup, .from = o.initial, .to = o.peak},
+                   hold(o.hold, o.peak),
+                   {o.decay, o.peak, o.floor, Decay::kExponential}});
 }
 
 Schedule multi_step_schedule(double peak, const std::vector<std::pair<int64_t, double>>& drops,

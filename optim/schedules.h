@@ -1,11 +1,16 @@
-// Learning-rate schedules: pure functions of the step, in f64.
+// Schedules of learning rates, and of any other scalar that is at least 0 (batch size, length, dropout,
+// temperature, weight of a loss): pure functions of the step, in f64.
 //
-// A Schedule is a value: a list of phases, each leading the rate from one value to another along a shape. It
-// has no state, so resuming, branching and looking ahead are calls with another step. It converts to
-// std::function<double(int64_t)>, and is thread-safe.
+// A Schedule is a value: a list of phases, each leading the scalar from one value to another along a shape,
+// up or down. It has no state, so resuming, branching and looking ahead are calls with another step. It
+// converts to std::function<double(int64_t)>, and is thread-safe.
 //
-//   Schedule lr = cosine_schedule({.peak = 1e-3, .total = 600, .warmup = 15});
-//   for (int64_t step = 0; step < 600; ++step) optimizer.step(lr(step));
+//   const Schedule lr = cosine_schedule({.peak = 1e-3, .total = 600, .warmup = 15});
+//   const Schedule temperature({{.steps = 400, .from = 2, .to = 0.5, .shape = Decay::kExponential}});
+//   const Schedule length({{.steps = 300, .from = 64, .to = 512}});           // std::lround(length(step))
+//   for (int64_t step = 0; step < 600; ++step) optimizer.step({.lr = lr(step)});
+//
+// The functions below name the usual learning rates.
 //
 // Steps count from 0. Warm-up of w steps is linear and never zero: peak * (s + 1) / (w + 1) for s < w, so
 // that the rate first equals the peak at step w, where the body starts. A decay that ends at step T has its
@@ -26,6 +31,9 @@ enum class Decay {
   kLinear,        // from + (to - from) * x
   kCosine,        // to + (from - to) * (1 + cos(pi * x)) / 2
   kOneMinusSqrt,  // to + (from - to) * (1 - sqrt(x))
+  kPolynomial,    // to + (from - to) * (1 - x)^power
+  kExponential,   // from * (to / from)^x; both ends above 0
+  kInverseSqrt,   // 1 / sqrt((1 - x) / from^2 + x / to^2): 1 / sqrt of a line; both ends above 0
 };
 
 struct SchedulePhase {
@@ -33,15 +41,16 @@ struct SchedulePhase {
   double from = 0;
   double to = 0;
   Decay shape = Decay::kLinear;
+  double power = 1;  // of kPolynomial, above 0
 };
 
 class Schedule {
  public:
-  // Phases run one after the other, the first from step 0; after them the rate stays at the last phase's
-  // `to`.
+  // Phases run one after the other, the first from step 0; after them the scalar stays at the last phase's
+  // `to`. Throws Error for ends and powers that a shape cannot have.
   explicit Schedule(std::vector<SchedulePhase> phases);
 
-  // The learning rate of step `step` (>= 0).
+  // The value at step `step` (>= 0).
   double operator()(int64_t step) const;
 
   const std::vector<SchedulePhase>& phases() const { return phases_; }
@@ -70,6 +79,35 @@ Schedule cosine_schedule(const ScheduleOptions& options);
 // Warm-up, stable, decay: peak until step T - decay_steps, then to the floor along `shape`.        [Hu et al.
 // 2024]
 Schedule wsd_schedule(const ScheduleOptions& options, int64_t decay_steps, Decay shape = Decay::kLinear);
+
+// floor + (peak - floor) * (1 - (s - w) / (T - w))^power for w <= s < T.
+Schedule polynomial_schedule(const ScheduleOptions& options, double power);
+
+// peak * (floor / peak)^((s - w) / (T - w)) for w <= s < T: each step multiplies the rate by the same factor.
+// floor > 0.
+Schedule exponential_schedule(const ScheduleOptions& options);
+
+// peak * sqrt(timescale / (s - w + timescale)) for w <= s < total, and then the rate of step `total`. With
+// timescale = w = warmup it is the Transformer's, peak * sqrt(w / s).                 [Vaswani et al. 2017]
+struct InverseSqrtOptions {
+  double peak = 0;
+  int64_t total = 0;
+  int64_t warmup = 0;
+  int64_t timescale = 0;  // 0: warmup, which is then needed
+};
+Schedule inverse_sqrt_schedule(const InverseSqrtOptions& options);
+
+// From initial to peak in `warmup` steps, linear and beginning at `initial` itself; `hold` steps at the peak;
+// to floor > 0 in `decay` steps, exponential.                                           [Baevski et al. 2020]
+struct TriStageOptions {
+  double peak = 0;
+  double initial = 0;
+  double floor = 0;
+  int64_t warmup = 0;
+  int64_t hold = 0;
+  int64_t decay = 0;
+};
+Schedule tri_stage_schedule(const TriStageOptions& options);
 
 // Plateaus: `drops` are (step, factor) with increasing steps; from that step on the rate is peak * factor.
 //   multi_step_schedule(2e-4, {{16000, 0.316}, {18000, 0.1}}, 500)

@@ -8,6 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "tensor/error_of.h"
+#include "tests/golden/optimizer.h"
 
 namespace roux {
 namespace {
@@ -21,7 +22,10 @@ TEST(SchedulesTest, WarmupIsLinearNeverZeroAndEndsAtPeak) {
   for (const Schedule& s :
        {constant_schedule(2.0, 4), linear_schedule({.peak = 2, .total = 10, .warmup = 4}),
         cosine_schedule({.peak = 2, .total = 10, .warmup = 4}),
-        wsd_schedule({.peak = 2, .total = 10, .warmup = 4}, 3), multi_step_schedule(2, {{8, 0.5}}, 4),
+        wsd_schedule({.peak = 2, .total = 10, .warmup = 4}, 3),
+        polynomial_schedule({.peak = 2, .total = 10, .warmup = 4}, 2),
+        exponential_schedule({.peak = 2, .floor = 1, .total = 10, .warmup = 4}),
+        inverse_sqrt_schedule({.peak = 2, .total = 10, .warmup = 4}), multi_step_schedule(2, {{8, 0.5}}, 4),
         rewarm_schedule({.peak = 2, .warmup = 4, .stable = 2, .decay = 2})}) {
     for (int64_t step = 0; step < 4; ++step) EXPECT_NEAR(s(step), 2.0 * (step + 1) / 5, 1e-15) << step;
     EXPECT_EQ(s(4), 2.0);
@@ -100,6 +104,40 @@ TEST(SchedulesTest, RewarmRisesAgainAfterTheDecay) {
   EXPECT_EQ(flat(600), 0.5);
 }
 
+// From the end of the warm-up on; before it ours is never 0.
+template <size_t kSteps>
+void expect_golden(const Schedule& schedule, const double (&golden)[kSteps], int64_t first) {
+  for (int64_t step = first; step < static_cast<int64_t>(kSteps); ++step) {
+    EXPECT_NEAR(schedule(step), golden[step], 1e-15) << step;
+  }
+}
+
+TEST(SchedulesTest, AreThoseOfTheReferences) {
+  expect_golden(inverse_sqrt_schedule({.peak = 0.5, .total = 20, .warmup = 4}), golden::kInverseSqrt, 4);
+  expect_golden(inverse_sqrt_schedule({.peak = 0.5, .total = 500, .warmup = 4}), golden::kInverseSqrt, 4);
+  expect_golden(inverse_sqrt_schedule({.peak = 0.5, .total = 20, .warmup = 4, .timescale = 9}),
+                golden::kInverseSqrtTimescale, 4);
+  expect_golden(polynomial_schedule({.peak = 0.5, .floor = 0.01, .total = 18, .warmup = 4}, 2.5),
+                golden::kPolynomial, 4);
+  expect_golden(exponential_schedule({.peak = 0.5, .floor = 0.5 * std::pow(0.9, 40), .total = 40}),
+                golden::kExponential, 0);
+  expect_golden(
+      tri_stage_schedule({.peak = 0.5, .initial = 0.005, .floor = 0.025, .warmup = 4, .hold = 6, .decay = 8}),
+      golden::kTriStage, 0);
+}
+
+TEST(SchedulesTest, PhasesLeadAnyScalarUpOrDown) {
+  const Schedule temperature({{.steps = 10, .from = 2, .to = 0.5, .shape = Decay::kExponential}});
+  EXPECT_EQ(temperature(0), 2);
+  EXPECT_NEAR(temperature(5), 1, 1e-15);
+  EXPECT_EQ(temperature(10), 0.5);
+  const Schedule length({{.steps = 4, .from = 64, .to = 512}, {.steps = 0, .from = 512, .to = 512}});
+  EXPECT_EQ(std::lround(length(1)), 176);
+  EXPECT_EQ(std::lround(length(4)), 512);
+  const Schedule up({{.steps = 8, .from = 0.25, .to = 1, .shape = Decay::kInverseSqrt}});
+  EXPECT_NEAR(up(4), 1 / std::sqrt(8.5), 1e-15);
+}
+
 TEST(SchedulesTest, ConvertsToAFunctionOfTheStep) {
   const std::function<double(int64_t)> f = cosine_schedule({.peak = 1, .total = 8});
   EXPECT_EQ(f(0), 1.0);
@@ -136,6 +174,16 @@ TEST(SchedulesTest, MisuseThrowsWithTheValues) {
   EXPECT_EQ(error_of([] { wsd_schedule({.peak = 1, .total = 10, .warmup = 2}, 9); }),
             "wsd_schedule: decay does not fit the run: decay_steps is 9, needed 1..8 (total 10, warmup 2)");
   EXPECT_NE(error_of([] { wsd_schedule({.peak = 1, .total = 10}, 0); }), "");
+  EXPECT_EQ(error_of([] { exponential_schedule({.peak = 1, .total = 10}); }),
+            "schedule: phase 1 goes from 1 to 0, needed values above 0 for its shape");
+  EXPECT_EQ(error_of([] { polynomial_schedule({.peak = 1, .total = 10}, 0); }),
+            "schedule: phase 1 has the power 0, needed finite and above 0");
+  EXPECT_EQ(error_of([] { inverse_sqrt_schedule({.peak = 1, .total = 10}); }),
+            "inverse_sqrt_schedule: timescale is 0 and warmup is 0, needed one of them above 0");
+  EXPECT_NE(error_of([] { inverse_sqrt_schedule({.peak = 1, .total = 10, .timescale = -1}); }), "");
+  EXPECT_NE(error_of([] { inverse_sqrt_schedule({.peak = 1, .total = 10, .warmup = 10}); }), "");
+  EXPECT_NE(error_of([] { tri_stage_schedule({.peak = 1, .initial = 2, .floor = 0.1, .decay = 1}); }), "");
+  EXPECT_NE(error_of([] { tri_stage_schedule({.peak = 1, .floor = 0.1, .warmup = -1}); }), "");
   EXPECT_NE(error_of([] { multi_step_schedule(1, {{9, 0.5}, {8, 0.1}}); }), "");
   EXPECT_NE(error_of([] { multi_step_schedule(1, {{3, 0.5}}, 4); }), "");
   EXPECT_NE(error_of([] { multi_step_schedule(1, {{3, -0.5}}); }), "");

@@ -1,59 +1,186 @@
-"""Trajectories of torch.optim.AdamW and SGD in f64 where gradients begin late or miss steps.
+"""Trajectories of optimizers in f64 where gradients begin late or miss steps, of averages and of schedules.
 
-Run:  python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch && /tmp/venv/bin/python optimizer.py
-Writes optimizer.h next to this file. Gradients are small exact fractions, so that a test can repeat them.
+The references are torch.optim (AdamW, Adam, SGD, RMSprop, swa_utils, ExponentialLR), transformers (Adafactor,
+inverse square root and polynomial schedules), and formulas of a paper or its code written anew in torch: Muon
+(Jordan et al. 2024, in f64 instead of bf16) and the tri-stage schedule of fairseq.
+
+Run:  python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch transformers && /tmp/venv/bin/python optimizer.py
+Writes optimizer.h next to this file. Values and gradients are small exact fractions, so that a test can repeat
+them.
 """
+import math
 import os
 
 import torch
+import transformers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STEPS, SIZE = 9, 3
+STEPS = 20
+RECORDED = (1, 2, 5, 9, 20)
 # The steps (from 1) at which each parameter has a gradient: a layer that is always trained, one that is
 # unfrozen late, an expert that is chosen now and then.
-PRESENT = [range(1, STEPS + 1), range(5, STEPS + 1), (2, 3, 7, 9)]
+PRESENT = [range(1, STEPS + 1), range(5, STEPS + 1), (2, 3, 7, 9, 15)]
+VECTORS, MATRICES, MIXED = ((3,),) * 3, ((3, 4), (4, 2), (2, 2)), ((3, 4), (5,), (2, 3, 2))
+
+
+def initial(parameter, element):
+    return ((5 * element + 3 * parameter) % 7 - 3) / 4 + 0.125
 
 
 def gradient(step, parameter, element):
     return ((7 * step + 3 * element + 5 * parameter) % 11 - 5) / 8
 
 
-def trajectory(make):
-    params = [torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64, requires_grad=True) for _ in PRESENT]
+def filled(shape, value):
+    return torch.tensor([value(e) for e in range(math.prod(shape))], dtype=torch.float64).reshape(shape)
+
+
+def trajectory(make, shapes=VECTORS, before_step=lambda params: None):
+    params = [filled(s, lambda e: initial(p, e)).requires_grad_() for p, s in enumerate(shapes)]
     optimizer = make(params)
-    values = []
+    rows = []
     for step in range(1, STEPS + 1):
         for i, param in enumerate(params):
-            param.grad = None
-            if step in PRESENT[i]:
-                param.grad = torch.tensor([gradient(step, i, e) for e in range(SIZE)], dtype=torch.float64)
+            param.grad = filled(shapes[i], lambda e: gradient(step, i, e)) if step in PRESENT[i] else None
+        before_step(params)
         optimizer.step()
-        values.append([v for param in params for v in param.tolist()])
+        if step in RECORDED:
+            rows.append([v for param in params for v in param.detach().flatten().tolist()])
+    return rows
+
+
+def clip_and_mask(params):
+    torch.nn.utils.clip_grad_norm_(params, 0.5)
+    for param in params:
+        if param.grad is not None:
+            param.grad *= torch.tensor([1.0, 0.0, 1.0])
+
+
+class Muon(torch.optim.Optimizer):
+    def __init__(self, params, lr, momentum, nesterov, weight_decay, match_rms):
+        super().__init__(params, {})
+        self.options = lr, momentum, nesterov, weight_decay, match_rms
+
+    @torch.no_grad()
+    def step(self):
+        lr, momentum, nesterov, weight_decay, match_rms = self.options
+        for param in self.param_groups[0]["params"]:
+            if param.grad is None:
+                continue
+            state = self.state[param]
+            buffer = state.setdefault("buffer", torch.zeros_like(param))
+            buffer.lerp_(param.grad, 1 - momentum)
+            update = param.grad.lerp(buffer, momentum) if nesterov else buffer
+            rows, columns = param.shape
+            x = update.T if rows > columns else update
+            x = x / (x.norm() + 1e-7)
+            for _ in range(5):
+                gram = x @ x.T
+                x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+            x = x.T if rows > columns else x
+            scale = 0.2 * math.sqrt(max(rows, columns)) if match_rms else math.sqrt(max(1, rows / columns))
+            param.mul_(1 - lr * weight_decay).sub_(lr * scale * x)
+
+
+def ema():
+    module = torch.nn.Linear(1, 3, bias=False).double()
+    decayed = torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
+    average = torch.optim.swa_utils.AveragedModel(module, multi_avg_fn=decayed)
+    for step in range(1, STEPS + 1):
+        module.weight.data[:] = filled((3, 1), lambda e: gradient(step, 0, e))
+        average.update_parameters(module)
+    return average.module.weight.flatten().tolist()
+
+
+def rates(make, lr=0.5):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr)
+    scheduler = make(optimizer)
+    values = []
+    for _ in range(STEPS):
+        values.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
     return values
 
 
-def array(name, comment, values):
-    rows = ",\n".join("    {" + ", ".join(repr(v) for v in row) + "}" for row in values)
-    return f"// {comment}\ninline constexpr double {name}[{STEPS}][{len(PRESENT) * SIZE}] = {{\n{rows}}};\n"
+def tri_stage(step, peak=0.5, initial_scale=0.01, final_scale=0.05, warmup=4, hold=6, decay=8):
+    if step < warmup:
+        return peak * (initial_scale + (1 - initial_scale) * step / warmup)
+    if step < warmup + hold:
+        return peak
+    if step <= warmup + hold + decay:
+        return peak * math.exp(math.log(final_scale) / decay * (step - warmup - hold))
+    return final_scale * peak
+
+
+def array(name, comment, rows):
+    text = ",\n".join("    {" + ", ".join(repr(v) for v in row) + "}" for row in rows)
+    return f"// {comment}\ninline constexpr double {name}[{len(rows)}][{len(rows[0])}] = {{\n{text}}};\n"
+
+
+def vector(name, comment, values):
+    text = ", ".join(repr(v) for v in values)
+    return f"// {comment}\ninline constexpr double {name}[] = {{{text}}};\n"
 
 
 def main():
-    adamw = trajectory(lambda p: torch.optim.AdamW(p, lr=0.05, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1))
-    sgd = trajectory(lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.01, nesterov=True))
+    optim, adafactor = torch.optim, transformers.optimization.Adafactor
+    adamw = {"lr": 0.05, "betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": 0.1}
+    parts = [
+        array("kAdamW", "lr 0.05, betas 0.9 and 0.95, eps 1e-8, weight_decay 0.1",
+              trajectory(lambda p: optim.AdamW(p, **adamw))),
+        array("kMaskedAdamW", "the same; norm clipped to 0.5, then gradients masked by 1 0 1",
+              trajectory(lambda p: optim.AdamW(p, **adamw), before_step=clip_and_mask)),
+        array("kAdam", "the same with weight_decay in the gradient, clipped to 0.5",
+              trajectory(lambda p: optim.Adam(p, **adamw), before_step=lambda p: torch.nn.utils.clip_grad_norm_(p, 0.5))),
+        array("kSgd", "lr 0.05, momentum 0.9 (Nesterov), weight_decay 0.01",
+              trajectory(lambda p: optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.01, nesterov=True))),
+        array("kRmsprop", "lr 0.05, alpha 0.9", trajectory(lambda p: optim.RMSprop(p, lr=0.05, alpha=0.9))),
+        array("kRmspropAll", "lr 0.01, alpha 0.8, eps 0.01, weight_decay 0.1, momentum 0.7, centered",
+              trajectory(lambda p: optim.RMSprop(p, lr=0.01, alpha=0.8, eps=0.01, weight_decay=0.1, momentum=0.7,
+                                                 centered=True))),
+        array("kAdafactor", "the defaults", trajectory(adafactor, MIXED)),
+        array("kAdafactorWarmup", "warmup_init, weight_decay 0.5",
+              trajectory(lambda p: adafactor(p, warmup_init=True, weight_decay=0.5), MIXED)),
+        array("kAdafactorFixed", "lr 0.05, no relative_step nor scale_parameter, eps 1e-3, clip_threshold 0.5, decay_rate "
+              "-0.6, beta1 0.9, weight_decay 0.1",
+              trajectory(lambda p: adafactor(p, lr=0.05, relative_step=False, scale_parameter=False, eps=(1e-3, 1e-3),
+                                             clip_threshold=0.5, decay_rate=-0.6, beta1=0.9, weight_decay=0.1), MIXED)),
+        array("kMuon", "lr 0.02, momentum 0.95 (Nesterov), weight_decay 0.1",
+              trajectory(lambda p: Muon(p, 0.02, 0.95, True, 0.1, False), MATRICES)),
+        array("kMuonPlain", "lr 0.05, momentum 0.8, weight_decay 0, scale 0.2 sqrt(max(rows, columns))",
+              trajectory(lambda p: Muon(p, 0.05, 0.8, False, 0.0, True), MATRICES)),
+        vector("kEma", "of the gradients of parameter 0, decay 0.9", ema()),
+        vector("kInverseSqrt", "peak 0.5, warm-up 4",
+               rates(lambda o: transformers.get_inverse_sqrt_schedule(o, 4))),
+        vector("kInverseSqrtTimescale", "peak 0.5, warm-up 4, timescale 9",
+               rates(lambda o: transformers.get_inverse_sqrt_schedule(o, 4, 9))),
+        vector("kPolynomial", "peak 0.5, warm-up 4, floor 0.01 at step 18, power 2.5",
+               rates(lambda o: transformers.get_polynomial_decay_schedule_with_warmup(o, 4, 18, 0.01, 2.5))),
+        vector("kExponential", "peak 0.5, factor 0.9 a step", rates(lambda o: optim.lr_scheduler.ExponentialLR(o, 0.9))),
+        vector("kTriStage", "peak 0.5, from 0.005, 4 steps of warm-up, 6 at the peak, 8 of decay to 0.025",
+               [tri_stage(s) for s in range(STEPS)]),
+    ]
+    version = torch.__version__.split("+")[0]
     with open(os.path.join(HERE, "optimizer.h"), "w") as out:
-        out.write(f"""// Generated by optimizer.py (PyTorch {torch.__version__.split("+")[0]}); do not edit.
+        out.write(f"""// Generated by optimizer.py (PyTorch {version}, transformers {transformers.__version__}); do not edit.
 #ifndef ROUX_TESTS_GOLDEN_OPTIMIZER_H_
 #define ROUX_TESTS_GOLDEN_OPTIMIZER_H_
 
 namespace roux::golden {{
 
 // clang-format off
-// Row t: three parameters of three elements, one after the other, after step t + 1.
-{array("kAdamW", "lr 0.05, betas 0.9 and 0.95, eps 1e-8, weight_decay 0.1", adamw)}
-{array("kSgd", "lr 0.05, momentum 0.9 (Nesterov), weight_decay 0.01", sgd)}
-// clang-format on
+// After the steps (from 1)
+inline constexpr int kRecorded[] = {{{", ".join(map(str, RECORDED))}}};
+// a row has the parameters' elements one after the other: three vectors of three elements,
+inline constexpr int kVectors[3][3] = {{{{3}}, {{3}}, {{3}}}};
+// for Muon matrices, and for Adafactor tensors of rank 2, 1 and 3.
+inline constexpr int kMatrices[3][3] = {{{{3, 4}}, {{4, 2}}, {{2, 2}}}};
+inline constexpr int kMixed[3][3] = {{{{3, 4}}, {{5}}, {{2, 3, 2}}}};
 
-}}  // namespace roux::golden
+""" + "\n".join(parts) + """// clang-format on
+
+}  // namespace roux::golden
 
 #endif  // ROUX_TESTS_GOLDEN_OPTIMIZER_H_
 """)
