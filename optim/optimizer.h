@@ -5,7 +5,7 @@
 //   Tensor norm = optimizer.step({.lr = schedule(step), .max_grad_norm = 1.0});
 //   optimizer.zero_grad();
 //
-// Here AdamW, Adam and SGD, one launch per dtype and group; rmsprop.h, adafactor.h, muon.h and
+// Here AdamW, Adam and SGD, one launch per dtype and group; adamw_8bit.h, rmsprop.h, adafactor.h, muon.h and
 // online_merging.h have the others. What is said here holds for all of them.
 //
 // Gradients add up over micro-batches: divide each micro-batch's summed loss by the target tokens of the

@@ -2,7 +2,8 @@
 
 The references are torch.optim (AdamW, Adam, SGD, RMSprop, swa_utils, ExponentialLR), transformers (Adafactor,
 inverse square root and polynomial schedules), and formulas of a paper or its code written anew in torch: Muon
-(Jordan et al. 2024, in f64 instead of bf16) and the tri-stage schedule of fairseq.
+(Jordan et al. 2024, in f64 instead of bf16), the tri-stage schedule of fairseq, and in f32 NumPy AdamW with the
+block-wise 8-bit states of bitsandbytes (Dettmers et al. 2022).
 
 Run:  python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch transformers && /tmp/venv/bin/python optimizer.py
 Writes optimizer.h next to this file. Values and gradients are small exact fractions, so that a test can repeat
@@ -11,6 +12,7 @@ them.
 import math
 import os
 
+import numpy as np
 import torch
 import transformers
 
@@ -113,6 +115,50 @@ def tri_stage(step, peak=0.5, initial_scale=0.01, final_scale=0.05, warmup=4, ho
     return final_scale * peak
 
 
+def dynamic_map(signed):
+    values = [0.0, 1.0]
+    for decade in range(7):
+        edges = torch.linspace(0.1, 1, 2 ** (decade if signed else decade + 1) + 1, dtype=torch.float32)
+        means = (10.0 ** (decade - 6) * ((edges[:-1] + edges[1:]) / 2)).tolist()
+        values += means + ([-v for v in means] if signed else [])
+    return np.sort(np.array(values, np.float32))
+
+
+class State8bit:
+    """A moment in blocks of 256, signed or not."""
+
+    def __init__(self, count, signed):
+        self.map, self.signed = dynamic_map(signed), signed
+        self.midpoints = (self.map[:-1] + self.map[1:]) * np.float32(0.5)
+        self.codes, self.absmax = np.zeros(count, np.uint8), np.zeros(-(-count // 256), np.float32)
+        self.block = np.arange(count) // 256
+
+    def get(self):
+        return self.map[self.codes] * self.absmax[self.block]
+
+    def set(self, values):
+        self.absmax[:] = 0
+        np.maximum.at(self.absmax, self.block, np.abs(values))
+        self.codes = np.searchsorted(self.midpoints, values / self.absmax[self.block], "left")
+        if self.signed:  # a negative value keeps its sign
+            self.codes -= (values < 0) & (self.map[self.codes] == 0)
+
+
+def adamw_8bit(count=5000, lr=0.05, beta1=0.9, beta2=0.95, eps=1e-8, decay=0.1):
+    f32 = np.float32
+    param = np.array([initial(0, e) for e in range(count)], f32)
+    exp_avg, exp_avg_sq = State8bit(count, True), State8bit(count, False)
+    for step in range(1, STEPS + 1):
+        grad = np.array([gradient(step, 0, e) / (1 + e % 37) for e in range(count)], f32)
+        m = f32(beta1) * exp_avg.get() + f32(1 - beta1) * grad
+        v = f32(beta2) * exp_avg_sq.get() + f32(1 - beta2) * grad * grad
+        rate, inverse = f32(lr / (1 - beta1**step)), f32(1 / math.sqrt(1 - beta2**step))
+        param = param * f32(1 - lr * decay) - rate * m / (np.sqrt(v) * inverse + f32(eps))
+        exp_avg.set(m), exp_avg_sq.set(v)
+    at = slice(0, count, 97)
+    return [[float(x) for x in row[at]] for row in (param, exp_avg.codes, exp_avg_sq.codes)]
+
+
 def array(name, comment, rows):
     text = ",\n".join("    {" + ", ".join(repr(v) for v in row) + "}" for row in rows)
     return f"// {comment}\ninline constexpr double {name}[{len(rows)}][{len(rows[0])}] = {{\n{text}}};\n"
@@ -150,6 +196,8 @@ def main():
               trajectory(lambda p: Muon(p, 0.02, 0.95, True, 0.1, False), MATRICES)),
         array("kMuonPlain", "lr 0.05, momentum 0.8, weight_decay 0, scale 0.2 sqrt(max(rows, columns))",
               trajectory(lambda p: Muon(p, 0.05, 0.8, False, 0.0, True), MATRICES)),
+        array("kAdamW8bit", "every 97th of 5000 elements, f32, gradients of parameter 0 over 1 + element % 37; row 1: codes "
+              "of exp_avg, row 2: of exp_avg_sq", adamw_8bit()),
         vector("kEma", "of the gradients of parameter 0, decay 0.9", ema()),
         vector("kInverseSqrt", "peak 0.5, warm-up 4",
                rates(lambda o: transformers.get_inverse_sqrt_schedule(o, 4))),
