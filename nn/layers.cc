@@ -11,8 +11,8 @@
 namespace roux {
 
 Linear::Linear(int64_t in, int64_t out, bool bias, const Init& init) {
-  weight_ = register_parameter("weight", init_normal({out, in}, init));
-  if (bias) bias_ = register_parameter("bias", zeros({out}, init.dtype, init.device));
+  register_parameter("weight", &weight_, init_normal({out, in}, init));
+  if (bias) register_parameter("bias", &bias_, zeros({out}, init.dtype, init.device));
 }
 Tensor Linear::forward(const Tensor& x) const {
   const Tensor bias = bias_.defined() ? cast(bias_, x.dtype()) : Tensor();
@@ -24,7 +24,7 @@ std::string Linear::pretty_print() const {
 }
 
 Embedding::Embedding(int64_t vocabulary, int64_t dimension, const Init& init) {
-  weight_ = register_parameter("weight", init_normal({vocabulary, dimension}, init));
+  register_parameter("weight", &weight_, init_normal({vocabulary, dimension}, init));
 }
 Tensor Embedding::forward(const Tensor& ids) const { return embedding(weight_, ids); }
 std::string Embedding::pretty_print() const {
@@ -33,9 +33,9 @@ std::string Embedding::pretty_print() const {
 
 Norm::Norm(NormKind kind, int64_t dimension, double eps, const Init& init) : kind_(kind), eps_(eps) {
   const double start = kind == NormKind::kRmsPlusOne ? 0 : 1;
-  weight_ = register_parameter("weight", full({dimension}, start, init.dtype, init.device));
+  register_parameter("weight", &weight_, full({dimension}, start, init.dtype, init.device));
   if (kind == NormKind::kLayer) {
-    bias_ = register_parameter("bias", zeros({dimension}, init.dtype, init.device));
+    register_parameter("bias", &bias_, zeros({dimension}, init.dtype, init.device));
   }
 }
 Tensor Norm::forward(const Tensor& x) const {

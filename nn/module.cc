@@ -1,11 +1,12 @@
 #include "nn/module.h"
 
+#include <unordered_set>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "tensor/grad_mode.h"
+#include "nn/weights.h"
 #include "tensor/ops/creation.h"
-#include "tensor/ops/elementwise.h"
 #include "tensor/ops/random.h"
 
 namespace roux {
@@ -19,17 +20,17 @@ void Module::check_name(const std::string& name) const {
     ROUX_CHECK(child.first != name) << "register: the name " << name << " is taken";
 }
 
-Tensor Module::register_parameter(const std::string& name, Tensor value) {
+void Module::register_parameter(const std::string& name, Tensor* slot, Tensor value) {
   check_name(name);
   value.set_requires_grad(true);
-  entries_.push_back({name, value, true, true});
-  return value;
+  *slot = std::move(value);
+  entries_.push_back({name, slot, true, true});
 }
 
-Tensor Module::register_buffer(const std::string& name, Tensor value, bool persistent) {
+void Module::register_buffer(const std::string& name, Tensor* slot, Tensor value, bool persistent) {
   check_name(name);
-  entries_.push_back({name, value, false, persistent});
-  return value;
+  *slot = std::move(value);
+  entries_.push_back({name, slot, false, persistent});
 }
 
 void Module::register_module(const std::string& name, Module& child) {
@@ -41,33 +42,37 @@ void Module::register_module(const std::string& name, Module& child) {
   children_.emplace_back(name, &child);
 }
 
-void Module::collect(const std::string& prefix, NamedTensors* parameters, NamedTensors* all) const {
+void Module::collect(const std::string& prefix, std::vector<Slot>* slots) const {
   for (const Entry& entry : entries_) {
-    if (entry.parameter && parameters) parameters->emplace_back(prefix + entry.name, entry.tensor);
-    if (entry.persistent && all) all->emplace_back(prefix + entry.name, entry.tensor);
+    if (entry.persistent) slots->push_back({prefix + entry.name, entry.slot, entry.parameter});
   }
-  for (const auto& [name, child] : children_)
-    child->collect(absl::StrCat(prefix, name, "."), parameters, all);
+  for (const auto& [name, child] : children_) child->collect(absl::StrCat(prefix, name, "."), slots);
+}
+
+std::vector<Module::Slot> Module::slots() const {
+  std::vector<Slot> slots;
+  collect("", &slots);
+  return slots;
 }
 
 namespace {
-// Keeps the first name of a tensor that stands in the list twice.
-NamedTensors without_repeats(const NamedTensors& list) {
+// The tensors of the slots, those that stand in several under their first name.
+NamedTensors tensors_of(const std::vector<Module::Slot>& slots, bool parameters_only) {
   NamedTensors out;
-  for (const auto& entry : list) {
-    bool repeated = false;
-    for (const auto& earlier : out) repeated |= earlier.second.impl() == entry.second.impl();
-    if (!repeated) out.push_back(entry);
+  std::unordered_set<const TensorImpl*> seen;
+  for (const Module::Slot& slot : slots) {
+    if (parameters_only && !slot.parameter) continue;
+    if (seen.insert(slot.tensor->impl()).second) out.emplace_back(slot.name, *slot.tensor);
   }
   return out;
 }
 }  // namespace
 
-NamedTensors Module::named_parameters() const {
-  NamedTensors parameters;
-  collect("", &parameters, nullptr);
-  return without_repeats(parameters);
-}
+NamedTensors Module::named_parameters() const { return tensors_of(slots(), true); }
+
+NamedTensors Module::state_dict() const { return tensors_of(slots(), false); }
+
+absl::Status Module::load_state_dict(const NamedTensors& state) { return load(*this, state).status(); }
 
 std::vector<Tensor> Module::parameters() const {
   std::vector<Tensor> out;
@@ -79,51 +84,6 @@ int64_t Module::num_parameters() const {
   int64_t count = 0;
   for (const Tensor& parameter : parameters()) count += parameter.numel();
   return count;
-}
-
-NamedTensors Module::state_dict() const {
-  NamedTensors all;
-  collect("", nullptr, &all);
-  return without_repeats(all);
-}
-
-absl::Status Module::load_state_dict(const NamedTensors& state) {
-  NamedTensors own;
-  collect("", nullptr, &own);
-  std::vector<std::pair<Tensor, Tensor>> copies;
-  std::vector<std::string> missing;
-  for (const auto& [name, target] : own) {
-    Tensor source;
-    for (const auto& [key, value] : state) {
-      if (key == name) source = value;
-    }
-    if (source.defined()) {
-      if (!(source.shape() == target.shape())) {
-        return absl::InvalidArgumentError(absl::StrCat("state_dict: ", name, " is ", to_string(source.spec()),
-                                                       ", the module needs ", to_string(target.spec())));
-      }
-      copies.emplace_back(target, source);
-      continue;
-    }
-    bool tied = false;  // another name of the same tensor is in the state
-    for (const auto& [other, tensor] : own) {
-      if (tensor.impl() != target.impl() || other == name) continue;
-      for (const auto& entry : state) tied |= entry.first == other;
-    }
-    if (!tied) missing.push_back(name);
-  }
-  if (!missing.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("state_dict: ", missing.size(), " missing: ", absl::StrJoin(missing, ", ")));
-  }
-  for (const auto& [key, value] : state) {
-    bool known = false;
-    for (const auto& entry : own) known |= entry.first == key;
-    if (!known) return absl::InvalidArgumentError(absl::StrCat("state_dict: unknown entry ", key));
-  }
-  NoGradGuard no_grad;
-  for (const auto& [target, source] : copies) copy_(target, to_device(source, target.device()));
-  return absl::OkStatus();
 }
 
 void Module::train(bool training) {

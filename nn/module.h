@@ -3,17 +3,22 @@
 //
 //   class Linear final : public ModuleOf<Linear> {
 //    public:
-//     Linear(int64_t in, int64_t out, const Init& init) { weight_ = register_parameter("weight", ...); }
+//     Linear(int64_t in, int64_t out, const Init& init) { register_parameter("weight", &weight_, ...); }
 //     Tensor forward(const Tensor& x) const { return linear(x, weight_); }
 //     std::string pretty_print() const override { return "Linear 128 -> 64"; }
+//
+//    private:
+//     Tensor weight_;
 //   };
 //   Tensor y = layer(x);   // calls forward; an Error on the way gets a line "in model.layers.0.mlp (...)"
 //
-// Submodules are members; register_module only names them, so a module must not be moved after construction.
-// A module belongs to one thread.
+// Submodules and tensors are members; registering only names them, so a module is not moved. A member tensor
+// is a slot: nn/weights.h puts other tensors there, so forward reads the member each time and nobody keeps a
+// copy of it. A module belongs to one thread.
 #ifndef ROUX_NN_MODULE_H_
 #define ROUX_NN_MODULE_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -38,12 +43,19 @@ class Module {
   NamedTensors named_parameters() const;
   std::vector<Tensor> parameters() const;
   int64_t num_parameters() const;  // elements
-  // Parameters and persistent buffers; the tensors share memory with the module's own.
+  // Parameters and persistent buffers, tied ones once; the tensors share memory with the module's own.
   NamedTensors state_dict() const;
-  // Copies values into the parameters and buffers (cast to their dtype). Error naming the key when one is
-  // missing or unknown or its shape differs; then nothing is changed. A tied parameter may be given under
-  // either name.
+  // load() of nn/weights.h: the values of all of these, and of no others. On error nothing is changed.
   absl::Status load_state_dict(const NamedTensors& state);
+
+  // A member of this module or of one below it that holds a parameter or a persistent buffer.
+  struct Slot {
+    std::string name;
+    Tensor* tensor;
+    bool parameter;
+  };
+  // In the order of state_dict(), tied tensors under each of their names. For nn/weights.h.
+  std::vector<Slot> slots() const;
 
   void train(bool training = true);  // for this module and all below it; modules start in training mode
   void eval() { train(false); }
@@ -55,9 +67,10 @@ class Module {
   std::string tree() const;                      // one line per module, indented
 
  protected:
-  // Marks value as requiring grad, names it, and returns it. Names are unique in a module and contain no dot.
-  Tensor register_parameter(const std::string& name, Tensor value);
-  Tensor register_buffer(const std::string& name, Tensor value, bool persistent = true);
+  // Puts value into *slot, a member of this module, under a name that is unique in it and contains no dot; a
+  // parameter's value is marked as requiring grad. Tied weights: the same value in two slots.
+  void register_parameter(const std::string& name, Tensor* slot, Tensor value);
+  void register_buffer(const std::string& name, Tensor* slot, Tensor value, bool persistent = true);
   // `name` may not contain a dot; the child must outlive this module's use.
   void register_module(const std::string& name, Module& child);
   std::string context() const;  // "model.layers.3.mlp (MLP ...)" for error messages
@@ -65,11 +78,11 @@ class Module {
  private:
   struct Entry {
     std::string name;
-    Tensor tensor;
+    Tensor* slot;
     bool parameter, persistent;
   };
   void check_name(const std::string& name) const;
-  void collect(const std::string& prefix, NamedTensors* parameters, NamedTensors* all) const;
+  void collect(const std::string& prefix, std::vector<Slot>* slots) const;
 
   std::string name_;
   Module* parent_ = nullptr;

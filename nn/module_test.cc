@@ -41,8 +41,8 @@ class Model final : public ModuleOf<Model> {
   explicit Model(int64_t inner, const Init& init)
       : layers(2, [&](int64_t) { return std::make_unique<Layer>(inner, init); }) {
     register_module("layers", layers);
-    shift_ = register_buffer("shift", full({1}, 0.5));
-    scratch_ = register_buffer("scratch", zeros({1}), false);
+    register_buffer("shift", &shift_, full({1}, 0.5));
+    register_buffer("scratch", &scratch_, zeros({1}), false);
   }
   Tensor forward(const Tensor& x) const { return layers[1](layers[0](x)) + shift_; }
   std::string pretty_print() const override { return "Model"; }
@@ -70,14 +70,14 @@ class Root final : public ModuleOf<Root> {
 class Tied final : public ModuleOf<Tied> {
  public:
   Tied() {
-    weight_ = register_parameter("weight", full({4, 2}, 1));
-    register_parameter("head", weight_);
+    register_parameter("weight", &weight_, full({4, 2}, 1));
+    register_parameter("head", &head_, weight_);
   }
   Tensor forward(const Tensor& x) const { return linear(x, weight_); }
   std::string pretty_print() const override { return "Tied"; }
 
  private:
-  Tensor weight_;
+  Tensor weight_, head_;
 };
 
 // Lets a test register what it likes.
@@ -208,13 +208,15 @@ TEST(Module, TiedParameterIsListedOnceAndLoadsUnderEitherName) {
 
 TEST(Module, NamesAreUniqueAndHaveNoDot) {
   Free parent, other, child;
-  parent.register_parameter("a", ones({1}));
-  EXPECT_EQ(error_of([&] { parent.register_parameter("a", ones({1})); }), "register: the name a is taken");
-  EXPECT_EQ(error_of([&] { parent.register_buffer("a", ones({1})); }), "register: the name a is taken");
+  Tensor a;
+  parent.register_parameter("a", &a, ones({1}));
+  EXPECT_EQ(error_of([&] { parent.register_parameter("a", &a, ones({1})); }),
+            "register: the name a is taken");
+  EXPECT_EQ(error_of([&] { parent.register_buffer("a", &a, ones({1})); }), "register: the name a is taken");
   EXPECT_EQ(error_of([&] { parent.register_module("a", child); }), "register: the name a is taken");
-  EXPECT_EQ(error_of([&] { parent.register_parameter("b.c", ones({1})); }),
+  EXPECT_EQ(error_of([&] { parent.register_parameter("b.c", &a, ones({1})); }),
             "register: the name \"b.c\" is empty or contains a dot");
-  EXPECT_NE(error_of([&] { parent.register_parameter("", ones({1})); }), "no error");
+  EXPECT_NE(error_of([&] { parent.register_parameter("", &a, ones({1})); }), "no error");
   parent.register_module("child", child);
   EXPECT_EQ(error_of([&] { other.register_module("adopted", child); }),
             "register: the module for adopted has a parent already, as child");

@@ -261,10 +261,10 @@ LmHead::LmHead(const TransformerConfig& config, const Init& init) {
     register_module("norm", *norm_);
   }
   if (!config.tie_word_embeddings) {
-    weight_ = register_parameter("weight", init_normal({config.vocab_size, config.hidden_size}, init));
+    register_parameter("weight", &weight_, init_normal({config.vocab_size, config.hidden_size}, init));
   }
   if (config.head_bias) {
-    bias_ = register_parameter("bias", zeros({config.vocab_size}, init.dtype, init.device));
+    register_parameter("bias", &bias_, zeros({config.vocab_size}, init.dtype, init.device));
   }
 }
 
