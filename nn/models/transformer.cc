@@ -278,11 +278,18 @@ std::string LmHead::pretty_print() const {
 }
 
 Transformer::Transformer(const TransformerConfig& config, const Init& init, const MakeMixer& mixer)
-    : config_(config), model_(config, init, mixer) {
+    : config_(config), make_mixer_(mixer), model_(config, init, mixer) {
   register_module("model", model_);
   if (config.tie_word_embeddings && !config.head_transform && !config.head_bias) return;
   lm_head_ = std::make_unique<LmHead>(config, init);
   register_module("lm_head", *lm_head_);
+}
+
+Transformer::Transformer(const Transformer& from, Weights weights,
+                         const std::optional<TransformerConfig>& config)
+    : Transformer(config.value_or(from.config_), Init{.generator = nullptr, .device = kMeta},
+                  from.make_mixer_) {
+  take_weights(from, *this, weights);
 }
 
 OutputProjection Transformer::output() const {
