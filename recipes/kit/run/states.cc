@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -74,6 +75,20 @@ absl::StatusOr<NamedTensors> read_like(const Checkpoint& checkpoint, const std::
           absl::StrCat("it is ", to_string(found->second.spec()), ", needed is ", to_string(x.spec())));
     }
     out.push_back(*found);
+  }
+  // Tensors of one memory, as a base and what shares its weights, can only take one value.
+  std::map<const void*, size_t> first_at;
+  for (size_t i = 0; i < like.size(); ++i) {
+    const Tensor& x = like[i].second;
+    if (x.numel() == 0 || x.device().type == DeviceType::kMeta) continue;
+    const auto [at, is_new] = first_at.try_emplace(x.raw_data(), i);
+    const Tensor &a = out[at->second].second, &b = out[i].second;
+    if (is_new || !(a.spec() == b.spec())) continue;
+    if (std::memcmp(a.contiguous().raw_data(), b.contiguous().raw_data(), a.bytes()) != 0) {
+      return misfit(checkpoint, absl::StrCat(key, "/", like[i].first),
+                    absl::StrCat("it has other values than ", like[at->second].first,
+                                 ", with which it shares its memory here"));
+    }
   }
   for (const auto& [name, x] : saved) {
     const bool known = std::any_of(like.begin(), like.end(), [&](const auto& l) { return l.first == name; });

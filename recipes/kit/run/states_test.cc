@@ -233,6 +233,20 @@ TEST(States, CheckedBeforeAnythingChanges) {
   expect_refused(world, {"values", texts}, "values: [0]: it has a number, needed is a text");
 }
 
+TEST(States, TensorsOfOneMemoryTakeOneValue) {
+  const Tensor shared = zeros({2});
+  const NamedTensors both = {{"a", shared}, {"b", shared}};
+  const auto saved = [](float b) {
+    return checkpoint_of({{"pair", NamedTensors{{"a", ones({2})}, {"b", full({2}, b)}}}}, "pair");
+  };
+  const absl::Status status = restore_states(saved(2), {{"pair", both}});
+  EXPECT_TRUE(absl::StrContains(status.message(), "pair/b: it has other values than a, with which it shares"))
+      << status;
+  EXPECT_EQ(shared.to_vector<float>(), (std::vector<float>{0, 0}));
+  ASSERT_TRUE(restore_states(saved(1), {{"pair", both}}).ok());
+  EXPECT_EQ(shared.to_vector<float>(), (std::vector<float>{1, 1}));
+}
+
 TEST(States, NamesAreUniqueAndPlain) {
   World world;
   CheckpointWriter writer;
