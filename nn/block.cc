@@ -20,9 +20,13 @@ Block::Block(const TransformerConfig& config, int64_t layer, const Init& init, c
     attention_ = attention.get();
     mixer_ = std::move(attention);
   }
-  mlp_ = std::make_unique<Mlp>(config, layer, init);
+  if (config.has_experts(layer)) {
+    moe_ = std::make_unique<MixtureOfExperts>(config, layer, init);
+  } else {
+    mlp_ = std::make_unique<Mlp>(config, layer, config.intermediate_size, init);
+  }
   register_module(attention_ != nullptr ? "self_attn" : "mixer", *mixer_);
-  register_module("mlp", *mlp_);
+  register_module("mlp", moe_ ? static_cast<Module&>(*moe_) : *mlp_);
   register_module("input_layernorm", norm_1_);
   if (residual_ != Residual::kParallelOneNorm) {
     norm_2_ = norm();
@@ -48,13 +52,16 @@ Tensor Block::mixer_input(const Tensor& x, const Pass& pass) const {
   return pass.taps(Site::kMixerInput, layer_, residual_ == Residual::kPostNorm ? x : norm_1_(x));
 }
 
-// A: the mixer, M: the MLP, N1 and N2: the norms.
+// A: the mixer, M: the MLP or experts, N1 and N2: the norms.
 Tensor Block::finish(const Tensor& x, const Tensor& input, const Tensor& mixed, const Pass& pass) const {
   const auto dropped = [&](const Tensor& t) {
     return dropout_in_training(t, dropout_, training(), pass.generator);
   };
   const auto tap = [&](Site site, const Tensor& t) { return pass.taps(site, layer_, t); };
-  const auto mlp = [&](const Tensor& t) { return (*mlp_)(tap(Site::kFeedForwardInput, t), pass); };
+  const auto mlp = [&](const Tensor& t) {
+    const Tensor in = tap(Site::kFeedForwardInput, t);
+    return moe_ ? (*moe_)(in, pass) : (*mlp_)(in, pass);
+  };
   const auto add_mixed = [&](const Tensor& t) { return x + tap(Site::kMixer, dropped(t)); };
   const auto add_mlp = [&](const Tensor& h, const Tensor& t) {
     return h + tap(Site::kFeedForward, dropped(t));

@@ -8,6 +8,7 @@
 
 #include "nn/attention.h"
 #include "nn/mlp.h"
+#include "nn/moe.h"
 
 namespace roux {
 
@@ -39,7 +40,8 @@ class Block final : public ModuleOf<Block> {
   std::unique_ptr<Norm> mixer_norm_, mlp_norm_;  // of what the parts add; kSandwich alone
   std::unique_ptr<Mixer> mixer_;
   Attention* attention_ = nullptr;
-  std::unique_ptr<Mlp> mlp_;
+  std::unique_ptr<Mlp> mlp_;  // or
+  std::unique_ptr<MixtureOfExperts> moe_;
 };
 
 // layer(x), or with `checkpointed` the same while only x is kept: the layer runs again in backward. No effect

@@ -13,13 +13,12 @@ bool gated(Activation activation) {
 }  // namespace
 
 // The gate is made before up_proj: weights are drawn in this order.
-Mlp::Mlp(const TransformerConfig& config, int64_t layer, const Init& init)
-    : gate_proj(
-          gated(config.activation)
-              ? std::make_unique<Linear>(config.hidden_size, config.intermediate_size, config.mlp_bias, init)
-              : nullptr),
-      up_proj(config.hidden_size, config.intermediate_size, config.mlp_bias, init),
-      down_proj(config.intermediate_size, config.hidden_size, config.mlp_bias, residual_init(config, init)),
+Mlp::Mlp(const TransformerConfig& config, int64_t layer, int64_t width, const Init& init)
+    : gate_proj(gated(config.activation)
+                    ? std::make_unique<Linear>(config.hidden_size, width, config.mlp_bias, init)
+                    : nullptr),
+      up_proj(config.hidden_size, width, config.mlp_bias, init),
+      down_proj(width, config.hidden_size, config.mlp_bias, residual_init(config, init)),
       activation_(config.activation),
       layer_(layer) {
   if (gate_proj) register_module("gate_proj", *gate_proj);

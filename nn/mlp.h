@@ -14,7 +14,7 @@ namespace roux {
 // down(f(up x)), or with a gate down(f(gate x) * up x).
 class Mlp final : public ModuleOf<Mlp> {
  public:
-  Mlp(const TransformerConfig& config, int64_t layer, const Init& init);
+  Mlp(const TransformerConfig& config, int64_t layer, int64_t width, const Init& init);  // width: F
   Tensor forward(const Tensor& x, const Pass& pass) const;  // [B, T, D] -> [B, T, D]
   std::string pretty_print() const override;
 

@@ -9,9 +9,9 @@
 namespace roux {
 
 const char* name(Site site) {
-  static constexpr const char* kNames[] = {"kEmbedding", "kMixerInput",  "kHeads",
-                                           "kMixer",     "kMiddle",      "kFeedForwardInput",
-                                           "kUnits",     "kFeedForward", "kBlock"};
+  static constexpr const char* kNames[] = {
+      "kEmbedding",        "kMixerInput", "kHeads",       "kMixer", "kMiddle",
+      "kFeedForwardInput", "kUnits",      "kFeedForward", "kBlock", "kRouter"};
   return kNames[static_cast<int>(site)];
 }
 

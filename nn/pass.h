@@ -16,7 +16,8 @@
 
 namespace roux {
 
-// Places in a block. B rows, T tokens, D hidden, H query heads of width d, F feed-forward units.
+// Places in a block. B rows, T tokens, D hidden, H query heads of width d, F feed-forward units, E
+// experts.
 enum class Site : uint8_t {
   kEmbedding,         // [B, T, D] what enters block 0
   kMixerInput,        // [B, T, D] behind the norm: input of q, k and v
@@ -24,9 +25,10 @@ enum class Site : uint8_t {
   kMixer,             // [B, T, D] what attention adds to the residual stream
   kMiddle,            // [B, T, D] the residual stream between the two parts; not in parallel blocks
   kFeedForwardInput,  // [B, T, D] behind the norm: input of gate and up
-  kUnits,             // [B, T, F] behind activation and gate: input of down
+  kUnits,             // [B, T, F] behind activation and gate: input of down; not of experts
   kFeedForward,       // [B, T, D] what the MLP adds
   kBlock,             // [B, T, D] the residual stream behind the block
+  kRouter,            // [B T, E] f32 (f64 in f64), the routing probabilities; in layers with experts
 };
 const char* name(Site site);
 

@@ -1,5 +1,6 @@
 #include "nn/transformer_config.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tensor/error.h"
@@ -9,6 +10,11 @@ namespace roux {
 std::optional<int64_t> TransformerConfig::window(int64_t layer) const {
   const bool full = full_attention_every > 0 && (layer + 1) % full_attention_every == 0;
   return full ? std::nullopt : sliding_window;
+}
+
+bool TransformerConfig::has_experts(int64_t layer) const {
+  return moe &&
+         std::find(moe->dense_layers.begin(), moe->dense_layers.end(), layer) == moe->dense_layers.end();
 }
 
 void TransformerConfig::check() const {
@@ -36,6 +42,23 @@ void TransformerConfig::check() const {
   ROUX_CHECK(num_attention_heads % kv_heads() == 0)
       << "transformer: num_attention_heads " << num_attention_heads
       << " is not a multiple of num_key_value_heads " << kv_heads();
+  if (moe) {
+    positive("moe.experts", moe->experts);
+    positive("moe.width", moe->width);
+    not_negative("moe.shared_width", moe->shared_width);
+    ROUX_CHECK(moe->per_token >= 1 && moe->per_token <= moe->experts)
+        << "transformer: moe.per_token is " << moe->per_token << ", needed 1 to moe.experts, "
+        << moe->experts;
+    ROUX_CHECK(!moe->shared_gate || moe->shared_width > 0)
+        << "transformer: moe.shared_gate needs moe.shared_width above 0";
+    int64_t last = -1;
+    for (const int64_t layer : moe->dense_layers) {
+      ROUX_CHECK(last < layer && layer < num_hidden_layers)
+          << "transformer: moe.dense_layers has " << layer << " behind " << last
+          << ", needed ascending layers of " << num_hidden_layers;
+      last = layer;
+    }
+  }
   const auto rotated = static_cast<int64_t>(rope.fraction * static_cast<double>(head_size()));
   ROUX_CHECK(positions != Positions::kRotary || (rotated > 0 && rotated % 2 == 0))
       << "transformer: rotary positions turn " << rotated << " of a head's " << head_size()
@@ -111,6 +134,17 @@ TransformerConfig bert_style() {
   c.causal = false;
   c.qkv_bias = c.output_bias = c.mlp_bias = true;
   c.tie_word_embeddings = c.embedding_norm = c.head_transform = c.head_bias = true;
+  return c;
+}
+
+TransformerConfig qwen2_moe_style() {
+  TransformerConfig c;
+  c.vocab_size = 151936, c.hidden_size = 2048, c.intermediate_size = 5632, c.num_hidden_layers = 24,
+  c.num_attention_heads = 16, c.max_position_embeddings = 8192;
+  c.family = Family::kQwen2Moe;
+  c.qkv_bias = true;
+  c.rope.theta = 1e6;
+  c.moe = MoeConfig{.experts = 60, .per_token = 4, .width = 1408, .shared_width = 5632, .shared_gate = true};
   return c;
 }
 

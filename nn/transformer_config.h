@@ -1,5 +1,5 @@
-// What a Transformer is made of: sizes, and options of which GPT-2, Llama, Mistral, Qwen2, Gemma, GPT-NeoX
-// and BERT are combinations.
+// What a Transformer is made of: sizes, and options of which GPT-2, Llama, Mistral, Qwen2, Gemma, GPT-NeoX,
+// BERT and Qwen2-MoE are combinations.
 //
 //   TransformerConfig config;                       // Llama's options, Llama 2 7B's sizes
 //   TransformerConfig config = gpt2_style();        // GPT-2's options and sizes
@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "nn/layers.h"
 #include "tensor/ops/rotary.h"
@@ -16,7 +17,18 @@ namespace roux {
 
 // Whose files a model reads and writes: names and layouts of weights, fields of config.json. Says nothing
 // about what the model computes.
-enum class Family : uint8_t { kLlama, kMistral, kQwen2, kGemma, kGemma2, kGpt2, kGptNeoX, kBert, kRoberta };
+enum class Family : uint8_t {
+  kLlama,
+  kMistral,
+  kQwen2,
+  kGemma,
+  kGemma2,
+  kGpt2,
+  kGptNeoX,
+  kBert,
+  kRoberta,
+  kQwen2Moe
+};
 
 // Where a block's norms stand and what its two parts read; Block::forward has the formulas.
 enum class Residual : uint8_t { kPreNorm, kPostNorm, kParallel, kParallelOneNorm, kSandwich };
@@ -41,6 +53,19 @@ struct Dropout {
   friend bool operator==(const Dropout&, const Dropout&) = default;
 };
 
+// A mixture of experts in the place of the MLP; MixtureOfExperts (nn/moe.h) has the formula.
+struct MoeConfig {
+  int64_t experts = 0, per_token = 0;      // E; how many of them each token is sent to
+  int64_t width = 0;                       // feed-forward units of an expert
+  int64_t shared_width = 0;                // of the MLP that sees every token; 0: none
+  bool shared_gate = false;                // it is multiplied by sigmoid(w x)
+  bool renormalise = false;                // the weights of a token's experts are divided by their sum
+  double scale = 1;                        // of what the experts add
+  std::vector<int64_t> dense_layers = {};  // layers that keep an MLP, ascending
+
+  friend bool operator==(const MoeConfig&, const MoeConfig&) = default;
+};
+
 struct TransformerConfig {  // names of config.json where it has one
   int64_t vocab_size = 32000, hidden_size = 4096, intermediate_size = 11008, num_hidden_layers = 32,
           num_attention_heads = 32;
@@ -58,6 +83,7 @@ struct TransformerConfig {  // names of config.json where it has one
   NormKind norm = NormKind::kRms;
   double norm_eps = 1e-6;
   Activation activation = Activation::kSwiglu;
+  std::optional<MoeConfig> moe = {};
   Positions positions = Positions::kRotary;
   int64_t position_offset = 0;  // of the first token in the table of learned positions
   Rope rope = {};
@@ -82,6 +108,7 @@ struct TransformerConfig {  // names of config.json where it has one
   int64_t head_size() const { return head_dim.value_or(hidden_size / num_attention_heads); }
   // The window of a layer, if it has one.
   std::optional<int64_t> window(int64_t layer) const;
+  bool has_experts(int64_t layer) const;
   // Throws Error naming the field when sizes do not fit each other.
   void check() const;
 
@@ -93,11 +120,12 @@ Init residual_init(const TransformerConfig& config, const Init& init);
 
 // Options and sizes of the smallest published model of a family. Mistral is Llama with sliding_window, Qwen2
 // with qkv_bias.
-TransformerConfig gpt2_style();      // GPT-2 124M
-TransformerConfig gpt_neox_style();  // Pythia 14M
-TransformerConfig gemma_style();     // Gemma 2B
-TransformerConfig gemma2_style();    // Gemma 2 2B
-TransformerConfig bert_style();      // BERT base, with its head for masked tokens
+TransformerConfig gpt2_style();       // GPT-2 124M
+TransformerConfig gpt_neox_style();   // Pythia 14M
+TransformerConfig gemma_style();      // Gemma 2B
+TransformerConfig gemma2_style();     // Gemma 2 2B
+TransformerConfig bert_style();       // BERT base, with its head for masked tokens
+TransformerConfig qwen2_moe_style();  // Qwen1.5-MoE-A2.7B
 
 }  // namespace roux
 

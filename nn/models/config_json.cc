@@ -17,12 +17,16 @@ struct FamilyFile {  // in the order of Family
   const char* architecture;
   const char* headless;  // of a file without output projection, where we read that
 };
-constexpr FamilyFile kFamilies[] = {
-    {"llama", "LlamaForCausalLM", nullptr},           {"mistral", "MistralForCausalLM", nullptr},
-    {"qwen2", "Qwen2ForCausalLM", nullptr},           {"gemma", "GemmaForCausalLM", nullptr},
-    {"gemma2", "Gemma2ForCausalLM", nullptr},         {"gpt2", "GPT2LMHeadModel", nullptr},
-    {"gpt_neox", "GPTNeoXForCausalLM", nullptr},      {"bert", "BertForMaskedLM", "BertModel"},
-    {"roberta", "RobertaForMaskedLM", "RobertaModel"}};
+constexpr FamilyFile kFamilies[] = {{"llama", "LlamaForCausalLM", nullptr},
+                                    {"mistral", "MistralForCausalLM", nullptr},
+                                    {"qwen2", "Qwen2ForCausalLM", nullptr},
+                                    {"gemma", "GemmaForCausalLM", nullptr},
+                                    {"gemma2", "Gemma2ForCausalLM", nullptr},
+                                    {"gpt2", "GPT2LMHeadModel", nullptr},
+                                    {"gpt_neox", "GPTNeoXForCausalLM", nullptr},
+                                    {"bert", "BertForMaskedLM", "BertModel"},
+                                    {"roberta", "RobertaForMaskedLM", "RobertaModel"},
+                                    {"qwen2_moe", "Qwen2MoeForCausalLM", nullptr}};
 const FamilyFile& file_of(Family family) { return kFamilies[static_cast<size_t>(family)]; }
 
 void read_activation(Fields& f, const char* field, const std::string& otherwise, bool gated,
@@ -89,18 +93,39 @@ void read_window(Fields& f, Family family, TransformerConfig* c) {
   }
 }
 
-// Llama, Mistral, Qwen2, Gemma and Gemma 2.
+void read_experts(Fields& f, TransformerConfig* c) {
+  MoeConfig moe{.experts = f.integer("num_experts", 60),
+                .per_token = f.integer("num_experts_per_tok", 4),
+                .width = f.integer("moe_intermediate_size", 1408),
+                .shared_width = f.integer("shared_expert_intermediate_size", 5632),
+                .shared_gate = true,
+                .renormalise = f.boolean("norm_topk_prob", false)};
+  if (moe.experts == 0) return;
+  if (moe.shared_width == 0) f.unimplemented("shared_expert_intermediate_size 0");
+  const int64_t step = std::max<int64_t>(1, f.integer("decoder_sparse_step", 1));
+  const JsonValue* dense = f.array("mlp_only_layers");
+  for (int64_t layer = 0; layer < c->num_hidden_layers; ++layer) {
+    bool listed = false;
+    for (size_t i = 0; dense != nullptr && i < dense->items().size(); ++i)
+      listed |= dense->items()[i].is_integer() && dense->items()[i].integer() == layer;
+    if (listed || (layer + 1) % step != 0) moe.dense_layers.push_back(layer);
+  }
+  c->moe = moe;
+}
+
+// Llama, Mistral, Qwen2, Qwen2-MoE, Gemma and Gemma 2.
 TransformerConfig read_llama(Fields& f, Family family) {
   const bool gemma2 = family == Family::kGemma2, gemma = gemma2 || family == Family::kGemma;
   TransformerConfig c = gemma2 ? gemma2_style() : gemma ? gemma_style() : TransformerConfig();
   c.family = family;
   c.sliding_window = std::nullopt, c.full_attention_every = 0;
   if (family == Family::kMistral) c.max_position_embeddings = 131072;
-  if (family == Family::kQwen2) c.max_position_embeddings = 32768;
+  const bool qwen2_moe = family == Family::kQwen2Moe;
+  if (family == Family::kQwen2 || qwen2_moe) c.max_position_embeddings = 32768;
   read_sizes(f, &c);
   c.num_key_value_heads = f.optional_integer("num_key_value_heads");
   if (family != Family::kLlama && !c.num_key_value_heads && !f.is_null("num_key_value_heads")) {
-    c.num_key_value_heads = gemma2 ? 4 : gemma ? 16 : family == Family::kMistral ? 8 : 32;
+    c.num_key_value_heads = gemma2 ? 4 : gemma || qwen2_moe ? 16 : family == Family::kMistral ? 8 : 32;
   }
   c.head_dim = f.optional_integer("head_dim");
   if (gemma && !c.head_dim) c.head_dim = 256;
@@ -112,7 +137,12 @@ TransformerConfig read_llama(Fields& f, Family family) {
   c.tie_word_embeddings = f.boolean("tie_word_embeddings", gemma);
   c.qkv_bias = c.output_bias = f.boolean("attention_bias", false);
   if (family == Family::kQwen2) c.qkv_bias = true, c.output_bias = false;
-  c.mlp_bias = f.boolean("mlp_bias", false);
+  if (qwen2_moe) {
+    c.qkv_bias = f.boolean("qkv_bias", true), c.output_bias = false;
+    f.must_be("use_sliding_window", false);
+    read_experts(f, &c);
+  }
+  c.mlp_bias = !qwen2_moe && f.boolean("mlp_bias", false);
   c.dropout.attention = f.number("attention_dropout", 0);
   if (gemma2) {
     const auto cap = [&](const char* name, double otherwise) -> std::optional<double> {
@@ -218,6 +248,7 @@ std::string difference(const TransformerConfig& a, const TransformerConfig& b) {
   ROUX_DIFFERS(norm);
   ROUX_DIFFERS(norm_eps);
   ROUX_DIFFERS(activation);
+  ROUX_DIFFERS(moe);
   ROUX_DIFFERS(positions);
   ROUX_DIFFERS(position_offset);
   ROUX_DIFFERS(rope);
@@ -273,7 +304,8 @@ absl::StatusOr<std::string> config_json(const TransformerConfig& c, DType weight
   const FamilyFile& file = file_of(c.family);
   const bool gpt2 = c.family == Family::kGpt2, neox = c.family == Family::kGptNeoX;
   const bool bert = c.family == Family::kBert || c.family == Family::kRoberta;
-  const bool llama = !gpt2 && !neox && !bert, gemma2 = c.family == Family::kGemma2;
+  const bool llama = !gpt2 && !neox && !bert, gemma2 = c.family == Family::kGemma2,
+             qwen2_moe = c.family == Family::kQwen2Moe;
   nlohmann::ordered_json json;
   json["architectures"] = {bert && !c.head_bias ? file.headless : file.architecture};
   json["model_type"] = file.model_type;
@@ -297,7 +329,7 @@ absl::StatusOr<std::string> config_json(const TransformerConfig& c, DType weight
     json["rope_theta"] = c.rope.theta;
     json["rope_parameters"] = rope_json(c.rope);
     if (c.rope.scaling.type != RopeType::kDefault) json["rope_scaling"] = json["rope_parameters"];
-    if (c.family != Family::kQwen2) json["attention_bias"] = c.qkv_bias;
+    if (c.family != Family::kQwen2) json[qwen2_moe ? "qkv_bias" : "attention_bias"] = c.qkv_bias;
   }
   if (neox) {
     json["use_parallel_residual"] = c.residual == Residual::kParallel;
@@ -314,6 +346,16 @@ absl::StatusOr<std::string> config_json(const TransformerConfig& c, DType weight
   if (c.family == Family::kQwen2) {
     json["use_sliding_window"] = c.sliding_window.has_value();
     json["max_window_layers"] = 0;
+  }
+  if (qwen2_moe) {
+    const MoeConfig moe = c.moe.value_or(MoeConfig());
+    json["num_experts"] = moe.experts;
+    json["num_experts_per_tok"] = moe.per_token;
+    json["moe_intermediate_size"] = moe.width;
+    json["shared_expert_intermediate_size"] = moe.shared_width;
+    json["norm_topk_prob"] = moe.renormalise;
+    json["decoder_sparse_step"] = 1;
+    json["mlp_only_layers"] = moe.dense_layers;
   }
   if (gemma2) {
     const auto or_null = [](const std::optional<double>& x) {

@@ -1,5 +1,5 @@
 // config.json of Hugging Face, in and out: the files of Llama, Mistral, Qwen2, Gemma, Gemma 2,
-// GPT-2, GPT-NeoX, BERT and RoBERTa.
+// GPT-2, GPT-NeoX, BERT, RoBERTa and Qwen2-MoE.
 #ifndef ROUX_NN_MODELS_CONFIG_JSON_H_
 #define ROUX_NN_MODELS_CONFIG_JSON_H_
 

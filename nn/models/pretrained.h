@@ -22,7 +22,7 @@ struct PretrainedOptions {
 };
 
 // A folder with config.json and model.safetensors, or its shards with their index: Llama, Mistral, Qwen2,
-// Gemma, Gemma 2, GPT-2, GPT-NeoX, BERT, RoBERTa. In training mode, as every new module. Errors as
+// Gemma, Gemma 2, GPT-2, GPT-NeoX, BERT, RoBERTa, Qwen2-MoE. In training mode, as every new module. Errors as
 // parse_config_json, from_checkpoint, load_safetensors and load_state_dict, with the path.
 absl::StatusOr<std::unique_ptr<Transformer>> load_pretrained(const std::string& folder,
                                                              const PretrainedOptions& options = {});

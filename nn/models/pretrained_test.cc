@@ -42,7 +42,7 @@ std::vector<std::string> sorted_names(const NamedTensors& list) {
 class Families : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(All, Families,
                          ::testing::Values("llama", "mistral", "qwen2", "gemma", "gemma2", "gpt2", "gpt_neox",
-                                           "bert", "roberta"));
+                                           "bert", "roberta", "qwen2_moe"));
 
 // Logits, summed loss and the gradient of every parameter, relative to the largest value of each tensor.
 TEST_P(Families, EqualTransformers) {

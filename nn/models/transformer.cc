@@ -152,11 +152,19 @@ void TransformerModel::check_taps(const Taps& taps, const Call& call) const {
     ROUX_CHECK(layer == -1 || (call.first_layer <= layer && layer < call.end_layer))
         << "taps: layer " << layer << " of " << name(site) << " does not run, those that do are "
         << call.first_layer << " to " << call.end_layer - 1;
-    if (site != Site::kHeads) return;
+    bool routed = false;
     for (int64_t i = call.first_layer; i < call.end_layer; ++i) {
-      ROUX_CHECK((layer != -1 && layer != i) || block(i).attention() != nullptr)
+      if (layer != -1 && layer != i) continue;
+      routed |= config_.has_experts(i);
+      ROUX_CHECK(site != Site::kHeads || block(i).attention() != nullptr)
           << "taps: the mixer of layer " << i << " has no kHeads";
+      ROUX_CHECK(site != Site::kUnits || !config_.has_experts(i))
+          << "taps: layer " << i << " has experts in the place of kUnits";
     }
+    ROUX_CHECK(site != Site::kRouter || routed)
+        << "taps: "
+        << (layer == -1 ? "no layer that runs" : absl::StrCat("layer ", layer, " is not one that"))
+        << " has experts, for kRouter";
   });
 }
 

@@ -1,5 +1,5 @@
-// One Transformer with typed options: GPT-2, Llama, Mistral, Qwen2, Gemma, GPT-NeoX, BERT and RoBERTa are
-// configurations of it. Parameters have Llama's names in all of them
+// One Transformer with typed options: GPT-2, Llama, Mistral, Qwen2, Gemma, GPT-NeoX, BERT, RoBERTa and
+// Qwen2-MoE are configurations of it. Parameters have Llama's names in all of them
 // (model.layers.0.self_attn.q_proj.weight); a family's own names and layouts exist in its files only
 // (pretrained.h).
 //

@@ -81,6 +81,7 @@ TEST(Transformer, HasThePublishedSizes) {
       {gemma_style(), 2506172416},                                      // Gemma 2B
       {gemma2_style(), 2614341888},                                     // Gemma 2 2B
       {bert_style(), 109514298},                                        // BERT base
+      {qwen2_moe_style(), 14315784192},                                 // Qwen1.5-MoE-A2.7B
   };
   for (const auto& [config, parameters] : published) {
     Generator generator(6);

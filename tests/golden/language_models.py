@@ -3,9 +3,10 @@ save_pretrained() writes it, and inputs, logits, summed loss and the gradient of
 
 Run:  python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch transformers safetensors
       /tmp/venv/bin/python language_models.py [FAMILY ...]      writes language_models/<family>/ next to this file
-Weights are f32 values; results are computed in f64. transformers computes rotary tables, RMSNorm and the softmax of its
-own attention in f32 whatever the model's dtype, so these are replaced by the same formulas in f64; the script checks that
-the untouched f32 model agrees.
+Weights are f32 values; results are computed in f64. transformers computes rotary tables, RMSNorm, routing and the
+softmax of its own attention in f32 whatever the model's dtype, so these are replaced by the same formulas in f64; the
+script checks that the untouched f32 model agrees. A mixture of experts also has the load balancing loss (balance; of the
+tokens with a target: balance_of_targets) and what it gives the embedding and the router (balance_grad).
 Made with torch 2.15.0 (CPU), transformers 5.24.0, safetensors 0.8.0.
 """
 import contextlib
@@ -17,12 +18,13 @@ from safetensors.torch import save_file
 from transformers import (BertConfig, BertForMaskedLM, Gemma2Config, Gemma2ForCausalLM, GemmaConfig, GemmaForCausalLM,
                           GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig,
                           LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM,
-                          RobertaConfig, RobertaForMaskedLM)
+                          Qwen2MoeConfig, Qwen2MoeForCausalLM, RobertaConfig, RobertaForMaskedLM)
 from transformers.models.gemma import modeling_gemma
 from transformers.models.gemma2 import modeling_gemma2
 from transformers.models.llama import modeling_llama
 from transformers.models.mistral import modeling_mistral
 from transformers.models.qwen2 import modeling_qwen2
+from transformers.models.qwen2_moe import modeling_qwen2_moe
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 V, T, B = 20, 9, 2
@@ -59,7 +61,8 @@ def in_f64(model):
     """The model in f64, with what transformers computes in f32 replaced, until the end of the block."""
     softmax = torch.nn.functional.softmax
     kept = [(torch.nn.functional, "softmax", lambda x, dim, dtype=None: softmax(x, dim))]
-    for norm in (modeling_llama.LlamaRMSNorm, modeling_mistral.MistralRMSNorm, modeling_qwen2.Qwen2RMSNorm):
+    for norm in (modeling_llama.LlamaRMSNorm, modeling_mistral.MistralRMSNorm, modeling_qwen2.Qwen2RMSNorm,
+                 modeling_qwen2_moe.Qwen2MoeRMSNorm):
         kept.append((norm, "forward", rms_norm64))
     for norm in (modeling_gemma.GemmaRMSNorm, modeling_gemma2.Gemma2RMSNorm):
         kept.append((norm, "forward", gemma_norm64))
@@ -91,7 +94,43 @@ def run(model, ids, targets):
     logits = model(input_ids=ids, use_cache=False).logits
     loss = torch.nn.functional.cross_entropy(logits.reshape(-1, V), targets.reshape(-1), reduction="sum")
     loss.backward()
-    return logits.detach(), loss.detach(), {name: p.grad.clone() for name, p in model.named_parameters()}
+    return logits.detach(), loss.detach(), gradients(model)
+
+
+def gradients(model):
+    """By the names of files, in which each expert has its own tensors."""
+    grads = {}
+    for name, p in model.named_parameters():
+        grad = p.grad.clone()
+        if ".experts." not in name:
+            grads[name] = grad
+            continue
+        experts, kind = name.rsplit(".", 1)
+        for e in range(grad.shape[0]):
+            parts = grad[e].chunk(2) if kind == "gate_up_proj" else (grad[e],)
+            for part, proj in zip(parts, ("gate_proj", "up_proj") if kind == "gate_up_proj" else ("down_proj",)):
+                grads[f"{experts}.{e}.{proj}.weight"] = part
+    return grads
+
+
+def balance(model, ids, mask=None):
+    """load_balancing_loss_func of transformers, which sums in f32, in the dtype of the model."""
+    model.zero_grad()
+    config = model.config
+    logits = model(input_ids=ids, use_cache=False, output_router_logits=True).router_logits
+    counts, sums, rows = 0, 0, 0
+    for layer in logits:
+        p = layer.softmax(-1)
+        weight = torch.ones_like(p[:, 0]) if mask is None else mask.reshape(-1).to(p.dtype)
+        chosen = torch.nn.functional.one_hot(p.topk(config.num_experts_per_tok).indices, config.num_experts).sum(1)
+        counts, sums = counts + (chosen * weight[:, None]).sum(0), sums + (p * weight[:, None]).sum(0)
+        rows = rows + weight.sum()
+    loss = config.num_experts * (counts / rows * sums / rows).sum()
+    theirs = modeling_qwen2_moe.load_balancing_loss_func(logits, config.num_experts, config.num_experts_per_tok, mask)
+    torch.testing.assert_close(theirs.to(loss.dtype), loss, rtol=1e-6, atol=0)
+    loss.backward()
+    names = ("model.embed_tokens.weight", "model.layers.1.mlp.gate.weight")
+    return loss.detach(), {"balance_grad." + name: model.get_parameter(name).grad.clone() for name in names}
 
 
 def write(name, model):
@@ -105,16 +144,20 @@ def write(name, model):
     ids = torch.randint(3, V, (B, T), generator=generator)  # no padding, for whose rows transformers has no gradient
     targets = torch.randint(0, V, (B, T), generator=generator)
     targets[0, :3] = -100
-    single = run(model, ids, targets)
+    single, more = run(model, ids, targets), {}
     with in_f64(model):
         logits, loss, grads = run(model, ids, targets)
+        if hasattr(model.config, "num_experts"):
+            more["balance_of_targets"] = balance(model, ids, (targets != -100).long())[0]
+            more["balance"], balance_grads = balance(model, ids)
+            more |= balance_grads
     torch.testing.assert_close(single[0].double(), logits, rtol=0, atol=2e-5)
     torch.testing.assert_close(single[1].double(), loss, rtol=1e-5, atol=0)
     for key, grad in grads.items():
         torch.testing.assert_close(single[2][key].double(), grad, rtol=0, atol=1e-5 * grad.abs().max().item() + 1e-6)
     out = {"ids": ids, "targets": targets, "logits": logits, "loss": loss}
     file_name = {"gpt_neox": lambda key: key.replace("lm_head", "embed_out")}.get(name, lambda key: key)
-    out |= {"grad." + file_name(key): g.contiguous() for key, g in grads.items()}
+    out |= {"grad." + file_name(key): g.contiguous() for key, g in grads.items()} | more
     path = os.path.join(folder, "golden.safetensors")
     save_file(out, path)
     for file in os.listdir(folder):
@@ -132,6 +175,10 @@ MODELS = {
         **SIZES, num_key_value_heads=2, sliding_window=4, rms_norm_eps=1e-5, rope_parameters=rope(1e6))),
     "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(
         **SIZES, num_key_value_heads=2, tie_word_embeddings=True, rope_parameters=rope(1e6))),
+    "qwen2_moe": lambda: Qwen2MoeForCausalLM(Qwen2MoeConfig(
+        **SIZES | dict(intermediate_size=6), num_key_value_heads=1, tie_word_embeddings=True, rope_parameters=rope(1e6),
+        decoder_sparse_step=2, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=4,
+        shared_expert_intermediate_size=6, experts_implementation="eager")),
     "gpt_neox": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(
         **SIZES, bos_token_id=0, eos_token_id=0, rope_parameters=rope(partial_rotary_factor=0.5))),
     "gemma": lambda: GemmaForCausalLM(GemmaConfig(
