@@ -250,6 +250,39 @@ TEST(ConfigJson, NamesWhatItCannotRead) {
   EXPECT_EQ(parse_config_json("[]", "f").status().message(), "f: not an object");
 }
 
+TEST(ConfigJson, ReadsWhichLayersHaveExperts) {
+  const auto with = [](const std::string& members) {
+    return llama_with(
+        R"("num_key_value_heads": 2, "shared_expert_intermediate_size": 5, "num_experts": 6, )" + members,
+        "qwen2_moe");
+  };
+  const auto sparse = with(R"("decoder_sparse_step": 2, "norm_topk_prob": true, "qkv_bias": false, )");
+  ASSERT_TRUE(sparse.ok()) << sparse.status();
+  MoeConfig moe{.experts = 6, .per_token = 4, .width = 1408, .shared_width = 5, .shared_gate = true};
+  moe.renormalise = true, moe.dense_layers = {0};
+  EXPECT_EQ(sparse->moe, moe);
+  EXPECT_FALSE(sparse->qkv_bias);
+  moe.renormalise = false, moe.dense_layers = {1};
+  EXPECT_EQ(with(R"("mlp_only_layers": [1], )")->moe, moe);
+  EXPECT_EQ(llama_with(R"("num_key_value_heads": 2, "num_experts": 0, )", "qwen2_moe")->moe, std::nullopt);
+  EXPECT_EQ(with(R"("use_sliding_window": true, )").status().message(),
+            "f: use_sliding_window = true is not supported");
+  EXPECT_EQ(llama_with(R"("num_key_value_heads": 2, "shared_expert_intermediate_size": 0, )", "qwen2_moe")
+                .status()
+                .message(),
+            "f: shared_expert_intermediate_size 0 is not supported");
+
+  TransformerConfig c = testing::tiny_llama();
+  c.moe = moe;
+  EXPECT_EQ(config_json(c, kF32).status().message(),
+            "config.json: the files of llama models cannot express this model's moe");
+  c.family = Family::kQwen2Moe;
+  EXPECT_EQ(*parse_config_json(*config_json(c, kF32), "f"), c);
+  c.moe->scale = 2;
+  EXPECT_EQ(config_json(c, kF32).status().message(),
+            "config.json: the files of qwen2_moe models cannot express this model's moe");
+}
+
 TEST(ConfigJson, KeepsEveryOptionOfItsFamily) {
   TransformerConfig c = testing::tiny_llama();
   c.head_dim = 8, c.qkv_bias = c.output_bias = c.mlp_bias = true, c.tie_word_embeddings = true;
