@@ -3,6 +3,7 @@
 // normalization_tables.h says.
 #include <cmath>
 
+#include "tensor/cpu/elementwise_loops.h"
 #include "tensor/cpu/grain.h"
 #include "tensor/cpu/reduce_loops.h"
 #include "tensor/ops/normalization_tables.h"
@@ -10,7 +11,18 @@
 namespace roux::cpu {
 namespace {
 
+// In a function for AVX-512 a lambda is compiled for it only when it is inlined.
+#define ROUX_INLINE_LAMBDA __attribute__((always_inline))
+
 constexpr int kLanes = 32;
+
+template <class Acc>
+ROUX_ALWAYS_INLINE Acc fold_lanes(Acc (&lanes)[kLanes]) {
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int l = 0; l < width; ++l) lanes[l] += lanes[l + width];
+  }
+  return lanes[0];
+}
 
 // sum of term(j) for j in [0, n).
 template <class Acc, class Term>
@@ -21,10 +33,22 @@ ROUX_ALWAYS_INLINE Acc sum_lanes(int64_t n, const Term& term) {
     for (int l = 0; l < kLanes; ++l) lanes[l] += term(j + l);
   }
   for (int l = 0; j < n; ++j, ++l) lanes[l] += term(j);
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int l = 0; l < width; ++l) lanes[l] += lanes[l + width];
-  }
-  return lanes[0];
+  return fold_lanes(lanes);
+}
+
+// task(begin, end) over [0, count), compiled for AVX2 and for AVX-512; the bits are the same.
+template <class Task>
+void run_base(const Task& task, int64_t begin, int64_t end) {
+  task(begin, end);
+}
+template <class Task>
+ROUX_TARGET_AVX512 void run_avx512(const Task& task, int64_t begin, int64_t end) {
+  task(begin, end);
+}
+template <class Task>
+void parallel_rows(int64_t count, int64_t grain, const Task& task) {
+  auto* const run = has_avx512() ? run_avx512<Task> : run_base<Task>;
+  parallel_for(0, count, grain, [&](int64_t begin, int64_t end) { run(task, begin, end); });
 }
 
 int64_t rows_of(const Tensor& x) { return x.size(-1) == 0 ? 0 : x.numel() / x.size(-1); }
@@ -37,7 +61,7 @@ void rms_norm_rows(const Tensor& x, const Tensor& weight, double eps, Tensor& y,
   const T* pw = weight.data<const T>();
   T* py = y.data<T>();
   Acc* pr = rstd.data<Acc>();
-  parallel_for(0, rows_of(x), rows_per_task(n), [&](int64_t begin, int64_t end) {
+  parallel_rows(rows_of(x), rows_per_task(n), [=](int64_t begin, int64_t end) ROUX_INLINE_LAMBDA {
     for (int64_t r = begin; r < end; ++r) {
       const T* __restrict in = px + r * n;
       T* __restrict out = py + r * n;
@@ -60,7 +84,7 @@ void layer_norm_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, 
   T* py = y.data<T>();
   Acc* pm = mean.data<Acc>();
   Acc* pr = rstd.data<Acc>();
-  parallel_for(0, rows_of(x), rows_per_task(n), [&](int64_t begin, int64_t end) {
+  parallel_rows(rows_of(x), rows_per_task(n), [=](int64_t begin, int64_t end) ROUX_INLINE_LAMBDA {
     for (int64_t r = begin; r < end; ++r) {
       const T* __restrict in = px + r * n;
       T* __restrict out = py + r * n;
@@ -85,34 +109,45 @@ void layer_norm_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, 
   });
 }
 
-// grad_x of one row: g = grad_output * weight, h = (x - center) * scale,
-// grad_x = scale * (g - [mean(g)] - h * mean(g * h)); the bracket is layer_norm's.
-template <bool kCentered, class T, class Acc>
-void grad_row(const T* __restrict in, const T* __restrict weight, const T* __restrict grad, int64_t n,
-              Acc center, Acc scale, T* __restrict out) {
-  const Acc products = sum_lanes<Acc>(n, [=](int64_t j) {
-    return Acc(grad[j]) * Acc(weight[j]) * ((kCentered ? Acc(in[j]) - center : Acc(in[j])) * scale);
-  });
-  const Acc slope = products / static_cast<Acc>(n);
-  Acc shift = 0;
-  if (kCentered) {
-    shift = sum_lanes<Acc>(n, [=](int64_t j) { return Acc(grad[j]) * Acc(weight[j]); }) / static_cast<Acc>(n);
+// What the backward of rows reads and writes; sums over rows may be null.
+template <class T, class Acc>
+struct BackwardRow {
+  const T* __restrict in, * __restrict grad, * __restrict weight;
+  int64_t n;
+  Acc center, scale;
+  T* __restrict out;  // grad_x, or null
+  Acc* __restrict weight_sum, * __restrict bias_sum;
+};
+
+// With g = grad_output * weight and h = (x - center) * scale: weight_sum += grad_output * h, bias_sum +=
+// grad_output, grad_x = scale * (g - [mean(g)] - h * mean(g * h)); the bracket is layer_norm's.
+template <bool kCentered, bool kWeightSum, bool kBiasSum, class T, class Acc>
+ROUX_ALWAYS_INLINE void backward_row(const BackwardRow<T, Acc>& row) {
+  const T* __restrict in = row.in, * __restrict grad = row.grad, * __restrict weight = row.weight;
+  Acc* __restrict weight_sum = row.weight_sum, * __restrict bias_sum = row.bias_sum;
+  const int64_t n = row.n;
+  const Acc center = row.center, scale = row.scale;
+  Acc products[kLanes] = {}, gradients[kLanes] = {};
+  const auto add = [&](int64_t j, int lane) ROUX_INLINE_LAMBDA {
+    const Acc g = Acc(grad[j]), h = (kCentered ? Acc(in[j]) - center : Acc(in[j])) * scale;
+    const Acc weighted = g * Acc(weight[j]);
+    products[lane] += weighted * h;
+    if (kCentered) gradients[lane] += weighted;
+    if (kWeightSum) weight_sum[j] += g * h;
+    if (kBiasSum) bias_sum[j] += g;
+  };
+  int64_t at = 0;
+  for (; at + kLanes <= n; at += kLanes) {
+    for (int l = 0; l < kLanes; ++l) add(at + l, l);
   }
+  for (int l = 0; at < n; ++at, ++l) add(at, l);
+  if (row.out == nullptr) return;
+  const Acc slope = fold_lanes(products) / static_cast<Acc>(n),
+            shift = kCentered ? fold_lanes(gradients) / static_cast<Acc>(n) : Acc(0);
+  T* __restrict out = row.out;
   for (int64_t j = 0; j < n; ++j) {
     const Acc h = (kCentered ? Acc(in[j]) - center : Acc(in[j])) * scale;
     out[j] = static_cast<T>(scale * (Acc(grad[j]) * Acc(weight[j]) - shift - h * slope));
-  }
-}
-
-// weight_sum += grad_output * h, bias_sum += grad_output of one row; either may be null.
-template <class T, class Acc>
-void add_row(const T* __restrict in, const T* __restrict grad, int64_t n, Acc center, Acc scale,
-             Acc* __restrict weight_sum, Acc* __restrict bias_sum) {
-  if (weight_sum) {
-    for (int64_t j = 0; j < n; ++j) weight_sum[j] += Acc(grad[j]) * ((Acc(in[j]) - center) * scale);
-  }
-  if (bias_sum) {
-    for (int64_t j = 0; j < n; ++j) bias_sum[j] += Acc(grad[j]);
   }
 }
 
@@ -158,16 +193,22 @@ void backward_rows(const Tensor& x, const Tensor& weight, const Tensor& mean, co
   T* out = grad_x.defined() ? grad_x.data<T>() : nullptr;
   Acc* weight_sums = grad_weight.defined() ? partials.data<Acc>() : nullptr;
   Acc* bias_sums = grad_bias.defined() ? partials.data<Acc>() + count * n : nullptr;
-  parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+  parallel_rows(count, 1, [=](int64_t begin, int64_t end) ROUX_INLINE_LAMBDA {
     for (int64_t p = begin; p < end; ++p) {
       Acc* weight_sum = weight_sums ? weight_sums + p * n : nullptr;
       Acc* bias_sum = bias_sums ? bias_sums + p * n : nullptr;
       if (weight_sum) std::fill_n(weight_sum, n, Acc(0));
       if (bias_sum) std::fill_n(bias_sum, n, Acc(0));
       for (int64_t r = p * piece; r < std::min(rows, (p + 1) * piece); ++r) {
-        const Acc center = kCentered ? pm[r] : Acc(0);
-        add_row(px + r * n, pg + r * n, n, center, pr[r], weight_sum, bias_sum);
-        if (out) grad_row<kCentered>(px + r * n, pw, pg + r * n, n, center, pr[r], out + r * n);
+        const BackwardRow<T, Acc> row{
+            px + r * n, pg + r * n, pw, n, kCentered ? pm[r] : Acc(0), pr[r], out ? out + r * n : nullptr,
+            weight_sum, bias_sum};
+        if (kCentered && bias_sum) {  // rms_norm has none
+          weight_sum ? backward_row<kCentered, true, kCentered>(row)
+                     : backward_row<kCentered, false, kCentered>(row);
+        } else {
+          weight_sum ? backward_row<kCentered, true, false>(row) : backward_row<kCentered, false, false>(row);
+        }
       }
     }
   });
