@@ -55,7 +55,7 @@ void multiply_block(const Blocks& blocks, int64_t index, int64_t m, int64_t n, i
   for (int64_t i = 0; bias != nullptr && i < rows; ++i) {
     for (int64_t j = 0; j < cols; ++j) out[i * n + j] = static_cast<C>(bias[col + j]);
   }
-  if (sizeof(C) >= 4 && a.transposed && a.ld >= kFarApart) {
+  if (sizeof(T) >= 4 && a.transposed && a.ld >= kFarApart) {
     const int64_t depth = kShortSum;
     for (int64_t at = 0; at < std::max<int64_t>(k, 1); at += depth) {
       gemm(rows, cols, std::min(depth, k - at), a.at(row, at), b.at(at, col), bias != nullptr || at > 0, out,
@@ -66,9 +66,11 @@ void multiply_block(const Blocks& blocks, int64_t index, int64_t m, int64_t n, i
   gemm(rows, cols, k, a.at(row, 0), b.at(0, col), bias != nullptr, out, n);
 }
 
-// Partial sums over k into the workspace [S, M, N], then their sum in order.
-template <class T>
-void multiply_split(const Tensor& a, const Tensor& b, const T* bias, Tensor& workspace, Tensor& y) {
+// Partial sums over k into the workspace [S, M, N], then their sum in order; the bias or what stands in y (as
+// wide as the sums) comes first.
+template <class T, class Y>
+void multiply_split(const Tensor& a, const Tensor& b, const T* bias, bool accumulate, Tensor& workspace,
+                    Tensor& y) {
   using C = std::conditional_t<std::is_same_v<T, double>, double, float>;
   const int64_t m = y.shape()[0], n = y.shape()[1], k = a.shape()[1], parts = workspace.shape()[0];
   const int64_t part_k = (k / parts + 15) / 16 * 16;
@@ -82,14 +84,20 @@ void multiply_split(const Tensor& a, const Tensor& b, const T* bias, Tensor& wor
     multiply_block<T, C>(blocks, begin % per_part, m, n, depth, ga.at(0, k0), gb.at(k0, 0), nullptr,
                          partial + part * m * n);
   });
-  T* out = y.data<T>();
-  parallel_for(0, m, items_per_task(n * parts), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      for (int64_t j = 0; j < n; ++j) {
-        C sum = bias != nullptr ? static_cast<C>(bias[j]) : C(0);
-        for (int64_t p = 0; p < parts; ++p) sum += partial[(p * m + row) * n + j];
-        out[row * n + j] = static_cast<T>(sum);
+  Y* out = y.data<Y>();
+  constexpr int64_t kTile = 64;  // sums that stay in registers or L1 while the parts are added
+  const int64_t tiles = (n + kTile - 1) / kTile;
+  parallel_for(0, m * tiles, items_per_task(std::min(n, kTile) * parts), [&](int64_t begin, int64_t end) {
+    for (int64_t tile = begin; tile < end; ++tile) {
+      const int64_t col = tile % tiles * kTile, at = tile / tiles * n + col, width = std::min(kTile, n - col);
+      C sums[kTile] = {};
+      for (int64_t j = 0; bias != nullptr && j < width; ++j) sums[j] = static_cast<C>(bias[col + j]);
+      for (int64_t j = 0; accumulate && j < width; ++j) sums[j] = static_cast<C>(out[at + j]);
+      for (int64_t p = 0; p < parts; ++p) {
+        const C* part = partial + p * m * n + at;
+        for (int64_t j = 0; j < width; ++j) sums[j] += part[j];
       }
+      for (int64_t j = 0; j < width; ++j) out[at + j] = static_cast<Y>(sums[j]);
     }
   });
 }
@@ -132,13 +140,17 @@ template <class T>
 void matmul_cpu(const Tensor& a, const Tensor& b, const Tensor& bias, Tensor& workspace, Tensor& y) {
   const T* bias_data = bias.defined() ? bias.data<const T>() : nullptr;
   if (workspace.defined()) {
-    multiply_split<T>(a, b, bias_data, workspace, y);
+    multiply_split<T, T>(a, b, bias_data, false, workspace, y);
   } else {
     multiply_batched<T>(a, b, bias_data, y);
   }
 }
 
-void matmul_f32_cpu(const Tensor& a, const Tensor& b, bool accumulate, Tensor& y) {
+void matmul_f32_cpu(const Tensor& a, const Tensor& b, bool accumulate, Tensor& workspace, Tensor& y) {
+  if (workspace.defined()) {
+    multiply_split<bfloat16, float>(a, b, nullptr, accumulate, workspace, y);
+    return;
+  }
   const int64_t m = y.shape()[0], n = y.shape()[1], k = a.shape()[1];
   const GemmOperand<bfloat16> ga = operand<bfloat16>(a), gb = operand<bfloat16>(b);
   float* out = y.data<float>();

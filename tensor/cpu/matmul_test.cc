@@ -159,6 +159,19 @@ TEST(Matmul, ThreadsDoNotChangeBits) {
   }
 }
 
+// A small result with a long sum: partial sums, added to what stands there.
+TEST(LongSums, GoIntoTheirResult) {
+  for (DType dtype : {kF32, kF64, kBF16}) {
+    const Tensor a = random({5000, 40}, dtype).transpose(0, 1), b = random({5000, 70}, dtype);
+    const DType wide = dtype == kF64 ? kF64 : kF32;
+    Tensor sum = full({40, 70}, 99.0, wide);
+    matmul_into(a, b, false, sum);
+    EXPECT_LT(error_of(sum, a, b), tolerance(wide));
+    matmul_into(a, b, true, sum);
+    EXPECT_LT(error_of(sum * 0.5, a, b), tolerance(wide));
+  }
+}
+
 std::string message_of(const std::function<void()>& call) {
   try {
     call();

@@ -32,10 +32,10 @@ GemmLayout gemm_layout(const Tensor& x) {
 
 int64_t matmul_split_k(int64_t m, int64_t n, int64_t k) {
   constexpr int64_t kMaxParts = 8;
-  static constinit const Tunable kPart("matmul.k_part", 1024, 16),
-      kSmallResult("matmul.small_result", 512 * 1024, 300);
-  if (k < 2 * kPart || m * n > kSmallResult) return 1;
-  return std::min(kMaxParts, k / kPart);
+  static constinit const Tunable kPart("matmul.k_part", 512, 16),
+      kPartialSums("matmul.partial_sums", 1024 * 1024, 600);  // of all parts together
+  if (k < 2 * kPart) return 1;
+  return std::clamp<int64_t>(kPartialSums / std::max<int64_t>(1, m * n), 1, std::min(kMaxParts, k / kPart));
 }
 
 namespace {
@@ -125,6 +125,12 @@ Tensor in_f32_as_stored(const Tensor& x) {
   return cast(x.transpose(-1, -2), kF32).transpose(-1, -2);
 }
 
+// a [M, K] b [K, N] on the way to y: a workspace where the sum over k is cut.
+Tensor split_workspace(const Tensor& a, const Tensor& b, DType dtype) {
+  const int64_t m = a.size(0), n = b.size(1), parts = matmul_split_k(m, n, a.size(1));
+  return parts > 1 ? empty({dtype == kF64 ? kF64 : kF32, {parts, m, n}}, a.device()) : Tensor();
+}
+
 // y = a b + bias without recording: a [..., M, K], b [..., K, N], both of rank 2 or more. When b has no
 // batch, all rows of a are one product.
 void multiply(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
@@ -143,9 +149,8 @@ void multiply(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
   b = gemm_ready(b);
   const int64_t n = b.shape().back();
   if (a.dim() == 2 && b.dim() == 2) {
-    const int64_t m = a.shape()[0], parts = matmul_split_k(m, n, a.shape()[1]);
-    Tensor flat = alias(y, {m, n}, {n, 1}, y.impl()->offset), workspace;
-    if (parts > 1) workspace = empty({y.dtype() == kF64 ? kF64 : kF32, {parts, m, n}}, y.device());
+    Tensor flat = alias(y, {a.size(0), n}, {n, 1}, y.impl()->offset);
+    Tensor workspace = split_workspace(a, b, y.dtype());
     matmul_kernels.run(a, a, b, bias, workspace, flat);
   } else {
     Tensor workspace;
@@ -164,7 +169,8 @@ void matmul_into(const Tensor& a, const Tensor& b, bool accumulate, Tensor& sum)
     matmul_into(in_f32_as_stored(a), in_f32_as_stored(b), accumulate, sum);
   } else if (dtype != sum.dtype() && (device == DeviceType::kMeta || matmul_f32_kernels.has(device, dtype))) {
     const Tensor ready = gemm_ready(a);
-    matmul_f32_kernels.run(ready, ready, gemm_ready(b), accumulate, sum);
+    Tensor workspace = split_workspace(a, b, kF32);
+    matmul_f32_kernels.run(ready, ready, gemm_ready(b), accumulate, workspace, sum);
   } else if (accumulate) {
     add_(sum, matmul(a, b).to(sum.dtype()));
   } else if (dtype == sum.dtype()) {

@@ -13,8 +13,8 @@ namespace roux {
 using MatmulKernel = void(const Tensor& a, const Tensor& b, const Tensor& bias, Tensor& workspace, Tensor& y);
 extern constinit KernelTable<MatmulKernel> matmul_kernels;
 // y = a b, or y += a b: a [M, K] and b [K, N] of one 16-bit dtype, as gemm_layout reads them; y [M, N] f32,
-// contiguous, not empty.
-using MatmulF32Kernel = void(const Tensor& a, const Tensor& b, bool accumulate, Tensor& y);
+// contiguous, not empty; workspace as above.
+using MatmulF32Kernel = void(const Tensor& a, const Tensor& b, bool accumulate, Tensor& workspace, Tensor& y);
 extern constinit KernelTable<MatmulF32Kernel> matmul_f32_kernels;
 // sum = a b, or sum += a b, not recorded: for products over parts of k. a [M, K] and b [K, N] of one floating
 // dtype; sum [M, N] of f64 for f64, else f32, contiguous. On devices that multiply a 16-bit dtype but have no
