@@ -14,10 +14,7 @@ Linear::Linear(int64_t in, int64_t out, bool bias, const Init& init) {
   register_parameter("weight", &weight_, init_normal({out, in}, init));
   if (bias) register_parameter("bias", &bias_, zeros({out}, init.dtype, init.device));
 }
-Tensor Linear::forward(const Tensor& x) const {
-  const Tensor bias = bias_.defined() ? cast(bias_, x.dtype()) : Tensor();
-  return linear(x, cast(weight_, x.dtype()), bias);
-}
+Tensor Linear::forward(const Tensor& x) const { return linear(x, weight_, bias_, WeightDType::kAny); }
 std::string Linear::pretty_print() const {
   return absl::StrCat("Linear ", weight_.size(1), " -> ", weight_.size(0),
                       bias_.defined() ? "" : ", no bias");

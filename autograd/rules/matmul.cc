@@ -1,7 +1,10 @@
 // Gradients of the matmul family. Transposed views are not copied; where the right operand has no batch axes,
 // its gradient is one product over all rows instead of a batch of products that would be summed.
 #include "autograd/rule.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul_tables.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
@@ -24,11 +27,28 @@ void matmul_backward(const MatmulSaved& s, const Tensor& grad_output, GradInputs
   }
 }
 
-// grad_x = g W, grad_W = g^T x, grad_bias = g (the engine sums over the rows)
+// grad_W = g^T x in the dtype of W.
+Tensor weight_gradient(const Tensor& grad_output, const Tensor& x, DType dtype) {
+  const Tensor a = flat_rows(grad_output).transpose(0, 1), b = flat_rows(x);
+  if (dtype == a.dtype()) return matmul(a, b);
+  if (grad_mode_enabled() || dtype != kF32 || a.dtype() == kF64) {
+    const DType wider = promote(dtype, a.dtype());
+    return cast(matmul(cast(a, wider), cast(b, wider)), dtype);
+  }
+  Tensor sum = empty({kF32, {a.size(0), b.size(1)}}, a.device());
+  matmul_into(a, b, false, sum);
+  return sum;
+}
+
+// grad_x = g W, grad_W = g^T x, grad_bias = g (summed over the rows)
 void linear_backward(const LinearSaved& s, const Tensor& grad_output, GradInputs& grad) {
   if (grad.needs(0)) grad.set(0, matmul(grad_output, s.weight.get()));
-  if (grad.needs(1)) grad.set(1, matmul(flat_rows(grad_output).transpose(0, 1), flat_rows(s.x.get())));
-  if (grad.size() > 2 && grad.needs(2)) grad.set(2, grad_output);
+  if (grad.needs(1)) grad.set(1, weight_gradient(grad_output, s.x.get(), s.weight_dtype));
+  if (grad.size() > 2 && grad.needs(2)) {
+    grad.set(2, s.bias_dtype == grad_output.dtype()
+                    ? grad_output
+                    : cast(sum_to(grad_output, {grad_output.size(-1)}), s.bias_dtype));
+  }
 }
 
 const RegisterGrad kMatmul(matmul_grad, matmul_backward);

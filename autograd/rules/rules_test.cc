@@ -301,5 +301,44 @@ TEST(OneHotTokens, TheirGradientIsAProductWithTheEmbedding) {
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(got.to_vector<double>()[i], expected[i], 1e-14);
 }
 
+// f32 weights beside 16-bit rows: their gradient is a sum in f32 that 16 bits never held (600 terms, rounded
+// to 8 bits, would miss by 0.01), with and without a graph of it, and both first gradients have gradients.
+TEST(LinearWeightDType, GradientsOfMasterWeightsAreNotRounded) {
+  Generator generator(4);
+  const auto random = [&](const Shape& shape, DType dtype) {
+    return cast(uniform(shape, -1, 1, generator, kF32), dtype);
+  };
+  for (DType dtype : {kBF16, kF16}) {
+    for (bool create_graph : {false, true}) {
+      const Tensor x = random({600, 7}, dtype).set_requires_grad(true);
+      const Tensor w = random({5, 7}, kF32).set_requires_grad(true);
+      const Tensor bias = random({5}, kF32).set_requires_grad(true);
+      const Tensor g = random({600, 5}, dtype);
+      const Tensor loss = sum(cast(linear(x, w, bias, WeightDType::kAny) * g, kF32));
+      GradOptions options;
+      options.create_graph = create_graph;
+      const std::vector<Tensor> got = grad({loss}, {x, w, bias}, options);
+      const auto expect_near = [&](const Tensor& actual, const Tensor& expected, DType of, double tolerance) {
+        EXPECT_EQ(actual.dtype(), of);
+        ASSERT_EQ(actual.shape(), expected.shape());
+        const Doubles a = actual.to_vector<double>(), e = expected.to_vector<double>();
+        for (size_t i = 0; i < e.size(); ++i) ASSERT_NEAR(a[i], e[i], tolerance) << name(dtype) << i;
+      };
+      const auto exact = [](const Tensor& t) { return t.detach().to(kF64); };
+      const double unit = dtype == kBF16 ? 0x1p-8 : 0x1p-11;
+      expect_near(got[0], matmul(exact(g), exact(cast(w, dtype))), dtype, 4 * unit);
+      expect_near(got[1], matmul(transpose(exact(g), 0, 1), exact(x)), kF32, 5e-5);
+      expect_near(got[2], sum(exact(g), 0), kF32, 30 * unit);  // the engine's sum, in g's dtype
+      if (!create_graph) continue;
+      const Tensor u = random({5, 7}, kF32), v = random({600, 7}, dtype);
+      expect_near(grad({sum(got[1] * u)}, {x}, {.create_graph = true})[0], matmul(exact(g), exact(u)), dtype,
+                  4 * unit);
+      expect_near(grad({sum(cast(got[0] * v, kF32))}, {w})[0], matmul(transpose(exact(g), 0, 1), exact(v)),
+                  kF32,
+                  dtype == kBF16 ? 0.2 : 0.02);  // through the product and the cast, in their dtype
+    }
+  }
+}
+
 }  // namespace
 }  // namespace roux

@@ -16,8 +16,7 @@ Tensor LanguageModel::hidden(const LmInput& in) const {
 
 Tensor LanguageModel::project(const Tensor& hidden) const {
   const OutputProjection out = output();
-  const Tensor bias = out.bias.defined() ? cast(out.bias, hidden.dtype()) : Tensor();
-  const Tensor logits = linear(head_transform(hidden), cast(out.weight, hidden.dtype()), bias);
+  const Tensor logits = linear(head_transform(hidden), out.weight, out.bias, WeightDType::kAny);
   return out.softcap ? tanh(logits / *out.softcap) * *out.softcap : logits;
 }
 

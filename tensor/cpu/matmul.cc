@@ -117,7 +117,9 @@ void multiply_batched(const Tensor& a, const Tensor& b, const T* bias, Tensor& y
   T* out = y.data<T>();
   const Blocks blocks = cut(m, n, k);
   const int64_t per_item = blocks.down * blocks.across, tasks = numel(batch) * per_item;
-  const int64_t flops = std::max<int64_t>(1, std::min(m, blocks.rows) * std::min(n, blocks.cols) * k);
+  // With few rows the time is that of reading b: about 30 operations an element.
+  const int64_t rows = std::max<int64_t>(30, std::min(m, blocks.rows));
+  const int64_t flops = std::max<int64_t>(1, rows * std::min(n, blocks.cols) * k);
   parallel_for(0, tasks, std::max<int64_t>(1, kBlockFlops / 2 / flops), [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t item = task / per_item;

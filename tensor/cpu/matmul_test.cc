@@ -1,5 +1,7 @@
 // Products of all layouts against f64 loops, and the promise that threads do not change bits.
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "gtest/gtest.h"
@@ -155,6 +157,96 @@ TEST(Matmul, ThreadsDoNotChangeBits) {
         EXPECT_EQ(linear(a, b, bias).to_vector<double>(), serial) << threads << " threads";
       }
       set_num_threads(before);
+    }
+  }
+}
+
+// Up to 8 rows have a kernel of their own, in which a row does not depend on the others.
+TEST(LinearRows, EqualExactSums) {
+  for (DType dtype : {kF32, kBF16, kF16}) {
+    for (const auto& [n, k] : {std::array<int64_t, 2>{1, 1}, {3, 5}, {7, 16}, {70, 33}, {1100, 200}}) {
+      const Tensor wide = random({n, k + 3}, dtype), w = wide.slice(1, 2, 2 + k), bias = random({n}, dtype);
+      const Tensor rows = random({9, k + 1}, dtype).slice(1, 0, k);
+      const Tensor exact = matmul(rows.to(kF64), w.to(kF64).transpose(0, 1)) + bias.to(kF64);
+      const std::vector<double> expected = exact.to_vector<double>();
+      const Tensor eight = linear(rows.slice(0, 0, 8), w, bias);
+      const double near =
+          dtype == kF32 ? 2e-6 * std::sqrt(static_cast<double>(k) + 1) : 10 * tolerance(dtype);
+      for (int64_t m = 1; m <= 9; ++m) {
+        const Tensor y = linear(rows.slice(0, 0, m), w, bias);
+        const std::vector<double> got = y.to_vector<double>();
+        for (size_t i = 0; i < got.size(); ++i) {
+          ASSERT_NEAR(got[i], expected[i], near) << y.spec() << " at " << i;
+        }
+        if (m <= 8) {
+          EXPECT_EQ(got, eight.slice(0, 0, m).to_vector<double>()) << m << " rows";
+        }
+      }
+      // Numbers of other rows, which are not finite, stay in their own.
+      Tensor broken = rows.slice(0, 0, 5) + 0.0;
+      fill_(broken.slice(0, 3, 4), std::numeric_limits<double>::quiet_NaN());
+      EXPECT_EQ(linear(broken, w, bias).slice(0, 0, 3).to_vector<double>(),
+                eight.slice(0, 0, 3).to_vector<double>());
+    }
+  }
+}
+
+TEST(LinearRows, ThreadsDoNotChangeBits) {
+  for (DType dtype : {kF32, kBF16, kF16}) {
+    const Tensor x = random({5, 200}, dtype), w = random({1100, 200}, dtype);
+    const int before = num_threads();
+    set_num_threads(1);
+    const std::vector<double> serial = linear(x, w).to_vector<double>();
+    for (int threads : {2, 3, 5}) {
+      set_num_threads(threads);
+      EXPECT_EQ(linear(x, w).to_vector<double>(), serial) << threads << " threads";
+    }
+    set_num_threads(before);
+  }
+}
+
+// Every value of f16, and what f32 weights become beside 16-bit rows, as the cast has them: large ones,
+// subnormals, halves between two, NaN and infinities.
+TEST(LinearRows, ReadWeightsAsTheCastDoes) {
+  std::vector<float> values;
+  for (uint32_t bits = 0; bits < 0x10000; ++bits)
+    values.push_back(std::bit_cast<float16>(static_cast<uint16_t>(bits)));
+  std::mt19937 engine(3);
+  for (int i = 0; i < 200'000; ++i) values.push_back(std::bit_cast<float>(static_cast<uint32_t>(engine())));
+  for (uint32_t exponent = 80; exponent < 150; ++exponent) {
+    for (uint32_t kept = 0; kept < 1024; kept += 341) {
+      for (uint32_t rest : {0u, 1u, 0xfffu, 0x1000u, 0x1001u, 0x7fffu, 0x8000u, 0x8001u, 0x18000u}) {
+        values.push_back(std::bit_cast<float>(exponent << 23 | kept << 13 | rest));
+        values.push_back(-values.back());
+      }
+    }
+  }
+  const Tensor w = tensor(values, {static_cast<int64_t>(values.size()), 1}), one = ones({1, 17});
+  for (DType dtype : {kBF16, kF16}) {
+    Tensor spread = zeros({w.size(0), 17}), narrow = cast(w, dtype);
+    copy_(spread.slice(1, 16, 17), where(eq(w, w), w, zeros_like(w)));
+    copy_(narrow, where(eq(narrow, narrow), narrow, zeros_like(narrow)));
+    const std::vector<double> expected = narrow.to_vector<double>();
+    const Tensor x = cast(one, dtype);
+    EXPECT_EQ(linear(x, spread, {}, WeightDType::kAny).to_vector<double>(), expected) << name(dtype);
+    EXPECT_EQ(linear(x, cast(spread, dtype)).to_vector<double>(), expected) << name(dtype);
+    copy_(spread.slice(1, 16, 17), w);
+    const std::vector<double> nan = linear(x, spread, {}, WeightDType::kAny).to_vector<double>();
+    for (size_t i = 0; i < nan.size(); ++i) ASSERT_EQ(std::isnan(nan[i]), std::isnan(values[i]));
+  }
+}
+
+// The values of casts before, whatever the rows, and gradients of f32 that are not rounded to 16 bits.
+TEST(LinearWeightDType, ValuesOfTheCastBefore) {
+  for (const auto& [x_dtype, w_dtype] :
+       {std::pair{kBF16, kF32}, {kF16, kF32}, {kF32, kBF16}, {kF32, kF64}, {kF64, kF32}, {kBF16, kF16}}) {
+    for (int64_t rows : {1, 8, 9, 600}) {
+      const Tensor x = random({rows, 70}, x_dtype), w = random({33, 70}, w_dtype),
+                   bias = random({33}, w_dtype);
+      const Tensor expected = linear(x, cast(w, x_dtype), cast(bias, x_dtype));
+      const std::vector<double> values = expected.to_vector<double>();
+      EXPECT_EQ(linear(x, w, bias, WeightDType::kAny).to_vector<double>(), values);
+      EXPECT_EQ(linear(x, w, bias, WeightDType::kAny).dtype(), x_dtype);
     }
   }
 }

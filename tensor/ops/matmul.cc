@@ -12,6 +12,7 @@ namespace roux {
 
 constinit KernelTable<MatmulKernel> matmul_kernels("matmul");
 constinit KernelTable<MatmulF32Kernel> matmul_f32_kernels("matmul");
+constinit KernelTable<LinearRowsKernel> linear_rows_kernels("linear");
 constinit GradSlot<MatmulSaved> matmul_grad("matmul", "//autograd/rules");
 constinit GradSlot<LinearSaved> linear_grad("linear", "//autograd/rules");
 
@@ -74,15 +75,20 @@ absl::StatusOr<TensorSpec> matmul_spec(const TensorSpec& a, const TensorSpec& b)
   return y;
 }
 
-absl::StatusOr<TensorSpec> linear_spec(const TensorSpec& x, const TensorSpec& weight, const Tensor& bias) {
-  ROUX_RETURN_IF_ERROR(check_dtypes("x", x, "weight", weight));
+absl::StatusOr<TensorSpec> linear_spec(const TensorSpec& x, TensorSpec weight, const Tensor& bias,
+                                       WeightDType weight_dtype) {
+  const auto cast_to_x = [&](TensorSpec spec) {
+    if (weight_dtype == WeightDType::kAny && is_floating(spec.dtype)) spec.dtype = x.dtype;
+    return spec;
+  };
+  ROUX_RETURN_IF_ERROR(check_dtypes("x", x, "weight", cast_to_x(weight)));
   if (weight.shape.rank() != 2 || x.shape.rank() == 0 || x.shape.back() != weight.shape[1]) {
     return absl::InvalidArgumentError(absl::StrCat(
         weight.shape.rank() == 2 && x.shape.rank() > 0 ? "inner dimensions differ" : "wrong rank", ": x is ",
         to_string(x), ", weight is ", to_string(weight), ", needed x [..., in] and weight [out, in]"));
   }
   if (bias.defined()) {
-    ROUX_RETURN_IF_ERROR(check_dtypes("x", x, "bias", bias.spec()));
+    ROUX_RETURN_IF_ERROR(check_dtypes("x", x, "bias", cast_to_x(bias.spec())));
     if (bias.dim() != 1 || bias.size(0) != weight.shape[0]) {
       return absl::InvalidArgumentError(absl::StrCat("bias has the wrong shape: bias is ",
                                                      to_string(bias.spec()), ", weight is ",
@@ -112,17 +118,28 @@ Tensor fold_rows(const Tensor& x) {
   return alias(x, {rows, x.shape()[last]}, {stride, x.strides()[last]}, x.impl()->offset);
 }
 
+bool is_16bit(DType dtype) { return dtype == kF16 || dtype == kBF16; }
+
 // Devices and processors without a kernel for a 16-bit dtype multiply in f32 and round the result. A plan on
 // meta assumes that there is one.
 bool needs_conversion(DType dtype, Device device) {
-  return (dtype == kF16 || dtype == kBF16) && device.type != DeviceType::kMeta &&
-         !matmul_kernels.has(device.type, dtype);
+  return is_16bit(dtype) && device.type != DeviceType::kMeta && !matmul_kernels.has(device.type, dtype);
 }
 
-// x in f32; a transposed view stays one, which spares the conversion a strided walk.
-Tensor in_f32_as_stored(const Tensor& x) {
-  if (!gemm_layout(x).transposed) return cast(x, kF32);
-  return cast(x.transpose(-1, -2), kF32).transpose(-1, -2);
+// A transposed view stays one, which spares the conversion a strided walk.
+Tensor cast_as_stored(const Tensor& x, DType dtype) {
+  if (!gemm_layout(x).transposed) return cast(x, dtype);
+  return cast(x.transpose(-1, -2), dtype).transpose(-1, -2);
+}
+
+// Whether linear_rows_kernels take the product: then reading b is what takes the time.
+bool are_few_rows(const Tensor& a, const Tensor& b) {
+  constexpr int64_t kFewRows = 8;
+  const DeviceType device = a.device().type;
+  return a.dim() == 2 && b.dim() == 2 && a.size(0) <= kFewRows && a.strides()[1] == 1 &&
+         b.strides()[0] == 1 && (b.dtype() == a.dtype() || (b.dtype() == kF32 && is_16bit(a.dtype()))) &&
+         (linear_rows_kernels.has(device, a.dtype()) ||
+          (device == DeviceType::kMeta && a.dtype() != kF64));  // as on the CPU
 }
 
 // a [M, K] b [K, N] on the way to y: a workspace where the sum over k is cut.
@@ -132,18 +149,25 @@ Tensor split_workspace(const Tensor& a, const Tensor& b, DType dtype) {
 }
 
 // y = a b + bias without recording: a [..., M, K], b [..., K, N], both of rank 2 or more. When b has no
-// batch, all rows of a are one product.
+// batch, all rows of a are one product. b may be of another dtype than a, y and bias; it counts as cast.
 void multiply(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
   if (y.numel() == 0) return;
-  if (needs_conversion(y.dtype(), y.device())) {
-    Tensor in_f32 = empty({kF32, y.shape()}, y.device());
-    multiply(in_f32_as_stored(a), in_f32_as_stored(b), bias.defined() ? cast(bias, kF32) : bias, in_f32);
-    copy_(y, in_f32);
-    return;
-  }
   if (a.dim() > 2 && b.dim() == 2) {
     const Tensor folded = fold_rows(a);
     if (folded.defined()) a = folded;
+  }
+  if (b.dtype() != a.dtype() && !are_few_rows(a, b)) b = cast_as_stored(b, a.dtype());
+  if (are_few_rows(a, b)) {
+    Tensor flat = alias(y, {a.size(0), b.size(1)}, {b.size(1), 1}, y.impl()->offset);
+    linear_rows_kernels.run(a, a, b.transpose(0, 1), bias, flat);
+    return;
+  }
+  if (needs_conversion(y.dtype(), y.device())) {
+    Tensor in_f32 = empty({kF32, y.shape()}, y.device());
+    multiply(cast_as_stored(a, kF32), cast_as_stored(b, kF32), bias.defined() ? cast(bias, kF32) : bias,
+             in_f32);
+    copy_(y, in_f32);
+    return;
   }
   a = gemm_ready(a);
   b = gemm_ready(b);
@@ -166,7 +190,7 @@ void matmul_into(const Tensor& a, const Tensor& b, bool accumulate, Tensor& sum)
   const DeviceType device = a.device().type;
   if (sum.numel() == 0) return;
   if (needs_conversion(dtype, a.device())) {
-    matmul_into(in_f32_as_stored(a), in_f32_as_stored(b), accumulate, sum);
+    matmul_into(cast_as_stored(a, kF32), cast_as_stored(b, kF32), accumulate, sum);
   } else if (dtype != sum.dtype() && (device == DeviceType::kMeta || matmul_f32_kernels.has(device, dtype))) {
     const Tensor ready = gemm_ready(a);
     Tensor workspace = split_workspace(a, b, kF32);
@@ -197,17 +221,21 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   });
 }
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, WeightDType weight_dtype) {
   const Device device = common_device("linear", {x, weight}, {bias});
-  const TensorSpec spec = or_throw(linear_spec(x.spec(), weight.spec(), bias), "linear");
-  if (x.dim() == 1) return reshape(linear(unsqueeze(x, 0), weight, bias), spec.shape);
+  const TensorSpec spec = or_throw(linear_spec(x.spec(), weight.spec(), bias, weight_dtype), "linear");
+  if (x.dim() == 1) return reshape(linear(unsqueeze(x, 0), weight, bias, weight_dtype), spec.shape);
+  // What backward reads is cast once, and recorded: second derivatives pass through it.
+  const bool save_weight = linear_grad.wants({x});
+  const Tensor as_read = save_weight ? cast(weight, x.dtype()) : weight;
   Tensor y = empty(spec, device);
   {
     NoGradGuard no_grad;
-    multiply(x, weight.transpose(0, 1), bias.defined() ? contiguous(bias) : bias, y);
+    multiply(x, as_read.transpose(0, 1), bias.defined() ? contiguous(cast(bias, x.dtype())) : bias, y);
   }
   return linear_grad.record({x, weight, bias}, y, [&] {
-    return LinearSaved{weight.requires_grad() ? x : Tensor(), x.requires_grad() ? weight : Tensor()};
+    return LinearSaved{weight.requires_grad() ? x : Tensor(), save_weight ? as_read : Tensor(),
+                       weight.dtype(), bias.defined() ? bias.dtype() : x.dtype()};
   });
 }
 

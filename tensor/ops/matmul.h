@@ -17,9 +17,19 @@ namespace roux {
 // threads, but a row alone may differ in its last bits from the same row inside a larger product.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
-// y = x weight^T + bias. x: [..., in], weight: [out, in], bias: [out] or undefined; the same floating dtype.
-// Returns [..., out]. Throws Error as matmul does.
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = Tensor());
+enum class WeightDType {
+  kOfX,  // weight and bias have x's dtype
+  kAny,  // they have any floating dtype and count as cast to x's: the master weights of mixed precision
+};
+
+// y = x weight^T + bias. x: [..., in], weight: [out, in], bias: [out] or undefined; the same floating dtype
+// but for kAny. Returns [..., out] of x's dtype. Throws Error as matmul does.
+//
+// kAny gives the values of linear(x, cast(weight, x.dtype()), cast(bias, x.dtype())). When nothing is
+// recorded, up to 8 rows of 16 bits read weights of f32 without a copy of them on the CPU. The gradient of
+// f32 weights beside 16-bit x is summed in f32 and not rounded to 16 bits on the way.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = Tensor(),
+              WeightDType weight_dtype = WeightDType::kOfX);
 
 }  // namespace roux
 

@@ -1,6 +1,7 @@
 #include "tensor/ops/matmul.h"
 
 #include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/ops/view.h"
 #include "tests/ops/suite.h"
 
@@ -117,6 +118,7 @@ OP_SUITE(linear)
     .sample({{2, 0}, {4, 0}, {4}})
     .sample({{0, 5}, {4, 5}, {4}})
     .sample({{17, 65}, {66, 65}, {66}})
+    .sample({{8, 33}, {9, 33}, {9}})
     .sample({{2, 7, 1}, {1, 1}, {1}})
     .accumulates(0, 1, 2)  // the bias is added to the rounded product
     .accumulates_backward(0, 0, 0)
@@ -137,6 +139,40 @@ OP_SUITE(linear)
            })
     .error("dtypes differ: x is f32[8,128], weight is bf16[64,128]", [](Device d) {
       linear(zeros({8, 128}, kF32, d), zeros({64, 128}, kBF16, d));
+    });
+
+// Weights of f32 beside rows of 16 bits.
+OP_SUITE_VARIANT(linear, master_weights)
+    .call([](const Tensors& in) {
+      const DType dtype = in[0].dtype(), wide = dtype == kF64 ? kF64 : kF32;
+      return Tensors{linear(in[0], cast(in[1], wide), cast(in[2], wide), WeightDType::kAny)};
+    })
+    .reference([](const Refs& in) {
+      Ref wt({in[1].shape[1], in[1].shape[0]});
+      for_each_index(wt.shape, [&](const Dims& at) { wt.at(at) = in[1].at({at[1], at[0]}); });
+      Ref y = product(in[0], wt);
+      for_each_index(y.shape, [&](const Dims& at) { y.at(at) += in[2][at.back()]; });
+      return Refs{y};
+    })
+    .sample({{3, 5}, {4, 5}, {4}})
+    .sample({{2, 3, 5}, {4, 5}, {4}})
+    .sample({{2, 0}, {4, 0}, {4}})
+    .sample({{0, 5}, {4, 5}, {4}})
+    .sample({{2, 7, 1}, {1, 1}, {1}})
+    .sample({{17, 65}, {66, 65}, {66}})
+    .accumulates(0, 1, 2)  // the bias is added to the rounded product
+    .accumulates_backward(0, 0, 0)
+    .accumulates_backward(1, 0, 1)
+    .tolerance(kF16, 4e-3)
+    .tolerance(kBF16, 2e-2)
+    .tolerance(kF32, 2e-5)
+    .tolerance(kF64, 1e-13)
+    .error("dtype is not supported: x is i32[8,128]",
+           [](Device d) {
+             linear(zeros({8, 128}, kI32, d), zeros({64, 128}, kF32, d), {}, WeightDType::kAny);
+           })
+    .error("dtypes differ: x is f32[8,128], weight is i32[64,128]", [](Device d) {
+      linear(zeros({8, 128}, kF32, d), zeros({64, 128}, kI32, d), {}, WeightDType::kAny);
     });
 
 OP_SUITE_VARIANT(linear, no_bias)

@@ -1,0 +1,217 @@
+// linear() of few rows, whose time is that of reading the weights: each weight is read once, in four rows
+// side by side, and tasks are cut by the weights' bytes. An output is a sum over lanes of k in order of k,
+// folded at the end: its bits depend on the vectors' width alone, not on other rows or on threads.
+#include <algorithm>
+#include <cstring>
+
+#include "tensor/cpu/elementwise_loops.h"
+#include "tensor/ops/matmul_tables.h"
+#include "tensor/parallel.h"
+#include "tensor/tunable.h"
+
+namespace roux::cpu {
+namespace {
+
+constinit const Tunable kTaskBytes("linear.task_bytes", 256 * 1024, 256);
+
+// Registers: kRows rows of x by kWeights rows of weights hold one vector of sums each.
+struct WideTile {
+  typedef float Vector __attribute__((vector_size(64)));
+  typedef uint32_t Bits __attribute__((vector_size(64)));
+  typedef uint16_t Halves __attribute__((vector_size(32)));
+  static constexpr int kRows = 4;
+};
+struct NarrowTile {
+  typedef float Vector __attribute__((vector_size(32)));
+  typedef uint32_t Bits __attribute__((vector_size(32)));
+  typedef uint16_t Halves __attribute__((vector_size(16)));
+  static constexpr int kRows = 2;
+};
+constexpr int kWeights = 4;
+
+template <class Tile>
+constexpr int kLanes = sizeof(typename Tile::Vector) / sizeof(float);
+
+// A vector's worth of elements in f32.
+template <class Tile>
+ROUX_ALWAYS_INLINE void load(const float* from, typename Tile::Vector& x) {
+  std::memcpy(&x, from, sizeof x);
+}
+template <class Tile>
+ROUX_ALWAYS_INLINE void load(const bfloat16* from, typename Tile::Vector& x) {
+  typename Tile::Halves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  x = (typename Tile::Vector)(__builtin_convertvector(halves, typename Tile::Bits) << 16);
+}
+template <class Tile>
+ROUX_ALWAYS_INLINE void load(const float16* from, typename Tile::Vector& x) {
+  using Vector = typename Tile::Vector;
+  using Bits = typename Tile::Bits;
+  typename Tile::Halves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  const Bits bits = __builtin_convertvector(halves, Bits), magnitude = bits & 0x7fffu;
+  const Bits value = (Bits)((Vector)(magnitude << 13) * 0x1p112f);  // exact, for subnormals too
+  const Bits not_finite = (Bits)(magnitude >= 0x7c00u) & 0x7f800000u;
+  x = (Vector)(value | not_finite | (bits & 0x8000u) << 16);
+}
+
+// x rounded to the dtype of the second argument, still in f32.
+template <class Tile>
+ROUX_ALWAYS_INLINE void round_to(typename Tile::Vector& x, bfloat16) {
+  using Bits = typename Tile::Bits;
+  const Bits u = (Bits)x, rounded = u + 0x7fffu + ((u >> 16) & 1u);
+  const Bits nan = (Bits)((u & 0x7fffffffu) > 0x7f800000u);
+  x = (typename Tile::Vector)(((rounded & ~nan) | ((u | 0x400000u) & nan)) & 0xffff0000u);
+}
+template <class Tile>
+ROUX_ALWAYS_INLINE void round_to(typename Tile::Vector& x, float16) {
+  using Vector = typename Tile::Vector;
+  using Bits = typename Tile::Bits;
+  const Bits u = (Bits)x, magnitude = u & 0x7fffffffu;
+  const Bits normal = (magnitude + 0xfffu + ((magnitude >> 13) & 1u)) & ~0x1fffu;
+  const Bits small = (Bits)(((Vector)magnitude + 0.5f) - 0.5f);  // 0.5 has the ulp of f16's subnormals
+  const Bits is_small = (Bits)(magnitude < 0x38800000u);
+  Bits rounded = (small & is_small) | (normal & ~is_small);
+  const Bits too_large = (Bits)(rounded >= 0x47800000u);
+  rounded = (rounded & ~too_large) | (too_large & 0x7f800000u);
+  const Bits nan = (Bits)(magnitude > 0x7f800000u);
+  rounded = (rounded & ~nan) | (nan & 0x7fc00000u);
+  x = (Vector)(rounded | (u & 0x80000000u));
+}
+
+template <class Tile, class X, class W>
+ROUX_ALWAYS_INLINE void load_weights(const W* from, typename Tile::Vector& w) {
+  load<Tile>(from, w);
+  if constexpr (!std::is_same_v<X, W>) round_to<Tile>(w, X());
+}
+
+// sum += a b, each lane by one fma: GCC does not always find the instruction in a loop over two vectors'
+// lanes.
+template <class Vector>
+ROUX_ALWAYS_INLINE void add_product(const Vector& a, const Vector& b, Vector& sum) {
+  asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+}
+
+// Halves of the lanes are added to each other until one is left.
+ROUX_ALWAYS_INLINE float fold(const NarrowTile::Vector& all) {
+  NarrowTile::Vector x = all + __builtin_shufflevector(all, all, 4, 5, 6, 7, 4, 5, 6, 7);
+  x += __builtin_shufflevector(x, x, 2, 3, 2, 3, 2, 3, 2, 3);
+  x += __builtin_shufflevector(x, x, 1, 1, 1, 1, 1, 1, 1, 1);
+  return x[0];
+}
+ROUX_ALWAYS_INLINE float fold(const WideTile::Vector& all) {
+  return fold(__builtin_shufflevector(all, all, 0, 1, 2, 3, 4, 5, 6, 7) +
+              __builtin_shufflevector(all, all, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+
+template <class X, class W>
+struct LinearRows {
+  const X* x;
+  int64_t ldx;
+  const W* weight;
+  int64_t ldw, k;
+  const X* bias;  // or null
+  X* y;
+  int64_t ldy;
+};
+
+// kRows x kCols outputs, from row `row` of x and row `col` of the weights on.
+template <class Tile, int kRows, int kCols, class X, class W>
+ROUX_ALWAYS_INLINE void multiply_block(const LinearRows<X, W>& in, int64_t row, int64_t col) {
+  using Vector = typename Tile::Vector;
+  constexpr int64_t kStep = kLanes<Tile>, kAhead = 8192;  // bytes: the next block of weights
+  const X* x = in.x + row * in.ldx;
+  const W* w = in.weight + col * in.ldw;
+  Vector sums[kCols][kRows] = {};
+  const auto add = [&](const X* from_x, int64_t ldx, const W* from_w, int64_t ldw)
+      __attribute__((always_inline)) {
+    Vector xs[kRows];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) load<Tile>(from_x + r * ldx, xs[r]);
+#pragma GCC unroll 4
+    for (int c = 0; c < kCols; ++c) {
+      Vector weights;
+      load_weights<Tile, X>(from_w + c * ldw, weights);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) add_product(weights, xs[r], sums[c][r]);
+    }
+  };
+  int64_t i = 0;
+  for (; i + kStep <= in.k; i += kStep) {
+    for (int c = 0; c < kCols; ++c) {
+      __builtin_prefetch(reinterpret_cast<const char*>(w + c * in.ldw + i) + kAhead);
+    }
+    add(x + i, in.ldx, w + i, in.ldw);
+  }
+  if (i < in.k) {
+    X last_x[kRows][kStep] = {};
+    W last_w[kCols][kStep] = {};
+    for (int r = 0; r < kRows; ++r) std::copy(x + r * in.ldx + i, x + r * in.ldx + in.k, last_x[r]);
+    for (int c = 0; c < kCols; ++c) std::copy(w + c * in.ldw + i, w + c * in.ldw + in.k, last_w[c]);
+    add(last_x[0], kStep, last_w[0], kStep);
+  }
+#pragma GCC unroll 4
+  for (int c = 0; c < kCols; ++c) {
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      const float bias = in.bias != nullptr ? static_cast<float>(in.bias[col + c]) : 0.0f;
+      in.y[(row + r) * in.ldy + col + c] = static_cast<X>(fold(sums[c][r]) + bias);
+    }
+  }
+}
+
+template <class Tile, int kCols, class X, class W>
+ROUX_ALWAYS_INLINE void multiply_cols(const LinearRows<X, W>& in, int64_t m, int64_t col) {
+  int64_t row = 0;
+  for (; row + Tile::kRows <= m; row += Tile::kRows) multiply_block<Tile, Tile::kRows, kCols>(in, row, col);
+  if (Tile::kRows > 2 && row + 2 <= m) {
+    multiply_block<Tile, 2, kCols>(in, row, col);
+    row += 2;
+  }
+  if (row < m) multiply_block<Tile, 1, kCols>(in, row, col);
+}
+
+template <class Tile, class X, class W>
+ROUX_ALWAYS_INLINE void multiply(const LinearRows<X, W>& in, int64_t m, int64_t begin, int64_t end) {
+  int64_t col = begin;
+  for (; col + kWeights <= end; col += kWeights) multiply_cols<Tile, kWeights>(in, m, col);
+  for (; col < end; ++col) multiply_cols<Tile, 1>(in, m, col);
+}
+template <class X, class W>
+void multiply_base(const LinearRows<X, W>& in, int64_t m, int64_t begin, int64_t end) {
+  multiply<NarrowTile>(in, m, begin, end);
+}
+template <class X, class W>
+ROUX_TARGET_AVX512 void multiply_avx512(const LinearRows<X, W>& in, int64_t m, int64_t begin, int64_t end) {
+  multiply<WideTile>(in, m, begin, end);
+}
+
+template <class X, class W>
+void linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
+  const int64_t m = y.size(0), n = y.size(1), k = x.size(1);
+  const LinearRows<X, W> in{x.data<const X>(),
+                            x.strides()[0],
+                            weight.data<const W>(),
+                            weight.strides()[0],
+                            k,
+                            bias.defined() ? bias.data<const X>() : nullptr,
+                            y.data<X>(),
+                            n};
+  const int64_t bytes = n * k * static_cast<int64_t>(sizeof(W)), tasks = bytes / kTaskBytes + 1;
+  const int64_t cols = ((n + tasks - 1) / tasks + kWeights - 1) / kWeights * kWeights;
+  auto* const part = has_avx512() ? multiply_avx512<X, W> : multiply_base<X, W>;
+  parallel_for(0, n, cols, [&](int64_t begin, int64_t end) { part(in, m, begin, end); });
+}
+
+template <class X>
+void linear_rows_cpu(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
+  weight.dtype() == x.dtype() ? linear_rows<X, X>(x, weight, bias, y)
+                              : linear_rows<X, float>(x, weight, bias, y);
+}
+
+const RegisterKernel kLinearRowsF32(linear_rows_kernels, DeviceType::kCpu, kF32, linear_rows_cpu<float>);
+const RegisterKernel kLinearRowsBf16(linear_rows_kernels, DeviceType::kCpu, kBF16, linear_rows_cpu<bfloat16>);
+const RegisterKernel kLinearRowsF16(linear_rows_kernels, DeviceType::kCpu, kF16, linear_rows_cpu<float16>);
+
+}  // namespace
+}  // namespace roux::cpu
