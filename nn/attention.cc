@@ -18,6 +18,26 @@ Tensor merge_heads(const Tensor& x) {
   return reshape(transpose(x, 1, 2), {x.size(0), x.size(2), x.size(1) * x.size(3)});
 }
 
+namespace {
+// x seen as `split`, its axes 1 and 2 exchanged, seen as `joined`; axes from 3 on stay.
+Tensor exchanged(const Tensor& x, Shape split, Shape joined) {
+  for (int axis = 3; axis < x.dim(); ++axis) split.push_back(x.size(axis)), joined.push_back(x.size(axis));
+  return reshape(transpose(view(x, split), 1, 2), joined);
+}
+}  // namespace
+
+Tensor stack_rows(const Tensor& x, int64_t shared) {
+  const int64_t each = x.size(0) / shared, heads = x.size(1), tokens = x.size(2);
+  if (each == 1) return x;
+  return exchanged(x, {shared, each, heads, tokens}, {shared, heads, each * tokens});
+}
+
+Tensor unstack_rows(const Tensor& x, int64_t rows) {
+  const int64_t shared = x.size(0), each = rows / shared, heads = x.size(1), tokens = x.size(2) / each;
+  if (each == 1) return x;
+  return exchanged(x, {shared, heads, each, tokens}, {rows, heads, tokens});
+}
+
 Attention::Attention(const TransformerConfig& config, int64_t layer, const Init& init)
     : q_proj(config.hidden_size, config.num_attention_heads * config.head_size(), config.qkv_bias, init),
       k_proj(config.hidden_size, config.kv_heads() * config.head_size(), config.qkv_bias, init),
@@ -70,22 +90,15 @@ Tensor Attention::attend(const Tensor& x, const Tensor& source, const Pass& pass
   return o_proj(reshape(y, {y.size(0), y.size(1), y.size(2) * y.size(3)}));
 }
 
-// The rows that share a prefix stand beside each other in one product with it.
 Tensor Attention::with_prefix(const Tensor& q, const Tensor& k, const Tensor& v, const Pass& pass) const {
   const Tensor& prefix_k = pass.prefix.k[static_cast<size_t>(layer_)];
   const Tensor& prefix_v = pass.prefix.v[static_cast<size_t>(layer_)];
-  const int64_t shared = prefix_k.size(0), rows = q.size(0) / shared;
-  const int64_t heads = q.size(1), tokens = q.size(2), width = q.size(3);
   AttentionOptions own = options(pass), before = own;
   before.rules = pass.prefix_rules;
   before.rules.window = own.rules.window;
-  const Tensor together = reshape(transpose(view(q, {shared, rows, heads, tokens, width}), 1, 2),
-                                  {shared, heads, rows * tokens, width});
-  AttentionPart part = attention_with_lse(together, prefix_k, prefix_v, before);
-  part.y = reshape(transpose(view(part.y, {shared, heads, rows, tokens, part.y.size(3)}), 1, 2),
-                   {q.size(0), heads, tokens, part.y.size(3)});
-  part.lse =
-      reshape(transpose(view(part.lse, {shared, heads, rows, tokens}), 1, 2), {q.size(0), heads, tokens});
+  AttentionPart part = attention_with_lse(stack_rows(q, prefix_k.size(0)), prefix_k, prefix_v, before);
+  part.y = unstack_rows(part.y, q.size(0));
+  part.lse = unstack_rows(part.lse, q.size(0));
   return merge_attention({part, attention_with_lse(q, k, v, own)});
 }
 

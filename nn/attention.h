@@ -16,6 +16,11 @@ namespace roux {
 Tensor split_heads(const Tensor& x, int64_t heads);
 Tensor merge_heads(const Tensor& x);
 
+// Rows that share keys, beside each other in one product: row b of B rows reads row b / (B / shared) of them.
+// [B, H, T, ...] -> [shared, H, B / shared * T, ...] and back.
+Tensor stack_rows(const Tensor& x, int64_t shared);
+Tensor unstack_rows(const Tensor& x, int64_t rows);
+
 // The part of a block that moves information between tokens.
 class Mixer : public ModuleOf<Mixer> {
  public:

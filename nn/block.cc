@@ -20,12 +20,20 @@ Block::Block(const TransformerConfig& config, int64_t layer, const Init& init, c
     attention_ = attention.get();
     mixer_ = std::move(attention);
   }
+  if (config.cross_attention) {
+    cross_ = std::make_unique<CrossAttention>(config, layer, init);
+    cross_norm_ = norm();
+  }
   if (config.has_experts(layer)) {
     moe_ = std::make_unique<MixtureOfExperts>(config, layer, init);
   } else {
     mlp_ = std::make_unique<Mlp>(config, layer, config.intermediate_size, init);
   }
   register_module(attention_ != nullptr ? "self_attn" : "mixer", *mixer_);
+  if (cross_) {
+    register_module("cross_attn", *cross_);
+    register_module("cross_attn_layernorm", *cross_norm_);
+  }
   register_module("mlp", moe_ ? static_cast<Module&>(*moe_) : *mlp_);
   register_module("input_layernorm", norm_1_);
   if (residual_ != Residual::kParallelOneNorm) {
@@ -52,7 +60,7 @@ Tensor Block::mixer_input(const Tensor& x, const Pass& pass) const {
   return pass.taps(Site::kMixerInput, layer_, residual_ == Residual::kPostNorm ? x : norm_1_(x));
 }
 
-// A: the mixer, M: the MLP or experts, N1 and N2: the norms.
+// A: the mixer, C: cross-attention, M: the MLP or experts, N1, Nc and N2: the norms.
 Tensor Block::finish(const Tensor& x, const Tensor& input, const Tensor& mixed, const Pass& pass) const {
   const auto dropped = [&](const Tensor& t) {
     return dropout_in_training(t, dropout_, training(), pass.generator);
@@ -69,12 +77,16 @@ Tensor Block::finish(const Tensor& x, const Tensor& input, const Tensor& mixed, 
 
   Tensor h, y;
   switch (residual_) {
-    case Residual::kPreNorm:  // h = x + A(N1 x), y = h + M(N2 h)
-      h = tap(Site::kMiddle, add_mixed(mixed));
+    case Residual::kPreNorm:  // h = x + A(N1 x), [h += C(Nc h),] y = h + M(N2 h)
+      h = add_mixed(mixed);
+      if (cross_) h = h + dropped((*cross_)((*cross_norm_)(h), pass));
+      h = tap(Site::kMiddle, h);
       y = add_mlp(h, mlp((*norm_2_)(h)));
       break;
-    case Residual::kPostNorm:  // h = N1(x + A x), y = N2(h + M h)
-      h = tap(Site::kMiddle, norm_1_(add_mixed(mixed)));
+    case Residual::kPostNorm:  // h = N1(x + A x), [h = Nc(h + C h),] y = N2(h + M h)
+      h = norm_1_(add_mixed(mixed));
+      if (cross_) h = (*cross_norm_)(h + dropped((*cross_)(h, pass)));
+      h = tap(Site::kMiddle, h);
       y = (*norm_2_)(add_mlp(h, mlp(h)));
       break;
     case Residual::kParallel:  // y = x + A(N1 x) + M(N2 x)

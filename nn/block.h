@@ -7,6 +7,7 @@
 #include <string>
 
 #include "nn/attention.h"
+#include "nn/cross_attention.h"
 #include "nn/mlp.h"
 #include "nn/moe.h"
 
@@ -27,6 +28,7 @@ class Block final : public ModuleOf<Block> {
 
   const Mixer& mixer() const { return *mixer_; }
   const Attention* attention() const { return attention_; }  // the mixer, where it is attention; else null
+  const CrossAttention* cross_attention() const { return cross_.get(); }  // null without
   std::string pretty_print() const override;
 
  private:
@@ -40,6 +42,8 @@ class Block final : public ModuleOf<Block> {
   std::unique_ptr<Norm> mixer_norm_, mlp_norm_;  // of what the parts add; kSandwich alone
   std::unique_ptr<Mixer> mixer_;
   Attention* attention_ = nullptr;
+  std::unique_ptr<CrossAttention> cross_;
+  std::unique_ptr<Norm> cross_norm_;
   std::unique_ptr<Mlp> mlp_;  // or
   std::unique_ptr<MixtureOfExperts> moe_;
 };

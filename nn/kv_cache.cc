@@ -6,6 +6,7 @@
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/index.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
@@ -51,6 +52,7 @@ void KVCache::set_lengths(absl::Span<const int64_t> lengths) {
         << " tokens";
   }
   lengths_.assign(lengths.begin(), lengths.end());
+  if (longest() == 0) memory_ = {}, memory_keys_ = {};
 }
 
 void KVCache::select_rows(absl::Span<const int64_t> from) {
@@ -66,6 +68,7 @@ void KVCache::select_rows(absl::Span<const int64_t> from) {
     moves |= source != row;
   }
   NoGradGuard no_grad;
+  if (memory_keys_.defined() && rows() > 0) select_memory(from);
   const int64_t seen = longest();
   for (std::vector<Tensor>* memories : {&k_, &v_}) {
     for (Tensor& memory : *memories) {
@@ -86,6 +89,50 @@ void KVCache::select_rows(absl::Span<const int64_t> from) {
     }
   }
   lengths_ = std::move(lengths);
+}
+
+// The memory gets a row for each group of rows side by side that read one; groups are as large as they can be
+// while all have one size.
+void KVCache::select_memory(absl::Span<const int64_t> from) {
+  const int64_t rows_of_memory = memory_keys_.k[0].size(0), each = rows() / rows_of_memory;
+  const auto count = static_cast<int64_t>(from.size());
+  const auto wanted = [&](int64_t row) {
+    return static_cast<int32_t>(from[static_cast<size_t>(row)] / each);
+  };
+  const auto fits = [&](int64_t group) {
+    if (count % group != 0) return false;
+    for (int64_t row = 0; row < count; ++row) {
+      if (wanted(row) != wanted(row / group * group)) return false;
+    }
+    return true;
+  };
+  int64_t group = std::max<int64_t>(count, 1);
+  while (!fits(group)) --group;
+  std::vector<int32_t> chosen;
+  bool same = true;
+  for (int64_t row = 0; row < count; row += group) {
+    same &= wanted(row) == static_cast<int32_t>(chosen.size());
+    chosen.push_back(wanted(row));
+  }
+  const auto chosen_count = static_cast<int64_t>(chosen.size());
+  if (same && chosen_count == rows_of_memory) return;
+  const Tensor index = tensor(chosen, {chosen_count}, spec_.device);
+  for (Tensor& k : memory_keys_.k) k = index_select(k, 0, index);
+  for (Tensor& v : memory_keys_.v) v = index_select(v, 0, index);
+  if (memory_keys_.lengths.defined()) memory_keys_.lengths = index_select(memory_keys_.lengths, 0, index);
+  memory_ = {};
+}
+
+void KVCache::check_memory(const Memory& memory) const {
+  ROUX_CHECK(!memory.defined() || (memory.states.impl() == memory_.states.impl() &&
+                                   memory.lengths.impl() == memory_.lengths.impl()))
+      << "KVCache: another memory " << memory.states.spec()
+      << " than the one whose keys are kept; without one, those are read";
+}
+
+void KVCache::keep_memory(const Memory& memory, KeyValues keys) {
+  memory_ = memory;
+  memory_keys_ = std::move(keys);
 }
 
 // Rows of one length that stand side by side are one copy.

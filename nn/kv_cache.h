@@ -29,6 +29,14 @@ struct KeyValues {
   bool defined() const { return !k.empty(); }
 };
 
+// An encoder's output, for a decoder's cross-attention. R divides the rows of a batch, and row b reads row
+// b / (B / R): beams of one source share its memory.
+struct Memory {
+  Tensor states = {};   // [R, S, D]
+  Tensor lengths = {};  // i32 [R]: of the S, so many are seen; all where undefined
+  bool defined() const { return states.defined(); }
+};
+
 class KVCache {
  public:
   struct Spec {
@@ -48,10 +56,11 @@ class KVCache {
   // What was seen, [rows, G, longest, d]. Shares the memory of the cache.
   KeyValues view() const;
 
-  // Shorter rows: takes tokens back. Throws Error for another number of rows or a length above the row's.
+  // Shorter rows: takes tokens back; all of them, and the memory is forgotten too. Throws Error for another
+  // number of rows or a length above the row's.
   void set_lengths(absl::Span<const int64_t> lengths);
   // Row i becomes what row from[i] was: beams; fewer rows: finished ones are dropped. Throws Error for a row
-  // that does not exist and for more rows than now.
+  // that does not exist and for more rows than now. Each row keeps the memory that it reads.
   void select_rows(absl::Span<const int64_t> from);
 
   // For layers. Writes k and v: [rows, G, T, d] behind each row's tokens and returns the keys and values of
@@ -62,11 +71,22 @@ class KVCache {
   // were appended, the first new_tokens[b] of row b count; all where `new_tokens` is empty.
   void advance(int64_t appended, absl::Span<const int64_t> new_tokens = {});
 
+  // Cross-attention's keys and values [R, G, S, d] of the memory that the first call brought; undefined
+  // before. Later calls bring the same memory, or none.
+  const KeyValues& memory_keys() const { return memory_keys_; }
+  // Throws Error for a memory that is another than the one kept; not for none.
+  void check_memory(const Memory& memory) const;
+  // For models, after the last layer.
+  void keep_memory(const Memory& memory, KeyValues keys);
+
  private:
   void write(const Tensor& memory, const Tensor& values) const;
+  void select_memory(absl::Span<const int64_t> from);
   Spec spec_;
   std::vector<int64_t> lengths_;
   std::vector<Tensor> k_, v_;  // [rows, G, capacity, d]
+  Memory memory_;              // that memory_keys_ are made of, as long as all of it is kept
+  KeyValues memory_keys_;
 };
 
 }  // namespace roux

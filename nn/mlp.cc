@@ -20,7 +20,8 @@ Mlp::Mlp(const TransformerConfig& config, int64_t layer, int64_t width, const In
       up_proj(config.hidden_size, width, config.mlp_bias, init),
       down_proj(width, config.hidden_size, config.mlp_bias, residual_init(config, init)),
       activation_(config.activation),
-      layer_(layer) {
+      layer_(layer),
+      dropout_(config.dropout.units) {
   if (gate_proj) register_module("gate_proj", *gate_proj);
   register_module("up_proj", up_proj);
   register_module("down_proj", down_proj);
@@ -43,7 +44,8 @@ Tensor Mlp::forward(const Tensor& x, const Pass& pass) const {
         return swiglu((*gate_proj)(x), up_proj(x));
     }
   };
-  return down_proj(pass.taps(Site::kUnits, layer_, units()));
+  const Tensor dropped = dropout_in_training(units(), dropout_, training(), pass.generator);
+  return down_proj(pass.taps(Site::kUnits, layer_, dropped));
 }
 
 std::string Mlp::pretty_print() const {

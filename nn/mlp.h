@@ -24,6 +24,7 @@ class Mlp final : public ModuleOf<Mlp> {
  private:
   Activation activation_;
   int64_t layer_;
+  double dropout_;
 };
 
 }  // namespace roux

@@ -23,7 +23,7 @@ enum class Site : uint8_t {
   kMixerInput,        // [B, T, D] behind the norm: input of q, k and v
   kHeads,             // [B, T, H, d] what the heads found: input of o
   kMixer,             // [B, T, D] what attention adds to the residual stream
-  kMiddle,            // [B, T, D] the residual stream between the two parts; not in parallel blocks
+  kMiddle,            // [B, T, D] the residual stream that the MLP's norm reads; not in parallel blocks
   kFeedForwardInput,  // [B, T, D] behind the norm: input of gate and up
   kUnits,             // [B, T, F] behind activation and gate: input of down; not of experts
   kFeedForward,       // [B, T, D] what the MLP adds
@@ -79,7 +79,9 @@ struct Pass {
   KVCache* cache = nullptr;
   KeyValues prefix = {};
   AttentionRules prefix_rules = {};  // of queries [R, H, B / R * T, d] and the prefix
-  Generator* generator = nullptr;    // dropout's
+  Memory memory = {};                // what cross-attention reads; or its keys and values, made before:
+  KeyValues memory_keys = {};
+  Generator* generator = nullptr;  // dropout's
   Taps taps = {};
   AttentionCore core = {};
 };

@@ -59,6 +59,14 @@ void TransformerConfig::check() const {
       last = layer;
     }
   }
+  ROUX_CHECK(!cross_attention || residual == Residual::kPreNorm || residual == Residual::kPostNorm)
+      << "transformer: cross_attention needs blocks of kPreNorm or kPostNorm";
+  const int64_t buckets = causal ? relative_attention_num_buckets : relative_attention_num_buckets / 2;
+  ROUX_CHECK(positions != Positions::kBuckets ||
+             (buckets >= 2 && relative_attention_max_distance > buckets / 2))
+      << "transformer: relative_attention_num_buckets " << relative_attention_num_buckets
+      << " and relative_attention_max_distance " << relative_attention_max_distance << ", needed at least "
+      << (causal ? 2 : 4) << ", and more than " << buckets / 2;
   const auto rotated = static_cast<int64_t>(rope.fraction * static_cast<double>(head_size()));
   ROUX_CHECK(positions != Positions::kRotary || (rotated > 0 && rotated % 2 == 0))
       << "transformer: rotary positions turn " << rotated << " of a head's " << head_size()

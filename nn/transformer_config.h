@@ -42,13 +42,20 @@ enum class Activation : uint8_t {
   kGeglu,   // gelu_tanh(gate) * up
 };
 
-enum class Positions : uint8_t { kRotary, kLearned, kNone };
+enum class Positions : uint8_t {
+  kRotary,
+  kLearned,
+  kBuckets,  // a bias for each head and bucket of distances, shared by the layers [relative_buckets.h]
+  kNone,
+};
 
 // Probabilities, in training mode only.
 struct Dropout {
   double embedding = 0;  // of what enters the first block
   double attention = 0;  // of the attention weights
   double hidden = 0;     // of what attention and feed-forward add to the residual stream
+  double units = 0;      // of the feed-forward units
+  double output = 0;     // of what leaves the final norm
 
   friend bool operator==(const Dropout&, const Dropout&) = default;
 };
@@ -86,8 +93,11 @@ struct TransformerConfig {  // names of config.json where it has one
   std::optional<MoeConfig> moe = {};
   Positions positions = Positions::kRotary;
   int64_t position_offset = 0;  // of the first token in the table of learned positions
+  int64_t relative_attention_num_buckets = 32, relative_attention_max_distance = 128;  // of kBuckets
   Rope rope = {};
   bool causal = true;
+  bool cross_attention =
+      false;  // between the two parts of a block, to LmInput::memory; pre- and post-norm alone
   bool qkv_bias = false, output_bias = false, mlp_bias = false;  // of q, k, v; of o; of all in the MLP
   bool tie_word_embeddings = false;
   bool embedding_norm = false;  // what enters the first block is normalised

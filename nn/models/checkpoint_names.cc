@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "nn/models/checkpoint_tools.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/index.h"
@@ -150,12 +151,6 @@ Path in_layer(absl::string_view path, absl::string_view layers) {
   return {std::string(rest.substr(0, digits + 1)), std::string(rest.substr(digits + 1))};
 }
 
-bool same_values(const Tensor& a, const Tensor& b) {
-  if (!(a.spec() == b.spec())) return false;
-  const Tensor x = a.to(kCpu).contiguous(), y = b.to(kCpu).contiguous();
-  return x.bytes() == 0 || std::memcmp(x.raw_data(), y.raw_data(), x.bytes()) == 0;
-}
-
 Tensor swapped(const Row& row, const Tensor& x) {
   return row.transposed && x.dim() == 2 ? transpose(x, 0, 1) : x;
 }
@@ -181,13 +176,6 @@ Tensor fuse(const TransformerConfig& c, Layout layout, const std::vector<Tensor>
   }
   for (const Tensor& part : parts) by_head.push_back(reshape(part, shape));
   return reshape(cat(by_head, 1), flat);
-}
-
-// "a.b.weight" -> "a.b", "weight".
-std::pair<std::string, std::string> split_leaf(const std::string& name) {
-  const size_t dot = name.rfind('.');
-  if (dot == std::string::npos) return {"", name};
-  return {name.substr(0, dot), name.substr(dot + 1)};
 }
 
 }  // namespace

@@ -228,8 +228,17 @@ TransformerConfig as_in_files(TransformerConfig c) {
   return c;
 }
 
-// The first field in which two configurations differ; "" for none.
-std::string difference(const TransformerConfig& a, const TransformerConfig& b) {
+}  // namespace
+
+const char* torch_dtype_name(DType weights) {
+  return weights == kF64    ? "float64"
+         : weights == kBF16 ? "bfloat16"
+         : weights == kF16  ? "float16"
+                            : "float32";
+}
+
+std::string difference_in_files(const TransformerConfig& x, const TransformerConfig& y) {
+  const TransformerConfig a = as_in_files(x), b = as_in_files(y);
 #define ROUX_DIFFERS(field) \
   if (!(a.field == b.field)) return #field
   ROUX_DIFFERS(vocab_size);
@@ -251,8 +260,11 @@ std::string difference(const TransformerConfig& a, const TransformerConfig& b) {
   ROUX_DIFFERS(moe);
   ROUX_DIFFERS(positions);
   ROUX_DIFFERS(position_offset);
+  ROUX_DIFFERS(relative_attention_num_buckets);
+  ROUX_DIFFERS(relative_attention_max_distance);
   ROUX_DIFFERS(rope);
   ROUX_DIFFERS(causal);
+  ROUX_DIFFERS(cross_attention);
   ROUX_DIFFERS(qkv_bias);
   ROUX_DIFFERS(output_bias);
   ROUX_DIFFERS(mlp_bias);
@@ -268,8 +280,6 @@ std::string difference(const TransformerConfig& a, const TransformerConfig& b) {
 #undef ROUX_DIFFERS
   return "";
 }
-
-}  // namespace
 
 absl::StatusOr<TransformerConfig> parse_config_json(std::string_view text, const std::string& where) {
   ROUX_ASSIGN_OR_RETURN(const JsonValue json, parse_json_value(text, where));
@@ -374,13 +384,10 @@ absl::StatusOr<std::string> config_json(const TransformerConfig& c, DType weight
     json["is_decoder"] = c.causal;
     json["pad_token_id"] = c.family == Family::kRoberta ? c.position_offset - 1 : 0;
   }
-  json["torch_dtype"] = weights == kF64    ? "float64"
-                        : weights == kBF16 ? "bfloat16"
-                        : weights == kF16  ? "float16"
-                                           : "float32";
+  json["torch_dtype"] = torch_dtype_name(weights);
   const std::string text = json.dump(2) + "\n";
   ROUX_ASSIGN_OR_RETURN(const TransformerConfig read, parse_config_json(text, "config.json"));
-  const std::string field = difference(as_in_files(c), as_in_files(read));
+  const std::string field = difference_in_files(c, read);
   if (!field.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("config.json: the files of ", file.model_type,
                                                    " models cannot express this model's ", field));

@@ -21,6 +21,11 @@ absl::StatusOr<TransformerConfig> parse_config_json(std::string_view text, const
 // the files of c.family cannot express, with the first field that they would change.
 absl::StatusOr<std::string> config_json(const TransformerConfig& c, DType weights);
 
+// For writers of other families.
+const char* torch_dtype_name(DType weights);  // "float32"
+// The first field in which two configurations differ, but for those that files do not say; "" for none.
+std::string difference_in_files(const TransformerConfig& x, const TransformerConfig& y);
+
 }  // namespace roux
 
 #endif  // ROUX_NN_MODELS_CONFIG_JSON_H_

@@ -33,6 +33,7 @@ struct LmInput {
   Tensor mask = {}, bias = {};      // as in AttentionRules
   KVCache* cache = nullptr;         // goes on behind its tokens, and grows by these
   KeyValues prefix = {};            // seen before all
+  Memory memory = {};               // what cross-attention reads; a cache keeps its keys for the next calls
   Generator* generator = nullptr;   // dropout's; needed in training mode where a rate is above 0
   Taps taps = {};
   AttentionCore core = {};

@@ -25,6 +25,21 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return a.spec() == b.spec() && a.to_vector<double>() == b.to_vector<double>();
 }
 
+Tensor named(const NamedTensors& list, const std::string& name) {
+  for (const auto& [key, value] : list) {
+    if (key == name) return value;
+  }
+  ADD_FAILURE() << name << " is missing";
+  return zeros({1});
+}
+
+std::vector<std::string> sorted_names(const NamedTensors& list) {
+  std::vector<std::string> names;
+  for (const auto& entry : list) names.push_back(entry.first);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 Tensor some_ids(int64_t rows, int64_t length) {
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < rows * length; ++i) ids.push_back((i * i * 7 + 3 * i + 1) % kVocabulary);
@@ -52,7 +67,7 @@ TransformerConfig tiny_llama(DType dtype) {
 std::vector<std::pair<std::string, TransformerConfig>> tiny_configs(DType dtype) {
   TransformerConfig windowed = tiny_llama(dtype), neox = tiny(gpt_neox_style(), dtype),
                     gemma = tiny(gemma_style(), dtype), post_norm = tiny(bert_style(), dtype),
-                    one_norm = tiny_llama(dtype), sandwich = tiny_llama(dtype);
+                    one_norm = tiny_llama(dtype), sandwich = tiny_llama(dtype), buckets = tiny_llama(dtype);
   windowed.sliding_window = 4, windowed.full_attention_every = 2, windowed.qkv_bias = true;
   neox.rope.fraction = 0.5;
   gemma.num_key_value_heads = 1, gemma.head_dim = 6;
@@ -61,10 +76,13 @@ std::vector<std::pair<std::string, TransformerConfig>> tiny_configs(DType dtype)
   one_norm.residual = Residual::kParallelOneNorm, one_norm.positions = Positions::kNone;
   sandwich.residual = Residual::kSandwich, sandwich.attention_scale = 0.3;
   sandwich.attention_softcap = 1.5, sandwich.logit_softcap = 2, sandwich.activation = Activation::kSilu;
+  buckets.positions = Positions::kBuckets, buckets.attention_scale = 1;
+  buckets.relative_attention_num_buckets = 6, buckets.relative_attention_max_distance = 5;
   return {{"gpt2", tiny_gpt2(dtype)}, {"llama", tiny_llama(dtype)},
           {"windowed", windowed},     {"gpt_neox", neox},
           {"gemma", gemma},           {"post-norm", post_norm},
-          {"one norm", one_norm},     {"sandwich", sandwich}};
+          {"one norm", one_norm},     {"sandwich", sandwich},
+          {"buckets", buckets}};
 }
 
 }  // namespace roux::testing

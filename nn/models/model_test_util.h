@@ -14,6 +14,10 @@ namespace roux::testing {
 double relative_difference(const Tensor& a, const Tensor& b);
 bool same_bits(const Tensor& a, const Tensor& b);
 
+// Fails the test, and returns zeros, where there is no such name.
+Tensor named(const NamedTensors& list, const std::string& name);
+std::vector<std::string> sorted_names(const NamedTensors& list);
+
 inline constexpr int64_t kVocabulary = 40, kLayers = 2, kMaxLength = 16;
 // i64 [rows, length] of fixed ids below kVocabulary.
 Tensor some_ids(int64_t rows, int64_t length);

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "nn/models/encoder_decoder.h"
 #include "nn/models/transformer.h"
 
 namespace roux {
@@ -27,9 +28,14 @@ struct PretrainedOptions {
 absl::StatusOr<std::unique_ptr<Transformer>> load_pretrained(const std::string& folder,
                                                              const PretrainedOptions& options = {});
 
+// The same for T5 (v1.0 and v1.1), BART and mBART.
+absl::StatusOr<std::unique_ptr<EncoderDecoder>> load_pretrained_encoder_decoder(
+    const std::string& folder, const PretrainedOptions& options = {});
+
 // config.json and model.safetensors, as transformers reads them; makes the folder if there is none. Errors as
 // config_json, to_checkpoint and save_safetensors, with the path.
 absl::Status save_pretrained(const Transformer& model, const std::string& folder);
+absl::Status save_pretrained(const EncoderDecoder& model, const std::string& folder);
 
 }  // namespace roux
 

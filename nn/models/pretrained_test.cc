@@ -20,24 +20,11 @@
 namespace roux {
 namespace {
 
+using testing::named;
 using testing::relative_difference;
+using testing::sorted_names;
 
 std::string folder_of(const std::string& family) { return "tests/golden/language_models/" + family; }
-
-Tensor named(const NamedTensors& list, const std::string& name) {
-  for (const auto& [key, value] : list) {
-    if (key == name) return value;
-  }
-  ADD_FAILURE() << name << " is missing";
-  return zeros({1});
-}
-
-std::vector<std::string> sorted_names(const NamedTensors& list) {
-  std::vector<std::string> names;
-  for (const auto& entry : list) names.push_back(entry.first);
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 class Families : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(All, Families,

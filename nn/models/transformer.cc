@@ -29,9 +29,12 @@ Tensor for_each_row(const Tensor& lengths, int64_t rows) {
 
 }  // namespace
 
-TransformerModel::TransformerModel(const TransformerConfig& config, const Init& init, const MakeMixer& mixer)
+TransformerModel::TransformerModel(const TransformerConfig& config, const Init& init, const MakeMixer& mixer,
+                                   const std::shared_ptr<Embedding>& embedding)
     : config_(checked(config)),
-      embed_tokens_(config.vocab_size, config.hidden_size, init),
+      embed_tokens_(embedding != nullptr
+                        ? embedding
+                        : std::make_shared<Embedding>(config.vocab_size, config.hidden_size, init)),
       embed_positions_(
           config.positions == Positions::kLearned
               ? std::make_unique<Embedding>(config.max_position_embeddings, config.hidden_size, init)
@@ -49,13 +52,16 @@ TransformerModel::TransformerModel(const TransformerConfig& config, const Init& 
                 : std::make_unique<Norm>(config.norm, config.hidden_size, config.norm_eps, init)),
       rotary_(config.positions == Positions::kRotary
                   ? std::make_unique<RotaryCache>(config.rope, config.head_size())
-                  : nullptr) {
-  register_module("embed_tokens", embed_tokens_);
+                  : nullptr),
+      buckets_(config.positions == Positions::kBuckets ? std::make_unique<RelativeBuckets>(config, init)
+                                                       : nullptr) {
+  if (embedding == nullptr) register_module("embed_tokens", *embed_tokens_);
   if (embed_positions_) register_module("embed_positions", *embed_positions_);
   if (embed_token_types_) register_module("embed_token_types", *embed_token_types_);
   if (embedding_norm_) register_module("embedding_norm", *embedding_norm_);
   register_module("layers", layers_);
   if (norm_) register_module("norm", *norm_);
+  if (buckets_) register_module("relative_attention", *buckets_);
 }
 
 const Block& TransformerModel::block(int64_t layer) const {
@@ -100,6 +106,8 @@ TransformerModel::Call TransformerModel::check(const LmInput& in) const {
       << " for a model with type_vocab_size above 0; it is " << config_.type_vocab_size;
   if (in.positions.defined()) {
     const Shape& shape = in.positions.shape();
+    ROUX_CHECK(config_.positions != Positions::kBuckets)
+        << "transformer: positions is given, but distances in buckets are those of slots";
     ROUX_CHECK(shape == Shape{call.tokens} || shape == per_token)
         << "transformer: positions is " << in.positions.spec() << ", needed " << Shape{call.tokens} << " or "
         << per_token;
@@ -130,12 +138,32 @@ TransformerModel::Call TransformerModel::check(const LmInput& in) const {
     call.seen += in.prefix.k[0].size(2);
     call.ragged |= in.prefix.lengths.defined();
   }
-  ROUX_CHECK(config_.positions == Positions::kNone || in.positions.defined() ||
+  check_memory(in, call);
+  const bool unlimited = config_.positions == Positions::kNone || config_.positions == Positions::kBuckets;
+  ROUX_CHECK(unlimited || in.positions.defined() ||
              config_.position_offset + call.seen + call.tokens <= config_.max_position_embeddings)
       << "transformer: " << call.seen + call.tokens << " tokens, max_position_embeddings is "
       << config_.max_position_embeddings - config_.position_offset;
   check_taps(in.taps, call);
   return call;
+}
+
+void TransformerModel::check_memory(const LmInput& in, const Call& call) const {
+  if (!config_.cross_attention) {
+    ROUX_CHECK(!in.memory.defined()) << "transformer: a memory, but no cross-attention that reads it";
+    return;
+  }
+  ROUX_CHECK(!in.document_begin.defined()) << "transformer: a row with a memory holds one document";
+  if (in.cache != nullptr && in.cache->memory_keys().defined()) return in.cache->check_memory(in.memory);
+  const Memory& memory = in.memory;
+  ROUX_CHECK(memory.defined()) << "transformer: cross-attention needs a memory";
+  ROUX_CHECK(memory.states.dim() == 3 && memory.states.size(2) == config_.hidden_size &&
+             memory.states.size(0) > 0 && call.rows % memory.states.size(0) == 0)
+      << "transformer: the memory is " << memory.states.spec() << ", needed [R, S, " << config_.hidden_size
+      << "], R a divisor of " << call.rows << " rows";
+  const TensorSpec per_row{kI32, {memory.states.size(0)}};
+  ROUX_CHECK(!memory.lengths.defined() || memory.lengths.spec() == per_row)
+      << "transformer: the memory's lengths are " << memory.lengths.spec() << ", needed " << per_row;
 }
 
 void TransformerModel::check_taps(const Taps& taps, const Call& call) const {
@@ -169,7 +197,7 @@ void TransformerModel::check_taps(const Taps& taps, const Call& call) const {
 }
 
 Tensor TransformerModel::embed(const Tensor& ids) const {
-  const Tensor x = embed_tokens_(ids);
+  const Tensor x = (*embed_tokens_)(ids);
   return config_.scale_embedding ? x * std::sqrt(static_cast<double>(config_.hidden_size)) : x;
 }
 
@@ -183,10 +211,24 @@ Tensor TransformerModel::slots(const LmInput& in, const Call& call, Device devic
   return lengths.defined() ? slots + for_each_row(lengths, call.rows) : slots + in.prefix.k[0].size(2);
 }
 
+// Of all layers, for a cache; each layer makes its own without one, so that checkpoints need not keep them.
+KeyValues TransformerModel::memory_keys(const LmInput& in) const {
+  if (!config_.cross_attention || in.cache == nullptr) return {};
+  if (in.cache->memory_keys().defined()) return in.cache->memory_keys();
+  KeyValues keys{.k = {}, .v = {}, .lengths = in.memory.lengths};
+  for (size_t layer = 0; layer < layers_.size(); ++layer) {
+    const auto [k, v] = layers_[layer].cross_attention()->keys(in.memory.states);
+    keys.k.push_back(k.contiguous());
+    keys.v.push_back(v.contiguous());
+  }
+  return keys;
+}
+
 Pass TransformerModel::pass_of(const LmInput& in, const Call& call, const Tensor& slots,
                                Device device) const {
   Pass pass;
   pass.cache = in.cache, pass.generator = in.generator, pass.taps = in.taps, pass.core = in.core;
+  pass.memory = in.memory, pass.memory_keys = memory_keys(in);
   AttentionRules& rules = pass.rules;
   rules.causal = in.causal.value_or(config_.causal);
   rules.mask = in.mask, rules.bias = in.bias;
@@ -208,13 +250,15 @@ Pass TransformerModel::pass_of(const LmInput& in, const Call& call, const Tensor
                   : call.ragged          ? rotary_->at(slots, dtype)
                                          : rotary_->range(call.seen, call.tokens, dtype, device);
   }
+  if (buckets_) rules.distance_bias = cast((*buckets_)(call.seen + call.tokens), config_.compute_dtype);
   if (!in.prefix.defined()) return pass;
 
   pass.prefix = in.prefix;
   if (in.prefix.lengths.defined()) pass.prefix_rules.end = unsqueeze(in.prefix.lengths, 1);
-  if (config_.sliding_window) {
+  pass.prefix_rules.distance_bias = rules.distance_bias;
+  pass.prefix_rules.causal = config_.sliding_window.has_value();
+  if (config_.sliding_window || buckets_) {
     const int64_t shared = in.prefix.k[0].size(0);
-    pass.prefix_rules.causal = true;
     pass.prefix_rules.position =
         reshape(expand(slots, {call.rows, call.tokens}), {shared, call.rows / shared * call.tokens});
   }
@@ -253,8 +297,10 @@ Tensor TransformerModel::forward(const LmInput& in) const {
     std::vector<int64_t> lengths;
     if (in.lengths.defined()) lengths = in.lengths.to_vector<int64_t>();
     in.cache->advance(call.tokens, lengths);
+    if (!in.cache->memory_keys().defined()) in.cache->keep_memory(in.memory, pass->memory_keys);
   }
-  return norm_ && call.end_layer == config_.num_hidden_layers ? (*norm_)(x) : x;
+  if (!norm_ || call.end_layer < config_.num_hidden_layers) return x;
+  return dropout_in_training((*norm_)(x), config_.dropout.output, training(), in.generator);
 }
 
 std::string TransformerModel::pretty_print() const {

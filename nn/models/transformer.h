@@ -14,6 +14,7 @@
 
 #include "nn/block.h"
 #include "nn/models/language_model.h"
+#include "nn/relative_buckets.h"
 #include "nn/rotary.h"
 #include "nn/weights.h"
 
@@ -22,10 +23,12 @@ namespace roux {
 // All but the output projection: hidden states of tokens.
 class TransformerModel final : public ModuleOf<TransformerModel> {
  public:
-  TransformerModel(const TransformerConfig& config, const Init& init, const MakeMixer& mixer);
+  // With `embedding`, tokens are embedded by that one, which stays another module's.
+  TransformerModel(const TransformerConfig& config, const Init& init, const MakeMixer& mixer = {},
+                   const std::shared_ptr<Embedding>& embedding = nullptr);
   Tensor forward(const LmInput& in) const;
   Tensor embed(const Tensor& ids) const;
-  const Tensor& embedding_weight() const { return embed_tokens_.weight(); }
+  const Tensor& embedding_weight() const { return embed_tokens_->weight(); }
   const Block& block(int64_t layer) const;
   const Norm* norm() const { return norm_.get(); }
   std::string pretty_print() const override;
@@ -38,17 +41,20 @@ class TransformerModel final : public ModuleOf<TransformerModel> {
     bool ragged;   // rows have seen different numbers
   };
   Call check(const LmInput& in) const;
+  void check_memory(const LmInput& in, const Call& call) const;
   void check_taps(const Taps& taps, const Call& call) const;
+  KeyValues memory_keys(const LmInput& in) const;
   Tensor slots(const LmInput& in, const Call& call, Device device) const;
   Pass pass_of(const LmInput& in, const Call& call, const Tensor& slots, Device device) const;
 
   TransformerConfig config_;
-  Embedding embed_tokens_;
+  std::shared_ptr<Embedding> embed_tokens_;
   std::unique_ptr<Embedding> embed_positions_, embed_token_types_;  // where the config has them
   std::unique_ptr<Norm> embedding_norm_;
   ModuleList<Block> layers_;
   std::unique_ptr<Norm> norm_;           // none behind post-norm blocks
   std::unique_ptr<RotaryCache> rotary_;  // rotary positions
+  std::unique_ptr<RelativeBuckets> buckets_;
 };
 
 // The output weight [V, D] and what stands around it.

@@ -137,7 +137,8 @@ TEST(Transformer, TiedWeightsAreOneParameter) {
 }
 
 TEST(Transformer, DropoutDrawsOnlyInTraining) {
-  for (const auto& rates : {Dropout{0.5, 0, 0}, Dropout{0, 0.5, 0}, Dropout{0, 0, 0.5}}) {
+  for (const auto& rates : {Dropout{.embedding = 0.5}, Dropout{.attention = 0.5}, Dropout{.hidden = 0.5},
+                            Dropout{.units = 0.5}, Dropout{.output = 0.5}}) {
     TransformerConfig config = tiny_gpt2();
     config.dropout = rates;
     Generator generator(7);

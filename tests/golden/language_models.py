@@ -15,19 +15,23 @@ import sys
 
 import torch
 from safetensors.torch import save_file
-from transformers import (BertConfig, BertForMaskedLM, Gemma2Config, Gemma2ForCausalLM, GemmaConfig, GemmaForCausalLM,
-                          GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig,
-                          LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM,
-                          Qwen2MoeConfig, Qwen2MoeForCausalLM, RobertaConfig, RobertaForMaskedLM)
+from transformers import (BartConfig, BartForConditionalGeneration, BertConfig, BertForMaskedLM, Gemma2Config,
+                          Gemma2ForCausalLM, GemmaConfig, GemmaForCausalLM, GPT2Config, GPT2LMHeadModel, GPTNeoXConfig,
+                          GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, MBartConfig, MBartForConditionalGeneration,
+                          MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen2MoeConfig,
+                          Qwen2MoeForCausalLM, RobertaConfig, RobertaForMaskedLM, T5Config,
+                          T5ForConditionalGeneration)
 from transformers.models.gemma import modeling_gemma
 from transformers.models.gemma2 import modeling_gemma2
 from transformers.models.llama import modeling_llama
 from transformers.models.mistral import modeling_mistral
 from transformers.models.qwen2 import modeling_qwen2
 from transformers.models.qwen2_moe import modeling_qwen2_moe
+from transformers.models.t5 import modeling_t5
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 V, T, B = 20, 9, 2
+SOURCE_LENGTHS = [7, 4]
 THETA = 10000.0
 SIZES = dict(vocab_size=V, hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=4,
              max_position_embeddings=16, attn_implementation="sdpa")
@@ -62,7 +66,7 @@ def in_f64(model):
     softmax = torch.nn.functional.softmax
     kept = [(torch.nn.functional, "softmax", lambda x, dim, dtype=None: softmax(x, dim))]
     for norm in (modeling_llama.LlamaRMSNorm, modeling_mistral.MistralRMSNorm, modeling_qwen2.Qwen2RMSNorm,
-                 modeling_qwen2_moe.Qwen2MoeRMSNorm):
+                 modeling_qwen2_moe.Qwen2MoeRMSNorm, modeling_t5.T5LayerNorm):
         kept.append((norm, "forward", rms_norm64))
     for norm in (modeling_gemma.GemmaRMSNorm, modeling_gemma2.Gemma2RMSNorm):
         kept.append((norm, "forward", gemma_norm64))
@@ -87,11 +91,13 @@ def randomize(model):
             noise = torch.randn(p.shape, generator=generator)
             one_dimensional_weight = p.dim() == 1 and name.endswith("weight")  # of a norm
             p.copy_(one + 0.1 * noise if one_dimensional_weight else 0.3 * noise)
+        if hasattr(model, "final_logits_bias"):
+            model.final_logits_bias.copy_(0.3 * torch.randn(1, V, generator=generator))
 
 
-def run(model, ids, targets):
+def run(model, inputs, targets):
     model.zero_grad()
-    logits = model(input_ids=ids, use_cache=False).logits
+    logits = model(**inputs, use_cache=False).logits
     loss = torch.nn.functional.cross_entropy(logits.reshape(-1, V), targets.reshape(-1), reduction="sum")
     loss.backward()
     return logits.detach(), loss.detach(), gradients(model)
@@ -144,9 +150,16 @@ def write(name, model):
     ids = torch.randint(3, V, (B, T), generator=generator)  # no padding, for whose rows transformers has no gradient
     targets = torch.randint(0, V, (B, T), generator=generator)
     targets[0, :3] = -100
-    single, more = run(model, ids, targets), {}
+    inputs, out, more = {"input_ids": ids}, {"ids": ids, "targets": targets}, {}
+    if model.config.is_encoder_decoder:
+        lengths = torch.tensor(SOURCE_LENGTHS, dtype=torch.int32)
+        source = torch.randint(3, V, (B, max(SOURCE_LENGTHS)), generator=generator)
+        seen = (torch.arange(source.shape[1])[None, :] < lengths[:, None]).long()
+        inputs = {"input_ids": source, "attention_mask": seen, "decoder_input_ids": ids}
+        out |= {"source": source, "source_lengths": lengths}
+    single = run(model, inputs, targets)
     with in_f64(model):
-        logits, loss, grads = run(model, ids, targets)
+        logits, loss, grads = run(model, inputs, targets)
         if hasattr(model.config, "num_experts"):
             more["balance_of_targets"] = balance(model, ids, (targets != -100).long())[0]
             more["balance"], balance_grads = balance(model, ids)
@@ -155,7 +168,7 @@ def write(name, model):
     torch.testing.assert_close(single[1].double(), loss, rtol=1e-5, atol=0)
     for key, grad in grads.items():
         torch.testing.assert_close(single[2][key].double(), grad, rtol=0, atol=1e-5 * grad.abs().max().item() + 1e-6)
-    out = {"ids": ids, "targets": targets, "logits": logits, "loss": loss}
+    out |= {"logits": logits, "loss": loss}
     file_name = {"gpt_neox": lambda key: key.replace("lm_head", "embed_out")}.get(name, lambda key: key)
     out |= {"grad." + file_name(key): g.contiguous() for key, g in grads.items()} | more
     path = os.path.join(folder, "golden.safetensors")
@@ -163,6 +176,27 @@ def write(name, model):
     for file in os.listdir(folder):
         os.chmod(os.path.join(folder, file), 0o644)
     print(folder, sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder)), "bytes, loss", loss.item())
+
+
+def t5(num_layers=2, **options):
+    return T5ForConditionalGeneration(T5Config(
+        vocab_size=V, d_model=8, d_kv=6, d_ff=10, num_layers=num_layers, num_decoder_layers=2, num_heads=2,
+        relative_attention_num_buckets=8, relative_attention_max_distance=6, dropout_rate=0,
+        attn_implementation="sdpa", **options))
+
+
+def t5_v1_1():
+    model = t5(num_layers=1, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+    # The published ones have a head of their own, which transformers 5 ties where it makes a new model.
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
+    return model
+
+
+def bart(config, model, **options):
+    return model(config(
+        vocab_size=V, d_model=8, encoder_layers=1, encoder_ffn_dim=10, encoder_attention_heads=2, decoder_layers=2,
+        decoder_ffn_dim=12, decoder_attention_heads=4, max_position_embeddings=12, dropout=0,
+        attn_implementation="sdpa", **options))
 
 
 MODELS = {
@@ -190,6 +224,10 @@ MODELS = {
         **SIZES | dict(intermediate_size=10), hidden_dropout_prob=0, attention_probs_dropout_prob=0)),
     "roberta": lambda: RobertaForMaskedLM(RobertaConfig(
         **SIZES | dict(intermediate_size=10), type_vocab_size=1, hidden_dropout_prob=0, attention_probs_dropout_prob=0)),
+    "t5": t5,
+    "t5_v1_1": t5_v1_1,
+    "bart": lambda: bart(BartConfig, BartForConditionalGeneration),
+    "mbart": lambda: bart(MBartConfig, MBartForConditionalGeneration, scale_embedding=True),
 }
 
 for family in sys.argv[1:] or MODELS:

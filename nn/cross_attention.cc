@@ -1,0 +1,51 @@
+#include "nn/cross_attention.h"
+
+#include "absl/strings/str_cat.h"
+#include "nn/attention.h"
+#include "tensor/ops/view.h"
+
+namespace roux {
+
+CrossAttention::CrossAttention(const TransformerConfig& config, int64_t layer, const Init& init)
+    : q_proj(config.hidden_size, config.num_attention_heads * config.head_size(), config.qkv_bias, init),
+      k_proj(config.hidden_size, config.kv_heads() * config.head_size(), config.qkv_bias, init),
+      v_proj(config.hidden_size, config.kv_heads() * config.head_size(), config.qkv_bias, init),
+      o_proj(config.num_attention_heads * config.head_size(), config.hidden_size, config.output_bias,
+             residual_init(config, init)),
+      layer_(layer),
+      heads_(config.num_attention_heads),
+      kv_heads_(config.kv_heads()),
+      scale_(config.attention_scale),
+      dropout_(config.dropout.attention) {
+  register_module("q_proj", q_proj);
+  register_module("k_proj", k_proj);
+  register_module("v_proj", v_proj);
+  register_module("o_proj", o_proj);
+}
+
+std::pair<Tensor, Tensor> CrossAttention::keys(const Tensor& states) const {
+  return {split_heads(k_proj(states), kv_heads_), split_heads(v_proj(states), kv_heads_)};
+}
+
+Tensor CrossAttention::forward(const Tensor& x, const Pass& pass) const {
+  const auto index = static_cast<size_t>(layer_);
+  const bool kept = pass.memory_keys.defined();
+  const auto [k, v] =
+      kept ? std::pair(pass.memory_keys.k[index], pass.memory_keys.v[index]) : keys(pass.memory.states);
+  const Tensor& lengths = kept ? pass.memory_keys.lengths : pass.memory.lengths;
+  AttentionOptions options{.scale = scale_};
+  if (lengths.defined()) options.rules.end = unsqueeze(lengths, 1);
+  if (training() && dropout_ > 0) {
+    ROUX_CHECK(pass.generator != nullptr) << "dropout " << dropout_ << " in training mode needs a generator";
+    options.dropout = dropout_;
+    options.generator = pass.generator;
+  }
+  const Tensor q = stack_rows(split_heads(q_proj(x), heads_), k.size(0));
+  return o_proj(merge_heads(unstack_rows(scaled_dot_product_attention(q, k, v, options), x.size(0))));
+}
+
+std::string CrossAttention::pretty_print() const {
+  return absl::StrCat("CrossAttention ", heads_, " heads, ", kv_heads_, " key-value heads");
+}
+
+}  // namespace roux
