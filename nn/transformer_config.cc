@@ -51,6 +51,7 @@ void TransformerConfig::check() const {
         << moe->experts;
     ROUX_CHECK(!moe->shared_gate || moe->shared_width > 0)
         << "transformer: moe.shared_gate needs moe.shared_width above 0";
+    ROUX_CHECK(dropout.units == 0) << "transformer: dropout.units with experts is not supported";
     int64_t last = -1;
     for (const int64_t layer : moe->dense_layers) {
       ROUX_CHECK(last < layer && layer < num_hidden_layers)

@@ -135,6 +135,10 @@ TEST(Input, RefusesWhatHasNoMeaning) {
               Transformer(odd, {&generator});
             }).find("num_attention_heads 3 is not a multiple of num_key_value_heads 2"),
             std::string::npos);
+  TransformerConfig experts = tiny_llama();
+  experts.moe = MoeConfig{.experts = 2, .per_token = 1, .width = 4};
+  experts.dropout.units = 0.1;
+  EXPECT_NE(error_of([&] { experts.check(); }).find("dropout.units with experts"), std::string::npos);
   TransformerConfig odd_width = tiny_llama();
   odd_width.head_dim = 5;
   EXPECT_NE(error_of([&] {

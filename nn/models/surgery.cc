@@ -133,6 +133,8 @@ void permute_heads(Transformer& m, int64_t layer, const Tensor& order) {
   const TransformerConfig& c = m.config();
   ROUX_CHECK(m.block(layer).attention() != nullptr)
       << "permute_heads: layer " << layer << " has no attention";
+  ROUX_CHECK(c.positions != Positions::kBuckets)
+      << "permute_heads: the heads' biases of distances are shared by all layers";
   const std::vector<int64_t> heads = permutation("permute_heads", order, c.num_attention_heads);
   const int64_t share = c.num_attention_heads / c.kv_heads();  // queries of one key
   std::vector<int64_t> kv_heads;

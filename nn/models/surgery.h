@@ -42,6 +42,7 @@ void permute_units(Transformer& m, const std::string& mlp, const Tensor& order);
 
 // In place: query head i of a layer is what head order[i] was. order: [H], a permutation that leaves together
 // those which share keys; keys and values move with their queries. The model computes the same function.
+// Throws Error where all layers share a bias for each head (Positions::kBuckets).
 void permute_heads(Transformer& m, int64_t layer, const Tensor& order);
 
 }  // namespace roux
