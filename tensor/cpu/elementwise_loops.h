@@ -20,19 +20,23 @@ inline bool has_avx512() {
   return has;
 }
 
+// Inlines every call of a loop's body: one that is left keeps the loop scalar, and compilers leave calls in
+// units that have grown large, whatever the functor says.
+#define ROUX_FLAT_LOOP __attribute__((flatten))
+
 // n elements, contiguous; out does not overlap the inputs.
 using UnaryFlat = void(const void* in, void* out, int64_t n, const void* op);
 using BinaryFlat = void(const void* a, const void* b, void* out, int64_t n);
 
 template <class In, class Out, class Op>
-void unary_flat(const void* in, void* out, int64_t n, const void* op) {
+ROUX_FLAT_LOOP void unary_flat(const void* in, void* out, int64_t n, const void* op) {
   const In* __restrict from = static_cast<const In*>(in);
   Out* __restrict to = static_cast<Out*>(out);
   const Op apply = *static_cast<const Op*>(op);
   for (int64_t i = 0; i < n; ++i) to[i] = static_cast<Out>(apply(static_cast<compute_t<In>>(from[i])));
 }
 template <class In, class Out, class Op>
-void binary_flat(const void* a, const void* b, void* out, int64_t n) {
+ROUX_FLAT_LOOP void binary_flat(const void* a, const void* b, void* out, int64_t n) {
   using C = compute_t<In>;
   const In* va = static_cast<const In*>(a);
   const In* vb = static_cast<const In*>(b);
@@ -44,14 +48,16 @@ void binary_flat(const void* a, const void* b, void* out, int64_t n) {
 
 // For loops that compute much per element: exponentials and their like.
 template <class In, class Out, class Op>
-ROUX_TARGET_AVX512 void unary_flat_avx512(const void* in, void* out, int64_t n, const void* op) {
+ROUX_TARGET_AVX512 ROUX_FLAT_LOOP void unary_flat_avx512(const void* in, void* out, int64_t n,
+                                                         const void* op) {
   const In* __restrict from = static_cast<const In*>(in);
   Out* __restrict to = static_cast<Out*>(out);
   const Op apply = *static_cast<const Op*>(op);
   for (int64_t i = 0; i < n; ++i) to[i] = static_cast<Out>(apply(static_cast<compute_t<In>>(from[i])));
 }
 template <class In, class Out, class Op>
-ROUX_TARGET_AVX512 void binary_flat_avx512(const void* a, const void* b, void* out, int64_t n) {
+ROUX_TARGET_AVX512 ROUX_FLAT_LOOP void binary_flat_avx512(const void* a, const void* b, void* out,
+                                                          int64_t n) {
   using C = compute_t<In>;
   const In* va = static_cast<const In*>(a);
   const In* vb = static_cast<const In*>(b);
