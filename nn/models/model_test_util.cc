@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/reduce.h"
 
 namespace roux::testing {
 
@@ -38,6 +40,29 @@ std::vector<std::string> sorted_names(const NamedTensors& list) {
   for (const auto& entry : list) names.push_back(entry.first);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+NamedTensors gradients(const Module& model) {
+  NamedTensors grads;
+  for (const auto& [name, parameter] : model.named_parameters()) {
+    EXPECT_TRUE(parameter.grad().defined()) << name;
+    if (parameter.grad().defined()) grads.emplace_back(name, parameter.grad());
+  }
+  return grads;
+}
+
+void expect_gradients(const NamedTensors& grads, const NamedTensors& golden, const std::string& unseen,
+                      double tolerance) {
+  NamedTensors expected;
+  for (const auto& [key, value] : golden) {
+    if (key.rfind("grad.", 0) == 0) expected.emplace_back(key.substr(5), value);
+  }
+  EXPECT_EQ(sorted_names(grads), sorted_names(expected));
+  for (const auto& [name, grad] : grads) {
+    const bool nothing = name.find(unseen) != std::string::npos;
+    const Tensor wanted = named(expected, name);
+    EXPECT_LT(nothing ? amax(abs(grad)).item() : relative_difference(grad, wanted), tolerance) << name;
+  }
 }
 
 Tensor some_ids(int64_t rows, int64_t length) {

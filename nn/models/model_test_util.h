@@ -18,6 +18,13 @@ bool same_bits(const Tensor& a, const Tensor& b);
 Tensor named(const NamedTensors& list, const std::string& name);
 std::vector<std::string> sorted_names(const NamedTensors& list);
 
+// Gradients of all parameters by name; one that is missing fails the test.
+NamedTensors gradients(const Module& model);
+// Compares gradients, under the names of files, with all entries "grad.<name>" of a golden file. Names that
+// hold `unseen` are those of keys' biases, which the softmax does not see: their gradient is rounding alone.
+void expect_gradients(const NamedTensors& grads, const NamedTensors& golden, const std::string& unseen,
+                      double tolerance);
+
 inline constexpr int64_t kVocabulary = 40, kLayers = 2, kMaxLength = 16;
 // i64 [rows, length] of fixed ids below kVocabulary.
 Tensor some_ids(int64_t rows, int64_t length);

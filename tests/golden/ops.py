@@ -6,8 +6,9 @@
 
 Values of an input are exact in its dtype; expected values are computed in f64 and rounded once to the dtype of the
 result. NumPy stands in where PyTorch has no such op. Each case is seeded by its own name, so that a new one changes no
-other. `weight` is the grad_output of each result, `weight2` that of each first gradient, `grad2` the gradient of
-<weight2, grad> to the inputs of `wrt` and then to `weight`.
+other (but layouts of some draws and casts take turns by the cases before them: new families go last). `weight` is the
+grad_output of each result, `weight2` that of each first gradient, `grad2` the gradient of <weight2, grad> to the inputs
+of `wrt` and then to `weight`.
 """
 
 import json
