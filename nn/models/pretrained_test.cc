@@ -15,7 +15,6 @@
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/reduce.h"
 
 namespace roux {
 namespace {
