@@ -178,7 +178,7 @@ class Engine {
       state.grads.clear();
       GradInputs grad_inputs(needs, absl::MakeSpan(grads));
       BackwardNodeScope scope(node);
-      ROUX_TRACE_SCOPE(node->op());
+      const TraceScope trace(node->op(), ScopeKind::kBackward);
       node->backward(grad_outputs, grad_inputs);
       if (anomaly_mode()) [[unlikely]]
         check_backward(node->op(), grads);

@@ -30,6 +30,15 @@ void missing_rule(const char* op, const char* library) {
 
 }  // namespace internal
 
+int64_t distinct_bytes(const Tensor& x) {
+  if (!x.defined()) return 0;
+  int64_t elements = 1;
+  for (int axis = 0; axis < x.dim(); ++axis) {
+    if (x.strides()[axis] != 0 || x.size(axis) == 0) elements *= x.size(axis);
+  }
+  return elements * static_cast<int64_t>(size_of(x.dtype()));
+}
+
 namespace {
 thread_local GraphNode* backward_node = nullptr;
 }

@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
+#include "tensor/kernel_arguments.h"
 #include "tensor/profiler.h"
 #include "tensor/tensor.h"
 
@@ -29,7 +30,9 @@ template <class... Args>
 class KernelTable<void(Args...)> {
  public:
   using Kernel = void(Args...);
-  constexpr explicit KernelTable(const char* op) : op_(op) {}
+  // What a call costs, where that is not each argument moved once (KernelArguments) or flops are known.
+  using CostRule = OpCost(Args...);
+  constexpr explicit KernelTable(const char* op, CostRule* cost = nullptr) : op_(op), cost_(cost) {}
   KernelTable(const KernelTable&) = delete;
 
   // Runs the kernel registered for key's device and dtype (key: the first floating argument, else the first
@@ -40,8 +43,11 @@ class KernelTable<void(Args...)> {
     if (device.type == DeviceType::kMeta) return;
     Kernel* kernel = entries_[static_cast<int>(device.type)][static_cast<int>(key.dtype())];
     if (kernel == nullptr) missing(device, key.dtype());
-    ROUX_TRACE_SCOPE(op_);
-    kernel(std::forward<Actual>(args)...);
+    if (internal::trace_enabled) [[unlikely]] {
+      traced(kernel, std::forward<Actual>(args)...);
+    } else {
+      kernel(std::forward<Actual>(args)...);
+    }
   }
   bool has(DeviceType device, DType dtype) const {
     return entries_[static_cast<int>(device)][static_cast<int>(dtype)] != nullptr;
@@ -57,7 +63,15 @@ class KernelTable<void(Args...)> {
                              absl::MakeConstSpan(reinterpret_cast<void (*const*)()>(&entries_[0][0]),
                                                  kDeviceTypeCount * kDTypeCount));
   }
+  [[gnu::noinline]] void traced(Kernel* kernel, Args... args) const {
+    KernelArguments arguments;
+    (arguments.add<Args>(args), ...);
+    const OpCost cost = cost_ ? cost_(args...) : arguments.cost();
+    const TraceScope scope(op_, arguments.inputs(), arguments.outputs(), cost);
+    kernel(args...);
+  }
   const char* op_;
+  CostRule* cost_;
   Kernel* entries_[kDeviceTypeCount][kDTypeCount] = {};
 };
 

@@ -14,9 +14,9 @@
 
 namespace roux {
 
-constinit KernelTable<AttentionKernel> attention_kernels("scaled_dot_product_attention");
+constinit KernelTable<AttentionKernel> attention_kernels("scaled_dot_product_attention", attention_cost);
 constinit KernelTable<AttentionBackwardKernel> attention_backward_kernels(
-    "scaled_dot_product_attention_backward");
+    "scaled_dot_product_attention_backward", attention_backward_cost);
 constinit GradSlot<AttentionSaved> attention_grad("scaled_dot_product_attention", "//autograd/rules");
 
 AttentionTiles attention_tiles(int64_t queries, int64_t keys) {

@@ -44,6 +44,10 @@ using AttentionBackwardKernel = void(const Tensor& grad_y, const Tensor& grad_ls
                                      AttentionGradients& grad);
 extern constinit KernelTable<AttentionKernel> attention_kernels;
 extern constinit KernelTable<AttentionBackwardKernel> attention_backward_kernels;
+// The products of queries with the keys that they see (a mask is no reason to skip one): 2 forward; 5 in
+// backward, which makes the scores again. No count where intervals lie in a GPU's memory.
+KernelTable<AttentionKernel>::CostRule attention_cost;
+KernelTable<AttentionBackwardKernel>::CostRule attention_backward_cost;
 
 // The interval of keys that each query sees, in kernels of all devices.
 struct KeyInterval {

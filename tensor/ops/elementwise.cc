@@ -9,6 +9,12 @@
 
 namespace roux {
 
+namespace {
+OpCost add_in_place_cost(Tensor& x, const Tensor& other, const Scalar&) {
+  return {distinct_bytes(x) + distinct_bytes(other), distinct_bytes(x)};
+}
+}  // namespace
+
 constinit KernelTable<BinaryKernel> add_kernels("add"), sub_kernels("sub"), mul_kernels("mul"),
     div_kernels("div"), pow_kernels("pow"), remainder_kernels("remainder"), maximum_kernels("maximum"),
     minimum_kernels("minimum"), eq_kernels("eq"), ne_kernels("ne"), lt_kernels("lt"), le_kernels("le");
@@ -24,7 +30,7 @@ constinit KernelTable<BinaryKernel> silu_backward_kernels("silu_backward"),
 constinit KernelTable<WhereKernel> where_kernels("where");
 constinit KernelTable<ClampKernel> clamp_kernels("clamp");
 constinit KernelTable<FillKernel> fill_kernels("fill_");
-constinit KernelTable<AddInPlaceKernel> add_in_place_kernels("add_");
+constinit KernelTable<AddInPlaceKernel> add_in_place_kernels("add_", add_in_place_cost);
 
 namespace {
 constexpr const char* kRules = "//autograd/rules";

@@ -11,11 +11,25 @@
 namespace roux {
 
 namespace {
+
 constexpr const char* kRules = "//autograd/rules";
+
+// What the indices name is moved, not all of the tensor that they index.
+OpCost gather_cost(const Tensor&, int, const Tensor& index, Tensor& y) {
+  return {distinct_bytes(index) + distinct_bytes(y), distinct_bytes(y)};
 }
-constinit KernelTable<GatherKernel> gather_kernels("gather");
-constinit KernelTable<ScatterAddKernel> scatter_add_kernels("scatter_add");
-constinit KernelTable<EmbeddingKernel> embedding_kernels("embedding");
+OpCost embedding_cost(const Tensor&, const Tensor& ids, Tensor& y) {
+  return {distinct_bytes(ids) + distinct_bytes(y), distinct_bytes(y)};
+}
+OpCost scatter_add_cost(const Tensor& source, int, const Tensor& index, Tensor& y) {
+  const int64_t sums = source.numel() * static_cast<int64_t>(size_of(y.dtype()));
+  return {distinct_bytes(source) + distinct_bytes(index) + sums, sums};
+}
+
+}  // namespace
+constinit KernelTable<GatherKernel> gather_kernels("gather", gather_cost);
+constinit KernelTable<ScatterAddKernel> scatter_add_kernels("scatter_add", scatter_add_cost);
+constinit KernelTable<EmbeddingKernel> embedding_kernels("embedding", embedding_cost);
 constinit KernelTable<EmbeddingBackwardKernel> embedding_backward_kernels("embedding_backward");
 constinit KernelTable<LastWriterKernel> last_writer_kernels("scatter");
 constinit KernelTable<TriangleKernel> tril_kernels("tril");

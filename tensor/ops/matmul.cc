@@ -10,9 +10,28 @@
 
 namespace roux {
 
-constinit KernelTable<MatmulKernel> matmul_kernels("matmul");
-constinit KernelTable<MatmulF32Kernel> matmul_f32_kernels("matmul");
-constinit KernelTable<LinearRowsKernel> linear_rows_kernels("linear");
+namespace {
+
+// Of the products; the partial sums of a split over k and the bias's additions do not count.
+OpCost product_cost(int64_t read, const Tensor& y, int64_t k) {
+  return {read, distinct_bytes(y), 2 * y.numel() * k};
+}
+OpCost matmul_cost(const Tensor& a, const Tensor& b, const Tensor& bias, Tensor&, Tensor& y) {
+  return product_cost(distinct_bytes(a) + distinct_bytes(b) + distinct_bytes(bias), y, a.size(-1));
+}
+OpCost matmul_f32_cost(const Tensor& a, const Tensor& b, bool accumulate, Tensor&, Tensor& y) {
+  const int64_t sum = accumulate ? distinct_bytes(y) : 0;
+  return product_cost(distinct_bytes(a) + distinct_bytes(b) + sum, y, a.size(-1));
+}
+OpCost linear_rows_cost(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
+  return product_cost(distinct_bytes(x) + distinct_bytes(weight) + distinct_bytes(bias), y, x.size(-1));
+}
+
+}  // namespace
+
+constinit KernelTable<MatmulKernel> matmul_kernels("matmul", matmul_cost);
+constinit KernelTable<MatmulF32Kernel> matmul_f32_kernels("matmul", matmul_f32_cost);
+constinit KernelTable<LinearRowsKernel> linear_rows_kernels("linear", linear_rows_cost);
 constinit GradSlot<MatmulSaved> matmul_grad("matmul", "//autograd/rules");
 constinit GradSlot<LinearSaved> linear_grad("linear", "//autograd/rules");
 

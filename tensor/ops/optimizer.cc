@@ -7,8 +7,30 @@
 
 namespace roux {
 
-constinit KernelTable<AdamWKernel> adamw_kernels("adamw_");
-constinit KernelTable<SgdKernel> sgd_kernels("sgd_");
+namespace {
+
+int64_t distinct_bytes_of(TensorList list) {
+  int64_t bytes = 0;
+  for (const Tensor& x : list) bytes += distinct_bytes(x);
+  return bytes;
+}
+// Parameters and state are read and written, gradients read.
+OpCost adamw_cost(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
+                  TensorList steps, const Tensor& scalars, const AdamWOptions&) {
+  const int64_t updated = distinct_bytes_of(params) + distinct_bytes_of(exp_avg) +
+                          distinct_bytes_of(exp_avg_sq) + distinct_bytes_of(steps);
+  return {updated + distinct_bytes_of(grads) + distinct_bytes(scalars), updated};
+}
+OpCost sgd_cost(TensorList params, TensorList grads, TensorList momentum_buffers, const Tensor& scalars,
+                const SgdOptions&) {
+  const int64_t updated = distinct_bytes_of(params) + distinct_bytes_of(momentum_buffers);
+  return {updated + distinct_bytes_of(grads) + distinct_bytes(scalars), updated};
+}
+
+}  // namespace
+
+constinit KernelTable<AdamWKernel> adamw_kernels("adamw_", adamw_cost);
+constinit KernelTable<SgdKernel> sgd_kernels("sgd_", sgd_cost);
 constinit KernelTable<GradNormKernel> grad_norm_kernels("grad_norm");
 constinit KernelTable<ClipFactorKernel> clip_factor_kernels("clip_factor_");
 

@@ -1,5 +1,6 @@
 // One training step of a GPT-2 style model, for comparison with other frameworks (tests/peers/step.py runs it
-// beside PyTorch). Prints one line a step: milliseconds; then the allocator's peak and the plan's.
+// beside PyTorch). Prints one line a step: milliseconds; then the profile of all steps (README.md), the
+// allocator's peak and the plan's.
 //
 //   step_benchmark gpt|tiny STEPS [profile]        (OMP_NUM_THREADS sets the threads)
 #include <chrono>
@@ -10,6 +11,8 @@
 #include "autograd/autograd.h"
 #include "nn/models/transformer.h"
 #include "optim/optimizer.h"
+#include "recipes/kit/run/profile.h"
+#include "tensor/cpu/roofs.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/profiler.h"
@@ -68,21 +71,16 @@ int run(bool gpt, int steps, bool profile) {
   Trainer trainer(setup, kCpu);
   trainer.step();  // state and caches
   reset_peak_memory(kCpu);
-  if (profile) start_trace();
+  if (profile) start_trace({.events = false});
   for (int i = 0; i < steps; ++i) {
     const auto begin = Clock::now();
+    ROUX_TRACE_SCOPE("step");
     trainer.step();
     std::printf("step_ms %.3f\n", std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
   }
   if (profile) {
-    std::vector<std::pair<std::string, double>> sums;
-    for (const TraceEvent& event : take_trace()) {
-      size_t i = 0;
-      while (i < sums.size() && sums[i].first != event.name) ++i;
-      if (i == sums.size()) sums.emplace_back(event.name, 0);
-      sums[i].second += static_cast<double>(event.duration_ns) / 1e6 / steps;
-    }
-    for (const auto& [name, ms] : sums) std::printf("op %-32s %8.3f ms a step\n", name.c_str(), ms);
+    const Trace trace = take_trace();
+    std::fputs(kit::profile_text(trace, cpu::measure_roofs(kit::widths_of(trace))).c_str(), stdout);
   }
   std::printf("peak_bytes %lld\n", static_cast<long long>(memory_stats(kCpu).peak));
   reset_peak_memory(kMeta);

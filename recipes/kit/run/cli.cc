@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "recipes/kit/run/nearest_name.h"
 #include "recipes/kit/run/text_table.h"
 #include "tensor/device.h"
@@ -44,7 +46,11 @@ std::vector<KnownFlag> known_flags(const RecipeInfo& info, const std::vector<Set
       {"resume", Argument::kOptional, "DIR",
        "go on from the newest good checkpoint of this folder, or of the newest run of these flags"},
       {"plan", Argument::kNone, "", "print the memory plan of one training step and stop"},
+      {"profile", Argument::kNone, "",
+       "print how long each op took and its share of what memory and cores can do"},
       {"trace", Argument::kRequired, "FILE", "write a Chrome/Perfetto trace"},
+      {"trace-steps", Argument::kRequired, "FIRST:LAST",
+       "steps of each part that the trace keeps, such as 10:12; without it: the whole run"},
       {"model", Argument::kRequired, "PATH", info.model_help},
       {"data", Argument::kRequired, "PATH", info.data_help},
       {"table", Argument::kRequired, "PATH", info.table_help},
@@ -127,6 +133,13 @@ absl::Status set_value(const std::string& name, const std::string& value, const 
     options.out_is_exact = false;
   } else if (name == "trace") {
     options.trace = value;
+  } else if (name == "trace-steps") {
+    const std::pair<absl::string_view, absl::string_view> ends =
+        absl::StrSplit(value, absl::MaxSplits(':', 1));
+    StepRange& steps = options.trace_steps;
+    if (!absl::SimpleAtoi(ends.first, &steps.first) || !absl::SimpleAtoi(ends.second, &steps.last) ||
+        steps.first < 1 || steps.last < steps.first)
+      return bad_value(name, value, "two steps from 1 on are needed, the first and the last, such as 10:12");
   } else if (name == "model") {
     if (info.model_help.empty()) return bad_value(name, value, "this recipe takes no model");
     options.model = value;
@@ -149,7 +162,11 @@ absl::Status set_flag(const KnownFlag& flag, const std::string* value, const Rec
   }
   if (flag.argument == Argument::kNone) {
     if (value != nullptr) return bad_value(name, *value, "this flag takes no value");
-    (name == "plan" ? options.plan : name == "offline" ? options.offline : options.help) = true;
+    for (const auto& [known, set] :
+         {std::pair{"plan", &options.plan}, std::pair{"profile", &options.profile},
+          std::pair{"offline", &options.offline}, std::pair{"help", &options.help}}) {
+      if (name == known) *set = true;
+    }
     return absl::OkStatus();
   }
   if (value != nullptr && value->empty())
@@ -209,6 +226,18 @@ absl::Status check_preset_device(const Options& options) {
       absl::StrCat("it is made for a large GPU, the device is ", options.device, ": add --device=cuda",
                    has_runtime(DeviceType::kCuda) ? "" : " and build with --config=cuda",
                    "; --plan shows the memory it needs"));
+}
+
+absl::Status check_profile(const Options& options) {
+  const absl::StatusOr<Device> device = parse_device(options.device);
+  if (!options.profile || !device.ok() || device->type != DeviceType::kCuda) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--profile: it times kernels of the CPU, and --device=", options.device,
+                   " only launches them from there: use --trace=FILE, or a profiler of the GPU's vendor"));
+}
+
+std::string to_string(const StepRange& range) {
+  return range.first == 0 ? "" : absl::StrCat(range.first, ":", range.last);
 }
 
 std::vector<std::string> offered_devices() {
@@ -285,6 +314,10 @@ absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, c
     ROUX_RETURN_IF_ERROR(set_flag(flag, given, info, options));
   }
   if (options.help) return options;
+  if (options.trace_steps.first > 0 && options.trace.empty()) {
+    return bad_value("trace-steps", to_string(options.trace_steps),
+                     "it says what a trace keeps: --trace=FILE is missing");
+  }
   ROUX_RETURN_IF_ERROR(find_preset(options.preset, presets).status());
   ROUX_RETURN_IF_ERROR(check_names(options.changes, settings));
   return options;

@@ -1,7 +1,8 @@
 // The flags that every recipe has, those that its settings add, and the presets a recipe offers.
 //
 //   --preset=NAME --seed=N --seeds=N --set=NAME=VALUE,... --device=D --threads=N --out=DIR --resume[=DIR]
-//   --plan --trace=FILE --model=PATH --data=PATH --table=PATH --offline --help
+//   --plan --profile --trace=FILE --trace-steps=FIRST:LAST --model=PATH --data=PATH --table=PATH --offline
+//   --help
 //
 // `--name=value` and `--name value` are the same. Anything unknown is one line that names the nearest known
 // word.
@@ -49,6 +50,11 @@ struct RecipeInfo {
   InputKind table_kind = InputKind::kText;
 };
 
+// Steps of each part that --trace keeps, counted from 1, both included; 0 to 0: the whole run.
+struct StepRange {
+  int64_t first = 0, last = 0;
+};
+
 struct Options {
   std::string preset = "default";
   bool preset_given = false;
@@ -63,7 +69,9 @@ struct Options {
   bool out_is_exact = false;  // --resume=DIR means this folder, --out=DIR may be numbered
   bool plan = false;
   bool offline = false;  // missing data are not downloaded
+  bool profile = false;
   std::string trace;
+  StepRange trace_steps;
   std::string model;
   std::string data;
   std::string table;
@@ -81,6 +89,10 @@ absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, c
 // it (with the remedy), or if the preset is made for another.
 absl::Status check_device(const std::string& device);
 absl::Status check_preset_device(const Options& options);
+// InvalidArgument for --profile on a GPU: kernels are launched there, not awaited.
+absl::Status check_profile(const Options& options);
+// "10:12", or empty for the whole run.
+std::string to_string(const StepRange& range);
 
 // What --device takes in this program on this machine: "cpu", and "cuda:N" and "emulated" where their kernels
 // are linked and the device is there.

@@ -91,6 +91,39 @@ TEST(ParseFlags, BothSpellings) {
   EXPECT_EQ(parse({"--resume=there"})->out, "there");
 }
 
+TEST(ParseFlags, TraceSteps) {
+  const Options options = *parse({"--trace=t.json", "--trace-steps=10:12", "--profile"});
+  EXPECT_EQ(options.trace_steps.first, 10);
+  EXPECT_EQ(options.trace_steps.last, 12);
+  EXPECT_EQ(to_string(options.trace_steps), "10:12");
+  EXPECT_TRUE(options.profile);
+  EXPECT_FALSE(parse({})->profile);
+  EXPECT_EQ(to_string(parse({})->trace_steps), "");
+  EXPECT_EQ(parse({"--trace=t", "--trace-steps=3:3"})->trace_steps.last, 3);
+  for (const char* steps :
+       {"10", "12:10", "0:3", "-1:3", ":", "1:", ":3", "1:2:3", "a:b", "1.5:2", "1:99999999999999999999"}) {
+    EXPECT_EQ(error({"--trace=t.json", absl::StrCat("--trace-steps=", steps)}),
+              absl::StrCat("--trace-steps=", steps,
+                           ": two steps from 1 on are needed, the first and the last, such as 10:12"));
+  }
+  EXPECT_EQ(error({"--trace-steps=1:2"}),
+            "--trace-steps=1:2: it says what a trace keeps: --trace=FILE is missing");
+  EXPECT_EQ(error({"--trace-steps"}), "--trace-steps: a value is needed (--trace-steps=FIRST:LAST)");
+  EXPECT_EQ(error({"--profile=yes"}), "--profile=yes: this flag takes no value");
+}
+
+TEST(CheckProfile, IsForKernelsThatAreAwaited) {
+  Options options;
+  options.profile = true;
+  EXPECT_TRUE(check_profile(options).ok());
+  options.device = "cuda:0";
+  EXPECT_EQ(check_profile(options).message(),
+            "--profile: it times kernels of the CPU, and --device=cuda:0 only launches them from there: use "
+            "--trace=FILE, or a profiler of the GPU's vendor");
+  options.profile = false;
+  EXPECT_TRUE(check_profile(options).ok());
+}
+
 TEST(ParseFlags, MistakesAreOneLineWithTheNearestName) {
   EXPECT_EQ(error({"--prest=smoke"}), "unknown flag --prest; did you mean --preset? (--help lists all)");
   EXPECT_EQ(error({"--qqqqqqqq"}), "unknown flag --qqqqqqqq (--help lists all)");

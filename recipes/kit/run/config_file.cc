@@ -15,9 +15,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kMayDiffer[] = {"date",        "machine",         "commit",   "uncommitted_changes",
-                                      "threads",     "changed",         "sessions", "seconds",
-                                      "cpu_seconds", "peak_memory_mib", "finished", "sources"};
+constexpr const char* kMayDiffer[] = {"date",        "machine",         "commit",     "uncommitted_changes",
+                                      "threads",     "changed",         "sessions",   "seconds",
+                                      "cpu_seconds", "peak_memory_mib", "finished",   "sources",
+                                      "profile",     "trace",           "trace_steps"};
 constexpr const char* kInputs[] = {"model", "data", "table"};
 
 absl::Status damaged(const std::string& path) {
@@ -89,6 +90,9 @@ std::string config_text(const RecipeInfo& info, const Options& options, const st
       .add("seeds", seeds)
       .add("device", options.device)
       .add("threads", threads);
+  config.add("profile", options.profile)
+      .add("trace", options.trace)
+      .add("trace_steps", to_string(options.trace_steps));
   config.add("model", options.model).add("model_sha256", inputs.model.sha256);
   config.add("data", options.data).add("data_sha256", inputs.data.sha256);
   config.add("table", options.table).add("table_sha256", inputs.table.sha256);

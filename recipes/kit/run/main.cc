@@ -10,9 +10,11 @@
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/interrupt.h"
 #include "recipes/kit/run/prepare.h"
+#include "recipes/kit/run/profile.h"
 #include "recipes/kit/run/shell_quote.h"
 #include "recipes/kit/run/text_table.h"
 #include "recipes/kit/run/trace.h"
+#include "tensor/cpu/roofs.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 #include "tensor/profiler.h"
@@ -58,10 +60,31 @@ std::string heading(const Run& run) {
   return text + "\n";
 }
 
-// Runs the method, or its table, and writes what it found. The trace is written however the run ends.
+void start_recording(const Options& options) {
+  if (options.trace.empty() && !options.profile) return;
+  TraceOptions wanted{.events = !options.trace.empty(), .first_step = options.trace_steps.first};
+  if (options.trace_steps.last > 0) wanted.last_step = options.trace_steps.last;
+  start_trace(wanted);
+}
+
+// The trace is written and the profile printed however the run ended.
+absl::Status end_recording(Run& run) {
+  const Options& options = run.options();
+  if (options.trace.empty() && !options.profile) return absl::OkStatus();
+  const Trace trace = take_trace();
+  if (options.profile) run.print(profile_text(trace, cpu::measure_roofs(widths_of(trace))));
+  if (options.trace.empty()) return absl::OkStatus();
+  ROUX_RETURN_IF_ERROR(write_chrome_trace(options.trace, trace));
+  const std::string steps = to_string(options.trace_steps);
+  run.print(trace.events.empty() && !steps.empty()
+                ? absl::StrCat("Trace: ", options.trace, " is empty: no part ran in steps ", steps, "\n")
+                : absl::StrCat("Trace: ", options.trace, "\n"));
+  return absl::OkStatus();
+}
+
+// Runs the method, or its table, and writes what it found.
 absl::Status carry_out(const PreparedRecipe& recipe, Run& run) {
-  const std::string& trace = run.options().trace;
-  if (!trace.empty()) start_trace();
+  start_recording(run.options());
   absl::Status status;
   try {
     const std::string& table = run.options().table;
@@ -73,14 +96,11 @@ absl::Status carry_out(const PreparedRecipe& recipe, Run& run) {
   } catch (const std::bad_alloc&) {
     status = absl::ResourceExhaustedError("out of memory");
   }
-  if (!trace.empty()) {
-    const absl::Status written = write_chrome_trace(trace, take_trace());
-    if (status.ok()) status = written;
-  }
-  if (!status.ok()) return run.stopped(status);
-  ROUX_RETURN_IF_ERROR(run.finish());
-  if (!run.options().table.empty()) run.print(absl::StrCat("Table: ", run.path("table.json"), "\n"));
-  return absl::OkStatus();
+  status = status.ok() ? run.finish() : run.stopped(status);
+  if (status.ok() && !run.options().table.empty())
+    run.print(absl::StrCat("Table: ", run.path("table.json"), "\n"));
+  const absl::Status recorded = end_recording(run);
+  return status.ok() ? recorded : status;
 }
 
 // Another attempt helps after a full disk or a lack of memory, not after a wrong value or a loss that is NaN.

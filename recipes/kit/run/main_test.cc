@@ -25,7 +25,7 @@ constexpr int64_t kGiB = int64_t{1} << 30;
 
 struct Config {
   int64_t steps = 4;
-  int64_t gib = 0;  // that one part is planned to need
+  int64_t gib = 0;      // that one part is planned to need
   std::string arms = "default";
   template <class Visit>
   void visit(Visit&& visit) {
@@ -123,6 +123,7 @@ TEST(RecipeMain, FindsMistakesBeforeItTouchesTheFolder) {
       {{"--seed=9007199254740992"}, "--seed=9007199254740992: the last of 3 seeds would be above"},
       {{"--preset=gpu"}, "--preset=gpu: it is made for a large GPU, the device is cpu: add --device=cuda"},
       {{"--trace=/no/such/trace.json"}, "cannot create /no/such/trace.json"},
+      {{"--trace=/tmp/t.json", "--trace-steps=3:1"}, "--trace-steps=3:1: two steps from 1 on are needed"},
       {{"--preset=long"},
        "--preset=long: one part needs 1.05e+06 GiB of tensors and a tenth more for buffers, "},
   };
@@ -137,6 +138,21 @@ TEST(RecipeMain, FindsMistakesBeforeItTouchesTheFolder) {
   }
   EXPECT_TRUE(absl::StrContains(run_main({"--preset=long", "--out=" + out}).err,
                                 " are free on cpu; --preset=default fits (0 MiB)"));
+}
+
+TEST(RecipeMain, ProfileIsPrintedAndInConfigJson) {
+  const std::string out = fresh_directory() + "/run", trace = fresh_directory() + "/t.json";
+  const Outcome outcome =
+      run_main({"--arms=all", "--profile", "--trace=" + trace, "--trace-steps=2:3", "--out=" + out});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(absl::StrContains(outcome.out, "\nProfile: wall 0.")) << outcome.out;
+  EXPECT_TRUE(absl::StrContains(outcome.out, "Trace: " + trace + " is empty: no part ran in steps 2:3\n"));
+  const auto config = json_of(out + "/config.json");
+  EXPECT_EQ(config["profile"], true);
+  EXPECT_EQ(config["trace"], trace);
+  EXPECT_EQ(config["trace_steps"], "2:3");
+  EXPECT_EQ(run_main({"--resume=" + out}).code, 0);  // they may differ
+  EXPECT_EQ(json_of(out + "/config.json")["sessions"], 2);
 }
 
 TEST(RecipeMain, AnEarlierRunStaysWhatever) {

@@ -163,7 +163,17 @@ std::string Part::step_line(const StepInfo& info, double seconds) const {
 
 absl::Status Part::step(const StepInfo& info, const SaveFunction& save_function) {
   ROUX_RETURN_IF_ERROR(record(info));
-  return save_if_due(info.step, save_function);
+  ROUX_RETURN_IF_ERROR(save_if_due(info.step, save_function));
+  end_step(info.step, info.steps);
+  return absl::OkStatus();
+}
+
+void Part::end_step(int64_t step, int64_t steps) const {
+  if (step < steps) {
+    begin_step(step + 1);
+  } else {
+    trace_steps_end();
+  }
 }
 
 absl::Status Part::record(const StepInfo& info) {
@@ -191,7 +201,9 @@ absl::Status Part::slice(int64_t done, int64_t total, const SaveFunction& save_f
   if (planning()) return run_.plan_ended(name_ + " is work over items, which no plan can do");
   steps_done_ = done;
   run_.step_done(absl::StrCat(name_, " ", done, "/", total));
-  return save_if_due(done, save_function);
+  ROUX_RETURN_IF_ERROR(save_if_due(done, save_function));
+  end_step(done, total);
+  return absl::OkStatus();
 }
 
 bool Part::checkpoint_due() const {

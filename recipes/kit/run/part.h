@@ -29,6 +29,7 @@
 #include "recipes/kit/run/checkpoint.h"
 #include "recipes/kit/run/states.h"
 #include "tensor/device.h"
+#include "tensor/profiler.h"
 
 namespace roux::kit {
 
@@ -101,6 +102,9 @@ class Part {
   absl::Status record(const StepInfo& info);
   // step() for work over items: `done` of `total` slices are finished; only progress and checkpoints.
   absl::Status slice(int64_t done, int64_t total, const SaveFunction& save);
+  // Marks in a trace that this step, counted from 1, begins. step() and slice() do so for the one after
+  // theirs; train() for steps whose numbers it reads late.
+  void begin_step(int64_t step) const { trace_step_begins(name_, step); }
   // Whether the next step() saves: what it is given to save must then be of that step.
   bool checkpoint_due() const;
   // What a loop (train(), for_items()) calls first. Throws Error when the part has run one already.
@@ -139,6 +143,8 @@ class Part {
   void add_logs(CheckpointWriter& writer) const;
   absl::Status save(int64_t step, const SaveFunction& function);
   absl::Status save_if_due(int64_t step, const SaveFunction& function);
+  // The next step's mark, or none after the last.
+  void end_step(int64_t step, int64_t steps) const;
   absl::Status finish(const std::string& result);
   absl::Status check_finite(const StepInfo& info) const;
   std::string step_line(const StepInfo& info, double seconds) const;

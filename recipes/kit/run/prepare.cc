@@ -136,6 +136,7 @@ absl::StatusOr<PreparedRun> prepare_run(const ErasedRecipe& recipe, Options opti
   ROUX_ASSIGN_OR_RETURN(setup.preset_index, find_preset(options.preset, recipe.presets));
   ROUX_RETURN_IF_ERROR(check_device(options.device));
   ROUX_RETURN_IF_ERROR(check_preset_device(options));
+  ROUX_RETURN_IF_ERROR(check_profile(options));
   ROUX_ASSIGN_OR_RETURN(prepared.recipe, recipe.prepare(setup.preset_index, options.changes));
   setup.preset = recipe.presets[static_cast<size_t>(setup.preset_index)];
   ROUX_RETURN_IF_ERROR(seeds_of(options, setup.preset).status());

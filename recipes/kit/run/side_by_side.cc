@@ -201,7 +201,11 @@ absl::StatusOr<std::string> Run::run_part(const AnyPart& any, size_t segment) {
   if (setup_.options.resume) ROUX_RETURN_IF_ERROR(part.restore(any.fits));
   if (!part.result_) {
     part.last_step_ = part.last_save_ = Part::Clock::now();
-    ROUX_ASSIGN_OR_RETURN(part.result_, any.run(part));
+    ROUX_TRACE_SCOPE("part");
+    part.begin_step(part.start_step() + 1);
+    absl::StatusOr<std::string> result = any.run(part);
+    trace_steps_end();
+    ROUX_ASSIGN_OR_RETURN(part.result_, std::move(result));
     ROUX_RETURN_IF_ERROR(part.finish(*part.result_));
   }
   close_segment(segment);

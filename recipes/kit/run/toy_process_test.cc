@@ -10,10 +10,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "recipes/kit/run/atomic_file.h"
 #include "tensor/fresh_directory.h"
 
@@ -103,10 +105,40 @@ TEST(ToyProcess, TraceIsWrittenAndItsPathIsCheckedFirst) {
   const std::string trace = toy.out + ".json";
   EXPECT_EQ(toy.run({"--preset=smoke", "--trace=" + trace}), 0);
   const std::string text = *read_file(trace);
-  EXPECT_TRUE(absl::StrContains(text, "{\"name\":\"toy_step\",\"ph\":\"X\",\"pid\":1,\"tid\":"))
+  EXPECT_TRUE(
+      absl::StrContains(text, "{\"name\":\"toy_step\",\"cat\":\"region\",\"ph\":\"X\",\"pid\":1,\"tid\":"))
       << text.substr(0, 200);
   EXPECT_EQ(toy.run({"--preset=smoke", "--trace=/no/such/folder/t.json"}), 1);
   EXPECT_TRUE(absl::StrContains(toy.error(), "/no/such/folder/t.json")) << toy.error();
+}
+
+// Steps 10 to 12 of each of the six parts, which run two at a time.
+TEST(ToyProcess, TraceStepsKeepAWindowOfEachPart) {
+  Toy toy;
+  const std::string trace = toy.out + ".json";
+  EXPECT_EQ(toy.run({"--preset=smoke", "--threads=2", "--trace=" + trace, "--trace-steps=10:12"}), 0);
+  const auto events = nlohmann::json::parse(*read_file(trace))["traceEvents"];
+  std::map<std::string, std::vector<nlohmann::json>> steps;
+  int ops = 0;
+  for (const auto& event : events) {
+    if (event["cat"] == "step") steps[event["args"]["part"]].push_back(event);
+    ops += event["name"] == "toy_step" ? 1 : 0;
+  }
+  EXPECT_EQ(steps.size(), 6u);
+  EXPECT_EQ(ops, 18);
+  for (const auto& [part, marks] : steps) {
+    ASSERT_EQ(marks.size(), 3u) << part;
+    for (size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(marks[i]["args"]["step"], 10 + i);
+      const double begin = marks[i]["ts"], end = begin + marks[i]["dur"].get<double>();
+      int within = 0;
+      for (const auto& event : events) {
+        if (event["name"] != "toy_step" || event["tid"] != marks[i]["tid"]) continue;
+        within += event["ts"] >= begin && event["ts"] <= end ? 1 : 0;
+      }
+      EXPECT_EQ(within, 1) << part << " step " << 10 + i;
+    }
+  }
 }
 
 TEST(ToyProcess, UnwritableOutIsSaidFirst) {

@@ -3,15 +3,16 @@
 #define ROUX_RECIPES_KIT_RUN_TRACE_H_
 
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "tensor/profiler.h"
 
 namespace roux::kit {
 
-// Writes the events as complete ("X") events, times in microseconds.
-absl::Status write_chrome_trace(const std::string& path, const std::vector<TraceEvent>& events);
+// Writes events and steps as complete ("X") events, times in microseconds. Category "op", "backward" or
+// "region", and "step" for the marks. Arguments: of an op "inputs" and "outputs" ("f32[16,64]"; of long lists
+// the first and how many more), "bytes" and, where known, "flops"; of a step "part" and "step".
+absl::Status write_chrome_trace(const std::string& path, const Trace& trace);
 
 }  // namespace roux::kit
 

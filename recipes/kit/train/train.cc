@@ -101,6 +101,7 @@ class Loop {
   }
 
   absl::Status one_step() {
+    part_.begin_step(log_.steps + 1);
     ROUX_ASSIGN_OR_RETURN(StepResult result, step_(log_.steps));
     const int64_t done = ++log_.steps;
     ROUX_CHECK(result.loss.defined()) << "train: step " << done << " gave no loss";
