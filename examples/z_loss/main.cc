@@ -70,7 +70,8 @@ absl::StatusOr<Result> train_arm(const Config& config, const kit::Corpus& corpus
 absl::Status reproduce(const Config& config, kit::Run& run) {
   ROUX_ASSIGN_OR_RETURN(
       const kit::Corpus corpus,
-      kit::load_corpus({.path = run.options().data, .excerpts = {"austen_emma"}, .length = 32}));
+      kit::load_corpus(
+          {.path = run.options().data, .excerpts = {"austen_emma"}, .length = 32, .validation_windows = 64}));
   const std::vector<Arm> arms = {{"plain", 0}, {"z-loss", config.weight}};
   run.expect_steps(config.steps * static_cast<int64_t>(arms.size() * run.seeds().size()));
   ROUX_ASSIGN_OR_RETURN(

@@ -27,7 +27,10 @@ absl::StatusOr<kit::Corpus> corpus_of(const TrainingConfig& config, const Run& r
     return absl::InvalidArgumentError(
         "--preset=gpu reads 65 million bytes: give a text of that size with --data=PATH");
   }
-  return kit::load_corpus({.path = run.options().data, .excerpts = {"austen_emma"}, .length = config.length});
+  return kit::load_corpus({.path = run.options().data,
+                           .excerpts = {"austen_emma"},
+                           .length = config.length,
+                           .validation_windows = config.eval_windows});
 }
 
 absl::Status show_first_batch(const TrainingConfig& config, const kit::Corpus& corpus, Run& run) {

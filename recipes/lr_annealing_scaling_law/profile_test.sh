@@ -22,3 +22,11 @@ grep -q '"name":"embedding","cat":"op","args":{"inputs":\["f32\[256,16\]","i32\[
   "$work/trace.json" || fail "no embedding with its inputs and bytes"
 grep -q '"cat":"backward"' "$work/trace.json" || fail "no backward"
 [ "$(stat -c %s "$work/trace.json")" -lt 3000000 ] || fail "the trace of two steps is large"
+
+# 3,000 bytes hold two windows for the 16 of the evaluation: said before anything is trained, and no folder is left.
+yes "a short text" | head -c 3000 >"$work/short.txt"
+"$program" --preset=smoke --data="$work/short.txt" --out="$work/outputs/none" >"$work/log" 2>&1
+[ $? = 1 ] || fail "short data are no error"
+grep -q "^error: .*short.txt (validation part): 16 fixed windows of 32 tokens are asked for, the text holds " "$work/log" ||
+  fail "no word on what is too short"
+[ ! -e "$work/outputs" ] || fail "short data left a folder"

@@ -52,6 +52,7 @@ absl::StatusOr<Corpus> load_corpus(const CorpusOptions& options) {
   ROUX_ASSIGN_OR_RETURN(
       WindowSet validation_windows,
       WindowSet::stream(tokenizer.encode(validation), options.length, name + " (validation part)"));
+  ROUX_RETURN_IF_ERROR(validation_windows.fixed_rows(options.validation_windows).status());
   return Corpus{absl::StrJoin(descriptions, " + "), tokenizer, std::move(train_windows),
                 std::move(validation_windows)};
 }

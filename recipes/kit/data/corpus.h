@@ -20,6 +20,7 @@ struct CorpusOptions {
   std::vector<std::string> excerpts;  // names in recipes/data/excerpts without ".txt", each split on its own
   int64_t length = 64;                // T
   double validation_share = 0.03;     // the last part of each text
+  int64_t validation_windows = 1;  // that the recipe evaluates on: asked for here, before anything is trained
 };
 
 struct Corpus {
@@ -29,7 +30,7 @@ struct Corpus {
   WindowSet validation;
 };
 
-// Errors name the file: missing, empty, or too short for one window in either part.
+// Errors name the file: missing, empty, or too short for one window of training and `validation_windows`.
 absl::StatusOr<Corpus> load_corpus(const CorpusOptions& options);
 
 // The text of one embedded excerpt, e.g. "goethe_werther". NotFound says which names exist.

@@ -56,6 +56,11 @@ TEST(Corpus, AUsersFileReplacesTheExcerpts) {
       load_corpus({.path = path, .length = 64, .validation_share = 0.03}).status();
   EXPECT_TRUE(mentions(short_text, path + " (validation part): holds 30 tokens, one window of 64 needs 65"))
       << short_text;
+  const absl::Status few =
+      load_corpus({.path = path, .length = 16, .validation_share = 0.1, .validation_windows = 7}).status();
+  EXPECT_EQ(few.message(), path +
+                               " (validation part): 7 fixed windows of 16 tokens are asked for, the text "
+                               "holds 6");
   EXPECT_TRUE(mentions(load_corpus({.path = path + ".no"}).status(), path + ".no"));
   EXPECT_FALSE(load_corpus({}).ok());
 }

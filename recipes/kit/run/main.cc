@@ -137,6 +137,7 @@ int run_recipe(const char* program, const ErasedRecipe& recipe, const Options& o
   run.print(heading(run));
   const absl::Status status = carry_out(prepared->recipe, run);
   run.print("");  // the bar goes
+  if (!status.ok() && !absl::IsCancelled(status) && run.discard_if_nothing_was_done()) return fail(status);
   const absl::Status ended = run.count_session(status.ok());
   if (absl::IsCancelled(status) && interrupt_requested()) {
     std::fprintf(stderr, "interrupted; to go on:\n  %s\n", resume_command(program, run).c_str());

@@ -26,16 +26,29 @@ constexpr int64_t kGiB = int64_t{1} << 30;
 struct Config {
   int64_t steps = 4;
   int64_t gib = 0;      // that one part is planned to need
+  int64_t windows = 0;  // 1: the data turn out too short before the first step; 2: after it
   std::string arms = "default";
   template <class Visit>
   void visit(Visit&& visit) {
     visit("steps", steps, Range{1});
     visit("gib", gib);
+    visit("windows", windows);
     visit("arms", arms, Flag{"which arms", {"default", "all"}});
   }
 };
 
 absl::Status reproduce(const Config& config, Run& run) {
+  if (config.windows > 0) {
+    run.table({"Before the data", {"a"}, {{"1"}}});
+    ROUX_RETURN_IF_ERROR(run.part("only",
+                                  [&](Part& part) -> absl::StatusOr<double> {
+                                    if (config.windows > 1) {
+                                      ROUX_RETURN_IF_ERROR(part.step({.step = 1, .steps = 2, .loss = 1}));
+                                    }
+                                    return absl::InvalidArgumentError("mine.txt: too short for 64 windows");
+                                  })
+                             .status());
+  }
   std::vector<double> values;
   for (const uint64_t seed : run.seeds()) {
     values.push_back(0.5 + static_cast<double>(seed % 2) / 10);
@@ -138,6 +151,29 @@ TEST(RecipeMain, FindsMistakesBeforeItTouchesTheFolder) {
   }
   EXPECT_TRUE(absl::StrContains(run_main({"--preset=long", "--out=" + out}).err,
                                 " are free on cpu; --preset=default fits (0 MiB)"));
+}
+
+// What only the recipe can see, before it has done anything, leaves no folder either.
+TEST(RecipeMain, DataThatAreTooShortLeaveNoFolder) {
+  const std::string base = fresh_directory(), out = base + "/new/deep/run";
+  const Outcome outcome = run_main({"--set", "windows=1", "--out=" + out});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err, "error: mine.txt: too short for 64 windows\n");
+  EXPECT_FALSE(exists(base + "/new"));
+  EXPECT_TRUE(exists(base));
+
+  // A folder that was there stays, as empty as it was; so does an earlier run with its work.
+  ASSERT_EQ(run_main({"--set", "windows=1", "--out=" + base}).code, 1);
+  EXPECT_TRUE(exists(base));
+  EXPECT_FALSE(exists(base + "/config.json"));
+  ASSERT_EQ(run_main({"--arms=all", "--out=" + out}).code, 0);
+  ASSERT_EQ(run_main({"--set", "windows=1", "--out=" + out}).code, 1);
+  EXPECT_TRUE(exists(out + "/claims.json"));
+  EXPECT_FALSE(exists(out + "-2"));
+
+  // After a step the logs say what happened.
+  ASSERT_EQ(run_main({"--set", "windows=2", "--out=" + out}).code, 1);
+  EXPECT_TRUE(absl::StrContains(*read_file(out + "-2/report.html"), "too short for 64 windows"));
 }
 
 TEST(RecipeMain, ProfileIsPrintedAndInConfigJson) {

@@ -102,6 +102,16 @@ std::string resolve_links(const std::string& path) {
   return at.string();
 }
 
+// The first folder on the way to `path` that does not exist; empty if all do.
+std::string topmost_missing(const std::string& path) {
+  std::string missing;
+  for (fs::path at(path); !at.empty() && !exists(at.string()); at = at.parent_path()) {
+    missing = at.string();
+    if (at == at.parent_path()) break;
+  }
+  return missing;
+}
+
 // A file's name as part of a folder's.
 std::string label_of(const std::string& path) {
   std::string name = fs::path(path).filename().string();
@@ -169,10 +179,20 @@ std::string newest_run(const std::string& path) {
 }
 
 OutputDirectory::OutputDirectory(OutputDirectory&& other) noexcept
-    : path_(std::move(other.path_)), note_(std::move(other.note_)), lock_(std::exchange(other.lock_, -1)) {}
+    : path_(std::move(other.path_)),
+      note_(std::move(other.note_)),
+      made_(std::move(other.made_)),
+      is_new_(other.is_new_),
+      lock_(std::exchange(other.lock_, -1)) {}
 
 OutputDirectory::~OutputDirectory() {
   if (lock_ >= 0) ::close(lock_);
+}
+
+void OutputDirectory::discard() {
+  if (!is_new_ || !holds_a_failed_start(path_) || !clear(path_).ok() || made_.empty()) return;
+  std::error_code error;
+  for (fs::path at(path_); fs::remove(at, error) && !error && at != fs::path(made_);) at = at.parent_path();
 }
 
 absl::StatusOr<bool> OutputDirectory::lock() {
@@ -185,11 +205,13 @@ absl::StatusOr<bool> OutputDirectory::lock() {
 absl::StatusOr<OutputDirectory> OutputDirectory::create(const std::string& path) {
   for (int number = std::max(1, highest_number(path)); number < kMostNumbers; ++number) {
     OutputDirectory directory(numbered(path, number));
+    directory.made_ = topmost_missing(directory.path_);
     ROUX_RETURN_IF_ERROR(make_directories(directory.path_));
     ROUX_ASSIGN_OR_RETURN(const bool alone, directory.lock());
     const bool empty = is_empty(directory.path_);
     if (alone && (empty || holds_a_failed_start(directory.path_))) {
       ROUX_RETURN_IF_ERROR(clear(directory.path_));
+      directory.is_new_ = true;
       if (number > 1) {
         directory.note_ = absl::StrCat(numbered(path, number - 1),
                                        " holds an earlier run; this one is written to ", directory.path_);

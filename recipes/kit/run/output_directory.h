@@ -4,7 +4,8 @@
 // below the current folder. Rules:
 //   - A run that did any work (a checkpoint, a finished part, claims) is never moved, changed or deleted: the
 //     next run beside it is written to <path>-2, <path>-3 and so on. So is what a running program uses.
-//   - What stopped before that is overwritten, so that failed attempts leave no row of folders.
+//   - What stopped before that is overwritten, so that failed attempts leave no row of folders; what stopped
+//     before it did anything (data that are too short, an arm that cannot be built) leaves none at all.
 //   - A folder that is not empty and was not made by a recipe is never touched: an error.
 //   - A path that is a symbolic link stands for what it points to.
 //   - One run at a time: the folder is locked until the process ends, however it ends.
@@ -44,6 +45,8 @@ class OutputDirectory {
   ~OutputDirectory();
 
   const std::string& path() const { return path_; }
+  // Removes what a run has written that did nothing yet, and the folders that open() made. Not when resumed.
+  void discard();
   // What the user should know ("... holds an earlier run, this one is written to ..."), or empty.
   const std::string& note() const { return note_; }
 
@@ -55,6 +58,8 @@ class OutputDirectory {
 
   std::string path_;
   std::string note_;
+  std::string made_;     // the topmost folder that was not there
+  bool is_new_ = false;  // not resumed
   int lock_ = -1;
 };
 

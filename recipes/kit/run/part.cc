@@ -123,6 +123,7 @@ absl::Status Part::restore_left(const Checkpoint& checkpoint) {
 void Part::metric(const std::string& metric, int64_t step, double value) {
   JsonObject line;
   line.add("part", name_).add("step", step).add(metric, value);
+  run_.worked_ = true;
   run_.metrics_.append(segment_, line.text() + "\n");
 }
 
@@ -131,6 +132,7 @@ void Part::prediction(const Prediction& prediction) {
   line.add("arm", arm()).add_raw("seed", identity_.seed ? to_json(*identity_.seed) : "null");
   line.add("item", prediction.item).add("gold", prediction.gold).add("output", prediction.output);
   line.add("scores", prediction.scores);
+  run_.worked_ = true;
   run_.predictions_.append(segment_, line.text() + "\n");
 }
 

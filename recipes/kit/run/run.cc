@@ -100,7 +100,14 @@ absl::Status Run::check_interrupt() const {
   return interrupted() ? absl::CancelledError("interrupted") : absl::OkStatus();
 }
 
+bool Run::discard_if_nothing_was_done() {
+  if (worked_ || setup_.options.resume) return false;
+  directory_->discard();
+  return true;
+}
+
 void Run::step_done(const std::string& line) {
+  worked_ = true;
   int64_t done, total, skipped;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -140,6 +147,7 @@ absl::Status Run::flush() {
 }
 
 void Run::metric(const std::string& name, int64_t step, double value, const Tags& tags) {
+  worked_ = true;
   JsonObject line;
   for (const auto& tag : tags) line.add(tag.first, tag.second);
   line.add("step", step).add(name, value);
@@ -148,6 +156,7 @@ void Run::metric(const std::string& name, int64_t step, double value, const Tags
 }
 
 void Run::progress(double done, double total, const std::string& text) {
+  worked_ = true;
   if (!setup_.quiet) progress_.update(done, total, text);
   report_progress();
 }
@@ -190,6 +199,7 @@ absl::Status Run::write(const std::string& file, absl::string_view text) {
   const bool own = std::find(std::begin(kOwnFiles), std::end(kOwnFiles), file) != std::end(kOwnFiles);
   if (!plain || own)
     return absl::InvalidArgumentError(absl::StrCat("run.write: '", file, "' is no name for a further file"));
+  worked_ = true;
   return write_file_atomically(path(file), text);
 }
 

@@ -173,6 +173,10 @@ class Run {
   // Adds the time of this session, as far as it is not there yet, to config.json. From any thread: parts call
   // it when they have written a checkpoint, so that little is lost of a session that is killed.
   absl::Status count_session(bool finished = false);
+  // Removes the output folder of a run that failed before its first step, number or file, so that a slip
+  // which only the recipe sees (data too short for its sizes) leaves none. False if something was done, or
+  // the run was resumed: the folder is kept.
+  bool discard_if_nothing_was_done();
   // For a run that ended early: report.html shows what there is and why it stopped. Returns `why`.
   absl::Status stopped(const absl::Status& why);
 
@@ -243,6 +247,7 @@ class Run {
   int64_t steps_skipped_ = 0;
   std::vector<std::string> part_names_;
   std::map<std::string, std::vector<std::string>> ended_;  // what each ended part left
+  std::atomic<bool> worked_{false};                        // see discard_if_nothing_was_done
   std::atomic<bool> stopping_{false};  // a part failed: the others stop at their next step
   double peak_flops_ = 0;
   std::vector<PartPlan> plans_;

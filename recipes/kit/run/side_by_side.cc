@@ -206,6 +206,7 @@ absl::StatusOr<std::string> Run::run_part(const AnyPart& any, size_t segment) {
     absl::StatusOr<std::string> result = any.run(part);
     trace_steps_end();
     ROUX_ASSIGN_OR_RETURN(part.result_, std::move(result));
+    worked_ = true;
     ROUX_RETURN_IF_ERROR(part.finish(*part.result_));
   }
   close_segment(segment);
