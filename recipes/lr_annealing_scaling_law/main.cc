@@ -75,7 +75,8 @@ int main(int argc, char** argv) {
   smoke.steps = 60, smoke.hidden = 16, smoke.length = 32, smoke.batch = 4, smoke.eval_windows = 16;
   smoke.eval_every = 5, smoke.fit_from = 20;
   longer.hidden = 96, longer.heads = 4, longer.intermediate = 256, longer.layers = 3;
-  longer.steps = 1500, longer.warmup = 40, longer.fit_from = 300, longer.init_std = 0.1;
+  longer.steps = 1000, longer.warmup = 40, longer.fit_from = 200, longer.eval_every = 20;
+  longer.init_std = 0.1;
   gpu.layers = 12, gpu.hidden = 768, gpu.heads = 12, gpu.intermediate = 2048, gpu.length = 1024,
   gpu.batch = 32;
   gpu.steps = 2000, gpu.warmup = 100, gpu.init_std = 0.02, gpu.eta_max = 1e-3, gpu.eval_every = 25,
@@ -88,14 +89,15 @@ int main(int argc, char** argv) {
                 .model_help = "",
                 .data_help =
                     "a UTF-8 text file, trained on as bytes; the default is an excerpt of Austen's Emma"},
-       .presets =
-           {{{.name = "smoke", .what = "part A; part B on a toy model, 60 steps", .minutes = 0.05}, smoke},
-            {{.name = "default",
-              .what = "part A; five schedules of a 0.08M model, 600 steps",
-              .minutes = 1.5,
-              .seeds = 5},
-             standard},
-            {{.name = "long", .what = "the same with a 0.4M model, 1500 steps", .minutes = 25}, longer},
-            {{.name = "gpu", .what = "the same with a 100M model (never run yet)", .minutes = 10}, gpu}},
+       .presets = {{{.name = "smoke", .what = "part A; part B on a toy model, 60 steps", .minutes = 0.05},
+                    smoke},
+                   {{.name = "default",
+                     .what = "part A; five schedules of a 0.08M model, 600 steps",
+                     .minutes = 1.5,
+                     .seeds = 5},
+                    standard},
+                   {{.name = "long", .what = "the same with a 0.4M model, 1000 steps", .minutes = 6}, longer},
+                   {{.name = "gpu", .what = "the same with a 100M model (never run yet)", .minutes = 10},
+                    gpu}},
        .reproduce = roux::lr_annealing::reproduce});
 }
