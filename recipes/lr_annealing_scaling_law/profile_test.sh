@@ -13,7 +13,7 @@ fail() {
   >"$work/log" 2>&1 || fail "the run failed"
 grep -q "^Profile: wall .* shares are of 2 threads side by side$" "$work/log" || fail "no profile"
 grep -q "^roof of 1 thread: read " "$work/log" || fail "no roof of the threads in use"
-grep -Eq "^matmul +[0-9]+ +[0-9.]+ +[0-9.]+% +[0-9.]+ +[0-9.]+ +[0-9.]+% +(memory|compute)$" "$work/log" ||
+grep -Eq "^matmul +[0-9]+ +[0-9.]+ +[0-9.]+% +[0-9.]+ +[0-9.]+ +[0-9.]+% (mem|fma)$" "$work/log" ||
   fail "no row of matmul"
 grep -Eq "^\(backward, between ops\) +[0-9]+ " "$work/log" || fail "no row of what is between ops"
 # Ops of the two steps of each part, with what they take.

@@ -54,15 +54,23 @@ std::string rate(double amount, double seconds) {
   return seconds > 0 ? format_number(amount / seconds / 1e9, 3) : "-";
 }
 
+// A long name may be wrapped before its last word.
+std::string breakable(const std::string& name) {
+  constexpr size_t kLong = 28;
+  if (name.size() <= kLong || name[0] == '(') return name;
+  const size_t last = name.rfind('_');
+  return absl::StrCat(name.substr(0, last), " ", name.substr(last));
+}
+
 std::vector<std::string> cells(const std::string& name, const Row& row, double time) {
-  std::vector<std::string> cells = {name, absl::StrCat(row.calls), absl::StrFormat("%.1f", row.self * 1e3),
-                                    percent(row.self / time)};
+  std::vector<std::string> cells = {breakable(name), absl::StrCat(row.calls),
+                                    absl::StrFormat("%.1f", row.self * 1e3), percent(row.self / time)};
   const double least = row.least_memory + row.least_compute;
   if (least <= 0 || row.total <= 0) return cells;
   cells.push_back(rate(row.bytes, row.total));
   cells.push_back(row.flops_known ? rate(row.flops, row.total) : "-");
-  cells.push_back(percent(least / row.total));
-  cells.push_back(row.least_memory >= row.least_compute ? "memory" : "compute");
+  cells.push_back(
+      absl::StrCat(percent(least / row.total), row.least_memory >= row.least_compute ? " mem" : " fma"));
   return cells;
 }
 
@@ -101,7 +109,7 @@ std::string profile_text(const Trace& trace, const std::map<int, cpu::Roofs>& ro
   std::stable_sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(kernels), longer);
   std::stable_sort(sorted.begin() + static_cast<std::ptrdiff_t>(kernels), sorted.end(), longer);
 
-  Table table{"", {"op", "calls", "ms", "share", "GB/s", "GFLOP/s", "roof", "bound"}, {}};
+  Table table{"", {"op", "calls", "ms", "share", "GB/s", "GFLOP/s", "roof"}, {}};
   for (const auto& [name, row] : sorted) table.rows.push_back(cells(name, row, time));
   table.rows.push_back({"(not recorded)", "", absl::StrFormat("%.1f", (time - recorded) * 1e3),
                         percent((time - recorded) / time)});

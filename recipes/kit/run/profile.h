@@ -19,8 +19,8 @@ std::vector<int> widths_of(const Trace& trace);
 //   share        of the wall, times the parts that ran side by side; the last rows are what no kernel did
 //   GB/s         bytes that the op must read and write (OpCost), by the time of its calls
 //   GFLOP/s      likewise; "-" where no count is known
-//   roof         the least time of its calls (least_time: the later of memory and compute) by their time
-//   bound        what that least time is of, for most of it
+//   roof         the least time of its calls (least_time: the later of memory and fma) by their time, and
+//                which of the two bounds it, for most of it
 // Ops whose data stay in caches may pass the roof of memory. `roofs` has the widths of the trace.
 std::string profile_text(const Trace& trace, const std::map<int, cpu::Roofs>& roofs);
 

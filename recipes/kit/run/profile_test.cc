@@ -60,13 +60,13 @@ TEST(Profile, RowsAreSummedSortedAndComparedWithTheRoofs) {
                                "\nProfile: wall 1.000 s\n"
                                "roof of 1 thread: read 40, copy 40 GB/s; fma 100 (f32), 50 (f64) GFLOP/s\n"))
       << text;
-  EXPECT_EQ(row_of(text, "matmul"), (Cells{"20", "80.0", "8.0%", "0.5", "50", "50%", "compute"})) << text;
+  EXPECT_EQ(row_of(text, "matmul"), (Cells{"20", "80.0", "8.0%", "0.5", "50", "50%", "fma"})) << text;
   // 3 MB at 40 GB/s are 75 us; 15 ms for 100 calls.
-  EXPECT_EQ(row_of(text, "add"), (Cells{"100", "15.0", "1.5%", "20", "-", "50%", "memory"}));
-  EXPECT_EQ(row_of(text, "solve"), (Cells{"1", "4.0", "0.4%", "4e-06", "25", "50%", "compute"}));  // of f64
+  EXPECT_EQ(row_of(text, "add"), (Cells{"100", "15.0", "1.5%", "20", "-", "50%", "mem"}));
+  EXPECT_EQ(row_of(text, "solve"), (Cells{"1", "4.0", "0.4%", "4e-06", "25", "50%", "fma"}));  // of f64
   // Its own time is without amax's, its rate is not.
-  EXPECT_EQ(row_of(text, "logsumexp"), (Cells{"1", "1.0", "0.1%", "20", "-", "50%", "memory"}));
-  EXPECT_EQ(row_of(text, "amax"), (Cells{"1", "1.0", "0.1%", "20", "-", "50%", "memory"}));
+  EXPECT_EQ(row_of(text, "logsumexp"), (Cells{"1", "1.0", "0.1%", "20", "-", "50%", "mem"}));
+  EXPECT_EQ(row_of(text, "amax"), (Cells{"1", "1.0", "0.1%", "20", "-", "50%", "mem"}));
   EXPECT_EQ(row_of(text, "(backward, between ops)"), (Cells{"2", "8.0", "0.8%"}));
   EXPECT_EQ(row_of(text, "(part, between ops)"), (Cells{"1", "2.0", "0.2%"}));
   EXPECT_EQ(row_of(text, "(not recorded)"), (Cells{"889.0", "89%"}));
@@ -88,6 +88,16 @@ TEST(Profile, SharesOfPartsSideBySideAddUpToTheWhole) {
   EXPECT_EQ(row_of(text, "add")[2], "75%");
   EXPECT_EQ(row_of(text, "(part, between ops)")[2], "15%");
   EXPECT_EQ(row_of(text, "(not recorded)"), (Cells{"20.0", "10%"}));
+}
+
+TEST(Profile, LongNamesWrapBeforeTheirLastWord) {
+  Trace trace;
+  trace.wall_ns = 100000 * kMs;
+  trace.calls = {kernel("scaled_dot_product_attention_backward", kF32,
+                        {.read = 8, .written = 8, .flops = 1000000000}, 12345, 99999)};
+  const std::string text = profile_text(trace, {{1, kRoofs}});
+  EXPECT_TRUE(absl::StrContains(text, "\nscaled_dot_product_attention  12345  99999.0  ")) << text;
+  EXPECT_TRUE(absl::StrContains(text, "\n_backward\n")) << text;
 }
 
 TEST(Profile, OfNothing) {
