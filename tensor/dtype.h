@@ -10,13 +10,37 @@
 
 namespace roux {
 
-enum class DType : uint8_t { kF32, kF64, kBF16, kF16, kI32, kI64, kU8, kBool };
+enum class DType : uint8_t {
+  kF32,
+  kF64,
+  kBF16,
+  kF16,
+  kI32,
+  kI64,
+  kU8,
+  kBool,
+  // Block formats: an element is a block that stands for several values of a row (tensor/ops/quantize.h says
+  // what each holds). They are dtypes of storage: such tensors are viewed, copied, gathered, shared and saved
+  // like others, and read by dequantize(), linear() and embedding() alone.
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+  kNF4,
+};
 using enum DType;
-inline constexpr int kDTypeCount = 8;
+inline constexpr int kDTypeCount = 17;
+inline constexpr int kPlainDTypeCount = 8;  // the first ones, whose element is one value
 
-// "f32", "bf16", ...: the names that messages, files and flags use.
+// "f32", "bf16", "q4_k", ...: the names that messages, files and flags use.
 const char* name(DType dtype);
 size_t size_of(DType dtype);  // bytes per element
+constexpr bool is_block(DType dtype) { return dtype >= kQ4_0; }
+int64_t values_per_element(DType dtype);  // 1 but for block formats
 
 constexpr bool is_floating(DType dtype) { return dtype <= kF16; }
 constexpr bool is_integer(DType dtype) { return dtype >= kI32 && dtype <= kU8; }
@@ -41,12 +65,13 @@ constexpr DTypeSet operator|(DType a, DType b) { return DTypeSet(a) | DTypeSet(b
 inline constexpr DTypeSet kFloating = kF32 | kF64 | kBF16 | kF16;
 inline constexpr DTypeSet kIntegers = kI32 | kI64 | kU8;
 inline constexpr DTypeSet kNumeric = kFloating | kIntegers;
-inline constexpr DTypeSet kAllDTypes = kNumeric | kBool;
+inline constexpr DTypeSet kAllDTypes = kNumeric | kBool;  // all plain ones
+inline constexpr DTypeSet kBlockDTypes = kQ4_0 | kQ4_1 | kQ5_0 | kQ5_1 | kQ8_0 | kQ4_K | kQ5_K | kQ6_K | kNF4;
 
 // The promotion rule of every op with several tensor arguments. Classes are ordered bool < integer < floating
 // and the higher class wins; inside a class the wider type wins (f64 > f32 > bf16, f16; i64 > i32 > u8); bf16
 // with f16 gives f32. Plain numbers never promote a floating tensor; a fractional number makes an integer or
-// bool tensor f32.
+// bool tensor f32. Of a block format and another dtype the result is the block format, which no op takes.
 DType promote(DType a, DType b);
 
 // The DType of a C++ type.

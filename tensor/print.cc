@@ -91,6 +91,8 @@ std::string to_string(const Tensor& x) {
   std::string out;
   if (x.device().type == DeviceType::kMeta)
     out = absl::StrCat("<", to_string(x.spec()), " without values>");
+  else if (is_block(x.dtype()))
+    return absl::StrCat("<", to_string(x.spec()), ": blocks of ", values_per_element(x.dtype()), " values>");
   else
     out = x.numel() == 0 ? "[]" : Printer(x).print();
   if (x.numel() == 0)

@@ -40,6 +40,11 @@ std::ostream& operator<<(std::ostream& out, const Dims& dims) { return out << to
 std::string to_string(const TensorSpec& spec) {
   return absl::StrCat(name(spec.dtype), to_string(spec.shape));
 }
+Shape value_shape(const TensorSpec& spec) {
+  Shape shape = spec.shape;
+  if (shape.rank() > 0) shape[shape.rank() - 1] *= values_per_element(spec.dtype);
+  return shape;
+}
 std::ostream& operator<<(std::ostream& out, const TensorSpec& spec) { return out << to_string(spec); }
 
 int64_t numel(const Shape& shape) {

@@ -79,6 +79,8 @@ inline bool operator==(const TensorSpec& a, const TensorSpec& b) {
   return a.dtype == b.dtype && a.shape == b.shape;
 }
 std::string to_string(const TensorSpec& spec);  // "f32[4,3]"
+// Of the values that the tensor stands for: the shape, but that blocks count as their values.
+Shape value_shape(const TensorSpec& spec);
 std::ostream& operator<<(std::ostream& out, const TensorSpec& spec);
 
 // normalize_axis for an axis of an op's argument. Error text: "axis 3 is out of range for rank 2: x is

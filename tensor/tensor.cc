@@ -107,6 +107,7 @@ template <class Out>
 void copy_values(const Tensor& x, Out* out) {
   ROUX_CHECK(x.device().type != DeviceType::kMeta)
       << "to_vector: " << x.spec() << " is on meta and has no values";
+  ROUX_CHECK(!is_block(x.dtype())) << "to_vector: " << x.spec() << " holds blocks; dequantize() it first";
   const Storage& storage = *x.impl()->storage;
   std::vector<char> host;
   const char* base = static_cast<const char*>(storage.data());

@@ -95,7 +95,7 @@ __device__ void store(void* y, DType dtype, int64_t at, V value) {
     case kU8:
       static_cast<uint8_t*>(y)[at] = convert<uint8_t>(value);
       break;
-    case kBool:
+    default:
       static_cast<bool*>(y)[at] = value != V(0);
       break;
   }

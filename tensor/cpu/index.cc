@@ -187,7 +187,8 @@ void tril_cpu(const Tensor& x, int64_t k, bool lower, Tensor& y) {
 const RegisterKernel kGather(gather_kernels, DeviceType::kCpu, kAllDTypes, gather_cpu);
 const RegisterKernel kScatterAdd(scatter_add_kernels, DeviceType::kCpu, kNumeric, scatter_add_cpu);
 const RegisterKernel kLastWriter(last_writer_kernels, DeviceType::kCpu, kI32 | kI64, last_writer_cpu);
-const RegisterKernel kEmbedding(embedding_kernels, DeviceType::kCpu, kAllDTypes, embedding_cpu);
+const RegisterKernel kEmbedding(embedding_kernels, DeviceType::kCpu, kAllDTypes | kBlockDTypes,
+                                embedding_cpu);
 const RegisterKernel kEmbeddingBackward(embedding_backward_kernels, DeviceType::kCpu, kFloating,
                                         embedding_backward_cpu);
 const RegisterKernel kTril(tril_kernels, DeviceType::kCpu, kAllDTypes, tril_cpu);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "tensor/cpu/elementwise_loops.h"
+#include "tensor/cpu/vector_sums.h"
 #include "tensor/ops/matmul_tables.h"
 #include "tensor/parallel.h"
 #include "tensor/tunable.h"
@@ -83,25 +84,6 @@ template <class Tile, class X, class W>
 ROUX_ALWAYS_INLINE void load_weights(const W* from, typename Tile::Vector& w) {
   load<Tile>(from, w);
   if constexpr (!std::is_same_v<X, W>) round_to<Tile>(w, X());
-}
-
-// sum += a b, each lane by one fma: GCC does not always find the instruction in a loop over two vectors'
-// lanes.
-template <class Vector>
-ROUX_ALWAYS_INLINE void add_product(const Vector& a, const Vector& b, Vector& sum) {
-  asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-}
-
-// Halves of the lanes are added to each other until one is left.
-ROUX_ALWAYS_INLINE float fold(const NarrowTile::Vector& all) {
-  NarrowTile::Vector x = all + __builtin_shufflevector(all, all, 4, 5, 6, 7, 4, 5, 6, 7);
-  x += __builtin_shufflevector(x, x, 2, 3, 2, 3, 2, 3, 2, 3);
-  x += __builtin_shufflevector(x, x, 1, 1, 1, 1, 1, 1, 1, 1);
-  return x[0];
-}
-ROUX_ALWAYS_INLINE float fold(const WideTile::Vector& all) {
-  return fold(__builtin_shufflevector(all, all, 0, 1, 2, 3, 4, 5, 6, 7) +
-              __builtin_shufflevector(all, all, 8, 9, 10, 11, 12, 13, 14, 15));
 }
 
 template <class X, class W>

@@ -73,6 +73,8 @@ absl::Status check_writable(const std::string& path, const NamedTensors& tensors
       problem = "it is undefined";
     else if (x.device().type == DeviceType::kMeta)
       problem = "it is on meta and has no values";
+    else if (is_block(x.dtype()))
+      problem = "safetensors has no dtype for blocks; dequantize() it";
     if (problem != nullptr) {
       return absl::InvalidArgumentError(absl::StrCat(path, ": tensor \"", name, "\": ", problem));
     }

@@ -39,7 +39,7 @@ absl::StatusOr<NamedTensors> parse_safetensors(absl::string_view bytes, std::sha
 
 // Writes one file, whole or not at all (see atomic_file.h). Tensors of any device and any strides; tensors
 // that share memory are written twice. InvalidArgument for a name that repeats or is not UTF-8 and for a
-// tensor on meta.
+// tensor on meta or of a block format.
 absl::Status save_safetensors(const std::string& path, const NamedTensors& tensors,
                               const SafetensorsMetadata& metadata = {});
 

@@ -11,7 +11,8 @@ namespace roux {
 namespace {
 
 constexpr int64_t kPrefix = 8;  // bytes of the header's length
-constexpr const char* kDTypeNames[kDTypeCount] = {"F32", "F64", "BF16", "F16", "I32", "I64", "U8", "BOOL"};
+constexpr const char* kDTypeNames[kPlainDTypeCount] = {"F32", "F64", "BF16", "F16",
+                                                       "I32", "I64", "U8",   "BOOL"};
 
 class HeaderReader {
  public:
@@ -96,7 +97,7 @@ class HeaderReader {
 
   absl::StatusOr<DType> read_dtype(const std::string& name, const JsonValue& value) const {
     if (!value.is_string()) return damaged(value, name, absl::StrCat("dtype is a ", value.type_name()));
-    for (int i = 0; i < kDTypeCount; ++i) {
+    for (int i = 0; i < kPlainDTypeCount; ++i) {
       if (value.string() == kDTypeNames[i]) return static_cast<DType>(i);
     }
     return absl::UnimplementedError(absl::StrCat(path_, ": byte ", kPrefix + value.offset(), ": tensor \"",

@@ -268,9 +268,19 @@ Tensor clamp(const Tensor& x, const Scalar& low, const Scalar& high) {
   return clamp_grad.record({x}, y, [&] { return ClampSaved{x, low, high}; });
 }
 
+namespace {
+// Blocks are copied like other elements, never converted.
+void check_no_conversion_of_blocks(const char* op, const Tensor& source, DType dtype) {
+  ROUX_CHECK(source.dtype() == dtype || (!is_block(source.dtype()) && !is_block(dtype)))
+      << op << ": " << source.spec() << " does not become " << name(dtype)
+      << ": block formats are made by quantize() and read by dequantize()";
+}
+}  // namespace
+
 Tensor cast(const Tensor& x, DType dtype) {
   common_device("cast", {x});
   if (x.dtype() == dtype) return x;
+  check_no_conversion_of_blocks("cast", x, dtype);
   Tensor y = empty({dtype, x.shape()}, x.device());
   cast_kernels.run(x, x, y);
   if (!is_floating(dtype)) return y;
@@ -290,6 +300,7 @@ void copy_(Tensor x, const Tensor& source) {
   const absl::StatusOr<Shape> shape = broadcast_shapes(x.shape(), source.shape());
   ROUX_CHECK(shape.ok() && *shape == x.shape())
       << "copy_: source does not broadcast to x: x is " << x.spec() << ", source is " << source.spec();
+  check_no_conversion_of_blocks("copy_", source, x.dtype());
   note_write(x, "copy_");
   const Tensor from = unaliased(x, source);
   cast_kernels.run(from, from, x);

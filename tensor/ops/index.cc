@@ -6,6 +6,7 @@
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise_tables.h"
 #include "tensor/ops/index_tables.h"
+#include "tensor/ops/quantize.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
@@ -130,7 +131,9 @@ Tensor scatter_add(const Shape& shape, int64_t axis, const Tensor& index, const 
   return scatter_add_grad.record({source}, y, [&] { return GatherSaved{index, shape, at}; });
 }
 
-Tensor embedding(const Tensor& weight, const Tensor& ids) {
+namespace {
+// Rows of any dtype, blocks as they are.
+Tensor gather_rows(const Tensor& weight, const Tensor& ids) {
   common_device("embedding", {weight, ids});
   check_index("embedding", "ids", ids);
   ROUX_CHECK(weight.dim() == 2) << "embedding: weight must be [V, D]: weight is " << weight.spec();
@@ -139,6 +142,12 @@ Tensor embedding(const Tensor& weight, const Tensor& ids) {
   Tensor y = empty({weight.dtype(), shape}, weight.device());
   embedding_kernels.run(weight, weight.contiguous(), ids.contiguous(), y);
   return embedding_grad.record({weight}, y, [&] { return EmbeddingSaved{ids, weight.shape()[0]}; });
+}
+}  // namespace
+
+Tensor embedding(const Tensor& weight, const Tensor& ids) {
+  const Tensor rows = gather_rows(weight, ids);
+  return is_block(rows.dtype()) ? dequantize(rows, kF32) : rows;
 }
 
 Tensor embedding_backward(const Tensor& grad, const Tensor& ids, int64_t rows) {
@@ -192,7 +201,7 @@ Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index) {
   common_device("index_select", {x, index});
   const int at = check_slices("index_select", x, axis, index);
   return on_behalf("index_select",
-                   [&] { return from_rows(embedding(to_rows(x, at), index), x.shape(), at); });
+                   [&] { return from_rows(gather_rows(to_rows(x, at), index), x.shape(), at); });
 }
 
 Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source) {

@@ -22,7 +22,7 @@ Tensor gather(const Tensor& x, int64_t axis, const Tensor& index);
 // Sums run in row-major order of index.
 Tensor scatter_add(const Shape& shape, int64_t axis, const Tensor& index, const Tensor& source);
 
-// Rows of weight: [V, D] for ids: [...]. Returns [..., D].
+// Rows of weight: [V, D] for ids: [...]. Returns [..., D]. Of a block format: the values in f32.
 Tensor embedding(const Tensor& weight, const Tensor& ids);
 // The transpose of embedding: [V, D] with row v the sum of the rows grad[..., D] whose id is v, in the order
 // of ids (deterministic; no atomics).

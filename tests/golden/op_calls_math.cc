@@ -72,7 +72,7 @@ auto scan(Tensor (*fn)(const Tensor&, int64_t, bool)) {
 }
 
 DType target_dtype(const Options& opt) {
-  for (int i = 0; i < kDTypeCount; ++i) {
+  for (int i = 0; i < kPlainDTypeCount; ++i) {
     if (opt.text("to") == name(static_cast<DType>(i))) return static_cast<DType>(i);
   }
   throw Error(opt.text("to") + " is no dtype");

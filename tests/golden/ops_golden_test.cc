@@ -144,6 +144,10 @@ class CaseTest : public ::testing::Test {
 const std::map<std::string, std::string> kNoCases = {
     {"empty_like", "its values are undefined"},
     {"tensor", "every case makes its inputs by it"},
+    {"quantize", "blocks: quantize_test"},
+    {"dequantize", "blocks: quantize_test"},
+    {"block_linear", "weights are blocks: linear() of their values, which quantize_test compares"},
+    {"block_linear_transposed", "likewise"},
 };
 const std::map<std::string, std::string> kNoGradient = {
     {"argsort", "indices"},
