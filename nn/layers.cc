@@ -9,6 +9,11 @@
 #include "tensor/ops/view.h"
 
 namespace roux {
+namespace {
+std::string format(const Tensor& weight) {
+  return is_block(weight.dtype()) ? absl::StrCat(", ", name(weight.dtype())) : "";
+}
+}  // namespace
 
 Linear::Linear(int64_t in, int64_t out, bool bias, const Init& init) {
   register_parameter("weight", &weight_, init_normal({out, in}, init));
@@ -16,8 +21,8 @@ Linear::Linear(int64_t in, int64_t out, bool bias, const Init& init) {
 }
 Tensor Linear::forward(const Tensor& x) const { return linear(x, weight_, bias_, WeightDType::kAny); }
 std::string Linear::pretty_print() const {
-  return absl::StrCat("Linear ", weight_.size(1), " -> ", weight_.size(0),
-                      bias_.defined() ? "" : ", no bias");
+  return absl::StrCat("Linear ", value_shape(weight_.spec())[1], " -> ", weight_.size(0),
+                      bias_.defined() ? "" : ", no bias", format(weight_));
 }
 
 Embedding::Embedding(int64_t vocabulary, int64_t dimension, const Init& init) {
@@ -25,7 +30,7 @@ Embedding::Embedding(int64_t vocabulary, int64_t dimension, const Init& init) {
 }
 Tensor Embedding::forward(const Tensor& ids) const { return embedding(weight_, ids); }
 std::string Embedding::pretty_print() const {
-  return absl::StrCat("Embedding ", weight_.size(0), " x ", weight_.size(1));
+  return absl::StrCat("Embedding ", weight_.size(0), " x ", value_shape(weight_.spec())[1], format(weight_));
 }
 
 Norm::Norm(NormKind kind, int64_t dimension, double eps, const Init& init) : kind_(kind), eps_(eps) {

@@ -11,7 +11,8 @@
 
 namespace roux {
 
-// y = x W^T + b. weight: [out, in]; x: [..., in].
+// y = x W^T + b. weight: [out, in] or the blocks of it (quantize() of nn/weights.h puts them into the slot:
+// they get no gradient, ActivationsGuard says how x is read); x: [..., in].
 class Linear final : public ModuleOf<Linear> {
  public:
   Linear(int64_t in, int64_t out, bool bias, const Init& init);
@@ -23,7 +24,7 @@ class Linear final : public ModuleOf<Linear> {
   Tensor weight_, bias_;
 };
 
-// Rows of weight: [V, D] for ids: [...] i32 or i64. Returns [..., D] in the dtype of weight.
+// Rows of weight: [V, D] for ids: [...] i32 or i64. Returns [..., D] in the dtype of weight, f32 for blocks.
 class Embedding final : public ModuleOf<Embedding> {
  public:
   Embedding(int64_t vocabulary, int64_t dimension, const Init& init);

@@ -11,6 +11,7 @@
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/quantize.h"
 #include "tensor/overlap.h"
 
 namespace roux {
@@ -36,6 +37,12 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return x.numel() == 0 || std::memcmp(x.raw_data(), y.raw_data(), x.bytes()) == 0;
 }
 
+// What copy_() takes into the target.
+Tensor converted(const Assignment& a) {
+  const bool is_read = is_block(a.value.dtype()) && !is_block(a.target.dtype());
+  return is_read ? dequantize(a.value, a.target.dtype()) : a.value;
+}
+
 // Whether a's target still holds a's value when b's has been written behind it: tried out in other memory
 // with the same places in common.
 bool agree(const Assignment& a, const Assignment& b) {
@@ -54,9 +61,9 @@ bool agree(const Assignment& a, const Assignment& b) {
   const auto place = [&](const Tensor& t) {
     return alias(memory, t.shape(), t.strides(), t.impl()->offset - begin);
   };
-  copy_(place(x), a.value.to(kCpu));
+  copy_(place(x), converted(a).to(kCpu));
   const Tensor before = copy_of(place(x));
-  copy_(place(y), b.value.to(kCpu));
+  copy_(place(y), converted(b).to(kCpu));
   return same_bits(before, place(x));
 }
 
@@ -86,7 +93,7 @@ void write(std::vector<Assignment> assignments) {
     if (own_memory) assignment.value = copy_of(assignment.value);
     assignment.value = to_device(assignment.value, assignment.target.device());
   }
-  for (const Assignment& assignment : assignments) copy_(assignment.target, assignment.value);
+  for (const Assignment& assignment : assignments) copy_(assignment.target, converted(assignment));
 }
 
 void map(const std::vector<Module::Slot>& slots, const std::vector<Assignment>& assignments) {
@@ -124,7 +131,8 @@ absl::StatusOr<LoadReport> load(Module& m, const NamedTensors& state, const Load
     const Tensor& target = *slots[i].tensor;
     const auto found = given.find(names[i]);
     if (!wanted[i] || found == given.end()) continue;
-    if (!(found->second.shape() == target.shape())) {
+    const bool converts = options.map || !is_block(target.dtype()) || target.dtype() == found->second.dtype();
+    if (!(value_shape(found->second.spec()) == value_shape(target.spec())) || !converts) {
       return misfit(absl::StrCat(names[i], " is ", to_string(found->second.spec()), ", the module needs ",
                                  to_string(target.spec())));
     }

@@ -82,7 +82,7 @@ std::vector<Tensor> Module::parameters() const {
 
 int64_t Module::num_parameters() const {
   int64_t count = 0;
-  for (const Tensor& parameter : parameters()) count += parameter.numel();
+  for (const Tensor& parameter : parameters()) count += numel(value_shape(parameter.spec()));
   return count;
 }
 

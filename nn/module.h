@@ -42,7 +42,7 @@ class Module {
   // registered in two places (tied weights) is listed once, under its first name.
   NamedTensors named_parameters() const;
   std::vector<Tensor> parameters() const;
-  int64_t num_parameters() const;  // elements
+  int64_t num_parameters() const;  // values
   // Parameters and persistent buffers, tied ones once; the tensors share memory with the module's own.
   NamedTensors state_dict() const;
   // load() of nn/weights.h: the values of all of these, and of no others. On error nothing is changed.

@@ -1,11 +1,13 @@
 #include "nn/weights.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "tensor/error.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/quantize.h"
 
 namespace roux {
 namespace {
@@ -102,8 +104,9 @@ void share(const Module& from, Module& to, const Patterns& which) {
     if (!met[i]) continue;
     const Tensor& source = *sources[i].tensor;
     const Tensor& target = *named("share", targets, sources[i].name).tensor;
-    ROUX_CHECK(source.shape() == target.shape()) << "share: " << sources[i].name << " is " << source.spec()
-                                                 << ", in the module that takes it " << target.spec();
+    ROUX_CHECK(value_shape(source.spec()) == value_shape(target.spec()))
+        << "share: " << sources[i].name << " is " << source.spec() << ", in the module that takes it "
+        << target.spec();
     Tensor& alias = aliases[source.impl()];
     if (!alias.defined()) alias = source.detach();
     const auto [earlier, is_new] = replacements.emplace(target.impl(), alias);
@@ -143,6 +146,27 @@ int64_t freeze(Module& m, const Patterns& which) { return set_trains("freeze", m
 int64_t unfreeze(Module& m, const Patterns& which) { return set_trains("unfreeze", m, which, true, false); }
 int64_t train_only(Module& m, const Patterns& which) {
   return set_trains("train_only", m, which, true, true);
+}
+
+int64_t quantize(Module& m, const Patterns& which, DType block_dtype) {
+  const Slots parameters = parameters_of(m);
+  const std::vector<bool> met = matching("quantize", which, names_of(parameters));
+  std::vector<Tensor> chosen;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Tensor& x = *parameters[i].tensor;
+    if (!met[i] || x.dim() != 2 || !is_floating(x.dtype())) continue;
+    const bool is_new = std::none_of(chosen.begin(), chosen.end(),
+                                     [&](const Tensor& other) { return other.impl() == x.impl(); });
+    if (is_new) chosen.push_back(x);
+    ROUX_CHECK(x.size(1) % values_per_element(block_dtype) == 0)
+        << "quantize: " << parameters[i].name << " is " << x.spec() << ", " << name(block_dtype)
+        << " needed rows of a multiple of " << values_per_element(block_dtype) << " values";
+  }
+  for (Tensor& x : chosen) {
+    replace(parameters, {{x.impl(), quantize(x.detach(), block_dtype)}});
+    x = Tensor();  // frees its memory before the next one
+  }
+  return static_cast<int64_t>(chosen.size());
 }
 
 }  // namespace roux

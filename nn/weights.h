@@ -58,19 +58,27 @@ int64_t freeze(Module& m, const Patterns& which);
 int64_t unfreeze(Module& m, const Patterns& which);
 int64_t train_only(Module& m, const Patterns& which);
 
+// Parameters of rank 2 that match are replaced by blocks of their values (tensor/ops/quantize.h), which never
+// require grad; those of another rank stay. For weights of Linear and Embedding: other code may not read
+// blocks. Returns how many. Throws Error for a row that is no multiple of the format's values, before
+// anything has changed, and for a value that no block holds.
+int64_t quantize(Module& m, const Patterns& which, DType block_dtype);
+
 struct LoadOptions {
   Patterns only = {"*"};  // names of the module to load; others, and the state's entries for them, are let be
   bool partial = false;   // names that the state lacks, and entries that the module lacks, are no error
-  bool map = false;  // slots take aliases of the state's tensors, dtype and device too: nothing is copied
+  // Slots take aliases of the state's tensors, dtype and device too: nothing is copied, blocks stay blocks.
+  bool map = false;
 };
 struct LoadReport {
   std::vector<std::string> loaded, missing, unexpected;  // of the module; of the module; of the state
 };
-// Puts the values of a state dict (a file, another module) into the module, cast to its dtypes; requires_grad
-// stays. All or nothing: an error changes nothing. A tied tensor may be given under either name. Entries are
-// read before any is written, so a state may hold the module's own tensors. InvalidArgument, naming the
-// entries, when a shape differs, a name is given twice, two names of one memory are given different values,
-// nothing fits, or (unless partial) an entry is missing or unexpected. Throws Error for a bad pattern.
+// Puts the values of a state dict (a file, another module) into the module, cast to its dtypes, blocks
+// dequantised; requires_grad stays. All or nothing: an error changes nothing. A tied tensor may be given
+// under either name. Entries are read before any is written, so a state may hold the module's own tensors.
+// InvalidArgument, naming the entries, when a shape differs, a name is given twice, two names of one memory
+// are given different values, nothing fits, or (unless partial) an entry is missing or unexpected. Throws
+// Error for a bad pattern.
 absl::StatusOr<LoadReport> load(Module& m, const NamedTensors& state, const LoadOptions& options = {});
 
 }  // namespace roux

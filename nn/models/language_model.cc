@@ -23,7 +23,8 @@ Tensor LanguageModel::project(const Tensor& hidden) const {
 Tensor LanguageModel::losses(const Tensor& hidden, const Tensor& targets,
                              const CrossEntropyOptions& options) const {
   const OutputProjection out = output();
-  if (out.bias.defined() || out.softcap) return cross_entropy(project(hidden), targets, options);
+  if (out.bias.defined() || out.softcap || is_block(out.weight.dtype()))
+    return cross_entropy(project(hidden), targets, options);
   return linear_cross_entropy(head_transform(hidden), cast(out.weight, hidden.dtype()), targets, options);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/ops/block_linear.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul_tables.h"
 #include "tensor/ops/view.h"
@@ -241,6 +242,9 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, WeightDType weight_dtype) {
+  if (weight.defined() && is_block(weight.dtype())) {
+    return block_linear(x, weight, bias, ActivationsGuard::current());
+  }
   const Device device = common_device("linear", {x, weight}, {bias});
   const TensorSpec spec = or_throw(linear_spec(x.spec(), weight.spec(), bias, weight_dtype), "linear");
   if (x.dim() == 1) return reshape(linear(unsqueeze(x, 0), weight, bias, weight_dtype), spec.shape);

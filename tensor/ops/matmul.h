@@ -28,6 +28,8 @@ enum class WeightDType {
 // kAny gives the values of linear(x, cast(weight, x.dtype()), cast(bias, x.dtype())). When nothing is
 // recorded, up to 8 rows of 16 bits read weights of f32 without a copy of them on the CPU. The gradient of
 // f32 weights beside 16-bit x is summed in f32 and not rounded to 16 bits on the way.
+//
+// A weight of a block format goes to block_linear(), with either and as this thread's ActivationsGuard says.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = Tensor(),
               WeightDType weight_dtype = WeightDType::kOfX);
 
