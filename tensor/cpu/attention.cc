@@ -1,6 +1,7 @@
 // CPU attention in tiles of scores (Br x Bc): products by the single-threaded gemm, softmax in place. A tile
 // of queries visits the keys between the first and the last that one of them sees. Parallel over (batch,
 // head, tile of queries). bf16 and f16 rows are converted to f32 tile by tile.
+#include "tensor/cpu/attention_row_alone.h"
 #include "tensor/cpu/attention_short.h"
 #include "tensor/cpu/attention_tiles.h"
 
@@ -14,7 +15,7 @@ void forward_tile(const Problem<C>& p, const Rows<const T>& q, const Rows<const 
   const QueryTile tile(p, b, row);
   const int64_t rows = tile.rows;
   if constexpr (std::is_same_v<T, float>) {
-    if (has_short_heads(p)) {
+    if (!p.rows_alone && has_short_heads(p)) {
       short_forward({p, tile, q, k, v}, scratch, y, largest_of_rows, log_sum_of_rows);
       for (int64_t r = 0; lse_of_rows && r < rows; ++r) {
         lse_of_rows[r] = largest_of_rows[r] * p.scale + log_sum_of_rows[r];
@@ -32,7 +33,12 @@ void forward_tile(const Problem<C>& p, const Rows<const T>& q, const Rows<const 
                           ? Rows<C>{exact_y.row(row), exact_y.ld}
                           : sums_of(y, row, p.v_width, scratch.template take_converted<T>(rows * p.v_width));
   C* converted = scratch.template take_converted<T>(p.tiles.cols * std::max(p.width, p.v_width));
-  for (int64_t col = tile.all.begin; col < tile.all.end; col += p.tiles.cols) {
+  C* const row_scores = p.rows_alone ? scratch.take(p.keys) : nullptr;
+  for (int64_t r = 0; p.rows_alone && r < rows; ++r) {
+    attend_row_alone(p, k, v, b, h, row + r, tile.sees[r], tile_q.row(r),
+                     RowScratch<C>{row_scores, converted, keep}, largest + r, total + r, out.row(r));
+  }
+  for (int64_t col = tile.all.begin; !p.rows_alone && col < tile.all.end; col += p.tiles.cols) {
     const int64_t cols = std::min(p.tiles.cols, tile.all.end - col);
     const bool first = col == tile.all.begin;
     const Rows<const C> tile_k = load_rows(k, col, cols, p.width, converted);

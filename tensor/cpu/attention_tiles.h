@@ -86,6 +86,7 @@ struct Problem {
   int64_t distances;  // entries of a head
   double dropout;
   Draw draw;
+  bool rows_alone;
   bool plain;  // scores are products times a scale > 0: the row functions scale their differences
   const RowFunctions<C>& functions;
 
@@ -106,6 +107,7 @@ struct Problem {
         distance_bias(options.distance_bias.defined() ? options.distance_bias.data<const C>() : nullptr),
         distances(distance_bias ? options.distance_bias.shape()[1] : 0),
         dropout(options.dropout),
+        rows_alone(options.rows_alone),
         plain(scale > 0 && !(softcap > 0) && !mask.data && !bias.data && !distance_bias),
         functions(row_functions<C>()) {
     if (dropout > 0) draw = Draw(options.draw_state, options.increment);

@@ -1,5 +1,6 @@
 // linear() of few rows, whose time is that of reading the weights: each weight is read once, in four rows
-// side by side, and tasks are cut by the weights' bytes. An output is a sum over lanes of k in order of k,
+// side by side, and tasks are cut by the weights' bytes. In batch-invariant mode all products are these, in
+// blocks of rows. An output is a sum over lanes of k in order of k,
 // folded at the end: its bits depend on the vectors' width alone, not on other rows or on threads.
 #include <algorithm>
 #include <cstring>
@@ -168,6 +169,14 @@ ROUX_TARGET_AVX512 void multiply_avx512(const LinearRows<X, W>& in, int64_t m, i
   multiply<WideTile>(in, m, begin, end);
 }
 
+// Rows of x that a task multiplies with its weights, of so many elements: they stay in a core's cache and are
+// worth the task. In whole registers.
+int64_t rows_of_task(int64_t weights, int64_t row_bytes) {
+  constexpr int64_t kTaskProducts = 1 << 21, kCachedBytes = 1 << 19, kFewest = 8;
+  const int64_t most = std::max(kFewest, kCachedBytes / std::max<int64_t>(row_bytes, 1));
+  return std::clamp(kTaskProducts / std::max<int64_t>(weights, 1), kFewest, most) / 4 * 4;
+}
+
 template <class X, class W>
 void linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
   const int64_t m = y.size(0), n = y.size(1), k = x.size(1);
@@ -181,8 +190,16 @@ void linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Tens
                             n};
   const int64_t bytes = n * k * static_cast<int64_t>(sizeof(W)), tasks = bytes / kTaskBytes + 1;
   const int64_t cols = ((n + tasks - 1) / tasks + kWeights - 1) / kWeights * kWeights;
+  const int64_t rows = rows_of_task(std::min(n, cols) * k, k * static_cast<int64_t>(sizeof(X)));
+  const int64_t across = (n + cols - 1) / cols, down = (m + rows - 1) / rows;
   auto* const part = has_avx512() ? multiply_avx512<X, W> : multiply_base<X, W>;
-  parallel_for(0, n, cols, [&](int64_t begin, int64_t end) { part(in, m, begin, end); });
+  parallel_for(0, down * across, 1, [&](int64_t task, int64_t) {
+    const int64_t row = task / across * rows, col = task % across * cols;
+    LinearRows<X, W> block = in;
+    block.x += row * in.ldx;
+    block.y += row * in.ldy;
+    part(block, std::min(rows, m - row), col, std::min(n, col + cols));
+  });
 }
 
 template <class X>

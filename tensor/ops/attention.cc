@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/batch_invariant.h"
 #include "tensor/ops/attention_tables.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -47,6 +48,7 @@ TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, const Tens
   if (q.dtype() == kF32 && tiles.short_heads) {
     elements += tiles.cols * (width + v_width);  // keys and values with their axes exchanged
   }
+  if (!backward && batch_invariant()) elements += k.size(2);  // all scores of a query
   return {q.dtype() == kF64 ? kF64 : kF32, {max_threads(), elements}};
 }
 
@@ -224,6 +226,9 @@ AttentionCase checked_case(const char* op, const Tensor& q, const Tensor& k, con
   c.mask = with_rank(rules.mask, 4);
   c.bias = with_rank(rules.bias, 4);
   c.distance_bias = rules.distance_bias;
+  c.rows_alone = batch_invariant();
+  ROUX_CHECK(!c.rows_alone || device == kCpu || device == kMeta)
+      << op << ": batch-invariant attention is the CPU's: q is on " << device;
   if (options.dropout > 0) {
     ROUX_CHECK(options.generator != nullptr)
         << op << ": dropout is " << options.dropout << " without a generator";

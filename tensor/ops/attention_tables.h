@@ -20,6 +20,7 @@ struct AttentionCaseOf {
   T mask;                          // undefined or bool [B, H, T, S]
   T bias;                          // undefined or [B, H, T, S] in the compute dtype
   T distance_bias;                 // undefined or [H, 2 M - 1] in the compute dtype, contiguous
+  bool rows_alone = false;         // forward: each query in an order of its own (batch_invariant.h)
 };
 using AttentionCase = AttentionCaseOf<Tensor>;
 

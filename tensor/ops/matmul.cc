@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "tensor/ops/block_linear.h"
+#include "tensor/batch_invariant.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul_tables.h"
 #include "tensor/ops/view.h"
@@ -168,10 +168,49 @@ Tensor split_workspace(const Tensor& a, const Tensor& b, DType dtype) {
   return parts > 1 ? empty({dtype == kF64 ? kF64 : kF32, {parts, m, n}}, a.device()) : Tensor();
 }
 
+// y = a b + bias, each row of y in an order of its own (batch_invariant.h).
+void multiply_rows_alone(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
+  const DeviceType device = y.device().type;
+  ROUX_CHECK(device == DeviceType::kCpu || device == DeviceType::kMeta)
+      << "matmul: batch-invariant products are the CPU's: a is on " << y.device();
+  if (b.dim() > 2) {
+    const auto item = [&](const Tensor& x, int64_t i) {
+      return x.dim() < y.dim() ? x : select(x, 0, x.size(0) == 1 ? 0 : i);
+    };
+    for (int64_t i = 0; i < y.size(0); ++i) {
+      Tensor part = select(y, 0, i);
+      multiply_rows_alone(item(a, i), item(b, i), bias, part);
+    }
+    return;
+  }
+  if (a.dim() > 2) {
+    const Tensor folded = fold_rows(a);
+    a = folded.defined() ? folded : contiguous(a).view({y.numel() / b.size(1), a.size(-1)});
+  }
+  const int64_t rows = a.size(0), n = b.size(1);
+  Tensor flat = alias(y, {rows, n}, {n, 1}, y.impl()->offset);
+  const bool as_f32 = b.dtype() == kF32 && is_16bit(a.dtype());
+  if (b.dtype() != a.dtype() && !as_f32) b = cast_as_stored(b, a.dtype());
+  if (a.dtype() == kF64) {
+    Tensor none;
+    b = gemm_ready(b);
+    for (int64_t row = 0; row < rows; ++row) {
+      Tensor out = flat.slice(0, row, row + 1);
+      const Tensor one = gemm_ready(a.slice(0, row, row + 1));
+      matmul_kernels.run(one, one, b, bias, none, out);
+    }
+    return;
+  }
+  if (a.strides()[1] != 1) a = contiguous(a);
+  const Tensor weight = b.transpose(0, 1);
+  linear_rows_kernels.run(a, a, weight.strides()[1] == 1 ? weight : contiguous(weight), bias, flat);
+}
+
 // y = a b + bias without recording: a [..., M, K], b [..., K, N], both of rank 2 or more. When b has no
 // batch, all rows of a are one product. b may be of another dtype than a, y and bias; it counts as cast.
 void multiply(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
   if (y.numel() == 0) return;
+  if (batch_invariant()) return multiply_rows_alone(a, b, bias, y);
   if (a.dim() > 2 && b.dim() == 2) {
     const Tensor folded = fold_rows(a);
     if (folded.defined()) a = folded;

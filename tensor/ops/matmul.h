@@ -14,7 +14,8 @@ namespace roux {
 // scalar, when the inner sizes differ or the batch axes do not broadcast.
 //
 // On the CPU the sums over k are cut by the shapes alone: the bits of y do not depend on the number of
-// threads, but a row alone may differ in its last bits from the same row inside a larger product.
+// threads, but a row alone may differ in its last bits from the same row inside a larger product; not so
+// under BatchInvariantGuard.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 enum class WeightDType {

@@ -16,9 +16,10 @@ extern constinit KernelTable<MatmulKernel> matmul_kernels;
 // contiguous, not empty; workspace as above.
 using MatmulF32Kernel = void(const Tensor& a, const Tensor& b, bool accumulate, Tensor& workspace, Tensor& y);
 extern constinit KernelTable<MatmulF32Kernel> matmul_f32_kernels;
-// y = x weight^T + bias for few rows (at most 8): x [M, K] and weight [N, K] with axes of stride 1 along K;
-// bias [N] of x's dtype, contiguous, or undefined; y [M, N] contiguous, not empty. weight has x's dtype, or
-// f32 beside a 16-bit x and counts as rounded to it. A row's bits do not depend on the other rows.
+// y = x weight^T + bias for few rows (at most 8, any number in batch-invariant mode): x [M, K] and weight [N,
+// K] with axes of stride 1 along K; bias [N] of x's dtype, contiguous, or undefined; y [M, N] contiguous, not
+// empty. weight has x's dtype, or f32 beside a 16-bit x and counts as rounded to it. A row's bits do not
+// depend on the other rows.
 using LinearRowsKernel = void(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y);
 extern constinit KernelTable<LinearRowsKernel> linear_rows_kernels;
 // sum = a b, or sum += a b, not recorded: for products over parts of k. a [M, K] and b [K, N] of one floating
