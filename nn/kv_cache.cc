@@ -32,11 +32,15 @@ bool KVCache::ragged() const {
   return std::any_of(lengths_.begin(), lengths_.end(), [&](int64_t n) { return n != lengths_.front(); });
 }
 
+Tensor KVCache::first(const Tensor& memory, int64_t tokens) const {
+  return memory.slice(0, 0, rows()).slice(2, 0, tokens);
+}
+
 KeyValues KVCache::view() const {
   KeyValues seen;
   const int64_t count = longest();
-  for (const Tensor& k : k_) seen.k.push_back(k.slice(2, 0, count));
-  for (const Tensor& v : v_) seen.v.push_back(v.slice(2, 0, count));
+  for (const Tensor& k : k_) seen.k.push_back(first(k, count));
+  for (const Tensor& v : v_) seen.v.push_back(first(v, count));
   if (ragged()) {
     seen.lengths = tensor(std::vector<int32_t>(lengths_.begin(), lengths_.end()), {rows()}, spec_.device);
   }
@@ -57,7 +61,8 @@ void KVCache::set_lengths(absl::Span<const int64_t> lengths) {
 
 void KVCache::select_rows(absl::Span<const int64_t> from) {
   const auto count = static_cast<int64_t>(from.size());
-  ROUX_CHECK(count <= rows()) << "KVCache: " << count << " rows selected, there are " << rows();
+  ROUX_CHECK(count <= spec_.rows) << "KVCache: " << count << " rows selected, there is memory for "
+                                  << spec_.rows;
   std::vector<int64_t> lengths;
   bool moves = false;
   for (int64_t row = 0; row < count; ++row) {
@@ -72,15 +77,15 @@ void KVCache::select_rows(absl::Span<const int64_t> from) {
   const int64_t seen = longest();
   for (std::vector<Tensor>* memories : {&k_, &v_}) {
     for (Tensor& memory : *memories) {
+      if (!moves) continue;
       // One layer's tokens are copied aside, for a row may be wanted by one that comes after it.
-      Tensor before = memory.slice(2, 0, seen);
-      if (moves && spec_.device.type != DeviceType::kMeta) {
+      Tensor before = first(memory, seen);
+      if (spec_.device.type != DeviceType::kMeta) {
         const Tensor aside = empty(before.spec(), before.device());
         copy_(aside, before);
         before = aside;
       }
-      memory = memory.slice(0, 0, count);
-      for (int64_t row = 0; moves && row < count; ++row) {
+      for (int64_t row = 0; row < count; ++row) {
         const auto index = static_cast<size_t>(row);
         if (from[index] == row) continue;
         copy_(select(memory, 0, row).slice(1, 0, lengths[index]),
@@ -162,7 +167,7 @@ std::pair<Tensor, Tensor> KVCache::append(int64_t layer, const Tensor& k, const 
   ROUX_CHECK(seen <= spec_.capacity) << "KVCache: " << seen << " tokens, capacity is " << spec_.capacity;
   write(k_[index], k);
   write(v_[index], v);
-  return {k_[index].slice(2, 0, seen), v_[index].slice(2, 0, seen)};
+  return {first(k_[index], seen), first(v_[index], seen)};
 }
 
 void KVCache::advance(int64_t appended, absl::Span<const int64_t> new_tokens) {

@@ -40,7 +40,7 @@ struct Memory {
 class KVCache {
  public:
   struct Spec {
-    int64_t layers, rows, capacity, kv_heads, head_dim;
+    int64_t layers, rows, capacity, kv_heads, head_dim;  // rows: at first, and at most
     DType dtype = kF32;
     Device device = kCpu;
   };
@@ -59,8 +59,9 @@ class KVCache {
   // Shorter rows: takes tokens back; all of them, and the memory is forgotten too. Throws Error for another
   // number of rows or a length above the row's.
   void set_lengths(absl::Span<const int64_t> lengths);
-  // Row i becomes what row from[i] was: beams; fewer rows: finished ones are dropped. Throws Error for a row
-  // that does not exist and for more rows than now. Each row keeps the memory that it reads.
+  // Row i becomes what row from[i] was: beams; fewer rows: finished ones are dropped; more: samples of one
+  // prompt. Throws Error for a row that does not exist and for more rows than the cache was made for. Each
+  // row keeps the memory that it reads.
   void select_rows(absl::Span<const int64_t> from);
 
   // For layers. Writes k and v: [rows, G, T, d] behind each row's tokens and returns the keys and values of
@@ -82,9 +83,10 @@ class KVCache {
  private:
   void write(const Tensor& memory, const Tensor& values) const;
   void select_memory(absl::Span<const int64_t> from);
+  Tensor first(const Tensor& memory, int64_t tokens) const;  // of the rows
   Spec spec_;
   std::vector<int64_t> lengths_;
-  std::vector<Tensor> k_, v_;  // [rows, G, capacity, d]
+  std::vector<Tensor> k_, v_;  // [spec_.rows, G, capacity, d]
   Memory memory_;              // that memory_keys_ are made of, as long as all of it is kept
   KeyValues memory_keys_;
 };

@@ -7,6 +7,11 @@
 
 namespace roux {
 
+std::optional<int64_t> TransformerConfig::context_length() const {
+  if (positions == Positions::kNone || positions == Positions::kBuckets) return std::nullopt;
+  return max_position_embeddings - position_offset;
+}
+
 std::optional<int64_t> TransformerConfig::window(int64_t layer) const {
   const bool full = full_attention_every > 0 && (layer + 1) % full_attention_every == 0;
   return full ? std::nullopt : sliding_window;

@@ -133,6 +133,13 @@ TEST(Cache, SelectedRowsEqualRecomputedOnes) {
   const Tensor again = model.logits({.ids = rows(next, {2, 2}), .cache = &cache});
   expect_row(again, 0, {zero, rows(next, {2})});
   expect_row(again, 1, {two, rows(next, {2})});
+
+  cache.set_lengths({4, 3});
+  cache.select_rows({1, 0, 1});  // back to as many as there is memory for
+  const Tensor more = model.logits({.ids = next, .cache = &cache});
+  expect_row(more, 0, {two, rows(next, {0})});
+  expect_row(more, 1, {zero, rows(next, {1})});
+  expect_row(more, 2, {two, rows(next, {2})});
 }
 
 // Rows behind a shared prompt, whose rows differ in length, against one sequence each; then with caches of
@@ -239,7 +246,7 @@ TEST(Cache, RefusesWhatDoesNotFit) {
   refuses([&] { cache.set_lengths({2, 2}); }, "KVCache: length 2 for row 0, which has 1 tokens");
   refuses([&] { cache.set_lengths({1}); }, "KVCache: 1 lengths for 2 rows");
   refuses([&] { cache.select_rows({0, 2}); }, "KVCache: row 2 selected, there are 2");
-  refuses([&] { cache.select_rows({0, 0, 0}); }, "KVCache: 3 rows selected, there are 2");
+  refuses([&] { cache.select_rows({0, 0, 0}); }, "KVCache: 3 rows selected, there is memory for 2");
   EXPECT_EQ(cache.lengths(), (std::vector<int64_t>{1, 2}));
 }
 

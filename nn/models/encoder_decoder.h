@@ -59,6 +59,7 @@ class EncoderDecoder final : public LanguageModel {
   OutputProjection output() const override;
   Tensor head_transform(const Tensor& hidden) const override;
   KVCache make_cache(int64_t rows, int64_t capacity) const override;  // of the decoder
+  std::optional<int64_t> context_length() const override { return config_.decoder.context_length(); }
   std::string pretty_print() const override;
 
  protected:

@@ -75,6 +75,8 @@ class LanguageModel : public Module {
   virtual Tensor head_transform(const Tensor& hidden) const { return hidden; }
   // For `rows` rows of up to `capacity` tokens each.
   virtual KVCache make_cache(int64_t rows, int64_t capacity) const = 0;
+  // Tokens that a row may have, prefix and cache included; none where positions have no end.
+  virtual std::optional<int64_t> context_length() const = 0;
 
  protected:
   virtual Tensor run(const LmInput& in) const = 0;  // hidden, without the path in its errors

@@ -95,6 +95,7 @@ class Transformer final : public LanguageModel {
     return lm_head_ ? (*lm_head_)(hidden) : hidden;
   }
   KVCache make_cache(int64_t rows, int64_t capacity) const override;
+  std::optional<int64_t> context_length() const override { return config_.context_length(); }
   std::string pretty_print() const override;
 
  protected:
