@@ -15,6 +15,9 @@ namespace roux::cpu {
 namespace {
 
 constinit const Tunable kTaskBytes("linear.task_bytes", 256 * 1024, 256);
+// Of a block of many rows: products, and bytes of x that stay in a core's cache.
+constinit const Tunable kTaskProducts("linear.task_products", 1 << 21, 256),
+    kCachedBytes("linear.cached_bytes", 1 << 19, 256);
 
 // Registers: kRows rows of x by kWeights rows of weights hold one vector of sums each.
 struct WideTile {
@@ -169,10 +172,9 @@ ROUX_TARGET_AVX512 void multiply_avx512(const LinearRows<X, W>& in, int64_t m, i
   multiply<WideTile>(in, m, begin, end);
 }
 
-// Rows of x that a task multiplies with its weights, of so many elements: they stay in a core's cache and are
-// worth the task. In whole registers.
+// Rows of x that a task multiplies with weights of so many elements; in whole registers.
 int64_t rows_of_task(int64_t weights, int64_t row_bytes) {
-  constexpr int64_t kTaskProducts = 1 << 21, kCachedBytes = 1 << 19, kFewest = 8;
+  constexpr int64_t kFewest = 8;
   const int64_t most = std::max(kFewest, kCachedBytes / std::max<int64_t>(row_bytes, 1));
   return std::clamp(kTaskProducts / std::max<int64_t>(weights, 1), kFewest, most) / 4 * 4;
 }
