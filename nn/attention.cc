@@ -70,9 +70,9 @@ AttentionOptions Attention::options(const Pass& pass) const {
 }
 
 Tensor Attention::attend(const Tensor& x, const Tensor& source, const Pass& pass) const {
-  Tensor q = split_heads(q_proj(x), heads_);
-  Tensor k = split_heads(k_proj(source), kv_heads_);
-  Tensor v = split_heads(v_proj(source), kv_heads_);
+  Tensor q = split_heads(q_proj(x, pass.generator), heads_);
+  Tensor k = split_heads(k_proj(source, pass.generator), kv_heads_);
+  Tensor v = split_heads(v_proj(source, pass.generator), kv_heads_);
   if (pass.rotary.cos.defined() && !pass.core) {
     q = rotary_embedding(q, pass.rotary);
     k = rotary_embedding(k, pass.rotary);
@@ -87,7 +87,7 @@ Tensor Attention::attend(const Tensor& x, const Tensor& source, const Pass& pass
     y = scaled_dot_product_attention(q, k, v, options(pass));
   }
   y = pass.taps(Site::kHeads, layer_, transpose(y, 1, 2));
-  return o_proj(reshape(y, {y.size(0), y.size(1), y.size(2) * y.size(3)}));
+  return o_proj(reshape(y, {y.size(0), y.size(1), y.size(2) * y.size(3)}), pass.generator);
 }
 
 Tensor Attention::with_prefix(const Tensor& q, const Tensor& k, const Tensor& v, const Pass& pass) const {

@@ -23,15 +23,16 @@ CrossAttention::CrossAttention(const TransformerConfig& config, int64_t layer, c
   register_module("o_proj", o_proj);
 }
 
-std::pair<Tensor, Tensor> CrossAttention::keys(const Tensor& states) const {
-  return {split_heads(k_proj(states), kv_heads_), split_heads(v_proj(states), kv_heads_)};
+std::pair<Tensor, Tensor> CrossAttention::keys(const Tensor& states, Generator* adapter_dropout) const {
+  return {split_heads(k_proj(states, adapter_dropout), kv_heads_),
+          split_heads(v_proj(states, adapter_dropout), kv_heads_)};
 }
 
 Tensor CrossAttention::forward(const Tensor& x, const Pass& pass) const {
   const auto index = static_cast<size_t>(layer_);
   const bool kept = pass.memory_keys.defined();
-  const auto [k, v] =
-      kept ? std::pair(pass.memory_keys.k[index], pass.memory_keys.v[index]) : keys(pass.memory.states);
+  const auto [k, v] = kept ? std::pair(pass.memory_keys.k[index], pass.memory_keys.v[index])
+                           : keys(pass.memory.states, pass.generator);
   const Tensor& lengths = kept ? pass.memory_keys.lengths : pass.memory.lengths;
   AttentionOptions options{.scale = scale_};
   if (lengths.defined()) options.rules.end = unsqueeze(lengths, 1);
@@ -40,8 +41,9 @@ Tensor CrossAttention::forward(const Tensor& x, const Pass& pass) const {
     options.dropout = dropout_;
     options.generator = pass.generator;
   }
-  const Tensor q = stack_rows(split_heads(q_proj(x), heads_), k.size(0));
-  return o_proj(merge_heads(unstack_rows(scaled_dot_product_attention(q, k, v, options), x.size(0))));
+  const Tensor q = stack_rows(split_heads(q_proj(x, pass.generator), heads_), k.size(0));
+  const Tensor y = unstack_rows(scaled_dot_product_attention(q, k, v, options), x.size(0));
+  return o_proj(merge_heads(y), pass.generator);
 }
 
 std::string CrossAttention::pretty_print() const {

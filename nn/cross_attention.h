@@ -18,7 +18,7 @@ class CrossAttention final : public ModuleOf<CrossAttention> {
   CrossAttention(const TransformerConfig& config, int64_t layer, const Init& init);
   Tensor forward(const Tensor& x, const Pass& pass) const;  // [B, T, D] -> [B, T, D]
   // Keys and values [R, G, S, d] of states [R, S, D]; forward reads those in pass.memory_keys, where given.
-  std::pair<Tensor, Tensor> keys(const Tensor& states) const;
+  std::pair<Tensor, Tensor> keys(const Tensor& states, Generator* adapter_dropout = nullptr) const;
   std::string pretty_print() const override;
 
   Linear q_proj, k_proj, v_proj, o_proj;

@@ -28,24 +28,26 @@ Mlp::Mlp(const TransformerConfig& config, int64_t layer, int64_t width, const In
 }
 
 Tensor Mlp::forward(const Tensor& x, const Pass& pass) const {
+  const Tensor gate = gate_proj ? (*gate_proj)(x, pass.generator) : Tensor();
+  const Tensor up = up_proj(x, pass.generator);
   const auto units = [&] {
     switch (activation_) {
       case Activation::kGelu:
-        return gelu(up_proj(x));
+        return gelu(up);
       case Activation::kGeluTanh:
-        return gelu(up_proj(x), GeluKind::kTanh);
+        return gelu(up, GeluKind::kTanh);
       case Activation::kRelu:
-        return relu(up_proj(x));
+        return relu(up);
       case Activation::kSilu:
-        return silu(up_proj(x));
+        return silu(up);
       case Activation::kGeglu:
-        return gelu((*gate_proj)(x), GeluKind::kTanh) * up_proj(x);
+        return gelu(gate, GeluKind::kTanh) * up;
       default:
-        return swiglu((*gate_proj)(x), up_proj(x));
+        return swiglu(gate, up);
     }
   };
   const Tensor dropped = dropout_in_training(units(), dropout_, training(), pass.generator);
-  return down_proj(pass.taps(Site::kUnits, layer_, dropped));
+  return down_proj(pass.taps(Site::kUnits, layer_, dropped), pass.generator);
 }
 
 std::string Mlp::pretty_print() const {

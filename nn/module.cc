@@ -1,5 +1,6 @@
 #include "nn/module.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "absl/strings/str_cat.h"
@@ -42,6 +43,15 @@ void Module::register_module(const std::string& name, Module& child) {
   children_.emplace_back(name, &child);
 }
 
+void Module::unregister_module(const std::string& name) {
+  const auto child = std::find_if(children_.begin(), children_.end(),
+                                  [&](const auto& entry) { return entry.first == name; });
+  ROUX_CHECK(child != children_.end()) << "unregister: there is no module " << name;
+  child->second->name_.clear();
+  child->second->parent_ = nullptr;
+  children_.erase(child);
+}
+
 void Module::collect(const std::string& prefix, std::vector<Slot>* slots) const {
   for (const Entry& entry : entries_) {
     if (entry.persistent) slots->push_back({prefix + entry.name, entry.slot, entry.parameter});
@@ -53,6 +63,15 @@ std::vector<Module::Slot> Module::slots() const {
   std::vector<Slot> slots;
   collect("", &slots);
   return slots;
+}
+
+std::vector<std::pair<std::string, Module*>> Module::modules() const {
+  std::vector<std::pair<std::string, Module*>> out;
+  for (const auto& [name, child] : children_) {
+    out.emplace_back(name, child);
+    for (auto& [path, module] : child->modules()) out.emplace_back(absl::StrCat(name, ".", path), module);
+  }
+  return out;
 }
 
 namespace {

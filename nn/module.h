@@ -56,6 +56,8 @@ class Module {
   };
   // In the order of state_dict(), tied tensors under each of their names. For nn/weights.h.
   std::vector<Slot> slots() const;
+  // All modules below this one with their paths from here, depth first. For nn/lora.h.
+  std::vector<std::pair<std::string, Module*>> modules() const;
 
   void train(bool training = true);  // for this module and all below it; modules start in training mode
   void eval() { train(false); }
@@ -73,6 +75,9 @@ class Module {
   void register_buffer(const std::string& name, Tensor* slot, Tensor value, bool persistent = true);
   // `name` may not contain a dot; the child must outlive this module's use.
   void register_module(const std::string& name, Module& child);
+  void unregister_module(const std::string& name);
+  // Throws Error for a name that is empty, has a dot or is taken.
+  void check_name(const std::string& name) const;
   std::string context() const;  // "model.layers.3.mlp (MLP ...)" for error messages
 
  private:
@@ -81,7 +86,6 @@ class Module {
     Tensor* slot;
     bool parameter, persistent;
   };
-  void check_name(const std::string& name) const;
   void collect(const std::string& prefix, std::vector<Slot>* slots) const;
 
   std::string name_;

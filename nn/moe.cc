@@ -53,15 +53,17 @@ Tensor MixtureOfExperts::forward(const Tensor& x, const Pass& pass) const {
   const Tensor logits = gate_(rows);
   const Tensor probabilities =
       pass.taps(Site::kRouter, layer_, softmax(cast(logits, x.dtype() == kF64 ? kF64 : kF32), -1));
-  Tensor y = routed(rows, probabilities);
+  Pass experts;  // without taps, which see all tokens of a layer: no expert has these
+  experts.generator = pass.generator;
+  Tensor y = routed(rows, probabilities, experts);
   if (shared_expert_) {
-    const Tensor shared = (*shared_expert_)(rows, Pass());
+    const Tensor shared = (*shared_expert_)(rows, experts);
     y = y + (shared_expert_gate_ ? sigmoid((*shared_expert_gate_)(rows)) * shared : shared);
   }
   return reshape(y, x.shape());
 }
 
-Tensor MixtureOfExperts::routed(const Tensor& rows, const Tensor& probabilities) const {
+Tensor MixtureOfExperts::routed(const Tensor& rows, const Tensor& probabilities, const Pass& experts) const {
   const int64_t n = rows.size(0), d = rows.size(1), k = moe_.per_token;
   const Ordered top = topk(probabilities, k);  // [N, k]
   Tensor weights = top.values;
@@ -73,13 +75,12 @@ Tensor MixtureOfExperts::routed(const Tensor& rows, const Tensor& probabilities)
   const Tensor token = index_select(repeat_interleave(arange(0, n, 1, kI64, rows.device()), k, 0), 0, order);
   const Tensor grouped = index_select(rows, 0, token);
   const std::vector<int64_t> counts = loads(chosen, moe_.experts);
-  const Pass nothing;  // taps see all tokens of a layer, which no expert has
   std::vector<Tensor> parts;
   int64_t begin = 0;
   for (size_t e = 0; e < counts.size(); ++e) {
     const int64_t end = begin + counts[e];
     if (end > begin || grad_mode_enabled())
-      parts.push_back(experts_[e](slice(grouped, 0, begin, end), nothing));
+      parts.push_back(experts_[e](slice(grouped, 0, begin, end), experts));
     begin = end;
   }
   if (parts.empty()) return rows;  // no tokens

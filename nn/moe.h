@@ -23,7 +23,7 @@ class MixtureOfExperts final : public ModuleOf<MixtureOfExperts> {
   std::string pretty_print() const override;
 
  private:
-  Tensor routed(const Tensor& rows, const Tensor& probabilities) const;
+  Tensor routed(const Tensor& rows, const Tensor& probabilities, const Pass& experts) const;
 
   MoeConfig moe_;
   int64_t layer_;

@@ -215,7 +215,7 @@ KeyValues TransformerModel::memory_keys(const LmInput& in) const {
   if (in.cache->memory_keys().defined()) return in.cache->memory_keys();
   KeyValues keys{.k = {}, .v = {}, .lengths = in.memory.lengths};
   for (size_t layer = 0; layer < layers_.size(); ++layer) {
-    const auto [k, v] = layers_[layer].cross_attention()->keys(in.memory.states);
+    const auto [k, v] = layers_[layer].cross_attention()->keys(in.memory.states, in.generator);
     keys.k.push_back(k.contiguous());
     keys.v.push_back(v.contiguous());
   }
@@ -341,6 +341,7 @@ Transformer::Transformer(const Transformer& from, Weights weights,
                          const std::optional<TransformerConfig>& config)
     : Transformer(config.value_or(from.config_), Init{.generator = nullptr, .device = kMeta},
                   from.make_mixer_) {
+  attach_lora_like(from, *this);
   take_weights(from, *this, weights);
 }
 

@@ -77,11 +77,11 @@ class Transformer final : public LanguageModel {
   // Weights are drawn from init in the order of parameters of a Llama. `mixer` makes other mixers than
   // attention, for the layers in which it returns one. Throws Error when sizes do not fit.
   Transformer(const TransformerConfig& config, const Init& init, const MakeMixer& mixer = {});
-  // A second model with from's weights: aliases, which take no tensor memory (a reference, a teacher, a base
-  // of adapters), or copies (an arm of an experiment), as take_weights() of nn/weights.h makes them. `config`
-  // may differ from from's in all that has no weights (rope, window, dropout, dtype, checkpointing); else
-  // throws Error. In training mode, as every new module. Other mixers are made again, by from's function.
-  // Models that share weights and do not train them may run on a thread each.
+  // A second model with from's weights and adapters: aliases, which take no tensor memory (a reference, a
+  // teacher, a base of adapters), or copies (an arm of an experiment), as take_weights() of nn/weights.h
+  // makes them. `config` may differ from from's in all that has no weights (rope, window, dropout, dtype,
+  // checkpointing); else throws Error. In training mode, as every new module. Other mixers are made again, by
+  // from's function. Models that share weights and do not train them may run on a thread each.
   Transformer(const Transformer& from, Weights weights, const std::optional<TransformerConfig>& config = {});
 
   const TransformerConfig& config() const { return config_; }
