@@ -26,8 +26,8 @@ enum class Layout : uint8_t {
 
 // A module of ours and of the file; of kQkv layouts the module that holds q_proj, k_proj and v_proj.
 struct Row {
-  const char* ours;
-  const char* file;
+  const char* ours = "";
+  const char* file = "";
   Layout layout = Layout::kSame;
   bool transposed = false;  // weight: [in, out]
 };
@@ -151,8 +151,8 @@ Path in_layer(absl::string_view path, absl::string_view layers) {
   return {std::string(rest.substr(0, digits + 1)), std::string(rest.substr(digits + 1))};
 }
 
-Tensor swapped(const Row& row, const Tensor& x) {
-  return row.transposed && x.dim() == 2 ? transpose(x, 0, 1) : x;
+Tensor swapped(const Row& row, const std::string& leaf, const Tensor& x) {
+  return row.transposed && leaf == "weight" && x.dim() == 2 ? transpose(x, 0, 1) : x;
 }
 
 // The i-th of q, k and v, from [3 H d, ...] (transposed already); undefined where the shape does not fit.
@@ -176,6 +176,41 @@ Tensor fuse(const TransformerConfig& c, Layout layout, const std::vector<Tensor>
   }
   for (const Tensor& part : parts) by_head.push_back(reshape(part, shape));
   return reshape(cat(by_head, 1), flat);
+}
+
+// Where the weights of a module of ours stand; `file` is empty when the family has no place for them.
+struct Place {
+  Row row;
+  std::string file;
+  std::vector<std::string> ours;  // the modules that stand there, in this order
+};
+Place place_of(const Names& names, const std::string& module) {
+  Place place{.row = {}, .file = "", .ours = {module}};
+  for (const Row& head : names.head) {
+    if (module != head.ours) continue;
+    place.file = head.file;
+    return place;
+  }
+  if (!absl::StartsWith(module, kOurPrefix)) return place;
+  const Path path = in_layer(absl::string_view(module).substr(kOurPrefix.size()), kOurLayers);
+  std::string file = path.module;
+  for (const Row& row : path.number.empty() ? names.modules : names.in_layers) {
+    if (row.layout == Layout::kSame) {
+      if (path.module == row.ours) place.row = row, file = row.file;
+      continue;
+    }
+    for (const char* projection : kProjections) {
+      if (path.module != absl::StrCat(row.ours, ".", projection)) continue;
+      place.row = row, file = row.file;
+      place.ours.clear();
+      for (const char* part : kProjections)
+        place.ours.push_back(absl::StrCat(kOurPrefix, kOurLayers, ".", path.number, row.ours, ".", part));
+      break;
+    }
+  }
+  place.file = path.number.empty() ? absl::StrCat(names.prefix, file)
+                                   : absl::StrCat(names.prefix, names.layers, ".", path.number, file);
+  return place;
 }
 
 }  // namespace
@@ -223,7 +258,7 @@ absl::StatusOr<NamedTensors> from_checkpoint(const TransformerConfig& c, const N
     for (const Row& candidate : path.number.empty() ? names.modules : names.in_layers) {
       if (path.module == candidate.file) row = candidate;
     }
-    const Tensor x = swapped(row, value);
+    const Tensor x = swapped(row, leaf, value);
     if (row.layout == Layout::kSame) {
       ROUX_RETURN_IF_ERROR(add(absl::StrCat(before, row.ours, ".", leaf), x, name));
       continue;
@@ -260,51 +295,32 @@ absl::StatusOr<NamedTensors> to_checkpoint(const TransformerConfig& c, const Nam
   NamedTensors file;
   for (const auto& [name, value] : model) {
     const auto [module, leaf] = split_leaf(name);
-    const auto head = std::find_if(names.head.begin(), names.head.end(),
-                                   [&, path = module](const Row& row) { return path == row.ours; });
-    const bool known_leaf = leaf == "weight" || leaf == "bias";
-    if (!known_leaf || (head == names.head.end() && !absl::StartsWith(module, kOurPrefix))) {
+    const Place place = place_of(names, module);
+    if ((leaf != "weight" && leaf != "bias") || place.file.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat("checkpoint: ", name, " has no place in the files of this family"));
     }
-    if (head != names.head.end()) {
-      file.emplace_back(absl::StrCat(head->file, ".", leaf), value);
-      continue;
-    }
-    const Path path = in_layer(absl::string_view(module).substr(kOurPrefix.size()), kOurLayers);
-    const std::string before = path.number.empty()
-                                   ? std::string(names.prefix)
-                                   : absl::StrCat(names.prefix, names.layers, ".", path.number);
-    Row row{path.module.c_str(), path.module.c_str()};
-    bool fused_elsewhere = false;
-    for (const Row& candidate : path.number.empty() ? names.modules : names.in_layers) {
-      if (candidate.layout == Layout::kSame) {
-        if (path.module == candidate.ours) row = candidate;
-        continue;
-      }
-      for (const char* projection : kProjections) {
-        if (path.module != absl::StrCat(candidate.ours, ".", projection)) continue;
-        row = candidate;
-        fused_elsewhere = projection != kProjections[0];  // the three go where q stands
-      }
-    }
-    if (fused_elsewhere) continue;
+    if (module != place.ours.front()) continue;  // the three go where q stands
     Tensor x = value;
-    if (row.layout != Layout::kSame) {
+    if (place.row.layout != Layout::kSame) {
       std::vector<Tensor> parts;
-      for (const char* projection : kProjections) {
-        const std::string part =
-            absl::StrCat(kOurPrefix, kOurLayers, ".", path.number, row.ours, ".", projection, ".", leaf);
+      for (const std::string& fused : place.ours) {
+        const std::string part = absl::StrCat(fused, ".", leaf);
         const auto found = by_name.find(part);
         if (found == by_name.end())
           return absl::InvalidArgumentError(absl::StrCat("checkpoint: ", part, " is missing"));
         parts.push_back(found->second);
       }
-      x = fuse(c, row.layout, parts);
+      x = fuse(c, place.row.layout, parts);
     }
-    file.emplace_back(absl::StrCat(before, row.file, ".", leaf), swapped(row, x));
+    file.emplace_back(absl::StrCat(place.file, ".", leaf), swapped(place.row, leaf, x));
   }
   return file;
+}
+
+FileModule file_module(const TransformerConfig& c, const std::string& ours) {
+  Place place = place_of(names_of(c.family), ours);
+  return {std::move(place.file), std::move(place.ours)};
 }
 
 }  // namespace roux

@@ -2,6 +2,9 @@
 #ifndef ROUX_NN_MODELS_CHECKPOINT_NAMES_H_
 #define ROUX_NN_MODELS_CHECKPOINT_NAMES_H_
 
+#include <string>
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "nn/transformer_config.h"
 #include "tensor/tensor.h"
@@ -21,6 +24,14 @@ absl::StatusOr<NamedTensors> from_checkpoint(const TransformerConfig& c, const N
 // The inverse, for a state_dict() or what has its names and shapes (gradients): what transformers writes.
 // InvalidArgument for a name without a place in the family's files.
 absl::StatusOr<NamedTensors> to_checkpoint(const TransformerConfig& c, const NamedTensors& model);
+
+// Where a module of ours stands in the files of c.family. What belongs to its rows, as an adapter's lora_B
+// [out, r] does, goes there and back under the name of a bias, which may have more axes behind the first.
+struct FileModule {
+  std::string name;               // "transformer.h.0.attn.c_attn"
+  std::vector<std::string> ours;  // the modules whose rows stand there: q_proj, k_proj and v_proj, or one
+};
+FileModule file_module(const TransformerConfig& c, const std::string& ours);
 
 }  // namespace roux
 

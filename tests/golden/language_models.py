@@ -230,5 +230,6 @@ MODELS = {
     "mbart": lambda: bart(MBartConfig, MBartForConditionalGeneration, scale_embedding=True),
 }
 
-for family in sys.argv[1:] or MODELS:
-    write(family, MODELS[family]())
+if __name__ == "__main__":
+    for family in sys.argv[1:] or MODELS:
+        write(family, MODELS[family]())

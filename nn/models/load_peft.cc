@@ -1,0 +1,222 @@
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "absl/strings/strip.h"
+#include "nn/layers.h"
+#include "nn/models/checkpoint_names.h"
+#include "nn/models/checkpoint_tools.h"
+#include "nn/models/peft.h"
+#include "nn/models/peft_config.h"
+#include "nn/models/peft_file.h"
+#include "nn/models/transformer.h"
+#include "tensor/grad_mode.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/safetensors.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/elementwise.h"
+
+namespace roux {
+namespace {
+
+using peft_file::Adapter;
+using peft_file::kA;
+using peft_file::kB;
+using peft_file::kConfig;
+using peft_file::kMagnitude;
+using peft_file::kPrefix;
+using peft_file::kTensors;
+using peft_file::located;
+using peft_file::no_transformer;
+
+struct Contents {
+  std::map<std::string, Adapter> adapters;  // by module
+  NamedTensors whole;                       // modules_to_save
+};
+
+absl::StatusOr<Contents> sorted_out(const NamedTensors& file) {
+  Contents contents;
+  for (const auto& [full_name, value] : file) {
+    absl::string_view name = full_name;
+    if (!absl::ConsumePrefix(&name, kPrefix)) {
+      return absl::InvalidArgumentError(absl::StrCat(full_name, " does not begin with ", kPrefix));
+    }
+    if (absl::ConsumeSuffix(&name, kA)) {
+      contents.adapters[std::string(name)].a = value;
+    } else if (absl::ConsumeSuffix(&name, kB)) {
+      contents.adapters[std::string(name)].b = value;
+    } else if (absl::ConsumeSuffix(&name, kMagnitude)) {
+      contents.adapters[std::string(name)].magnitude = value;
+    } else if (absl::StrContains(name, ".lora_")) {
+      return absl::UnimplementedError(absl::StrCat(full_name, " is not supported"));
+    } else {
+      contents.whole.emplace_back(std::string(name), value);
+    }
+  }
+  return contents;
+}
+
+absl::Status check_adapter(const std::string& module, const Adapter& x, const LoraOptions& options) {
+  const auto spec = [](const Tensor& t) { return t.defined() ? to_string(t.spec()) : "missing"; };
+  const bool whole = x.a.defined() && x.b.defined() && x.magnitude.defined() == options.dora;
+  if (whole && x.a.dim() == 2 && x.b.dim() == 2 && x.a.size(0) == options.r && x.b.size(1) == options.r &&
+      (!options.dora || x.magnitude.shape() == Shape{x.b.size(0)})) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(module, ": lora_A is ", spec(x.a), ", lora_B is ", spec(x.b),
+                                                 ", lora_magnitude_vector is ", spec(x.magnitude),
+                                                 ", needed [", options.r, ", in], [out, ", options.r, "]",
+                                                 options.dora ? " and [out]" : " and none"));
+}
+
+absl::Status of_another_base(const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat("the adapter is one of another base: ", what));
+}
+
+// What goes into the slots of one Linear; `a` is one tensor for all that share a module of the file.
+struct Placed {
+  std::string path;
+  Linear* linear;
+  LoraOptions options;
+  Tensor a, b, magnitude;
+};
+
+// Rows of a fused module to those of ours: [("...q_proj", rows), ...].
+absl::StatusOr<NamedTensors> rows_of(const TransformerConfig& c, const std::string& module,
+                                     const Tensor& rows) {
+  ROUX_ASSIGN_OR_RETURN(NamedTensors parts, from_checkpoint(c, {{module + ".bias", rows}}));
+  for (auto& [name, part] : parts) name = split_leaf(name).first;
+  return parts;
+}
+
+bool has_weight(const Module& m, const std::string& path) {
+  for (const Module::Slot& slot : m.slots()) {
+    if (slot.name == path + ".weight") return true;
+  }
+  return false;
+}
+
+absl::StatusOr<std::vector<Placed>> place(const Transformer& model, const Contents& contents,
+                                          const PeftConfig& config, const std::string& name) {
+  std::map<std::string, Linear*> by_path;
+  for (const auto& [path, linear] : linears(model)) by_path[path] = linear;
+  std::vector<Placed> out;
+  for (const auto& [module, adapter] : contents.adapters) {
+    LoraOptions options = config.options_of(module);
+    options.name = name;
+    ROUX_RETURN_IF_ERROR(check_adapter(module, adapter, options));
+    const absl::StatusOr<NamedTensors> b = rows_of(model.config(), module, adapter.b);
+    if (!b.ok()) return of_another_base(std::string(b.status().message()));
+    NamedTensors magnitude;
+    if (options.dora) {
+      ROUX_ASSIGN_OR_RETURN(magnitude, rows_of(model.config(), module, adapter.magnitude));
+    }
+    for (size_t i = 0; i < b->size(); ++i) {
+      const auto& [path, rows] = (*b)[i];
+      const auto found = by_path.find(path);
+      if (found == by_path.end()) {
+        if (path != "lm_head" && !has_weight(model, path)) {
+          return of_another_base(absl::StrCat("this model has no layer ", module));
+        }
+        return absl::UnimplementedError(
+            absl::StrCat("an adapter of ", module, ", which is no Linear layer, is not supported"));
+      }
+      const Tensor& weight = found->second->weight();
+      if (weight.size(0) != rows.size(0) || weight.size(1) != adapter.a.size(1)) {
+        return of_another_base(absl::StrCat(module, " changes [", adapter.b.size(0), ", ", adapter.a.size(1),
+                                            "] weights, ", path, " is ", to_string(weight.spec())));
+      }
+      const Tensor of_rows = options.dora ? magnitude[i].second : Tensor();
+      out.push_back({path, found->second, options, adapter.a, rows, of_rows});
+    }
+  }
+  if (out.empty()) return absl::InvalidArgumentError("there is no adapter");
+  return out;
+}
+
+// Copies in the model's names, dtypes and on its device, of modules_to_save.
+absl::StatusOr<NamedTensors> whole_modules(const Transformer& model, const Contents& contents) {
+  ROUX_ASSIGN_OR_RETURN(NamedTensors state, from_checkpoint(model.config(), contents.whole));
+  const NamedTensors parameters = model.named_parameters();
+  for (auto& [name, value] : state) {
+    const auto old = std::find_if(parameters.begin(), parameters.end(),
+                                  [&, wanted = name](const auto& entry) { return entry.first == wanted; });
+    if (old == parameters.end() || !(old->second.shape() == value.shape())) {
+      return of_another_base(
+          absl::StrCat(name, " is ", to_string(value.spec()), " in the file, in this model ",
+                       old == parameters.end() ? "missing" : to_string(old->second.spec())));
+    }
+    if (model.config().tie_word_embeddings && old->second.impl() == model.embedding_weight().impl()) {
+      return absl::UnimplementedError("tied embeddings among modules_to_save are not supported");
+    }
+    value = value.detach();
+  }
+  return state;
+}
+
+Tensor own_copy(const Tensor& x, DType dtype, Device device) {
+  Tensor copy = empty({dtype, x.shape()}, device);
+  copy_(copy, cast(x.to(device), dtype));
+  copy.set_requires_grad(true);
+  return copy;
+}
+
+// One attach_lora() for all layers of one rank and scale.
+void attach(Transformer& model, const std::vector<Placed>& placed) {
+  std::map<std::pair<int64_t, double>, LoraOptions> groups;
+  for (const Placed& x : placed) {
+    const std::pair key(x.options.r, x.options.alpha);
+    groups.emplace(key, x.options).first->second.targets.push_back(x.path);
+  }
+  Generator unused;  // what is drawn is replaced
+  for (const auto& [key, options] : groups) attach_lora(model, options, unused);
+}
+
+void fill(const Transformer& model, const std::vector<Placed>& placed) {
+  std::unordered_map<std::string, Tensor*> slots;
+  for (const Module::Slot& slot : model.slots()) slots[slot.name] = slot.tensor;
+  std::unordered_map<const TensorImpl*, Tensor> copies;  // one lora_A of several layers stays one
+  for (const Placed& x : placed) {
+    const auto slot = [&](const char* leaf) -> Tensor& {
+      return *slots.at(absl::StrCat(x.path, ".", x.options.name, ".", leaf));
+    };
+    const DType dtype = slot("lora_B").dtype();
+    const Device device = slot("lora_B").device();
+    Tensor& a = copies[x.a.impl()];
+    if (!a.defined()) a = own_copy(x.a, dtype, device);
+    slot("lora_A") = a;
+    slot("lora_B") = own_copy(x.b, dtype, device);
+    if (x.options.dora) slot("lora_magnitude_vector") = own_copy(x.magnitude, dtype, device);
+  }
+}
+
+absl::Status load_from(Transformer& model, const std::string& folder, const std::string& name) {
+  ROUX_ASSIGN_OR_RETURN(const std::string text, read_file(folder + kConfig));
+  ROUX_ASSIGN_OR_RETURN(const PeftConfig config, parse_peft_config(text, "adapter_config.json"));
+  ROUX_ASSIGN_OR_RETURN(const NamedTensors file, load_safetensors(folder + kTensors));
+  ROUX_ASSIGN_OR_RETURN(const Contents contents, sorted_out(file));
+  ROUX_ASSIGN_OR_RETURN(const std::vector<Placed> placed, place(model, contents, config, name));
+  ROUX_ASSIGN_OR_RETURN(const NamedTensors whole, whole_modules(model, contents));
+  for (const Placed& x : placed) x.linear->check_adapter_name(name);
+
+  const NoGradGuard no_grad;
+  attach(model, placed);
+  fill(model, placed);
+  for (const Placed& x : placed) unfreeze(*x.linear, {absl::StrCat(name, ".*")});
+  for (const auto& [parameter_name, value] : whole) {
+    const Tensor old = parameter(model, parameter_name);
+    set_parameter(model, parameter_name, own_copy(value, old.dtype(), old.device()));
+    unfreeze(model, {parameter_name});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status load_peft(LanguageModel& model, const std::string& folder, const std::string& name) {
+  auto* transformer = dynamic_cast<Transformer*>(&model);
+  if (transformer == nullptr) return no_transformer(model.pretty_print(), folder);
+  return located(load_from(*transformer, folder, name), folder);
+}
+
+}  // namespace roux
