@@ -127,14 +127,14 @@ absl::StatusOr<LoadReport> load(Module& m, const NamedTensors& state, const Load
   }
   std::unordered_set<const TensorImpl*> arriving;
   std::vector<Assignment> assignments;
+  std::vector<std::string> problems;  // all of them are reported at once
   for (size_t i = 0; i < slots.size(); ++i) {
     const Tensor& target = *slots[i].tensor;
     const auto found = given.find(names[i]);
     if (!wanted[i] || found == given.end()) continue;
-    const bool converts = options.map || !is_block(target.dtype()) || target.dtype() == found->second.dtype();
-    if (!(value_shape(found->second.spec()) == value_shape(target.spec())) || !converts) {
-      return misfit(absl::StrCat(names[i], " is ", to_string(found->second.spec()), ", the module needs ",
-                                 to_string(target.spec())));
+    if (!(found->second.shape() == target.shape())) {
+      problems.push_back(absl::StrCat(names[i], " is ", to_string(found->second.spec()),
+                                      ", the module needs ", to_string(target.spec())));
     }
     arriving.insert(target.impl());
     assignments.push_back({names[i], target, found->second.detach()});
@@ -152,11 +152,14 @@ absl::StatusOr<LoadReport> load(Module& m, const NamedTensors& state, const Load
     if (unexpected) report.unexpected.push_back(name);
   }
   if (!options.partial && !report.missing.empty()) {
-    return misfit(absl::StrCat(report.missing.size(), " missing: ", absl::StrJoin(report.missing, ", ")));
+    problems.push_back(
+        absl::StrCat(report.missing.size(), " missing: ", absl::StrJoin(report.missing, ", ")));
   }
   if (!options.partial && !report.unexpected.empty()) {
-    return misfit(absl::StrCat("unknown entry ", report.unexpected.front()));
+    problems.push_back(
+        absl::StrCat(report.unexpected.size(), " unknown: ", absl::StrJoin(report.unexpected, ", ")));
   }
+  if (!problems.empty()) return misfit(absl::StrJoin(problems, "; "));
   if (assignments.empty() && !state.empty()) {
     return misfit(
         absl::StrCat("none of ", state.size(), " entries fits, the first is ", state.front().first));

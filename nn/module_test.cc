@@ -181,11 +181,18 @@ TEST(Module, LoadNamesWhatDoesNotFitAndChangesNothing) {
   EXPECT_EQ(message(missing), "state_dict: 2 missing: model.shift, model.layers.0.mlp.up_proj.weight");
   NamedTensors unknown = good;
   unknown.emplace_back("model.layers.2.mlp.up_proj.weight", zeros({16, 8}));
-  EXPECT_EQ(message(unknown), "state_dict: unknown entry model.layers.2.mlp.up_proj.weight");
+  EXPECT_EQ(message(unknown), "state_dict: 1 unknown: model.layers.2.mlp.up_proj.weight");
   NamedTensors wrong = good;
   wrong[1].second = zeros({8, 16});
   EXPECT_EQ(message(wrong),
             "state_dict: model.layers.0.mlp.up_proj.weight is f32[8,16], the module needs f32[16,8]");
+  wrong.erase(wrong.begin());
+  wrong.emplace_back("a", zeros({}));
+  wrong.emplace_back("b", zeros({}));
+  EXPECT_EQ(
+      message(wrong),
+      "state_dict: model.layers.0.mlp.up_proj.weight is f32[8,16], the module needs f32[16,8]; 1 missing: "
+      "model.shift; 2 unknown: a, b");
 
   const NamedTensors after = root.state_dict();
   for (size_t i = 0; i < after.size(); ++i) EXPECT_EQ(after[i].second.to_vector<float>(), before[i]);

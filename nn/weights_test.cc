@@ -285,8 +285,9 @@ TEST(Load, PartialSaysWhatIsMissingAndUnexpected) {
   Net net(true, init_of(generator));
   const NamedTensors state{{"head", full({5, 4}, 2)}, {"layers.0.bias", ones({4})}, {"extra", ones({1})}};
   const auto start = all_values(net);
-  EXPECT_EQ(message(load(net, state)),
-            "state_dict: 4 missing: shift, layers.0.weight, layers.1.weight, layers.1.bias");
+  EXPECT_EQ(
+      message(load(net, state)),
+      "state_dict: 4 missing: shift, layers.0.weight, layers.1.weight, layers.1.bias; 1 unknown: extra");
   EXPECT_EQ(all_values(net), start);
   const auto report = load(net, state, {.partial = true});
   ASSERT_TRUE(report.ok()) << report.status();

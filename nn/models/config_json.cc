@@ -228,6 +228,16 @@ TransformerConfig as_in_files(TransformerConfig c) {
   return c;
 }
 
+// Readers go through the layers, so a damaged file must not have too many.
+void check_layers(Fields& f, const std::string& where) {
+  constexpr int64_t kMost = 1 << 16;
+  for (const char* name : {"num_hidden_layers", "n_layer"}) {
+    const int64_t layers = f.integer(name, 0);
+    if (layers <= kMost) continue;
+    f.fail(absl::InvalidArgumentError(absl::StrCat(where, ": ", name, " is ", layers, ", at most ", kMost)));
+  }
+}
+
 }  // namespace
 
 const char* torch_dtype_name(DType weights) {
@@ -285,7 +295,9 @@ absl::StatusOr<TransformerConfig> parse_config_json(std::string_view text, const
   ROUX_ASSIGN_OR_RETURN(const JsonValue json, parse_json_value(text, where));
   if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(where, ": not an object"));
   Fields f(json, where);
+  check_layers(f, where);
   const std::string type = f.text("model_type", "");
+  ROUX_RETURN_IF_ERROR(f.status());
   TransformerConfig c;
   const auto row = std::find_if(std::begin(kFamilies), std::end(kFamilies),
                                 [&](const FamilyFile& file) { return type == file.model_type; });

@@ -9,13 +9,17 @@
 #include "nn/models/config_json.h"
 #include "nn/models/encoder_decoder_json.h"
 #include "nn/models/encoder_decoder_names.h"
+#include "nn/weights.h"
+#include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/safetensors.h"
+#include "tensor/ops/creation.h"
 
 namespace roux {
 namespace {
 
 absl::Status located(const absl::Status& status, const std::string& folder) {
+  if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(folder, ": ", status.message()));
 }
 
@@ -28,6 +32,21 @@ void set_options(const PretrainedOptions& options, EncoderDecoderConfig* config)
   set_options(options, &config->decoder);
 }
 
+// A file of few tensors cannot ask for the memory of many modules.
+absl::Status check_counts(const TransformerConfig& c, size_t tensors) {
+  const auto most = static_cast<int64_t>(tensors);
+  const int64_t experts = c.moe ? c.moe->experts : 0;
+  const int64_t sparse = c.moe ? c.num_hidden_layers - static_cast<int64_t>(c.moe->dense_layers.size()) : 0;
+  if (c.num_hidden_layers <= most && (sparse == 0 || experts <= most / sparse)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("config.json has ", c.num_hidden_layers, " layers",
+                                                 c.moe ? absl::StrCat(" of ", experts, " experts") : "",
+                                                 ", the weights are ", tensors, " tensors"));
+}
+absl::Status check_counts(const EncoderDecoderConfig& c, size_t tensors) {
+  ROUX_RETURN_IF_ERROR(check_counts(c.encoder, tensors));
+  return check_counts(c.decoder, tensors);
+}
+
 template <class Model, class Config>
 absl::StatusOr<std::unique_ptr<Model>> load(const std::string& folder, const PretrainedOptions& options,
                                             absl::StatusOr<Config> (*parse)(std::string_view text,
@@ -37,11 +56,21 @@ absl::StatusOr<std::unique_ptr<Model>> load(const std::string& folder, const Pre
   ROUX_ASSIGN_OR_RETURN(Config config, parse(text, config_path));
   set_options(options, &config);
   ROUX_ASSIGN_OR_RETURN(const NamedTensors file, load_safetensors(folder));
-  const absl::StatusOr<NamedTensors> state = from_checkpoint(config, file);
+  ROUX_RETURN_IF_ERROR(located(check_counts(config, file.size()), folder));
+  absl::StatusOr<NamedTensors> state = from_checkpoint(config, file);
   if (!state.ok()) return located(state.status(), folder);
-  auto model = std::make_unique<Model>(
-      config, Init{.generator = nullptr, .dtype = options.dtype, .device = options.device});
-  const absl::Status loaded = model->load_state_dict(*state);
+  std::unique_ptr<Model> model;
+  try {  // sizes of a damaged file may overflow
+    model = std::make_unique<Model>(config, Init{.generator = nullptr,
+                                                 .dtype = options.dtype,
+                                                 .device = options.map ? Device(kMeta) : options.device});
+  } catch (const Error& error) {
+    return located(absl::InvalidArgumentError(error.what()), folder);
+  }
+  if (options.map) {
+    for (auto& [name, value] : *state) value = to_device(value.contiguous(), options.device);
+  }
+  const absl::Status loaded = roux::load(*model, *state, {.map = options.map}).status();
   if (!loaded.ok()) return located(loaded, folder);
   return model;
 }

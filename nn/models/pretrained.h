@@ -20,6 +20,9 @@ struct PretrainedOptions {
   DType compute_dtype = kF32;  // TransformerConfig's
   Device device = kCpu;
   bool gradient_checkpointing = false;
+  // Weights are those of the mapped file, in its dtypes, read when they are first used; `dtype` says nothing.
+  // Writing to them changes this process's copy alone.
+  bool map = false;
 };
 
 // A folder with config.json and model.safetensors, or its shards with their index: Llama, Mistral, Qwen2,

@@ -69,6 +69,33 @@ TEST_P(Families, GoThereAndExactlyBack) {
   EXPECT_EQ((*again)->config(), (*model)->config());
 }
 
+// Logits of mapped weights have the bits of copied ones, and training writes to no file.
+TEST_P(Families, AreMapped) {
+  const std::string folder = folder_of(GetParam());
+  const auto copied = load_pretrained(folder), mapped = load_pretrained(folder, {.map = true});
+  ASSERT_TRUE(copied.ok() && mapped.ok()) << mapped.status();
+  const std::string before = *read_file(folder + "/model.safetensors");
+  const Tensor ids = remainder(testing::some_ids(2, 9), 20);
+  EXPECT_TRUE(testing::same_bits((*mapped)->logits(ids), (*copied)->logits(ids)));
+  for (Tensor& weight : (*mapped)->parameters()) {
+    EXPECT_TRUE(weight.requires_grad());
+    fill_(weight.detach(), 0);
+  }
+  EXPECT_EQ(*read_file(folder + "/model.safetensors"), before);
+}
+
+// A configuration of more layers than there are tensors is refused before memory is taken for them.
+TEST(PretrainedFiles, MoreLayersThanTensors) {
+  const std::string folder = fresh_directory();
+  std::string config = *read_file(folder_of("llama") + "/config.json");
+  const std::string two = "\"num_hidden_layers\": 2";
+  config.replace(config.find(two), two.size(), "\"num_hidden_layers\": 60000");
+  ASSERT_TRUE(write_file_atomically(folder + "/config.json", config).ok());
+  ASSERT_TRUE(save_safetensors(folder + "/model.safetensors", {{"a", ones({1})}}).ok());
+  EXPECT_EQ(load_pretrained(folder).status().message(),
+            folder + ": config.json has 60000 layers, the weights are 1 tensors");
+}
+
 // Two tensors with the names of a GPT-2 of one layer and more, changed in one way each.
 class Gpt2Files : public ::testing::Test {
  protected:
@@ -127,8 +154,7 @@ TEST_F(Gpt2Files, RefuseWhatDoesNotFit) {
             "ties them");
   EXPECT_EQ(refusal(with("wte.weight", zeros({40, 16}))),
             "checkpoint: transformer.wte.weight and wte.weight are both model.embed_tokens.weight");
-  EXPECT_EQ(refusal(with("h.0.attn.scale", zeros({1}))),
-            "state_dict: unknown entry model.layers.0.attn.scale");
+  EXPECT_EQ(refusal(with("h.0.attn.scale", zeros({1}))), "state_dict: 1 unknown: model.layers.0.attn.scale");
   EXPECT_EQ(refusal({good.begin() + 1, good.end()}), "state_dict: 1 missing: model.embed_tokens.weight");
   NamedTensors short_qkv = good;
   for (auto& [name, value] : short_qkv) {
@@ -221,6 +247,10 @@ TEST(ConfigJson, NamesWhatItCannotRead) {
   EXPECT_EQ(parse_config_json(R"({"model_type": "llama"})", "f").status().message(),
             "f: vocab_size is missing");
   EXPECT_EQ(parse_config_json("[]", "f").status().message(), "f: not an object");
+  EXPECT_EQ(parse_config_json(R"({"model_type": "qwen2_moe", "num_hidden_layers": 1000000000000})", "f")
+                .status()
+                .message(),
+            "f: num_hidden_layers is 1000000000000, at most 65536");
 }
 
 TEST(ConfigJson, ReadsWhichLayersHaveExperts) {
