@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "recipes/kit/text/gguf_reader.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -41,34 +42,9 @@ constexpr size_t kTypeSize[kTypeCount] = {1, 1, 2,  2, 4, 4, 4,
 // quarter million, with as many scores and merges.
 constexpr uint64_t kMaxElements = uint64_t{1} << 24;
 
-class Reader {
+class ValueReader {
  public:
-  Reader(std::string_view bytes, const std::string& name) : bytes_(bytes), name_(name) {}
-
-  absl::Status error(size_t offset, const std::string& what) const {
-    return absl::InvalidArgumentError(absl::StrCat(name_, ": byte ", offset, ": ", what));
-  }
-  size_t offset() const { return at_; }
-  size_t left() const { return bytes_.size() - at_; }
-
-  template <class T>
-  absl::StatusOr<T> plain(const char* what) {
-    if (left() < sizeof(T)) return error(at_, absl::StrCat("the file ends inside ", what));
-    T value;
-    std::memcpy(&value, bytes_.data() + at_, sizeof(T));
-    at_ += sizeof(T);
-    return value;
-  }
-
-  absl::StatusOr<std::string> text(const char* what) {
-    const size_t start = at_;
-    ROUX_ASSIGN_OR_RETURN(const uint64_t size, plain<uint64_t>(what));
-    if (size > left())
-      return error(start, absl::StrCat(what, " claims ", size, " bytes, ", left(), " are left"));
-    std::string value(bytes_.substr(at_, size));
-    at_ += size;
-    return value;
-  }
+  explicit ValueReader(GgufReader& reader) : reader_(reader) {}
 
   absl::StatusOr<int64_t> integer(uint32_t type) {
     switch (type) {
@@ -89,32 +65,33 @@ class Reader {
       default:
         break;
     }
-    const size_t start = at_;
-    ROUX_ASSIGN_OR_RETURN(const uint64_t value, plain<uint64_t>("a value"));
+    const size_t start = reader_.offset();
+    ROUX_ASSIGN_OR_RETURN(const uint64_t value, reader_.plain<uint64_t>("a value"));
     if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-      return error(start, absl::StrCat("the integer ", value, " is above 2^63 - 1"));
+      return reader_.error(start, absl::StrCat("the integer ", value, " is above 2^63 - 1"));
     }
     return static_cast<int64_t>(value);
   }
 
   absl::StatusOr<double> real(uint32_t type) {
-    if (type == kF64) return plain<double>("a value");
-    ROUX_ASSIGN_OR_RETURN(const float value, plain<float>("a value"));
+    if (type == kF64) return reader_.plain<double>("a value");
+    ROUX_ASSIGN_OR_RETURN(const float value, reader_.plain<float>("a value"));
     return static_cast<double>(value);
   }
 
   absl::StatusOr<bool> boolean() {
-    const size_t start = at_;
-    ROUX_ASSIGN_OR_RETURN(const uint8_t value, plain<uint8_t>("a boolean"));
+    const size_t start = reader_.offset();
+    ROUX_ASSIGN_OR_RETURN(const uint8_t value, reader_.plain<uint8_t>("a boolean"));
     if (value > 1)
-      return error(start, absl::StrCat("a boolean is ", static_cast<int>(value), ", expected 0 or 1"));
+      return reader_.error(start,
+                           absl::StrCat("a boolean is ", static_cast<int>(value), ", expected 0 or 1"));
     return value == 1;
   }
 
   absl::StatusOr<GgufValue> value(uint32_t type, const std::string& key) {
     switch (type) {
       case kString:
-        return lift(text("a string"));
+        return lift(reader_.text("a string"));
       case kBool:
         return lift(boolean());
       case kF32:
@@ -130,7 +107,7 @@ class Reader {
  private:
   template <class T>
   absl::StatusOr<int64_t> widen() {
-    ROUX_ASSIGN_OR_RETURN(const T value, plain<T>("a value"));
+    ROUX_ASSIGN_OR_RETURN(const T value, reader_.plain<T>("a value"));
     return static_cast<int64_t>(value);
   }
   template <class T>
@@ -150,38 +127,37 @@ class Reader {
   }
 
   absl::StatusOr<GgufValue> array(const std::string& key) {
-    const size_t start = at_;
-    ROUX_ASSIGN_OR_RETURN(const uint32_t type, plain<uint32_t>("an array"));
-    ROUX_ASSIGN_OR_RETURN(const uint64_t count, plain<uint64_t>("an array"));
+    const size_t start = reader_.offset();
+    ROUX_ASSIGN_OR_RETURN(const uint32_t type, reader_.plain<uint32_t>("an array"));
+    ROUX_ASSIGN_OR_RETURN(const uint64_t count, reader_.plain<uint64_t>("an array"));
     if (type >= kTypeCount)
-      return error(start, absl::StrCat(key, " has element type ", type, ", expected 0 .. 12"));
+      return reader_.error(start, absl::StrCat(key, " has element type ", type, ", expected 0 .. 12"));
     if (type == kArray)
-      return error(start, absl::StrCat(key, " is an array of arrays, which is not supported"));
-    if (count > left() / kTypeSize[type]) {
-      return error(start, absl::StrCat(key, " claims ", count, " elements, ", left(), " bytes are left"));
+      return reader_.error(start, absl::StrCat(key, " is an array of arrays, which is not supported"));
+    if (count > reader_.left() / kTypeSize[type]) {
+      return reader_.error(
+          start, absl::StrCat(key, " claims ", count, " elements, ", reader_.left(), " bytes are left"));
     }
     elements_ += count;
     if (elements_ > kMaxElements) {
-      return absl::ResourceExhaustedError(absl::StrCat(name_, ": byte ", start, ": with ", key,
+      return absl::ResourceExhaustedError(absl::StrCat(reader_.name(), ": byte ", start, ": with ", key,
                                                        " the arrays hold ", elements_, " elements, at most ",
                                                        kMaxElements, " are read"));
     }
-    if (type == kString) return list<std::string>(count, [&] { return text("a string"); });
+    if (type == kString) return list<std::string>(count, [&] { return reader_.text("a string"); });
     if (type == kBool) return list<bool>(count, [&] { return boolean(); });
     if (type == kF32 || type == kF64) return list<double>(count, [&] { return real(type); });
     return list<int64_t>(count, [&] { return integer(type); });
   }
 
-  std::string_view bytes_;
-  const std::string& name_;
-  size_t at_ = 0;
+  GgufReader& reader_;
   uint64_t elements_ = 0;  // of all arrays
 };
 
 }  // namespace
 
 absl::StatusOr<GgufMetadata> parse_gguf_metadata(std::string_view bytes, const std::string& name) {
-  Reader reader(bytes, name);
+  GgufReader reader(bytes, name);
   if (bytes.substr(0, 4) != "GGUF")
     return reader.error(0, "not a GGUF file: it does not begin with \"GGUF\"");
   ROUX_RETURN_IF_ERROR(reader.plain<uint32_t>("the header").status());
@@ -196,6 +172,7 @@ absl::StatusOr<GgufMetadata> parse_gguf_metadata(std::string_view bytes, const s
     return reader.error(
         16, absl::StrCat("the header claims ", count, " keys, ", reader.left(), " bytes are left"));
   }
+  ValueReader values_reader(reader);
   std::map<std::string, GgufValue> values;
   for (uint64_t i = 0; i < count; ++i) {
     const size_t start = reader.offset();
@@ -204,11 +181,11 @@ absl::StatusOr<GgufMetadata> parse_gguf_metadata(std::string_view bytes, const s
     if (type >= kTypeCount) {
       return reader.error(reader.offset() - 4, absl::StrCat(key, " has type ", type, ", expected 0 .. 12"));
     }
-    ROUX_ASSIGN_OR_RETURN(GgufValue value, reader.value(type, key));
+    ROUX_ASSIGN_OR_RETURN(GgufValue value, values_reader.value(type, key));
     if (!values.emplace(key, std::move(value)).second)
       return reader.error(start, absl::StrCat("key ", key, " comes twice"));
   }
-  return GgufMetadata(name, std::move(values), static_cast<int64_t>(tensors));
+  return GgufMetadata(name, std::move(values), static_cast<int64_t>(tensors), reader.offset());
 }
 
 absl::StatusOr<GgufMetadata> load_gguf_metadata(const std::string& path) {

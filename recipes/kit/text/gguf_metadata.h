@@ -4,7 +4,7 @@
 //   ROUX_ASSIGN_OR_RETURN(int64_t layers, meta.integer("llama.block_count"));
 //
 // Every damage is a Status with the byte offset; memory stays within a small multiple of the bytes read.
-// Tensors are not looked at.
+// Tensors are not looked at: recipes/kit/models/gguf_file.h goes on behind it.
 #ifndef ROUX_RECIPES_KIT_TEXT_GGUF_METADATA_H_
 #define ROUX_RECIPES_KIT_TEXT_GGUF_METADATA_H_
 
@@ -25,12 +25,13 @@ using GgufValue = std::variant<int64_t, double, bool, std::string, std::vector<i
 
 class GgufMetadata {
  public:
-  GgufMetadata(std::string name, std::map<std::string, GgufValue> values, int64_t tensor_count)
-      : name_(std::move(name)), values_(std::move(values)), tensor_count_(tensor_count) {}
+  GgufMetadata(std::string name, std::map<std::string, GgufValue> values, int64_t tensor_count, size_t end)
+      : name_(std::move(name)), values_(std::move(values)), tensor_count_(tensor_count), end_(end) {}
 
   const std::map<std::string, GgufValue>& values() const { return values_; }
   bool has(const std::string& key) const { return values_.count(key) > 0; }
   int64_t tensor_count() const { return tensor_count_; }
+  size_t end() const { return end_; }  // the byte behind the last value
   const std::string& name() const { return name_; }
 
   // NotFound without the key, InvalidArgument if its type is another one.
@@ -48,6 +49,7 @@ class GgufMetadata {
   std::string name_;
   std::map<std::string, GgufValue> values_;
   int64_t tensor_count_;
+  size_t end_;
 };
 
 // From the first bytes of a file, which must hold all of the key-value part.

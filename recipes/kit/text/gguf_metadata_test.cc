@@ -4,49 +4,14 @@
 
 #include <cstring>
 
+#include "recipes/kit/text/gguf_test_writer.h"
 #include "recipes/kit/text/gguf_tokenizer.h"
 
 namespace roux::kit {
 namespace {
 
-// Writes GGUF version 3.
-class Writer {
- public:
-  explicit Writer(uint64_t keys) {
-    bytes_ = "GGUF";
-    plain<uint32_t>(3);
-    plain<uint64_t>(0);
-    plain<uint64_t>(keys);
-  }
-  template <class T>
-  Writer& plain(T value) {
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof(T));
-    return *this;
-  }
-  Writer& text(const std::string& value) {
-    plain<uint64_t>(value.size());
-    bytes_ += value;
-    return *this;
-  }
-  Writer& key(const std::string& name, uint32_t type) { return text(name).plain<uint32_t>(type); }
-  Writer& texts(const std::string& name, const std::vector<std::string>& values) {
-    key(name, 9).plain<uint32_t>(8).plain<uint64_t>(values.size());
-    for (const std::string& value : values) text(value);
-    return *this;
-  }
-  Writer& integers(const std::string& name, const std::vector<int32_t>& values) {
-    key(name, 9).plain<uint32_t>(5).plain<uint64_t>(values.size());
-    for (const int32_t value : values) plain(value);
-    return *this;
-  }
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  std::string bytes_;
-};
-
 std::string tiny_model() {
-  Writer w(8);
+  GgufTestWriter w(8);
   w.key("tokenizer.ggml.model", 8).text("gpt2");
   w.key("tokenizer.ggml.pre", 8).text("gpt-2");
   w.texts("tokenizer.ggml.tokens", {"a", "b", "ab", "<|end|>"});
@@ -59,7 +24,7 @@ std::string tiny_model() {
 }
 
 TEST(GgufMetadata, ReadsEveryKind) {
-  Writer w(6);
+  GgufTestWriter w(6);
   w.key("u8", 0).plain<uint8_t>(200);
   w.key("i16", 3).plain<int16_t>(-5);
   w.key("u64", 10).plain<uint64_t>(1u << 30);
@@ -90,21 +55,21 @@ TEST(GgufMetadata, EveryCutIsAnErrorWithOffset) {
 }
 
 TEST(GgufMetadata, HugeCountsAllocateNothing) {
-  Writer keys(uint64_t{1} << 60);
+  GgufTestWriter keys(uint64_t{1} << 60);
   EXPECT_FALSE(parse_gguf_metadata(keys.bytes(), "m").ok());
-  Writer list(1);
+  GgufTestWriter list(1);
   list.key("list", 9).plain<uint32_t>(5).plain<uint64_t>(uint64_t{1} << 61);
   const auto result = parse_gguf_metadata(list.bytes(), "m");
   EXPECT_EQ(result.status().message(),
             "m: byte 40: list claims 2305843009213693952 elements, 0 bytes are left");
-  Writer many(1);
+  GgufTestWriter many(1);
   many.key("list", 9).plain<uint32_t>(0).plain<uint64_t>((1 << 24) + 1);
   EXPECT_EQ(parse_gguf_metadata(many.bytes() + std::string((1 << 24) + 1, 'x'), "m").status().code(),
             absl::StatusCode::kResourceExhausted);
-  Writer nested(1);
+  GgufTestWriter nested(1);
   nested.key("list", 9).plain<uint32_t>(9).plain<uint64_t>(1);
   EXPECT_FALSE(parse_gguf_metadata(nested.bytes(), "m").ok());
-  Writer twice(2);
+  GgufTestWriter twice(2);
   twice.key("k", 0).plain<uint8_t>(1).key("k", 0).plain<uint8_t>(1);
   EXPECT_EQ(parse_gguf_metadata(twice.bytes(), "m").status().message(), "m: byte 38: key k comes twice");
 }
@@ -120,7 +85,7 @@ TEST(GgufTokenizer, BuildsTheTokenizer) {
 TEST(GgufTokenizer, WordPieceIsCasedIfTheVocabularyIs) {
   const std::string mark = "\xE2\x96\x81";
   for (const std::string word : {"ab", "Ab"}) {
-    Writer w(3);
+    GgufTestWriter w(3);
     w.key("tokenizer.ggml.model", 8).text("bert");
     w.texts("tokenizer.ggml.tokens", {"[UNK]", "[CLS]", "[SEP]", mark + word, "c", mark + "c"});
     w.integers("tokenizer.ggml.token_type", {3, 3, 3, 1, 1, 1});

@@ -87,7 +87,7 @@ absl::Status set_byte_level(const GgufMetadata& meta, std::vector<std::string> t
   }
   ROUX_ASSIGN_OR_RETURN(const auto merges, read_merges(meta));
   BpeOptions options;
-  options.ignore_merges = pre == "llama-bpe" || pre == "llama3" || pre == "tekken";
+  options.ignore_merges = gguf_ignores_merges(pre);
   ROUX_ASSIGN_OR_RETURN(parts->model,
                         located(meta, BpeModel::from_merges(std::move(tokens), merges, options)));
   return absl::OkStatus();
@@ -193,6 +193,10 @@ void set_template(const GgufMetadata& meta, TokenizerParts* parts) {
 }
 
 }  // namespace
+
+bool gguf_ignores_merges(std::string_view pre) {
+  return pre == "llama-bpe" || pre == "llama3" || pre == "tekken";
+}
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> gguf_tokenizer(const GgufMetadata& meta) {
   TokenizerParts parts;

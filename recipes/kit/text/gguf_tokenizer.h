@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "recipes/kit/text/gguf_metadata.h"
@@ -14,6 +15,9 @@ namespace roux::kit {
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> gguf_tokenizer(const GgufMetadata& metadata);
 absl::StatusOr<std::shared_ptr<const Tokenizer>> load_gguf_tokenizer(const std::string& path);
+
+// Whether byte-level BPE of this tokenizer.ggml.pre takes pieces that are tokens as they are.
+bool gguf_ignores_merges(std::string_view pre);
 
 }  // namespace roux::kit
 
