@@ -1,0 +1,242 @@
+#include "recipes/kit/models/gguf_config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tensor/error.h"
+
+namespace roux::kit {
+namespace {
+
+// The keys below an architecture's name; what is wrong with them is collected.
+class Keys {
+ public:
+  Keys(const GgufFile& file, std::string architecture)
+      : file_(file), architecture_(std::move(architecture)) {}
+
+  const GgufFile& file() const { return file_; }
+  std::string key(const std::string& name) const { return absl::StrCat(architecture_, ".", name); }
+  bool has(const std::string& name) const { return file_.metadata().has(key(name)); }
+  bool has_tensor(const std::string& name) const { return file_.find(name) != nullptr; }
+  int64_t integer(const std::string& name) { return take<int64_t>(file_.metadata().integer(key(name)), 1); }
+  int64_t integer(const std::string& name, int64_t otherwise) {
+    return has(name) ? integer(name) : otherwise;
+  }
+  double number(const std::string& name) { return take<double>(file_.metadata().number(key(name)), 1); }
+  double number(const std::string& name, double otherwise) { return has(name) ? number(name) : otherwise; }
+  std::string text(const std::string& name, const std::string& otherwise) {
+    return has(name) ? take<std::string>(file_.metadata().text(key(name)), otherwise) : otherwise;
+  }
+  bool boolean(const std::string& name, bool otherwise) {
+    return has(name) ? take<bool>(file_.metadata().boolean(key(name)), otherwise) : otherwise;
+  }
+
+  void invalid(const std::string& what) { invalid_.push_back(what); }
+  void unsupported(const std::string& what) {
+    unsupported_.push_back(absl::StrCat(what, " is not supported"));
+  }
+  absl::Status status() const {
+    std::vector<std::string> all = invalid_;
+    all.insert(all.end(), unsupported_.begin(), unsupported_.end());
+    if (all.empty()) return absl::OkStatus();
+    const auto code =
+        invalid_.empty() ? absl::StatusCode::kUnimplemented : absl::StatusCode::kInvalidArgument;
+    return absl::Status(code, absl::StrCat(file_.path(), ": ", absl::StrJoin(all, "; ")));
+  }
+
+ private:
+  template <class T>
+  T take(const absl::StatusOr<T>& value, T otherwise) {
+    if (value.ok()) return *value;
+    const absl::string_view message = value.status().message();  // "<path>: no key ..."
+    invalid(std::string(message.substr(std::min(message.size(), file_.path().size() + 2))));
+    return otherwise;
+  }
+
+  const GgufFile& file_;
+  std::string architecture_;
+  std::vector<std::string> invalid_, unsupported_;
+};
+
+// Llama 3's frequencies are not in the keys: the converter divides them itself and writes the divisors.
+// They are recognised as those of its one formula, with the factor that they contain.
+void read_frequency_factors(Keys& k, TransformerConfig* c) {
+  const GgufTensor* factors = k.file().find("rope_freqs.weight");
+  if (factors == nullptr) return;
+  const absl::StatusOr<Tensor> tensor = k.file().load(*factors);
+  if (!tensor.ok() || tensor->dtype() != kF32) return k.unsupported("rope_freqs.weight of a type but F32");
+  const std::vector<float> values = tensor->to_vector<float>();
+  RopeScaling scaling{.type = RopeType::kLlama3, .original_max_position_embeddings = 8192};
+  for (const float value : values) scaling.factor = std::max<double>(scaling.factor, value);
+  const auto length = static_cast<double>(scaling.original_max_position_embeddings);
+  bool same = static_cast<int64_t>(values.size()) == c->head_size() / 2;
+  for (size_t i = 0; same && i < values.size(); ++i) {
+    const double pair = 2.0 * static_cast<double>(i) / static_cast<double>(c->head_size());
+    const double turns = length / (2 * M_PI * std::pow(c->rope.theta, pair));
+    const double low = scaling.low_freq_factor, high = scaling.high_freq_factor;
+    const double kept = std::clamp((turns - low) / (high - low), 0.0, 1.0);  // share of the frequency
+    const double divisor = 1 / ((1 - kept) / scaling.factor + kept);
+    same = std::abs(values[i] - divisor) < 1e-4 * divisor;
+  }
+  if (!same) return k.unsupported("rope_freqs.weight that are not Llama 3's");
+  c->rope.scaling = scaling;
+}
+
+void read_rope(Keys& k, TransformerConfig* c) {
+  c->rope.theta = k.number("rope.freq_base", c->rope.theta);
+  const int64_t rotated = k.integer("rope.dimension_count", c->head_size());
+  c->rope.fraction = static_cast<double>(rotated) / static_cast<double>(c->head_size());
+  RopeScaling& s = c->rope.scaling;
+  const std::string type = k.text("rope.scaling.type", "none");
+  if (type == "linear") {
+    s.type = RopeType::kLinear;
+    s.factor = k.number("rope.scaling.factor", 1);
+  } else if (type == "yarn") {
+    s.type = RopeType::kYarn;
+    s.factor = k.number("rope.scaling.factor", 1);
+    s.original_max_position_embeddings = k.integer("rope.scaling.original_context_length");
+    if (k.has("rope.scaling.yarn_log_multiplier")) k.unsupported(k.key("rope.scaling.yarn_log_multiplier"));
+  } else if (type != "none") {
+    k.unsupported(absl::StrCat(k.key("rope.scaling.type"), " \"", type, "\""));
+  }
+  read_frequency_factors(k, c);
+}
+
+// What all architectures say in the same way, over the options of `style`.
+TransformerConfig read_sizes(Keys& k, const TransformerConfig& style) {
+  TransformerConfig c = style;
+  if (const GgufTensor* tokens = k.file().find("token_embd.weight");
+      tokens != nullptr && tokens->shape.rank() == 2) {
+    c.vocab_size = tokens->shape[0];
+  } else {
+    k.invalid("tensor token_embd.weight of two axes is missing");
+  }
+  c.hidden_size = k.integer("embedding_length");
+  c.intermediate_size = k.integer("feed_forward_length");
+  c.num_hidden_layers = k.integer("block_count");
+  c.num_attention_heads = k.integer("attention.head_count");
+  c.num_key_value_heads = k.integer("attention.head_count_kv", c.num_attention_heads);
+  c.max_position_embeddings = k.integer("context_length");
+  c.head_dim = std::nullopt;
+  if (k.has("attention.key_length")) {
+    c.head_dim = k.integer("attention.key_length");
+    if (k.integer("attention.value_length", *c.head_dim) != *c.head_dim)
+      k.unsupported(absl::StrCat(k.key("attention.value_length"), " other than key_length"));
+  } else if (c.num_attention_heads < 1 || c.hidden_size % c.num_attention_heads != 0) {
+    k.invalid(absl::StrCat(k.key("embedding_length"), " ", c.hidden_size, " is not a multiple of ",
+                           k.key("attention.head_count"), " ", c.num_attention_heads));
+  }
+  c.norm_eps = k.number(c.norm == NormKind::kLayer ? "attention.layer_norm_epsilon"
+                                                   : "attention.layer_norm_rms_epsilon");
+  c.tie_word_embeddings = !k.has_tensor("output.weight");
+  c.qkv_bias = k.has_tensor("blk.0.attn_q.bias") || k.has_tensor("blk.0.attn_qkv.bias");
+  c.output_bias = k.has_tensor("blk.0.attn_output.bias");
+  c.mlp_bias = k.has_tensor("blk.0.ffn_up.bias");
+  // Each block has tensors, so a file of few tensors cannot ask for the memory of many blocks.
+  const auto tensors = static_cast<int64_t>(k.file().tensors().size());
+  if (c.num_hidden_layers < 0 || c.num_hidden_layers > tensors) {
+    k.invalid(absl::StrCat(k.key("block_count"), " is ", c.num_hidden_layers, " in a file of ", tensors,
+                           " tensors"));
+  }
+  c.dropout = {};
+  return c;
+}
+
+TransformerConfig read_llama(Keys& k) {
+  TransformerConfig c = read_sizes(k, TransformerConfig());
+  if (k.integer("expert_count", 0) > 0) k.unsupported(k.key("expert_count"));
+  if (k.integer("attention.sliding_window", 0) > 0) {
+    c.family = Family::kMistral;
+    c.sliding_window = k.integer("attention.sliding_window");
+  }
+  return c;
+}
+
+TransformerConfig read_qwen2(Keys& k) {
+  TransformerConfig c = read_sizes(k, TransformerConfig());
+  c.family = Family::kQwen2;
+  return c;
+}
+
+TransformerConfig read_qwen2_moe(Keys& k) {
+  TransformerConfig c = read_sizes(k, qwen2_moe_style());
+  c.moe = MoeConfig{.experts = k.integer("expert_count"),
+                    .per_token = k.integer("expert_used_count"),
+                    .width = k.integer("expert_feed_forward_length"),
+                    .shared_width = k.integer("expert_shared_feed_forward_length"),
+                    .shared_gate = true};
+  return c;
+}
+
+TransformerConfig read_gemma(Keys& k) { return read_sizes(k, gemma_style()); }
+
+TransformerConfig read_gemma2(Keys& k) {
+  TransformerConfig c = read_sizes(k, gemma2_style());
+  c.sliding_window = k.integer("attention.sliding_window", 4096);
+  c.attention_softcap = k.number("attn_logit_softcapping", 50);
+  c.logit_softcap = k.number("final_logit_softcapping", 30);
+  // No key says how scores are scaled; the model of 46 layers (27B) is the one that does not go by head_dim.
+  if (c.num_hidden_layers == 46 && c.num_attention_heads > 0) {
+    c.attention_scale = 1 / std::sqrt(static_cast<double>(c.hidden_size / c.num_attention_heads));
+  }
+  return c;
+}
+
+TransformerConfig read_gpt2(Keys& k) { return read_sizes(k, gpt2_style()); }
+
+TransformerConfig read_gpt_neox(Keys& k) {
+  TransformerConfig c = read_sizes(k, gpt_neox_style());
+  c.residual = k.boolean("use_parallel_residual", true) ? Residual::kParallel : Residual::kPreNorm;
+  return c;
+}
+
+TransformerConfig read_bert(Keys& k) {
+  TransformerConfig c = read_sizes(k, bert_style());
+  c.causal = k.boolean("attention.causal", false);
+  c.head_transform = c.head_bias = false;  // the format has no head for masked tokens
+  c.tie_word_embeddings = true;
+  const GgufTensor* types = k.file().find("token_types.weight");
+  c.type_vocab_size = types == nullptr || types->shape.rank() != 2 ? 0 : types->shape[0];
+  return c;
+}
+
+struct Architecture {
+  const char* name;
+  TransformerConfig (*read)(Keys& keys);
+};
+constexpr Architecture kArchitectures[] = {
+    {"llama", read_llama},   {"qwen2", read_qwen2}, {"qwen2moe", read_qwen2_moe}, {"gemma", read_gemma},
+    {"gemma2", read_gemma2}, {"gpt2", read_gpt2},   {"gptneox", read_gpt_neox},   {"bert", read_bert}};
+
+}  // namespace
+
+absl::StatusOr<TransformerConfig> gguf_config(const GgufFile& file) {
+  ROUX_ASSIGN_OR_RETURN(const std::string name, file.metadata().text("general.architecture"));
+  const auto architecture = std::find_if(std::begin(kArchitectures), std::end(kArchitectures),
+                                         [&](const Architecture& row) { return row.name == name; });
+  if (architecture == std::end(kArchitectures)) {
+    const std::string known =
+        absl::StrJoin(kArchitectures, ", ",
+                      [](std::string* out, const Architecture& row) { absl::StrAppend(out, row.name); });
+    return absl::UnimplementedError(absl::StrCat(file.path(), ": general.architecture \"", name,
+                                                 "\" is not supported; these are: ", known));
+  }
+  Keys keys(file, name);
+  TransformerConfig c = architecture->read(keys);
+  ROUX_RETURN_IF_ERROR(keys.status());
+  if (c.positions == Positions::kRotary) read_rope(keys, &c);
+  ROUX_RETURN_IF_ERROR(keys.status());
+  try {
+    c.check();
+  } catch (const Error& error) {
+    return absl::InvalidArgumentError(absl::StrCat(file.path(), ": ", error.what()));
+  }
+  return c;
+}
+
+}  // namespace roux::kit

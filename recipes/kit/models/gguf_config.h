@@ -1,0 +1,19 @@
+// What a GGUF file says a model computes, as a TransformerConfig.
+#ifndef ROUX_RECIPES_KIT_MODELS_GGUF_CONFIG_H_
+#define ROUX_RECIPES_KIT_MODELS_GGUF_CONFIG_H_
+
+#include "absl/status/statusor.h"
+#include "nn/transformer_config.h"
+#include "recipes/kit/models/gguf_file.h"
+
+namespace roux::kit {
+
+// Reads general.architecture (llama, qwen2, qwen2moe, gemma, gemma2, gpt2, gptneox, bert), the keys under its
+// name, and from the tensors what no key says: the vocabulary, which layers have biases, whether the
+// embeddings are tied, Llama 3's stretched frequencies. One error lists all keys that are missing or of
+// another type (InvalidArgument), and all that ask for what Transformer does not compute (Unimplemented).
+absl::StatusOr<TransformerConfig> gguf_config(const GgufFile& file);
+
+}  // namespace roux::kit
+
+#endif  // ROUX_RECIPES_KIT_MODELS_GGUF_CONFIG_H_
