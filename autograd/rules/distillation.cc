@@ -1,5 +1,5 @@
 // Gradients of the distillation family.
-#include "autograd/rule.h"
+#include "autograd/rules/linear_loss.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/distillation_tables.h"
 #include "tensor/ops/elementwise.h"
@@ -23,33 +23,30 @@ Shape row_shape(Shape shape) {
 }
 
 void distillation_loss_backward(const DistillationSaved& s, const Tensor& grad_output, GradInputs& grad) {
-  const Tensor logits = s.x.get();
-  const DistillationCase c = distillation_case(s);
+  const Tensor logits = s.logits.get();
+  const DistillationCase c = s.c.get();
   Tensor grad_logits = empty(logits.spec(), logits.device());
   distillation_backward_kernels.run(logits, logits, c.teacher, c.counts, c.rule, s.row_stats.get(),
                                     row_scales(c, grad_output), grad_logits);
   grad.set(0, grad_logits.view(s.shape));
 }
 Tensor distillation_loss_again(const DistillationSaved& s, absl::Span<const Tensor> inputs) {
-  return distillation_from_case(inputs[0], distillation_case(s), row_shape(s.shape));
+  return distillation_from_case(inputs[0], s.c.get(), row_shape(s.shape));
 }
 
-void linear_distillation_loss_backward(const DistillationSaved& s, const Tensor& grad_output,
+void linear_distillation_loss_backward(const LinearDistillationSaved& s, const Tensor& grad_output,
                                        GradInputs& grad) {
-  const Tensor weight = s.weight.get();
-  const DistillationCase c = distillation_case(s);
-  Tensor grad_x = s.grad_x, grad_weight = s.grad_weight;
-  Tensor *to_x = grad.needs(0) ? &grad_x : nullptr, *to_weight = grad.needs(1) ? &grad_weight : nullptr;
-  if (c.reduction == Reduction::kNone) {
-    linear_distillation_pass(s.x.get(), weight, c, row_scales(c, grad_output), nullptr, to_x, to_weight);
-  } else {
-    scale_linear_gradients(c.counts, grad_output, to_x, to_weight);
-  }
-  if (grad.needs(0)) grad.set(0, grad_x.view(s.shape));
-  if (grad.needs(1)) grad.set(1, grad_weight.to(weight.dtype()));
+  const DistillationCase c = s.c.get();
+  set_projection_gradients(
+      s.projection, c.reduction, c.counts, grad_output,
+      [&](const Tensor& x, const OutputProjection& output, const ProjectionGradients& to) {
+        linear_distillation_pass(x, output, c, row_scales(c, grad_output), nullptr, to);
+      },
+      grad);
 }
-Tensor linear_distillation_loss_again(const DistillationSaved& s, absl::Span<const Tensor> inputs) {
-  return linear_distillation_from_case(inputs[0], inputs[1], distillation_case(s), row_shape(s.shape));
+Tensor linear_distillation_loss_again(const LinearDistillationSaved& s, absl::Span<const Tensor> inputs) {
+  return linear_distillation_from_case(inputs[0], recorded_projection(s.projection, inputs), s.c.get(),
+                                       row_shape(s.projection.shape));
 }
 
 const RegisterFusedGrad kDistillationLoss(distillation_loss_grad, distillation_loss_backward,

@@ -135,7 +135,7 @@ TEST(LinearDistillation, ChunksAreTheWhole) {
   const Tensor logits = linear(theirs, their_weight);
   const Tensor ids = contiguous(expand(arange(0, 40, 1, kI64) * 800, {kRows, 40}));
   const Teacher teachers[] = {
-      {.x = theirs, .weight = their_weight},
+      {.x = theirs, .output = their_weight},
       {.ids = ids, .log_probs = gather(log_softmax(logits), 1, ids), .rest = RestMass::kBucket}};
   for (const Teacher& teacher : teachers) {
     for (Reduction reduction : {Reduction::kMean, Reduction::kNone}) {
@@ -164,10 +164,71 @@ TEST(LinearDistillation, HoldsOneChunk) {
     reset_peak_memory(kMeta);
     const int64_t before = memory_stats(kMeta).current;
     const Tensor loss =
-        linear_distillation_loss(x, weight, {.x = theirs, .weight = their_weight},
+        linear_distillation_loss(x, weight, {.x = theirs, .output = their_weight},
                                  {.divergence = Divergence::kJensenShannon, .reduction = reduction});
     grad({sum(loss)}, {x, weight});
     EXPECT_LT(memory_stats(kMeta).peak - before, int64_t{256} << 20);
+  }
+}
+
+// With a bias and a softcap too, of cross-entropy as well: three tensors of a chunk's size.
+TEST(LinearLosses, HoldOneChunkWithABiasAndASoftcap) {
+  for (Reduction reduction : {Reduction::kMean, Reduction::kNone}) {
+    const Tensor x = leaf(zeros({16384, 64}, kF32, kMeta)), weight = leaf(zeros({65536, 64}, kF32, kMeta)),
+                 bias = leaf(zeros({65536}, kF32, kMeta));
+    reset_peak_memory(kMeta);
+    const int64_t before = memory_stats(kMeta).current;
+    {
+      const Tensor loss = linear_cross_entropy(x, {weight, bias, 30.0}, zeros({16384}, kI64, kMeta),
+                                               {.reduction = reduction});
+      grad({sum(loss)}, {x, weight, bias});
+    }
+    const Tensor loss = linear_distillation_loss(
+        x, {weight, bias, 30.0}, {.x = x, .output = {weight, bias, 30.0}}, {.reduction = reduction});
+    grad({sum(loss)}, {x, weight, bias});
+    EXPECT_LT(memory_stats(kMeta).peak - before, int64_t{256} << 20);
+  }
+}
+
+// Two chunks of rows with a bias and a softcap, against all logits at once.
+TEST(LinearLosses, ChunksAreTheWholeWithABiasAndASoftcap) {
+  constexpr int64_t kRows = 150, kClasses = 33000;
+  const Tensor targets = contiguous(remainder(arange(0, kRows, 1, kI64) * 7, 100));
+  for (Reduction reduction : {Reduction::kMean, Reduction::kNone}) {
+    const CrossEntropyOptions options{.ignore_index = 21, .reduction = reduction, .label_smoothing = 0.1};
+    const auto run = [&](bool chunks) {
+      const Tensor x = leaf(drawn({kRows, 2}, 15)), weight = leaf(drawn({kClasses, 2}, 16)),
+                   bias = leaf(drawn({kClasses}, 17));
+      const Tensor loss = chunks ? linear_cross_entropy(x, {weight, bias, 2.0}, targets, options)
+                                 : cross_entropy(tanh(linear(x, weight, bias) / 2.0) * 2.0, targets, options);
+      std::vector<Tensor> out = grad({sum(loss * 2.0)}, {x, weight, bias});
+      out.push_back(loss);
+      return out;
+    };
+    const std::vector<Tensor> got = run(true), want = run(false);
+    for (size_t i = 0; i < got.size(); ++i) expect_near(got[i], want[i], 1e-11);
+  }
+}
+
+// A row that does not count may hold NaN, which a softcap's derivative would pass on.
+TEST(LinearLosses, RowsThatDoNotCountAreNotReadThroughASoftcap) {
+  const Tensor weight = drawn({4, 2}, 17), bias = drawn({4}, 19);
+  const Tensor bad = tensor(Values{1, -2, kNaN, INFINITY}, {2, 2}), good = bad.slice(0, 0, 1);
+  for (bool create_graph : {false, true}) {
+    for (Reduction reduction : {Reduction::kMean, Reduction::kNone}) {
+      const auto gradients = [&](const Tensor& rows, const std::vector<int64_t>& targets) {
+        const Tensor x = leaf(rows), w = leaf(weight), b = leaf(bias);
+        const Tensor loss =
+            linear_cross_entropy(x, {w, b, 1.5}, tensor(targets, {static_cast<int64_t>(targets.size())}),
+                                 {.reduction = reduction});
+        return grad({sum(loss)}, {x, w, b}, {.grad_outputs = {}, .create_graph = create_graph});
+      };
+      const auto got = gradients(bad, {3, -100}), want = gradients(good, {3});
+      expect_near(got[0].slice(0, 0, 1), want[0], 1e-14);
+      expect_near(got[0].slice(0, 1, 2), zeros({1, 2}, kF64), 0);
+      expect_near(got[1], want[1], 1e-14);
+      expect_near(got[2], want[2], 1e-14);
+    }
   }
 }
 
@@ -179,7 +240,7 @@ TEST(LinearDistillation, RowsThatDoNotCountMayHoldAnything) {
     for (Reduction reduction : {Reduction::kMean, Reduction::kNone}) {
       const auto gradients = [&](const Tensor& rows, const Tensor& counts) {
         const Tensor x = leaf(rows), w = leaf(weight);
-        const Tensor loss = linear_distillation_loss(x, w, {.x = rows, .weight = teacher},
+        const Tensor loss = linear_distillation_loss(x, w, {.x = rows, .output = teacher},
                                                      {.mask = counts, .reduction = reduction});
         return grad({sum(loss)}, {x, w}, {.grad_outputs = {}, .create_graph = create_graph});
       };

@@ -1,5 +1,5 @@
 // Gradients of the loss family.
-#include "autograd/rule.h"
+#include "autograd/rules/linear_loss.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/loss_tables.h"
@@ -41,20 +41,17 @@ Tensor cross_entropy_again(const CrossEntropySaved& s, absl::Span<const Tensor> 
 
 void linear_cross_entropy_backward(const LinearCrossEntropySaved& s, const Tensor& grad_output,
                                    GradInputs& grad) {
-  const Tensor weight = s.weight.get();
   const CrossEntropyTargets t = targets_of(s);
-  Tensor grad_x = s.grad_x, grad_weight = s.grad_weight;
-  Tensor *to_x = grad.needs(0) ? &grad_x : nullptr, *to_weight = grad.needs(1) ? &grad_weight : nullptr;
-  if (t.reduction == Reduction::kNone) {
-    linear_cross_entropy_pass(s.x.get(), weight, t, row_scales(t, grad_output), nullptr, to_x, to_weight);
-  } else {
-    scale_linear_gradients(counting(t.index, t.ignore_index), grad_output, to_x, to_weight);
-  }
-  if (grad.needs(0)) grad.set(0, grad_x.view(s.shape));
-  if (grad.needs(1)) grad.set(1, grad_weight.to(weight.dtype()));
+  set_projection_gradients(
+      s.projection, t.reduction, counting(t.index, t.ignore_index), grad_output,
+      [&](const Tensor& x, const OutputProjection& output, const ProjectionGradients& to) {
+        linear_cross_entropy_pass(x, output, t, row_scales(t, grad_output), nullptr, to);
+      },
+      grad);
 }
 Tensor linear_cross_entropy_again(const LinearCrossEntropySaved& s, absl::Span<const Tensor> inputs) {
-  return linear_cross_entropy_from_targets(inputs[0], inputs[1], targets_of(s), target_shape(s.shape));
+  return linear_cross_entropy_from_targets(inputs[0], recorded_projection(s.projection, inputs),
+                                           targets_of(s), target_shape(s.projection.shape));
 }
 
 const RegisterFusedGrad kCrossEntropy(cross_entropy_grad, cross_entropy_backward, cross_entropy_again);

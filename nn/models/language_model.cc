@@ -22,10 +22,10 @@ Tensor LanguageModel::project(const Tensor& hidden) const {
 
 Tensor LanguageModel::losses(const Tensor& hidden, const Tensor& targets,
                              const CrossEntropyOptions& options) const {
-  const OutputProjection out = output();
-  if (out.bias.defined() || out.softcap || is_block(out.weight.dtype()))
-    return cross_entropy(project(hidden), targets, options);
-  return linear_cross_entropy(head_transform(hidden), cast(out.weight, hidden.dtype()), targets, options);
+  OutputProjection out = output();
+  out.weight = cast(out.weight, hidden.dtype());
+  if (out.bias.defined()) out.bias = cast(out.bias, hidden.dtype());
+  return linear_cross_entropy(head_transform(hidden), out, targets, options);
 }
 
 Tensor LanguageModel::loss_sum(const LmInput& in, const Tensor& targets, CrossEntropyOptions options) const {

@@ -42,12 +42,6 @@ struct LmInput {
   std::optional<int64_t> end_layer = {};
 };
 
-// logits = softcap(hidden weight^T + bias): for losses fused with the projection.
-struct OutputProjection {
-  Tensor weight, bias = {};            // [V, D]; [V] or undefined
-  std::optional<double> softcap = {};  // c: logits become c tanh(logits / c)
-};
-
 class LanguageModel : public Module {
  public:
   Tensor hidden(const LmInput& in) const;  // [B, T, D], behind the final norm
@@ -57,7 +51,7 @@ class LanguageModel : public Module {
   Tensor logits(const Tensor& ids) const { return logits(LmInput{.ids = ids}); }
 
   // Cross-entropy of targets: [...] from hidden: [..., D], as linear_cross_entropy takes them: the logits are
-  // never held at once (but for models with an output bias or a softcap).
+  // never held at once.
   Tensor losses(const Tensor& hidden, const Tensor& targets, const CrossEntropyOptions& options) const;
   // Summed over all tokens; targets of options.ignore_index (-100) count for nothing.
   Tensor loss_sum(const LmInput& in, const Tensor& targets, CrossEntropyOptions options = {}) const;
@@ -70,7 +64,7 @@ class LanguageModel : public Module {
   virtual Tensor embed(
       const Tensor& ids) const = 0;  // [B, T] -> [B, T, D]: what LmInput::embeddings replaces
   virtual const Tensor& embedding_weight() const = 0;  // [V, D]
-  virtual OutputProjection output() const = 0;
+  virtual OutputProjection output() const = 0;         // for losses fused with the projection
   // What stands between hidden and the projection: hidden itself in most models.
   virtual Tensor head_transform(const Tensor& hidden) const { return hidden; }
   // For `rows` rows of up to `capacity` tokens each.

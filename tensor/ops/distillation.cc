@@ -9,7 +9,6 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
 #include "tensor/ops/loss_tables.h"
-#include "tensor/ops/matmul.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/softmax.h"
 #include "tensor/ops/view.h"
@@ -20,8 +19,8 @@ constinit KernelTable<TopKTeacherKernel> top_k_teacher_kernels("distillation_los
 constinit KernelTable<DistillationKernel> distillation_kernels("distillation_loss");
 constinit KernelTable<DistillationBackwardKernel> distillation_backward_kernels("distillation_loss_backward");
 constinit GradSlot<DistillationSaved> distillation_loss_grad("distillation_loss", "//autograd/rules");
-constinit GradSlot<DistillationSaved> linear_distillation_loss_grad("linear_distillation_loss",
-                                                                    "//autograd/rules");
+constinit GradSlot<LinearDistillationSaved> linear_distillation_loss_grad("linear_distillation_loss",
+                                                                          "//autograd/rules");
 
 namespace {
 
@@ -33,7 +32,7 @@ absl::Status invalid(const Parts&... parts) {
 Shape without_last(const Shape& shape) { return Shape(absl::MakeConstSpan(shape.begin(), shape.rank() - 1)); }
 
 bool is_top_k(const Teacher& teacher) { return teacher.ids.defined() || teacher.log_probs.defined(); }
-bool is_projection(const Teacher& teacher) { return teacher.x.defined() || teacher.weight.defined(); }
+bool is_projection(const Teacher& teacher) { return teacher.x.defined() || teacher.output.weight.defined(); }
 
 absl::Status check_top_k(const TensorSpec& logits, const Teacher& teacher,
                          const DistillationOptions& options) {
@@ -84,20 +83,20 @@ absl::StatusOr<TensorSpec> distillation_spec(const TensorSpec& logits, const Tea
     return invalid("logits do not fit: logits is ", to_string(logits), ", needed floating [..., V]");
   }
   if (teacher.logits.defined() + is_projection(teacher) + is_top_k(teacher) != 1) {
-    return invalid("teacher must have one form: logits, x and weight, or ids and log_probs");
+    return invalid("teacher must have one form: logits, x and output, or ids and log_probs");
   }
   if (is_projection(teacher) && !projected) {
-    return invalid("teacher.x and teacher.weight are for linear_distillation_loss, needed teacher.logits");
+    return invalid("teacher.x and teacher.output are for linear_distillation_loss, needed teacher.logits");
   }
   if (is_top_k(teacher)) {
     ROUX_RETURN_IF_ERROR(check_top_k(logits, teacher, options));
   } else {
     TensorSpec theirs;
     if (is_projection(teacher)) {
-      if (!teacher.x.defined() || !teacher.weight.defined()) {
-        return invalid("teacher lacks ", teacher.x.defined() ? "weight" : "x", ", needed both");
+      if (!teacher.x.defined() || !teacher.output.weight.defined()) {
+        return invalid("teacher lacks ", teacher.x.defined() ? "output" : "x", ", needed both");
       }
-      ROUX_ASSIGN_OR_RETURN(theirs, linear_logits_spec("teacher.", teacher.x.spec(), teacher.weight.spec()));
+      ROUX_ASSIGN_OR_RETURN(theirs, projected_spec("teacher.", teacher.x.spec(), teacher.output));
     } else {
       theirs = teacher.logits.spec();
     }
@@ -120,8 +119,9 @@ Tensor rows_of(const Tensor& x, int64_t rows) {
 DistillationCase prepare(const char* op, const Tensor& x, const TensorSpec& logits, const Teacher& teacher,
                          const DistillationOptions& options, bool projected) {
   NoGradGuard no_grad;
-  const Device device = common_device(
-      op, {x}, {teacher.logits, teacher.x, teacher.weight, teacher.ids, teacher.log_probs, options.mask});
+  const Device device = common_device(op, {x},
+                                      {teacher.logits, teacher.x, teacher.output.weight, teacher.output.bias,
+                                       teacher.ids, teacher.log_probs, options.mask});
   const DType dtype = or_throw(distillation_spec(logits, teacher, options, projected), op).dtype;
   const int64_t rows = numel(without_last(logits.shape));
   DistillationCase c;
@@ -142,15 +142,17 @@ DistillationCase prepare(const char* op, const Tensor& x, const TensorSpec& logi
     c.rule.rest = RestMass::kRenormalize;
     c.teacher.logits = rows_of(teacher.logits, rows);
     c.teacher_x = rows_of(teacher.x, rows);
-    if (teacher.weight.defined()) c.teacher_weight = teacher.weight.detach();
+    c.teacher_output = teacher.output;
+    for (Tensor* each : {&c.teacher_output.weight, &c.teacher_output.bias}) {
+      if (each->defined()) *each = each->detach();
+    }
   }
   return c;
 }
-DistillationCase prepare_linear(const char* op, const Tensor& x, const Tensor& weight, const Teacher& teacher,
-                                const DistillationOptions& options) {
-  common_device(op, {x, weight});
-  return prepare(op, x, or_throw(linear_logits_spec("", x.spec(), weight.spec()), op), teacher, options,
-                 true);
+DistillationCase prepare_linear(const char* op, const Tensor& x, const OutputProjection& output,
+                                const Teacher& teacher, const DistillationOptions& options) {
+  common_device(op, {x, output.weight}, {output.bias});
+  return prepare(op, x, or_throw(projected_spec("", x.spec(), output), op), teacher, options, true);
 }
 
 Tensor reduced(const Tensor& losses, const DistillationCase& c, const Shape& shape) {
@@ -160,17 +162,6 @@ Tensor reduced(const Tensor& losses, const DistillationCase& c, const Shape& sha
 
 Tensor sliced(const Tensor& x, int64_t begin, int64_t end) {
   return x.defined() ? x.slice(0, begin, end) : x;
-}
-
-DistillationSaved saved_of(const Tensor& x, const Tensor& weight, const Tensor& row_stats,
-                           const DistillationCase& c, const Shape& shape) {
-  DistillationSaved saved{
-      x, weight, c.teacher.logits, c.teacher_x, c.teacher_weight, c.counts, row_stats, c, {}, {}, shape};
-  for (Tensor* kept :
-       {&saved.rest.teacher.logits, &saved.rest.teacher_x, &saved.rest.teacher_weight, &saved.rest.counts}) {
-    *kept = Tensor();
-  }
-  return saved;
 }
 
 // The sum over outcomes (the last axis) from their log q and the constant log p.
@@ -207,12 +198,25 @@ Tensor divergence_of_top_k(const DivergenceRule& rule, const Tensor& log_q, cons
 
 }  // namespace
 
-DistillationCase distillation_case(const DistillationSaved& saved) {
-  DistillationCase c = saved.rest;
-  if (saved.teacher_logits.defined()) c.teacher.logits = saved.teacher_logits.get();
-  if (saved.teacher_x.defined()) c.teacher_x = saved.teacher_x.get();
-  if (saved.teacher_weight.defined()) c.teacher_weight = saved.teacher_weight.get();
-  c.counts = saved.counts.get();
+SavedCase::SavedCase(const DistillationCase& c)
+    : teacher_logits(c.teacher.logits),
+      teacher_x(c.teacher_x),
+      teacher_weight(c.teacher_output.weight),
+      teacher_bias(c.teacher_output.bias),
+      counts(c.counts),
+      rest(c) {
+  for (Tensor* kept : {&rest.teacher.logits, &rest.teacher_x, &rest.teacher_output.weight,
+                       &rest.teacher_output.bias, &rest.counts}) {
+    *kept = Tensor();
+  }
+}
+
+DistillationCase SavedCase::get() const {
+  DistillationCase c = rest;
+  c.teacher.logits = teacher_logits.get();
+  c.teacher_x = teacher_x.get();
+  c.teacher_output.weight = teacher_weight.get(), c.teacher_output.bias = teacher_bias.get();
+  c.counts = counts.get();
   return c;
 }
 
@@ -243,8 +247,9 @@ Tensor distillation_loss(const Tensor& logits, const Teacher& teacher, const Dis
     distillation_kernels.run(rows, rows, c.teacher, c.counts, c.rule, losses, row_stats);
     loss = reduced(losses, c, without_last(logits.shape()));
   }
-  return distillation_loss_grad.record(
-      {logits}, loss, [&] { return saved_of(rows, Tensor(), row_stats, c, logits.shape()); });
+  return distillation_loss_grad.record({logits}, loss, [&] {
+    return DistillationSaved{rows, row_stats, SavedCase(c), logits.shape()};
+  });
 }
 
 Tensor distillation_loss_composed(const Tensor& logits, const Teacher& teacher,
@@ -254,15 +259,15 @@ Tensor distillation_loss_composed(const Tensor& logits, const Teacher& teacher,
   return distillation_from_case(logits, c, without_last(logits.shape()));
 }
 
-void linear_distillation_pass(const Tensor& x, const Tensor& weight, const DistillationCase& c,
-                              const Tensor& row_scales, Tensor* losses, Tensor* grad_x, Tensor* grad_weight) {
+void linear_distillation_pass(const Tensor& x, const OutputProjection& output, const DistillationCase& c,
+                              const Tensor& row_scales, Tensor* losses,
+                              const ProjectionGradients& gradients) {
   NoGradGuard no_grad;
   const DType statistics = c.row_weights.dtype();
-  const bool gradients = grad_x != nullptr || grad_weight != nullptr;
   if (losses != nullptr) *losses = empty(c.row_weights.spec(), x.device());
   const auto chunk = [&](int64_t begin, int64_t end, Tensor& logits) {
     TeacherRows teacher;
-    teacher.logits = c.teacher_x.defined() ? linear(c.teacher_x.slice(0, begin, end), c.teacher_weight)
+    teacher.logits = c.teacher_x.defined() ? project(c.teacher_x.slice(0, begin, end), c.teacher_output)
                                            : sliced(c.teacher.logits, begin, end);
     teacher.ids = sliced(c.teacher.ids, begin, end);
     teacher.log_probs = sliced(c.teacher.log_probs, begin, end);
@@ -272,51 +277,47 @@ void linear_distillation_pass(const Tensor& x, const Tensor& weight, const Disti
     Tensor chunk_losses =
         losses != nullptr ? losses->slice(0, begin, end) : empty({statistics, {end - begin}}, x.device());
     distillation_kernels.run(logits, logits, teacher, counts, c.rule, chunk_losses, row_stats);
-    if (gradients) {
+    if (gradients.any()) {
       distillation_backward_kernels.run(logits, logits, teacher, counts, c.rule, row_stats,
                                         row_scales.slice(0, begin, end), logits);
     }
   };
-  linear_loss_pass(x, weight, c.counts, statistics, c.teacher_x.defined() ? 2 : 1, chunk, grad_x,
-                   grad_weight);
+  linear_loss_pass(x, output, c.counts, statistics, c.teacher_x.defined() ? 2 : 1, chunk, gradients);
 }
 
-Tensor linear_distillation_loss(const Tensor& x, const Tensor& weight, const Teacher& teacher,
+Tensor linear_distillation_loss(const Tensor& x, const OutputProjection& output, const Teacher& teacher,
                                 const DistillationOptions& options) {
-  const DistillationCase c = prepare_linear("linear_distillation_loss", x, weight, teacher, options);
+  const DistillationCase c = prepare_linear("linear_distillation_loss", x, output, teacher, options);
   const Tensor rows = rows_of(x, c.counts.numel());
-  const bool gradients =
-      linear_distillation_loss_grad.wants({x, weight}) && options.reduction != Reduction::kNone;
-  Tensor loss, grad_x, grad_weight;
+  const bool gradients = linear_distillation_loss_grad.wants({x, output.weight, output.bias}) &&
+                         options.reduction != Reduction::kNone;
+  Tensor loss;
+  ForwardGradients made;
   {
     NoGradGuard no_grad;
     const Tensor scales = gradients ? loss_row_scales(c.row_weights, options.reduction) * c.scale : Tensor();
     Tensor losses;
-    linear_distillation_pass(rows, weight, c, scales, &losses,
-                             gradients && x.requires_grad() ? &grad_x : nullptr,
-                             gradients && weight.requires_grad() ? &grad_weight : nullptr);
+    linear_distillation_pass(rows, output, c, scales, &losses,
+                             gradients ? made.wanted(x, output) : ProjectionGradients{});
     loss = reduced(losses, c, without_last(x.shape()));
   }
-  return linear_distillation_loss_grad.record({x, weight}, loss, [&] {
-    DistillationSaved saved = saved_of(rows, weight.detach(), Tensor(), c, x.shape());
-    saved.grad_x = grad_x;
-    saved.grad_weight = grad_weight;
-    return saved;
+  return linear_distillation_loss_grad.record({x, output.weight, output.bias}, loss, [&] {
+    return LinearDistillationSaved{{rows, output, made, x.shape()}, SavedCase(c)};
   });
 }
 
-Tensor linear_distillation_from_case(const Tensor& x, const Tensor& weight, const DistillationCase& given,
-                                     const Shape& shape) {
+Tensor linear_distillation_from_case(const Tensor& x, const OutputProjection& output,
+                                     const DistillationCase& given, const Shape& shape) {
   DistillationCase c = given;
-  if (c.teacher_x.defined()) c.teacher.logits = linear(c.teacher_x, c.teacher_weight);
+  if (c.teacher_x.defined()) c.teacher.logits = project(c.teacher_x, c.teacher_output);
   const Tensor rows = rows_that_count(reshape(x, {c.counts.numel(), x.size(-1)}), c.counts);
-  return distillation_from_case(linear(rows, weight), c, shape);
+  return distillation_from_case(project(rows, output), c, shape);
 }
 
-Tensor linear_distillation_loss_composed(const Tensor& x, const Tensor& weight, const Teacher& teacher,
-                                         const DistillationOptions& options) {
-  const DistillationCase c = prepare_linear("linear_distillation_loss", x, weight, teacher, options);
-  return linear_distillation_from_case(x, weight, c, without_last(x.shape()));
+Tensor linear_distillation_loss_composed(const Tensor& x, const OutputProjection& output,
+                                         const Teacher& teacher, const DistillationOptions& options) {
+  const DistillationCase c = prepare_linear("linear_distillation_loss", x, output, teacher, options);
+  return linear_distillation_from_case(x, output, c, without_last(x.shape()));
 }
 
 }  // namespace roux

@@ -28,11 +28,12 @@ enum class RestMass {
 
 // One of:
 //   logits [..., V] of the student's dtype; log-probabilities are logits too, log(p) with -inf where p is 0;
-//   x [..., D'] and weight [V, D'], where linear(x, weight) are the logits: linear_distillation_loss only;
+//   x [..., D'] and what projects it to logits of V classes: linear_distillation_loss only;
 //   ids [..., K] (i32 or i64, distinct in a row, in any order) and log_probs [..., K] (floating) of K classes.
 struct Teacher {
   Tensor logits = {};
-  Tensor x = {}, weight = {};
+  Tensor x = {};
+  OutputProjection output = {};
   Tensor ids = {}, log_probs = {};
   RestMass rest = RestMass::kRenormalize;
 };
@@ -63,13 +64,13 @@ Tensor distillation_loss(const Tensor& logits, const Teacher& teacher,
 Tensor distillation_loss_composed(const Tensor& logits, const Teacher& teacher,
                                   const DistillationOptions& options = {});
 
-// distillation_loss(linear(x, weight), ...) in chunks of rows: neither the student's logits nor those of a
-// teacher given by x and weight live all at once. x: [..., D], weight: [V, D] of x's dtype. Gradients are
-// computed as in linear_cross_entropy: in the forward pass for kMean and kSum.
-Tensor linear_distillation_loss(const Tensor& x, const Tensor& weight, const Teacher& teacher,
+// distillation_loss of the logits that output makes of x, in chunks of rows: neither the student's logits nor
+// those of a teacher given by x and output live all at once. x: [..., D], weight and bias of x's dtype.
+// Gradients are computed as in linear_cross_entropy: in the forward pass for kMean and kSum.
+Tensor linear_distillation_loss(const Tensor& x, const OutputProjection& output, const Teacher& teacher,
                                 const DistillationOptions& options = {});
-Tensor linear_distillation_loss_composed(const Tensor& x, const Tensor& weight, const Teacher& teacher,
-                                         const DistillationOptions& options = {});
+Tensor linear_distillation_loss_composed(const Tensor& x, const OutputProjection& output,
+                                         const Teacher& teacher, const DistillationOptions& options = {});
 
 }  // namespace roux
 

@@ -4,6 +4,7 @@
 #define ROUX_TENSOR_OPS_DISTILLATION_TABLES_H_
 
 #include "tensor/ops/distillation.h"
+#include "tensor/ops/linear_loss_tables.h"
 #include "tensor/tables.h"
 
 namespace roux {
@@ -48,31 +49,39 @@ extern constinit KernelTable<DistillationBackwardKernel> distillation_backward_k
 struct DistillationCase {
   DivergenceRule rule;
   TeacherRows teacher;  // undefined where the teacher is a projection:
-  Tensor teacher_x, teacher_weight;
+  Tensor teacher_x;
+  OutputProjection teacher_output;
   Tensor counts;       // [N] bool
   Tensor row_weights;  // [N] statistics: 1 where it counts
   double scale;        // of the loss
   Reduction reduction;
 };
+struct SavedCase {
+  explicit SavedCase(const DistillationCase& c);
+  DistillationCase get() const;
+
+  SavedTensor teacher_logits, teacher_x, teacher_weight, teacher_bias, counts;
+  DistillationCase rest;  // but for these
+};
 struct DistillationSaved {
-  SavedTensor x, weight;  // of distillation_loss: logits alone
-  SavedTensor teacher_logits, teacher_x, teacher_weight, counts, row_stats;
-  DistillationCase rest;       // but for these
-  Tensor grad_x, grad_weight;  // for an upstream gradient of 1; undefined for kNone or where not needed
-  Shape shape;                 // of logits or x as given
+  SavedTensor logits, row_stats;
+  SavedCase c;
+  Shape shape;  // of logits as given
+};
+struct LinearDistillationSaved {
+  ProjectionSaved projection;
+  SavedCase c;
 };
 extern constinit GradSlot<DistillationSaved> distillation_loss_grad;
-extern constinit GradSlot<DistillationSaved> linear_distillation_loss_grad;
+extern constinit GradSlot<LinearDistillationSaved> linear_distillation_loss_grad;
 
-// The case that was saved.
-DistillationCase distillation_case(const DistillationSaved& saved);
 // One pass over chunks of rows of x [N, D]: losses[N] where not null, and the gradients for row_scales[N].
-void linear_distillation_pass(const Tensor& x, const Tensor& weight, const DistillationCase& c,
-                              const Tensor& row_scales, Tensor* losses, Tensor* grad_x, Tensor* grad_weight);
+void linear_distillation_pass(const Tensor& x, const OutputProjection& output, const DistillationCase& c,
+                              const Tensor& row_scales, Tensor* losses, const ProjectionGradients& gradients);
 // The losses in primitives, from a case that was validated before; for kNone they have `shape`.
 Tensor distillation_from_case(const Tensor& logits, const DistillationCase& c, const Shape& shape);
-Tensor linear_distillation_from_case(const Tensor& x, const Tensor& weight, const DistillationCase& c,
-                                     const Shape& shape);
+Tensor linear_distillation_from_case(const Tensor& x, const OutputProjection& output,
+                                     const DistillationCase& c, const Shape& shape);
 
 }  // namespace roux
 

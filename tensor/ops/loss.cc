@@ -1,18 +1,14 @@
 #include "tensor/ops/loss.h"
 
-#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/loss_tables.h"
-#include "tensor/ops/matmul.h"
-#include "tensor/ops/matmul_tables.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/softmax.h"
 #include "tensor/ops/view.h"
-#include "tensor/tunable.h"
 
 namespace roux {
 
@@ -123,10 +119,6 @@ Tensor counting(const Tensor& targets, int64_t ignore_index) {
   return gt(weights, 0.0).view(targets.shape());
 }
 
-Tensor rows_that_count(const Tensor& x, const Tensor& counts) {
-  return where(counts.unsqueeze(1), x, zeros({}, x.dtype(), x.device()));
-}
-
 void cross_entropy_gradient(const Tensor& logits, const Tensor& row_stats, const CrossEntropyTargets& t,
                             const Tensor& row_scales, Tensor& grad) {
   cross_entropy_backward_kernels.run(logits, logits, t.index, row_stats, t.target_weights, row_scales,
@@ -176,66 +168,21 @@ Tensor cross_entropy_composed(const Tensor& logits, const Tensor& targets,
 
 namespace {
 
-absl::StatusOr<TensorSpec> linear_cross_entropy_spec(const TensorSpec& x, const TensorSpec& weight,
-                                                     const TensorSpec& targets,
-                                                     const CrossEntropyOptions& options) {
-  ROUX_ASSIGN_OR_RETURN(const TensorSpec logits, linear_logits_spec("", x, weight));
-  return cross_entropy_spec(logits, targets, options);
-}
-
-// Rows whose logits a chunk holds: 8 million of them (32 MB in f32), at least 128 rows.
-int64_t chunk_rows(int64_t rows, int64_t classes) {
-  static constinit const Tunable kChunkLogits("linear_cross_entropy.chunk_logits", 8 << 20, 24),
-      kRowUnit("linear_cross_entropy.row_unit", 128, 3);
-  const int64_t unit = kRowUnit,
-                most = std::max(unit, kChunkLogits / std::max<int64_t>(classes, 1) / unit * unit);
-  const int64_t chunks = std::max<int64_t>(1, (rows + most - 1) / most);
-  return std::max<int64_t>(1, (rows + chunks - 1) / chunks);
+CrossEntropyTargets prepare_linear(const Tensor& x, const OutputProjection& output, const Tensor& targets,
+                                   const CrossEntropyOptions& options, const char* op) {
+  common_device(op, {x, output.weight, targets}, {output.bias, options.weight});
+  const TensorSpec logits = or_throw(projected_spec("", x.spec(), output), op);
+  const TensorSpec spec = or_throw(cross_entropy_spec(logits, targets.spec(), options), op);
+  return prepare(targets, options, logits.shape.back(), spec.dtype, op);
 }
 
 }  // namespace
 
-absl::StatusOr<TensorSpec> linear_logits_spec(const char* of, const TensorSpec& x, const TensorSpec& weight) {
-  if (weight.shape.rank() != 2 || x.shape.rank() == 0 || x.dtype != weight.dtype ||
-      x.shape.back() != weight.shape[1]) {
-    return absl::InvalidArgumentError(absl::StrCat(of, "x and ", of, "weight do not match: ", of, "x is ",
-                                                   to_string(x), ", ", of, "weight is ", to_string(weight),
-                                                   ", needed x [..., D] and weight [V, D] of one dtype"));
-  }
-  TensorSpec logits = x;
-  logits.shape[x.shape.rank() - 1] = weight.shape[0];
-  return logits;
-}
-
-void linear_loss_pass(const Tensor& x, const Tensor& weight, const Tensor& counts, DType statistics,
-                      int64_t held, absl::FunctionRef<ChunkOfLogits> rows_fn, Tensor* grad_x,
-                      Tensor* grad_weight) {
-  NoGradGuard no_grad;
-  const int64_t rows = x.size(0), step = chunk_rows(rows, held * weight.size(0));
-  if (grad_x != nullptr) *grad_x = empty(x.spec(), x.device());
-  if (grad_weight != nullptr) {
-    *grad_weight = rows > 0 ? empty({statistics, weight.shape()}, x.device())
-                            : zeros(weight.shape(), statistics, x.device());
-  }
-  for (int64_t begin = 0; begin < rows; begin += step) {
-    const int64_t end = std::min(rows, begin + step);
-    const Tensor x_chunk = x.slice(0, begin, end);
-    Tensor logits = linear(x_chunk, weight);
-    rows_fn(begin, end, logits);
-    if (grad_x != nullptr) copy_(grad_x->slice(0, begin, end), matmul(logits, weight));
-    if (grad_weight != nullptr) {
-      const Tensor counted = rows_that_count(x_chunk, counts.slice(0, begin, end));
-      matmul_into(logits.transpose(0, 1), counted, begin > 0, *grad_weight);
-    }
-  }
-}
-
-void linear_cross_entropy_pass(const Tensor& x, const Tensor& weight, const CrossEntropyTargets& targets,
-                               const Tensor& row_scales, Tensor* losses, Tensor* grad_x,
-                               Tensor* grad_weight) {
+void linear_cross_entropy_pass(const Tensor& x, const OutputProjection& output,
+                               const CrossEntropyTargets& targets, const Tensor& row_scales, Tensor* losses,
+                               const ProjectionGradients& gradients) {
   NoGradGuard no_grad;
   const DType statistics = targets.row_weights.dtype();
-  const bool gradients = grad_x != nullptr || grad_weight != nullptr;
   if (losses != nullptr) *losses = empty(targets.row_weights.spec(), x.device());
   const auto chunk = [&](int64_t begin, int64_t end, Tensor& logits) {
     const CrossEntropyTargets t = slice_of(targets, begin, end);
@@ -243,64 +190,46 @@ void linear_cross_entropy_pass(const Tensor& x, const Tensor& weight, const Cros
     Tensor chunk_losses =
         losses != nullptr ? losses->slice(0, begin, end) : empty({statistics, {end - begin}}, x.device());
     cross_entropy_rows(logits, t, chunk_losses, row_stats);
-    if (gradients) cross_entropy_gradient(logits, row_stats, t, row_scales.slice(0, begin, end), logits);
+    if (gradients.any()) {
+      cross_entropy_gradient(logits, row_stats, t, row_scales.slice(0, begin, end), logits);
+    }
   };
-  const Tensor counts = grad_weight != nullptr ? counting(targets.index, targets.ignore_index) : Tensor();
-  linear_loss_pass(x, weight, counts, statistics, 1, chunk, grad_x, grad_weight);
+  const Tensor counts = gradients.any() ? counting(targets.index, targets.ignore_index) : Tensor();
+  linear_loss_pass(x, output, counts, statistics, 1, chunk, gradients);
 }
 
-void scale_linear_gradients(const Tensor& counts, const Tensor& grad_output, Tensor* grad_x,
-                            Tensor* grad_weight) {
-  const Tensor zero = zeros_like(grad_output);
-  if (grad_x != nullptr) {
-    *grad_x = *grad_x * where(counts, grad_output, zero).unsqueeze(1).to(grad_x->dtype());
-  }
-  if (grad_weight != nullptr) {
-    *grad_weight = *grad_weight * where(gt(sum(counts), 0.0), grad_output, zero);
-  }
-}
-
-Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& targets,
+Tensor linear_cross_entropy(const Tensor& x, const OutputProjection& output, const Tensor& targets,
                             const CrossEntropyOptions& options) {
-  constexpr const char* kOp = "linear_cross_entropy";
-  common_device(kOp, {x, weight, targets}, {options.weight});
-  const TensorSpec spec =
-      or_throw(linear_cross_entropy_spec(x.spec(), weight.spec(), targets.spec(), options), kOp);
-  const bool recording = linear_cross_entropy_grad.wants({x, weight});
-  const CrossEntropyTargets t = prepare(targets, options, weight.size(0), spec.dtype, kOp);
-  Tensor loss, rows, grad_x, grad_weight;
+  const CrossEntropyTargets t = prepare_linear(x, output, targets, options, "linear_cross_entropy");
+  const bool gradients = linear_cross_entropy_grad.wants({x, output.weight, output.bias}) &&
+                         options.reduction != Reduction::kNone;
+  Tensor loss, rows;
+  ForwardGradients made;
   {
     NoGradGuard no_grad;
     rows = rows_of(x, targets.numel());
-    const bool gradients = recording && options.reduction != Reduction::kNone;
     Tensor losses;
-    linear_cross_entropy_pass(rows, weight, t,
+    linear_cross_entropy_pass(rows, output, t,
                               gradients ? loss_row_scales(t.row_weights, options.reduction) : Tensor(),
-                              &losses, gradients && x.requires_grad() ? &grad_x : nullptr,
-                              gradients && weight.requires_grad() ? &grad_weight : nullptr);
-    loss = reduce_losses(losses, t.row_weights, options.reduction, spec.shape);
+                              &losses, gradients ? made.wanted(x, output) : ProjectionGradients{});
+    loss = reduce_losses(losses, t.row_weights, options.reduction, targets.shape());
   }
-  return linear_cross_entropy_grad.record({x, weight}, loss, [&] {
-    return LinearCrossEntropySaved{rows.detach(), weight.detach(), t.index,  without_index(t),
-                                   grad_x,        grad_weight,     x.shape()};
+  return linear_cross_entropy_grad.record({x, output.weight, output.bias}, loss, [&] {
+    return LinearCrossEntropySaved{{rows, output, made, x.shape()}, t.index, without_index(t)};
   });
 }
 
-Tensor linear_cross_entropy_from_targets(const Tensor& x, const Tensor& weight, const CrossEntropyTargets& t,
-                                         const Shape& shape) {
+Tensor linear_cross_entropy_from_targets(const Tensor& x, const OutputProjection& output,
+                                         const CrossEntropyTargets& t, const Shape& shape) {
   const Tensor counts = counting(t.index, t.ignore_index);
   const Tensor rows = rows_that_count(reshape(x, {t.index.numel(), x.size(-1)}), counts);
-  return cross_entropy_from_targets(linear(rows, weight), t, shape);
+  return cross_entropy_from_targets(project(rows, output), t, shape);
 }
 
-Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& targets,
+Tensor linear_cross_entropy_composed(const Tensor& x, const OutputProjection& output, const Tensor& targets,
                                      const CrossEntropyOptions& options) {
-  constexpr const char* kOp = "linear_cross_entropy";
-  common_device(kOp, {x, weight, targets}, {options.weight});
-  const TensorSpec spec =
-      or_throw(linear_cross_entropy_spec(x.spec(), weight.spec(), targets.spec(), options), kOp);
   return linear_cross_entropy_from_targets(
-      x, weight, prepare(targets, options, weight.size(0), spec.dtype, kOp), targets.shape());
+      x, output, prepare_linear(x, output, targets, options, "linear_cross_entropy"), targets.shape());
 }
 
 }  // namespace roux

@@ -3,9 +3,23 @@
 #ifndef ROUX_TENSOR_OPS_LOSS_H_
 #define ROUX_TENSOR_OPS_LOSS_H_
 
+#include <optional>
+#include <utility>
+
 #include "tensor/tensor.h"
 
 namespace roux {
+
+// logits = softcap(linear(x, weight, bias)): the end of a language model, for losses that are fused with it.
+// A weight alone is one.
+struct OutputProjection {
+  OutputProjection() = default;
+  OutputProjection(Tensor weight, Tensor bias = {}, std::optional<double> softcap = {})  // NOLINT: implicit
+      : weight(std::move(weight)), bias(std::move(bias)), softcap(softcap) {}
+
+  Tensor weight, bias;                 // [V, D]; [V] or undefined
+  std::optional<double> softcap = {};  // c > 0: logits become c tanh(logits / c)             [Gemma 2 report]
+};
 
 enum class Reduction {
   kMean,  // the weighted sum divided by the weight of the targets that count; NaN when none does
@@ -33,14 +47,14 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
 Tensor cross_entropy_composed(const Tensor& logits, const Tensor& targets,
                               const CrossEntropyOptions& options = {});
 
-// cross_entropy(linear(x, weight), targets, options) that never holds all logits: x: [..., D], weight: [V, D]
-// of x's dtype. Rows are taken in chunks of about 8 million logits; for kMean and kSum the gradients are
+// cross_entropy of the logits that output makes of x, which are never held at once: x: [..., D], weight and
+// bias of x's dtype. Rows are taken in chunks of about 8 million logits; for kMean and kSum the gradients are
 // computed in the forward pass (so that no logit is computed twice), for kNone backward computes the logits
-// again. Memory: one chunk, and when recording the gradients of x and weight. Rows of x that do not count are
-// not read.
-Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& targets,
+// again. Memory: one chunk, and when recording the gradients of x, weight and bias. Rows of x that do not
+// count are not read.
+Tensor linear_cross_entropy(const Tensor& x, const OutputProjection& output, const Tensor& targets,
                             const CrossEntropyOptions& options = {});
-Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& targets,
+Tensor linear_cross_entropy_composed(const Tensor& x, const OutputProjection& output, const Tensor& targets,
                                      const CrossEntropyOptions& options = {});
 
 }  // namespace roux

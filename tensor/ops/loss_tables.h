@@ -3,8 +3,7 @@
 #ifndef ROUX_TENSOR_OPS_LOSS_TABLES_H_
 #define ROUX_TENSOR_OPS_LOSS_TABLES_H_
 
-#include "absl/functional/function_ref.h"
-#include "absl/status/statusor.h"
+#include "tensor/ops/linear_loss_tables.h"
 #include "tensor/ops/loss.h"
 #include "tensor/tables.h"
 
@@ -51,10 +50,9 @@ struct CrossEntropySaved {
   Shape shape;                  // of the logits as given: [..., V]
 };
 struct LinearCrossEntropySaved {
-  SavedTensor x, weight, index;
+  ProjectionSaved projection;
+  SavedTensor index;
   CrossEntropyTargets targets;  // but for index
-  Tensor grad_x, grad_weight;   // for an upstream gradient of 1; undefined for kNone or where not needed
-  Shape shape;                  // of x as given: [..., D]
 };
 extern constinit GradSlot<CrossEntropySaved> cross_entropy_grad;
 extern constinit GradSlot<LinearCrossEntropySaved> linear_cross_entropy_grad;
@@ -74,33 +72,16 @@ void cross_entropy_gradient(const Tensor& logits, const Tensor& row_stats, const
 // `shape`.
 Tensor cross_entropy_from_targets(const Tensor& logits, const CrossEntropyTargets& targets,
                                   const Shape& shape);
-// The same for logits = linear(x, weight), where rows of x that do not count are not read.
-Tensor linear_cross_entropy_from_targets(const Tensor& x, const Tensor& weight,
+// The same for the logits of output, where rows of x that do not count are not read.
+Tensor linear_cross_entropy_from_targets(const Tensor& x, const OutputProjection& output,
                                          const CrossEntropyTargets& targets, const Shape& shape);
-// The spec of linear(x, weight); an error names them `of`x and `of`weight.
-absl::StatusOr<TensorSpec> linear_logits_spec(const char* of, const TensorSpec& x, const TensorSpec& weight);
 // Which targets count: bool, of their shape.
 Tensor counting(const Tensor& targets, int64_t ignore_index);
-// x with zeros in the rows [N, D] that do not count: what is not finite there would reach the gradient of a
-// weight as 0 * NaN. counts: bool [N].
-Tensor rows_that_count(const Tensor& x, const Tensor& counts);
-
-// The projection of a loss: one pass over chunks of the rows of x [N, D], nothing recorded, that never holds
-// all logits. `rows` gets the logits [end - begin, V] of each chunk and, where a gradient is asked for,
-// replaces them by their gradient (0 in rows that do not count). `held`: how many tensors of that size live
-// at once. Writes grad_x like x and grad_weight [V, D] in `statistics`, where they are not null.
-using ChunkOfLogits = void(int64_t begin, int64_t end, Tensor& logits);
-void linear_loss_pass(const Tensor& x, const Tensor& weight, const Tensor& counts, DType statistics,
-                      int64_t held, absl::FunctionRef<ChunkOfLogits> rows, Tensor* grad_x,
-                      Tensor* grad_weight);
 // linear_loss_pass for cross_entropy. Writes losses[N] where it is not null, and the gradients for
 // row_scales[N].
-void linear_cross_entropy_pass(const Tensor& x, const Tensor& weight, const CrossEntropyTargets& targets,
-                               const Tensor& row_scales, Tensor* losses, Tensor* grad_x, Tensor* grad_weight);
-// What backward makes of the gradients that a pass wrote in forward: times a scalar grad_output, in whose
-// place rows that do not count (and the weight, when none counts) see 0 where it is not finite.
-void scale_linear_gradients(const Tensor& counts, const Tensor& grad_output, Tensor* grad_x,
-                            Tensor* grad_weight);
+void linear_cross_entropy_pass(const Tensor& x, const OutputProjection& output,
+                               const CrossEntropyTargets& targets, const Tensor& row_scales, Tensor* losses,
+                               const ProjectionGradients& gradients);
 
 }  // namespace roux
 

@@ -1,4 +1,6 @@
 // Losses: loss, distillation, regression_loss, ctc; and sequence.
+#include <optional>
+
 #include "tensor/ops/ctc.h"
 #include "tensor/ops/distillation.h"
 #include "tensor/ops/loss.h"
@@ -30,9 +32,15 @@ CrossEntropyOptions loss_options(const Options& opt, const Tensors& in, size_t o
 auto losses(Tensor (*fn)(const Tensor&, const Tensor&, const CrossEntropyOptions&)) {
   return [fn](const Tensors& in, const Options& opt) { return fn(in[0], in[1], loss_options(opt, in, 2)); };
 }
-auto linear_losses(Tensor (*fn)(const Tensor&, const Tensor&, const Tensor&, const CrossEntropyOptions&)) {
+std::optional<double> softcap(const Options& opt, const char* name) {
+  return opt.has(name) ? std::optional(opt.number(name)) : std::nullopt;
+}
+auto linear_losses(Tensor (*fn)(const Tensor&, const OutputProjection&, const Tensor&,
+                                const CrossEntropyOptions&)) {
   return [fn](const Tensors& in, const Options& opt) {
-    return fn(in[0], in[1], in[2], loss_options(opt, in, 3));
+    const bool bias = opt.has("bias");
+    return fn(in[0], {in[1], bias ? in[3] : Tensor(), softcap(opt, "softcap")}, in[2],
+              loss_options(opt, in, bias ? 4 : 3));
   };
 }
 
@@ -42,11 +50,14 @@ Choice choice(const Options& opt, const char* name, const std::map<std::string, 
   return opt.has(name) ? choices.at(opt.text(name)) : missing;
 }
 
-// The inputs from `first` on: of a projected teacher two, of a top-k teacher two, else its logits; then the
-// mask, if there is one.
+// The inputs from `first` on: of a projected teacher two, with "bias" three, of a top-k teacher two, else its
+// logits; then the mask, if there is one.
 Teacher teacher(const Options& opt, const Tensors& in, size_t first) {
   const bool masked = opt.has("masked");
-  if (opt.has("projected")) return {.x = in[first], .weight = in[first + 1]};
+  if (opt.has("projected")) {
+    const Tensor bias = opt.has("bias") ? in[first + 2] : Tensor();
+    return {.x = in[first], .output = {in[first + 1], bias, softcap(opt, "teacher_softcap")}};
+  }
   if (in.size() - first - (masked ? 1 : 0) == 1) return {.logits = in[first]};
   return {.ids = in[first],
           .log_probs = in[first + 1],
@@ -78,10 +89,12 @@ auto distillations(Tensor (*fn)(const Tensor&, const Teacher&, const Distillatio
     return fn(in[0], teacher(opt, in, 1), distillation_options(opt, in));
   };
 }
-auto linear_distillations(Tensor (*fn)(const Tensor&, const Tensor&, const Teacher&,
+auto linear_distillations(Tensor (*fn)(const Tensor&, const OutputProjection&, const Teacher&,
                                        const DistillationOptions&)) {
   return [fn](const Tensors& in, const Options& opt) {
-    return fn(in[0], in[1], teacher(opt, in, 2), distillation_options(opt, in));
+    const bool bias = opt.has("bias");
+    return fn(in[0], {in[1], bias ? in[2] : Tensor(), softcap(opt, "softcap")},
+              teacher(opt, in, bias ? 3 : 2), distillation_options(opt, in));
   };
 }
 

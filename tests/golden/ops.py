@@ -26,6 +26,7 @@ import ops_linalg
 import ops_loss
 import ops_order
 import ops_pointwise
+import ops_projected
 import ops_reduce
 import ops_state
 from ops_cases import W
@@ -68,6 +69,7 @@ def main():
         ops_order,
         ops_loss,
         ops_linalg,
+        ops_projected,
     ):
         family.add()
     assert len({line.split('"')[3] for line in W.lines}) == len(W.lines)
