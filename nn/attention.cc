@@ -3,7 +3,10 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/ops/arrange.h"
+#include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/index.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
@@ -47,6 +50,7 @@ Attention::Attention(const TransformerConfig& config, int64_t layer, const Init&
       layer_(layer),
       heads_(config.num_attention_heads),
       kv_heads_(config.kv_heads()),
+      qk_norm_(config.qk_norm),
       window_(config.window(layer)),
       scale_(config.attention_scale),
       softcap_(config.attention_softcap),
@@ -55,6 +59,45 @@ Attention::Attention(const TransformerConfig& config, int64_t layer, const Init&
   register_module("k_proj", k_proj);
   register_module("v_proj", v_proj);
   register_module("o_proj", o_proj);
+  if (qk_norm_ != QkNorm::kNone) {
+    const auto norm = [&](int64_t heads) {
+      return std::make_unique<Norm>(
+          config.norm, (qk_norm_ == QkNorm::kJoined ? heads : 1) * config.head_size(), config.norm_eps, init);
+    };
+    q_norm = norm(heads_), k_norm = norm(kv_heads_);
+    register_module("q_norm", *q_norm);
+    register_module("k_norm", *k_norm);
+  }
+  if (config.key_smear) register_parameter("k_smear", &k_smear_, zeros({kv_heads_}, init.dtype, init.device));
+}
+
+// [B, T, heads * d] -> [B, heads, T, d].
+Tensor Attention::normed_heads(const Tensor& x, const Norm* norm, int64_t heads) const {
+  if (norm == nullptr) return split_heads(x, heads);
+  if (qk_norm_ == QkNorm::kJoined) return split_heads((*norm)(x), heads);
+  return transpose((*norm)(view(x, {x.size(0), x.size(1), heads, x.size(2) / heads})), 1, 2);
+}
+
+Tensor Attention::smeared(const Tensor& k, const Pass& pass) const {
+  if (k.size(2) == 0) return k;
+  Tensor first = k.slice(2, 0, 1);
+  if (!pass.prefix.last_raw_k.empty()) {
+    const Tensor last = pass.prefix.last_raw_k[static_cast<size_t>(layer_)];  // [R, G, 1, d] for B rows
+    const int64_t each = k.size(0) / last.size(0);
+    const Tensor of_rows = each == 1 ? last : repeat_interleave(last, each, 0);
+    const Tensor& lengths = pass.prefix.lengths;
+    first = lengths.defined()
+                ? where(gt(reshape(repeat_interleave(lengths, each, 0), {-1, 1, 1, 1}), 0), of_rows, first)
+                : of_rows;
+  }
+  if (pass.cache != nullptr) first = pass.cache->previous_keys(layer_, k, first);
+  Tensor before = cat({first, k.slice(2, 0, k.size(2) - 1)}, 2);
+  if (pass.rules.begin.defined()) {  // packed documents: [B, T]
+    const Tensor begins = eq(pass.rules.begin, arange(0, k.size(2), 1, pass.rules.begin.dtype(), k.device()));
+    before = where(unsqueeze(unsqueeze(begins, 1), 3), k, before);
+  }
+  const Tensor gate = reshape(sigmoid(cast(k_smear_, k.dtype())), {1, kv_heads_, 1, 1});
+  return k + gate * (before - k);
 }
 
 AttentionOptions Attention::options(const Pass& pass) const {
@@ -70,12 +113,14 @@ AttentionOptions Attention::options(const Pass& pass) const {
 }
 
 Tensor Attention::attend(const Tensor& x, const Tensor& source, const Pass& pass) const {
-  Tensor q = split_heads(q_proj(x, pass.generator), heads_);
-  Tensor k = split_heads(k_proj(source, pass.generator), kv_heads_);
-  Tensor v = split_heads(v_proj(source, pass.generator), kv_heads_);
-  if (pass.rotary.cos.defined() && !pass.core) {
-    q = rotary_embedding(q, pass.rotary);
-    k = rotary_embedding(k, pass.rotary);
+  Tensor q = normed_heads(q_proj(x), q_norm.get(), heads_);
+  Tensor k = normed_heads(k_proj(source), k_norm.get(), kv_heads_);
+  Tensor v = split_heads(v_proj(source), kv_heads_);
+  if (k_smear_.defined()) k = smeared(k, pass);
+  const Rotary& rotary = window_ && pass.local_rotary.cos.defined() ? pass.local_rotary : pass.rotary;
+  if (rotary.cos.defined() && !pass.core) {
+    q = rotary_embedding(q, rotary);
+    k = rotary_embedding(k, rotary);
   }
   if (pass.cache != nullptr) std::tie(k, v) = pass.cache->append(layer_, k, v);
   Tensor y;

@@ -2,6 +2,7 @@
 #ifndef ROUX_NN_ATTENTION_H_
 #define ROUX_NN_ATTENTION_H_
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -38,14 +39,19 @@ class Attention final : public Mixer {
   std::string pretty_print() const override;
 
   Linear q_proj, k_proj, v_proj, o_proj;
+  std::unique_ptr<Norm> q_norm, k_norm;  // where the config has them
 
  private:
+  Tensor normed_heads(const Tensor& x, const Norm* norm, int64_t heads) const;
+  Tensor smeared(const Tensor& k, const Pass& pass) const;
   AttentionOptions options(const Pass& pass) const;
   Tensor with_prefix(const Tensor& q, const Tensor& k, const Tensor& v, const Pass& pass) const;
   int64_t layer_, heads_, kv_heads_;
+  QkNorm qk_norm_;
   std::optional<int64_t> window_;
   std::optional<double> scale_, softcap_;
   double dropout_;
+  Tensor k_smear_;  // [G] or undefined
 };
 
 }  // namespace roux

@@ -70,6 +70,9 @@ Tensor Block::finish(const Tensor& x, const Tensor& input, const Tensor& mixed, 
     const Tensor in = tap(Site::kFeedForwardInput, t);
     return moe_ ? (*moe_)(in, pass) : (*mlp_)(in, pass);
   };
+  const auto cross = [&](const Tensor& t) {
+    return tap(Site::kCross, dropped((*cross_)(tap(Site::kCrossInput, t), pass)));
+  };
   const auto add_mixed = [&](const Tensor& t) { return x + tap(Site::kMixer, dropped(t)); };
   const auto add_mlp = [&](const Tensor& h, const Tensor& t) {
     return h + tap(Site::kFeedForward, dropped(t));
@@ -79,13 +82,13 @@ Tensor Block::finish(const Tensor& x, const Tensor& input, const Tensor& mixed, 
   switch (residual_) {
     case Residual::kPreNorm:  // h = x + A(N1 x), [h += C(Nc h),] y = h + M(N2 h)
       h = add_mixed(mixed);
-      if (cross_) h = h + dropped((*cross_)((*cross_norm_)(h), pass));
+      if (cross_) h = h + cross((*cross_norm_)(h));
       h = tap(Site::kMiddle, h);
       y = add_mlp(h, mlp((*norm_2_)(h)));
       break;
     case Residual::kPostNorm:  // h = N1(x + A x), [h = Nc(h + C h),] y = N2(h + M h)
       h = norm_1_(add_mixed(mixed));
-      if (cross_) h = (*cross_norm_)(h + dropped((*cross_)(h, pass)));
+      if (cross_) h = (*cross_norm_)(h + cross(h));
       h = tap(Site::kMiddle, h);
       y = (*norm_2_)(add_mlp(h, mlp(h)));
       break;

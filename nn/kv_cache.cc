@@ -21,6 +21,7 @@ KVCache::KVCache(const Spec& spec) : spec_(spec) {
     // Zeros: attention multiplies what a row does not see by 0, and that must not be NaN.
     k_.push_back(zeros(memory.shape, spec.dtype, spec.device));
     v_.push_back(zeros(memory.shape, spec.dtype, spec.device));
+    if (spec.raw_keys) raw_k_.push_back(zeros(memory.shape, spec.dtype, spec.device));
   }
 }
 
@@ -39,8 +40,12 @@ Tensor KVCache::first(const Tensor& memory, int64_t tokens) const {
 KeyValues KVCache::view() const {
   KeyValues seen;
   const int64_t count = longest();
-  for (const Tensor& k : k_) seen.k.push_back(first(k, count));
-  for (const Tensor& v : v_) seen.v.push_back(first(v, count));
+  for (const Tensor& k : k_) seen.k.push_back(k.slice(2, 0, count));
+  for (const Tensor& v : v_) seen.v.push_back(v.slice(2, 0, count));
+  for (const Tensor& k : raw_k_) {
+    const TensorSpec one{spec_.dtype, {rows(), spec_.kv_heads, 1, spec_.head_dim}};
+    seen.last_raw_k.push_back(last_of(k, zeros(one.shape, one.dtype, spec_.device)));
+  }
   if (ragged()) {
     seen.lengths = tensor(std::vector<int32_t>(lengths_.begin(), lengths_.end()), {rows()}, spec_.device);
   }
@@ -75,7 +80,7 @@ void KVCache::select_rows(absl::Span<const int64_t> from) {
   NoGradGuard no_grad;
   if (memory_keys_.defined() && rows() > 0) select_memory(from);
   const int64_t seen = longest();
-  for (std::vector<Tensor>* memories : {&k_, &v_}) {
+  for (std::vector<Tensor>* memories : {&k_, &v_, &raw_k_}) {
     for (Tensor& memory : *memories) {
       if (!moves) continue;
       // One layer's tokens are copied aside, for a row may be wanted by one that comes after it.
@@ -152,22 +157,45 @@ void KVCache::write(const Tensor& memory, const Tensor& values) const {
   }
 }
 
-std::pair<Tensor, Tensor> KVCache::append(int64_t layer, const Tensor& k, const Tensor& v) {
+size_t KVCache::checked(int64_t layer, const Tensor& k, const Tensor& v) const {
   ROUX_CHECK(!grad_mode_enabled())
       << "KVCache: used while recording: tokens are written in place, so no gradient would pass; "
          "NoGradGuard stops the recording";
   ROUX_CHECK(layer >= 0 && layer < static_cast<int64_t>(k_.size()))
       << "KVCache: layer " << layer << ", there are " << k_.size();
-  const auto index = static_cast<size_t>(layer);
   ROUX_CHECK(k.dim() == 4 && k.size(0) == rows() && k.size(1) == spec_.kv_heads &&
              k.size(3) == spec_.head_dim && v.spec() == k.spec() && k.dtype() == spec_.dtype)
       << "KVCache: k is " << k.spec() << ", v is " << v.spec() << ", needed " << name(spec_.dtype) << "["
       << rows() << "," << spec_.kv_heads << ",T," << spec_.head_dim << "]";
   const int64_t seen = longest() + k.size(2);
   ROUX_CHECK(seen <= spec_.capacity) << "KVCache: " << seen << " tokens, capacity is " << spec_.capacity;
+  return static_cast<size_t>(layer);
+}
+
+std::pair<Tensor, Tensor> KVCache::append(int64_t layer, const Tensor& k, const Tensor& v) {
+  const size_t index = checked(layer, k, v);
+  const int64_t seen = longest() + k.size(2);
   write(k_[index], k);
   write(v_[index], v);
   return {first(k_[index], seen), first(v_[index], seen)};
+}
+
+// The last of each row, [rows, G, 1, d].
+Tensor KVCache::last_of(const Tensor& memory, const Tensor& otherwise) const {
+  const Tensor last = empty({memory.dtype(), {rows(), memory.size(1), 1, memory.size(3)}}, memory.device());
+  for (int64_t row = 0; row < rows(); ++row) {
+    const int64_t length = lengths_[static_cast<size_t>(row)];
+    copy_(select(last, 0, row),
+          length > 0 ? select(memory, 0, row).slice(1, length - 1, length) : select(otherwise, 0, row));
+  }
+  return last;
+}
+
+Tensor KVCache::previous_keys(int64_t layer, const Tensor& k, const Tensor& first) {
+  const size_t index = checked(layer, k, k);
+  ROUX_CHECK(spec_.raw_keys) << "KVCache: made without raw_keys, which layers that smear keys need";
+  write(raw_k_[index], k);
+  return last_of(raw_k_[index], first);
 }
 
 void KVCache::advance(int64_t appended, absl::Span<const int64_t> new_tokens) {

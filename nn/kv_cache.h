@@ -26,6 +26,8 @@ namespace roux {
 struct KeyValues {
   std::vector<Tensor> k, v;
   Tensor lengths = {};  // i32 [R]: of the P, so many are seen; all where undefined
+  // For key_smear, [R, G, 1, d] each: the last key as it was before. Without, the first key behind stays.
+  std::vector<Tensor> last_raw_k = {};
   bool defined() const { return !k.empty(); }
 };
 
@@ -43,6 +45,7 @@ class KVCache {
     int64_t layers, rows, capacity, kv_heads, head_dim;  // rows: at first, and at most
     DType dtype = kF32;
     Device device = kCpu;
+    bool raw_keys = false;  // for key_smear: keys as they were before it are kept too
   };
   explicit KVCache(const Spec& spec);
   KVCache(KVCache&&) = default;
@@ -68,6 +71,9 @@ class KVCache {
   // all: views [rows, G, longest + T, d]. Throws Error when they do not fit, or while recording: writing in
   // place would lose gradients.
   std::pair<Tensor, Tensor> append(int64_t layer, const Tensor& k, const Tensor& v);
+  // For layers that smear keys, before append: keeps k, and returns the key before each row's first one of
+  // these, [rows, G, 1, d]; `first`, of that shape, where the row is empty. Throws Error as append does.
+  Tensor previous_keys(int64_t layer, const Tensor& k, const Tensor& first);
   // For models, after the last layer (an Error on the way leaves the cache as it was): of the T tokens that
   // were appended, the first new_tokens[b] of row b count; all where `new_tokens` is empty.
   void advance(int64_t appended, absl::Span<const int64_t> new_tokens = {});
@@ -81,13 +87,15 @@ class KVCache {
   void keep_memory(const Memory& memory, KeyValues keys);
 
  private:
+  size_t checked(int64_t layer, const Tensor& k, const Tensor& v) const;
+  Tensor last_of(const Tensor& memory, const Tensor& otherwise) const;
   void write(const Tensor& memory, const Tensor& values) const;
   void select_memory(absl::Span<const int64_t> from);
   Tensor first(const Tensor& memory, int64_t tokens) const;  // of the rows
   Spec spec_;
   std::vector<int64_t> lengths_;
-  std::vector<Tensor> k_, v_;  // [spec_.rows, G, capacity, d]
-  Memory memory_;              // that memory_keys_ are made of, as long as all of it is kept
+  std::vector<Tensor> k_, v_, raw_k_;  // [rows, G, capacity, d]; raw_k_ with Spec::raw_keys alone
+  Memory memory_;                      // that memory_keys_ are made of, as long as all of it is kept
   KeyValues memory_keys_;
 };
 

@@ -9,9 +9,10 @@
 namespace roux {
 
 const char* name(Site site) {
-  static constexpr const char* kNames[] = {
-      "kEmbedding",        "kMixerInput", "kHeads",       "kMixer", "kMiddle",
-      "kFeedForwardInput", "kUnits",      "kFeedForward", "kBlock", "kRouter"};
+  static constexpr const char* kNames[] = {"kEmbedding", "kMixerInput",       "kHeads",      "kMixer",
+                                           "kMiddle",    "kFeedForwardInput", "kUnits",      "kFeedForward",
+                                           "kBlock",     "kRouter",           "kCrossInput", "kCrossHeads",
+                                           "kCross"};
   return kNames[static_cast<int>(site)];
 }
 

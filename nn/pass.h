@@ -29,6 +29,10 @@ enum class Site : uint8_t {
   kFeedForward,       // [B, T, D] what the MLP adds
   kBlock,             // [B, T, D] the residual stream behind the block
   kRouter,            // [B T, E] f32 (f64 in f64), the routing probabilities; in layers with experts
+  // Of cross-attention, between kMixer and kMiddle, which has them in it:
+  kCrossInput,  // [B, T, D] input of q
+  kCrossHeads,  // [B, T, H, d] what the heads found: input of o
+  kCross,       // [B, T, D] what it adds
 };
 const char* name(Site site);
 
@@ -67,15 +71,18 @@ struct Pass;
 struct CoreCall {
   int64_t layer;
   const Pass& pass;
+  Tensor memory_lengths = {};  // of cross-attention, i32 [B]: of the S, so many are seen; all where undefined
 };
 // In place of rotary positions and scaled_dot_product_attention. q: [B, H, T, d]; k and v: [B, G, S, d], the
-// cache's and this call's; nothing is rotated. Returns [B, H, T, d].
+// cache's and this call's, or the memory's; nothing is rotated. Returns [B, H, T, d].
 using AttentionCore =
     std::function<Tensor(const Tensor& q, const Tensor& k, const Tensor& v, const CoreCall& call)>;
 
 struct Pass {
   AttentionRules rules = {};  // who sees whom among this call's and the cache's tokens
-  Rotary rotary = {};         // of this call's tokens; cos is undefined where positions are not rotary
+  // Of this call's tokens; cos is undefined where positions are not rotary, and of local_rotary where layers
+  // with a window have no positions of their own.
+  Rotary rotary = {}, local_rotary = {};
   KVCache* cache = nullptr;
   KeyValues prefix = {};
   AttentionRules prefix_rules = {};  // of queries [R, H, B / R * T, d] and the prefix
@@ -83,7 +90,7 @@ struct Pass {
   KeyValues memory_keys = {};
   Generator* generator = nullptr;  // dropout's
   Taps taps = {};
-  AttentionCore core = {};
+  AttentionCore core = {}, cross_core = {};
 };
 
 // x, or in training mode with p > 0 its dropout. Throws Error without a generator.

@@ -10,6 +10,9 @@
 namespace roux {
 
 namespace {
+bool depends_on_length(const Rope& rope) {
+  return rope.scaling.type == RopeType::kDynamicNtk || rope.scaling.type == RopeType::kLongRope;
+}
 constexpr int64_t kMostRows = 1 << 17;  // positions beyond are computed: a stray one must not fill the memory
 }  // namespace
 
@@ -27,7 +30,7 @@ const Rotary& RotaryCache::tables(int64_t rows, DType dtype, Device device) cons
 Rotary RotaryCache::range(int64_t first, int64_t count, DType dtype, Device device) const {
   ROUX_CHECK(first >= 0 && count >= 0)
       << "rotary: first is " << first << ", count is " << count << ", needed at least 0";
-  if (rope_.scaling.type == RopeType::kDynamicNtk || first + count > kMostRows) {
+  if (depends_on_length(rope_) || first + count > kMostRows) {
     return rotary(rope_, head_dim_, arange(first, first + count, 1, kI64, device), dtype);
   }
   const Rotary& all = tables(first + count, dtype, device);
@@ -36,8 +39,7 @@ Rotary RotaryCache::range(int64_t first, int64_t count, DType dtype, Device devi
 
 Rotary RotaryCache::at(const Tensor& positions, DType dtype) const {
   const bool whole = positions.dtype() == kI32 || positions.dtype() == kI64;
-  if (!whole || positions.device() == kMeta || positions.numel() == 0 ||
-      rope_.scaling.type == RopeType::kDynamicNtk) {
+  if (!whole || positions.device() == kMeta || positions.numel() == 0 || depends_on_length(rope_)) {
     return rotary(rope_, head_dim_, positions, dtype);
   }
   const std::vector<int64_t> values = positions.to_vector<int64_t>();

@@ -17,7 +17,8 @@ class RotaryCache {
   // Positions first .. first + count - 1, first >= 0: views [count, r/2].
   Rotary range(int64_t first, int64_t count, DType dtype, Device device) const;
   // Positions as rotary() takes them: rows of the tables where all are integers in [0, 2^17), else (and for
-  // kDynamicNtk, whose frequencies depend on all of them) computed now. Their values are read on the host.
+  // kDynamicNtk and kLongRope, whose frequencies depend on all of them) computed now. Their values are read
+  // on the host.
   Rotary at(const Tensor& positions, DType dtype) const;
 
  private:

@@ -73,10 +73,13 @@ void TransformerConfig::check() const {
       << "transformer: relative_attention_num_buckets " << relative_attention_num_buckets
       << " and relative_attention_max_distance " << relative_attention_max_distance << ", needed at least "
       << (causal ? 2 : 4) << ", and more than " << buckets / 2;
-  const auto rotated = static_cast<int64_t>(rope.fraction * static_cast<double>(head_size()));
-  ROUX_CHECK(positions != Positions::kRotary || (rotated > 0 && rotated % 2 == 0))
-      << "transformer: rotary positions turn " << rotated << " of a head's " << head_size()
-      << " units (rope.fraction " << rope.fraction << "), needed an even number";
+  ROUX_CHECK(!local_rope || sliding_window) << "transformer: local_rope without a sliding_window";
+  for (const Rope& each : {rope, local_rope.value_or(rope)}) {
+    const auto rotated = static_cast<int64_t>(each.fraction * static_cast<double>(head_size()));
+    ROUX_CHECK(positions != Positions::kRotary || (rotated > 0 && rotated % 2 == 0))
+        << "transformer: rotary positions turn " << rotated << " of a head's " << head_size()
+        << " units (rope.fraction " << each.fraction << "), needed an even number";
+  }
 }
 
 Init residual_init(const TransformerConfig& config, const Init& init) {
@@ -159,6 +162,73 @@ TransformerConfig qwen2_moe_style() {
   c.qkv_bias = true;
   c.rope.theta = 1e6;
   c.moe = MoeConfig{.experts = 60, .per_token = 4, .width = 1408, .shared_width = 5632, .shared_gate = true};
+  return c;
+}
+
+TransformerConfig qwen3_style() {
+  TransformerConfig c;
+  c.vocab_size = 151936, c.hidden_size = 1024, c.intermediate_size = 3072, c.num_hidden_layers = 28,
+  c.num_attention_heads = 16, c.num_key_value_heads = 8, c.head_dim = 128, c.max_position_embeddings = 40960;
+  c.family = Family::kQwen3;
+  c.qk_norm = QkNorm::kPerHead;
+  c.rope.theta = 1e6;
+  c.tie_word_embeddings = true;
+  return c;
+}
+
+TransformerConfig gemma3_style() {
+  TransformerConfig c = gemma2_style();
+  c.vocab_size = 262144, c.hidden_size = 640, c.intermediate_size = 2048, c.num_hidden_layers = 18,
+  c.num_attention_heads = 4, c.num_key_value_heads = 1, c.max_position_embeddings = 32768;
+  c.sliding_window = 512, c.full_attention_every = 6;
+  c.family = Family::kGemma3;
+  c.qk_norm = QkNorm::kPerHead;
+  c.rope.theta = 1e6;
+  c.local_rope = Rope();
+  c.attention_softcap = c.logit_softcap = std::nullopt;
+  return c;
+}
+
+TransformerConfig mixtral_style() {
+  TransformerConfig c;
+  c.intermediate_size = 14336, c.num_key_value_heads = 8, c.max_position_embeddings = 32768;
+  c.family = Family::kMixtral;
+  c.norm_eps = 1e-5;
+  c.rope.theta = 1e6;
+  c.moe = MoeConfig{.experts = 8, .per_token = 2, .width = 14336, .renormalise = true};
+  return c;
+}
+
+TransformerConfig olmoe_style() {
+  TransformerConfig c;
+  c.vocab_size = 50304, c.hidden_size = 2048, c.intermediate_size = 1024, c.num_hidden_layers = 16,
+  c.num_attention_heads = 16, c.max_position_embeddings = 4096;
+  c.family = Family::kOlmoe;
+  c.norm_eps = 1e-5;
+  c.qk_norm = QkNorm::kJoined;
+  c.moe = MoeConfig{.experts = 64, .per_token = 8, .width = 1024};
+  return c;
+}
+
+TransformerConfig bloom_style() {
+  TransformerConfig c;
+  c.vocab_size = 250880, c.hidden_size = 1024, c.intermediate_size = 4096, c.num_hidden_layers = 24,
+  c.num_attention_heads = 16;
+  c.family = Family::kBloom;
+  c.norm = NormKind::kLayer, c.norm_eps = 1e-5;
+  c.activation = Activation::kGeluTanh;
+  c.positions = Positions::kAlibi;
+  c.qkv_bias = c.output_bias = c.mlp_bias = true;
+  c.tie_word_embeddings = c.embedding_norm = true;
+  return c;
+}
+
+TransformerConfig phi3_style() {
+  TransformerConfig c;
+  c.vocab_size = 32064, c.hidden_size = 3072, c.intermediate_size = 8192, c.max_position_embeddings = 4096;
+  c.family = Family::kPhi3;
+  c.norm_eps = 1e-5;
+  c.sliding_window = 2047;
   return c;
 }
 

@@ -1,5 +1,5 @@
-// What a Transformer is made of: sizes, and options of which GPT-2, Llama, Mistral, Qwen2, Gemma, GPT-NeoX,
-// BERT and Qwen2-MoE are combinations.
+// What a Transformer is made of: sizes, and options of which GPT-2, Llama, Mistral, Qwen, Gemma, GPT-NeoX,
+// Bloom, BERT and their mixtures of experts are combinations.
 //
 //   TransformerConfig config;                       // Llama's options, Llama 2 7B's sizes
 //   TransformerConfig config = gpt2_style();        // GPT-2's options and sizes
@@ -27,7 +27,13 @@ enum class Family : uint8_t {
   kGptNeoX,
   kBert,
   kRoberta,
-  kQwen2Moe
+  kQwen2Moe,
+  kQwen3,
+  kGemma3,
+  kMixtral,
+  kOlmoe,
+  kBloom,
+  kPhi3
 };
 
 // Where a block's norms stand and what its two parts read; Block::forward has the formulas.
@@ -46,7 +52,15 @@ enum class Positions : uint8_t {
   kRotary,
   kLearned,
   kBuckets,  // a bias for each head and bucket of distances, shared by the layers [relative_buckets.h]
+  kAlibi,    // a bias that falls with the distance, by a slope of each head     [alibi.h]
   kNone,
+};
+
+// Norms of queries and keys before positions, of TransformerConfig::norm's kind.
+enum class QkNorm : uint8_t {
+  kNone,
+  kPerHead,  // of each head, with one weight [d] for all                                 [Qwen3, Gemma 3]
+  kJoined,   // of all heads as one vector                                           [OLMo 2, OLMoE]
 };
 
 // Probabilities, in training mode only.
@@ -95,10 +109,15 @@ struct TransformerConfig {  // names of config.json where it has one
   int64_t position_offset = 0;  // of the first token in the table of learned positions
   int64_t relative_attention_num_buckets = 32, relative_attention_max_distance = 128;  // of kBuckets
   Rope rope = {};
+  std::optional<Rope> local_rope = {};  // in place of rope in layers with a window
   bool causal = true;
   bool cross_attention =
       false;  // between the two parts of a block, to LmInput::memory; pre- and post-norm alone
   bool qkv_bias = false, output_bias = false, mlp_bias = false;  // of q, k, v; of o; of all in the MLP
+  QkNorm qk_norm = QkNorm::kNone;
+  // k_j becomes (1 - g) k_j + g k_(j - 1), g = sigmoid(a number of each key-value head, 0 at first), before
+  // rotary positions; the first key of a document stays.   [Olsson et al. 2022]
+  bool key_smear = false;
   bool tie_word_embeddings = false;
   bool embedding_norm = false;  // what enters the first block is normalised
   bool head_transform = false,
@@ -118,8 +137,8 @@ struct TransformerConfig {  // names of config.json where it has one
   int64_t head_size() const { return head_dim.value_or(hidden_size / num_attention_heads); }
   // The window of a layer, if it has one.
   std::optional<int64_t> window(int64_t layer) const;
-  // Tokens that a row may have; none where positions have no end.
-  std::optional<int64_t> context_length() const;
+  // Whether positions are biases of distances, by slots, without a table of positions.
+  bool distance_biased() const { return positions == Positions::kBuckets || positions == Positions::kAlibi; }
   bool has_experts(int64_t layer) const;
   // Throws Error naming the field when sizes do not fit each other.
   void check() const;
@@ -138,6 +157,12 @@ TransformerConfig gemma_style();      // Gemma 2B
 TransformerConfig gemma2_style();     // Gemma 2 2B
 TransformerConfig bert_style();       // BERT base, with its head for masked tokens
 TransformerConfig qwen2_moe_style();  // Qwen1.5-MoE-A2.7B
+TransformerConfig qwen3_style();      // Qwen3 0.6B
+TransformerConfig gemma3_style();     // Gemma 3 270M
+TransformerConfig mixtral_style();    // Mixtral 8x7B
+TransformerConfig olmoe_style();      // OLMoE 1B-7B
+TransformerConfig bloom_style();      // Bloom 560M
+TransformerConfig phi3_style();       // Phi-3 mini, 4k
 
 }  // namespace roux
 

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
+#include "nn/models/checkpoint_families.h"
 #include "nn/models/checkpoint_tools.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
@@ -18,122 +19,27 @@
 namespace roux {
 namespace {
 
-enum class Layout : uint8_t {
-  kSame,
-  kQkv,         // q_proj, k_proj and v_proj behind each other: [3 H d, ...]
-  kQkvPerHead,  // the same for each head: [H, 3, d, ...]
+// The modules of a fused layout, and their rows.
+struct Part {
+  const char* name;
+  int64_t rows;
 };
-
-// A module of ours and of the file; of kQkv layouts the module that holds q_proj, k_proj and v_proj.
-struct Row {
-  const char* ours = "";
-  const char* file = "";
-  Layout layout = Layout::kSame;
-  bool transposed = false;  // weight: [in, out]
-};
-
-// A tensor that stands in a file under a second name when the embeddings are tied.
-struct Repeat {
-  const char* file;
-  const char* ours;
-};
-
-// Modules that are not listed have one name in both.
-struct Names {
-  const char* prefix;               // of all modules but the head
-  const char* layers;               // behind the prefix
-  absl::Span<const Row> modules;    // behind the prefix
-  absl::Span<const Row> in_layers;  // behind "<layers>.<number>."
-  absl::Span<const Row> head;       // the first of several is written
-  absl::Span<const Repeat> repeats;
-  absl::Span<const char* const> buffers;  // ends of names
-  absl::Span<const char* const> unused;   // beginnings of names: heads that no language model reads
-};
-
-constexpr const char* kEmbedding = "model.embed_tokens.weight";
-
-constexpr const char* kLlamaBuffers[] = {".rotary_emb.inv_freq"};
-constexpr Row kLlamaHead[] = {{"lm_head", "lm_head"}};
-constexpr Repeat kLlamaRepeats[] = {{"lm_head.weight", kEmbedding}};
-constexpr Names kLlamaNames = {"model.", "layers", {}, {}, kLlamaHead, kLlamaRepeats, kLlamaBuffers, {}};
-
-constexpr Row kGemma2InLayers[] = {{"mixer_norm", "post_attention_layernorm"},
-                                   {"post_attention_layernorm", "pre_feedforward_layernorm"},
-                                   {"mlp_norm", "post_feedforward_layernorm"}};
-constexpr Names kGemma2Names = {"model.",      "layers",      {}, kGemma2InLayers, kLlamaHead,
-                                kLlamaRepeats, kLlamaBuffers, {}};
-
-constexpr Row kGpt2Modules[] = {{"embed_tokens", "wte"}, {"embed_positions", "wpe"}, {"norm", "ln_f"}};
-constexpr Row kGpt2InLayers[] = {{"input_layernorm", "ln_1"},
-                                 {"post_attention_layernorm", "ln_2"},
-                                 {"self_attn", "attn.c_attn", Layout::kQkv, true},
-                                 {"self_attn.o_proj", "attn.c_proj", Layout::kSame, true},
-                                 {"mlp.up_proj", "mlp.c_fc", Layout::kSame, true},
-                                 {"mlp.down_proj", "mlp.c_proj", Layout::kSame, true}};
-constexpr const char* kGpt2Buffers[] = {".attn.bias", ".attn.masked_bias"};
-constexpr Names kGpt2Names = {"transformer.", "h",           kGpt2Modules, kGpt2InLayers,
-                              kLlamaHead,     kLlamaRepeats, kGpt2Buffers, {}};
-
-constexpr Row kNeoXModules[] = {{"embed_tokens", "embed_in"}, {"norm", "final_layer_norm"}};
-constexpr Row kNeoXInLayers[] = {{"self_attn", "attention.query_key_value", Layout::kQkvPerHead},
-                                 {"self_attn.o_proj", "attention.dense"},
-                                 {"mlp.up_proj", "mlp.dense_h_to_4h"},
-                                 {"mlp.down_proj", "mlp.dense_4h_to_h"}};
-constexpr Row kNeoXHead[] = {{"lm_head", "embed_out"}, {"lm_head", "lm_head"}};
-constexpr Repeat kNeoXRepeats[] = {{"embed_out.weight", kEmbedding}, {"lm_head.weight", kEmbedding}};
-constexpr const char* kNeoXBuffers[] = {".attention.bias", ".attention.masked_bias",
-                                        ".attention.rotary_emb.inv_freq"};
-constexpr Names kNeoXNames = {"gpt_neox.", "layers",     kNeoXModules, kNeoXInLayers,
-                              kNeoXHead,   kNeoXRepeats, kNeoXBuffers, {}};
-
-constexpr Row kBertModules[] = {{"embed_tokens", "embeddings.word_embeddings"},
-                                {"embed_positions", "embeddings.position_embeddings"},
-                                {"embed_token_types", "embeddings.token_type_embeddings"},
-                                {"embedding_norm", "embeddings.LayerNorm"}};
-constexpr Row kBertInLayers[] = {{"self_attn.q_proj", "attention.self.query"},
-                                 {"self_attn.k_proj", "attention.self.key"},
-                                 {"self_attn.v_proj", "attention.self.value"},
-                                 {"self_attn.o_proj", "attention.output.dense"},
-                                 {"input_layernorm", "attention.output.LayerNorm"},
-                                 {"mlp.up_proj", "intermediate.dense"},
-                                 {"mlp.down_proj", "output.dense"},
-                                 {"post_attention_layernorm", "output.LayerNorm"}};
-constexpr const char* kBertBuffers[] = {"embeddings.position_ids"};
-constexpr Row kBertHead[] = {{"lm_head", "cls.predictions"},
-                             {"lm_head.dense", "cls.predictions.transform.dense"},
-                             {"lm_head.norm", "cls.predictions.transform.LayerNorm"}};
-constexpr Repeat kBertRepeats[] = {{"cls.predictions.decoder.weight", kEmbedding},
-                                   {"cls.predictions.decoder.bias", "lm_head.bias"}};
-constexpr const char* kBertUnused[] = {"pooler.", "bert.pooler.", "cls.seq_relationship."};
-constexpr Names kBertNames = {"bert.",   "encoder.layer", kBertModules, kBertInLayers,
-                              kBertHead, kBertRepeats,    kBertBuffers, kBertUnused};
-
-constexpr Row kRobertaHead[] = {
-    {"lm_head", "lm_head"}, {"lm_head.dense", "lm_head.dense"}, {"lm_head.norm", "lm_head.layer_norm"}};
-constexpr Repeat kRobertaRepeats[] = {{"lm_head.decoder.weight", kEmbedding},
-                                      {"lm_head.decoder.bias", "lm_head.bias"}};
-constexpr const char* kRobertaUnused[] = {"pooler.", "roberta.pooler."};
-constexpr Names kRobertaNames = {"roberta.",   "encoder.layer", kBertModules, kBertInLayers,
-                                 kRobertaHead, kRobertaRepeats, kBertBuffers, kRobertaUnused};
-
-const Names& names_of(Family family) {
-  switch (family) {
-    case Family::kGemma2:
-      return kGemma2Names;
-    case Family::kGpt2:
-      return kGpt2Names;
-    case Family::kGptNeoX:
-      return kNeoXNames;
-    case Family::kBert:
-      return kBertNames;
-    case Family::kRoberta:
-      return kRobertaNames;
-    default:
-      return kLlamaNames;
+std::vector<Part> parts_of(const TransformerConfig& c, Layout layout) {
+  if (layout == Layout::kSame) return {};
+  if (layout == Layout::kGateUp)
+    return {{"gate_proj", c.intermediate_size}, {"up_proj", c.intermediate_size}};
+  const int64_t keys = c.kv_heads() * c.head_size();
+  return {{"q_proj", c.num_attention_heads * c.head_size()}, {"k_proj", keys}, {"v_proj", keys}};
+}
+std::string described(const TransformerConfig& c, Layout layout) {
+  if (layout == Layout::kGateUp) return absl::StrCat("gate and up of ", c.intermediate_size, " units each");
+  if (layout == Layout::kQkvPerHead || c.kv_heads() == c.num_attention_heads) {
+    return absl::StrCat("q, k and v of ", c.num_attention_heads, " heads of ", c.head_size(), " units each");
   }
+  return absl::StrCat("q of ", c.num_attention_heads, ", k and v of ", c.kv_heads(), " heads of ",
+                      c.head_size(), " units each");
 }
 
-constexpr const char* kProjections[] = {"q_proj", "k_proj", "v_proj"};
 constexpr absl::string_view kOurPrefix = "model.", kOurLayers = "layers";
 
 // "h.3.attn.c_attn" with layers "h" -> "3." and "attn.c_attn"; number is empty outside of layers.
@@ -151,23 +57,53 @@ Path in_layer(absl::string_view path, absl::string_view layers) {
   return {std::string(rest.substr(0, digits + 1)), std::string(rest.substr(digits + 1))};
 }
 
-Tensor swapped(const Row& row, const std::string& leaf, const Tensor& x) {
-  return row.transposed && leaf == "weight" && x.dim() == 2 ? transpose(x, 0, 1) : x;
+// path by the name `to`, where it is `from`; a * of both is the same number.
+std::optional<std::string> renamed(const std::string& path, absl::string_view from, absl::string_view to) {
+  const size_t star = from.find('*');
+  if (star == absl::string_view::npos) {
+    return path == from ? std::optional(std::string(to)) : std::nullopt;
+  }
+  const absl::string_view before = from.substr(0, star), after = from.substr(star + 1);
+  if (!absl::StartsWith(path, before) || !absl::EndsWith(path, after) ||
+      path.size() <= before.size() + after.size()) {
+    return std::nullopt;
+  }
+  const std::string number = path.substr(before.size(), path.size() - before.size() - after.size());
+  if (number.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  const size_t to_star = to.find('*');
+  return absl::StrCat(to.substr(0, to_star), number, to.substr(to_star + 1));
 }
 
-// The i-th of q, k and v, from [3 H d, ...] (transposed already); undefined where the shape does not fit.
-Tensor part_of(const TransformerConfig& c, Layout layout, const Tensor& fused, int64_t i) {
+Tensor swapped(const Row& row, const Tensor& x) {
+  return row.transposed && x.dim() == 2 ? transpose(x, 0, 1) : x;
+}
+
+// The parts, from a fused tensor (transposed already); none where the shape does not fit.
+std::vector<Tensor> split(const TransformerConfig& c, Layout layout, const Tensor& fused) {
+  const std::vector<Part> parts = parts_of(c, layout);
+  int64_t rows = 0;
+  for (const Part& part : parts) rows += part.rows;
+  if (fused.dim() < 1 || fused.dim() > 2 || fused.size(0) != rows) return {};
+  std::vector<Tensor> out;
+  if (layout != Layout::kQkvPerHead) {
+    int64_t begin = 0;
+    for (const Part& part : parts) {
+      out.push_back(slice(fused, 0, begin, begin + part.rows));
+      begin += part.rows;
+    }
+    return out;
+  }
   const int64_t heads = c.num_attention_heads, width = c.head_size();
-  if (fused.dim() < 1 || fused.dim() > 2 || fused.size(0) != 3 * heads * width) return {};
-  if (layout == Layout::kQkv) return slice(fused, 0, i * heads * width, (i + 1) * heads * width);
+  if (heads != c.kv_heads()) return {};
   Shape by_head{heads, 3, width}, flat{heads * width};
   for (int axis = 1; axis < fused.dim(); ++axis)
     by_head.push_back(fused.size(axis)), flat.push_back(fused.size(axis));
-  return reshape(select(reshape(fused, by_head), 1, i), flat);
+  for (int64_t i = 0; i < 3; ++i) out.push_back(reshape(select(reshape(fused, by_head), 1, i), flat));
+  return out;
 }
 
 Tensor fuse(const TransformerConfig& c, Layout layout, const std::vector<Tensor>& parts) {
-  if (layout == Layout::kQkv) return cat(parts, 0);
+  if (layout != Layout::kQkvPerHead) return cat(parts, 0);
   std::vector<Tensor> by_head;
   Shape shape{c.num_attention_heads, 1, c.head_size()}, flat{-1};
   for (int axis = 1; axis < parts[0].dim(); ++axis) {
@@ -254,23 +190,25 @@ absl::StatusOr<NamedTensors> from_checkpoint(const TransformerConfig& c, const N
     const Path path = in_layer(prefixed ? module.substr(std::strlen(names.prefix)) : module, names.layers);
     const std::string before = path.number.empty() ? std::string(kOurPrefix)
                                                    : absl::StrCat(kOurPrefix, kOurLayers, ".", path.number);
-    Row row{path.module.c_str(), path.module.c_str()};
+    Row row{};
+    std::string ours = path.module;
     for (const Row& candidate : path.number.empty() ? names.modules : names.in_layers) {
-      if (path.module == candidate.file) row = candidate;
+      const std::optional<std::string> found = renamed(path.module, candidate.file, candidate.ours);
+      if (found) row = candidate, ours = *found;
     }
     const Tensor x = swapped(row, leaf, value);
     if (row.layout == Layout::kSame) {
-      ROUX_RETURN_IF_ERROR(add(absl::StrCat(before, row.ours, ".", leaf), x, name));
+      ROUX_RETURN_IF_ERROR(add(absl::StrCat(before, ours, ".", leaf), x, name));
       continue;
     }
-    for (int64_t i = 0; i < 3; ++i) {
-      const Tensor part = part_of(c, row.layout, x, i);
-      if (!part.defined()) {
-        return absl::InvalidArgumentError(absl::StrCat("checkpoint: ", name, " is ", to_string(value.spec()),
-                                                       ", needed q, k and v of ", c.num_attention_heads,
-                                                       " heads of ", c.head_size(), " units each"));
-      }
-      ROUX_RETURN_IF_ERROR(add(absl::StrCat(before, row.ours, ".", kProjections[i], ".", leaf), part, name));
+    const std::vector<Tensor> values = split(c, row.layout, x);
+    if (values.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("checkpoint: ", name, " is ", to_string(value.spec()),
+                                                     ", needed ", described(c, row.layout)));
+    }
+    const std::vector<Part> parts = parts_of(c, row.layout);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      ROUX_RETURN_IF_ERROR(add(absl::StrCat(before, ours, ".", parts[i].name, ".", leaf), values[i], name));
     }
   }
   for (const auto& [repeat, value] : repeats) {
@@ -300,20 +238,47 @@ absl::StatusOr<NamedTensors> to_checkpoint(const TransformerConfig& c, const Nam
       return absl::InvalidArgumentError(
           absl::StrCat("checkpoint: ", name, " has no place in the files of this family"));
     }
-    if (module != place.ours.front()) continue;  // the three go where q stands
+    if (head != names.head.end()) {
+      file.emplace_back(absl::StrCat(head->file, ".", leaf), value);
+      continue;
+    }
+    const Path path = in_layer(absl::string_view(module).substr(kOurPrefix.size()), kOurLayers);
+    const std::string before = path.number.empty()
+                                   ? std::string(names.prefix)
+                                   : absl::StrCat(names.prefix, names.layers, ".", path.number);
+    Row row{};
+    std::string theirs = path.module;
+    bool fused_elsewhere = false;
+    for (const Row& candidate : path.number.empty() ? names.modules : names.in_layers) {
+      if (candidate.layout == Layout::kSame) {
+        const std::optional<std::string> found = renamed(path.module, candidate.ours, candidate.file);
+        if (found) row = candidate, theirs = *found;
+        continue;
+      }
+      bool first = true;
+      for (const Part& part : parts_of(c, candidate.layout)) {
+        if (path.module == absl::StrCat(candidate.ours, ".", part.name)) {
+          row = candidate, theirs = candidate.file;
+          fused_elsewhere = !first;  // all go where the first stands
+        }
+        first = false;
+      }
+    }
+    if (fused_elsewhere) continue;
     Tensor x = value;
     if (place.row.layout != Layout::kSame) {
       std::vector<Tensor> parts;
-      for (const std::string& fused : place.ours) {
-        const std::string part = absl::StrCat(fused, ".", leaf);
-        const auto found = by_name.find(part);
+      for (const Part& part : parts_of(c, row.layout)) {
+        const std::string wanted =
+            absl::StrCat(kOurPrefix, kOurLayers, ".", path.number, row.ours, ".", part.name, ".", leaf);
+        const auto found = by_name.find(wanted);
         if (found == by_name.end())
-          return absl::InvalidArgumentError(absl::StrCat("checkpoint: ", part, " is missing"));
+          return absl::InvalidArgumentError(absl::StrCat("checkpoint: ", wanted, " is missing"));
         parts.push_back(found->second);
       }
       x = fuse(c, place.row.layout, parts);
     }
-    file.emplace_back(absl::StrCat(place.file, ".", leaf), swapped(place.row, leaf, x));
+    file.emplace_back(absl::StrCat(before, theirs, ".", leaf), swapped(row, x));
   }
   return file;
 }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -71,6 +72,21 @@ class Fields {
     const JsonValue* value = find(name);
     if (value != nullptr && !value->is_array()) wrong(name, "an array", *value);
     return value != nullptr && value->is_array() ? value : nullptr;
+  }
+
+  // Empty where missing.
+  std::vector<double> numbers(const char* name) {
+    std::vector<double> out;
+    const JsonValue* list = array(name);
+    for (size_t i = 0; list != nullptr && i < list->items().size(); ++i) {
+      const JsonValue& item = list->items()[i];
+      if (!item.is_number()) {
+        wrong(name, "an array of numbers", item);
+        return {};
+      }
+      out.push_back(item.number());
+    }
+    return out;
   }
 
   void unimplemented(const std::string& what) {

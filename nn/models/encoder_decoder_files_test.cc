@@ -38,7 +38,7 @@ TEST_P(Families, EqualTransformers) {
   ASSERT_TRUE(golden.ok()) << golden.status();
   for (const auto& [dtype, tolerance] : {std::pair{kF64, 1e-10}, std::pair{kF32, 2e-5}}) {
     const auto model =
-        load_pretrained_encoder_decoder(folder_of(GetParam()), {.dtype = dtype, .compute_dtype = dtype});
+        load_pretrained<EncoderDecoder>(folder_of(GetParam()), {.dtype = dtype, .compute_dtype = dtype});
     ASSERT_TRUE(model.ok()) << model.status();
     const LmInput source{.ids = named(*golden, "source"), .lengths = named(*golden, "source_lengths")};
     const LmInput in{.ids = named(*golden, "ids"), .memory = (*model)->encode(source)};
@@ -53,7 +53,7 @@ TEST_P(Families, EqualTransformers) {
 }
 
 TEST_P(Families, GoThereAndExactlyBack) {
-  const auto model = load_pretrained_encoder_decoder(folder_of(GetParam()));
+  const auto model = load_pretrained<EncoderDecoder>(folder_of(GetParam()));
   ASSERT_TRUE(model.ok()) << model.status();
   const std::string folder = fresh_directory() + "/model";
   const absl::Status saved = save_pretrained(**model, folder);
@@ -63,7 +63,7 @@ TEST_P(Families, GoThereAndExactlyBack) {
   ASSERT_TRUE(theirs.ok() && ours.ok());
   EXPECT_EQ(sorted_names(*ours), sorted_names(*theirs));
   for (const auto& [name, value] : *ours) EXPECT_TRUE(same_bits(value, named(*theirs, name))) << name;
-  const auto again = load_pretrained_encoder_decoder(folder);
+  const auto again = load_pretrained<EncoderDecoder>(folder);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ((*again)->config(), (*model)->config());
 }
@@ -71,7 +71,7 @@ TEST_P(Families, GoThereAndExactlyBack) {
 // Every form in which they are published: embeddings repeated or in place of the shared ones, BART without
 // "model.", without final_logits_bias, with versions; T5 with a bias that no layer reads.
 TEST(EncoderDecoderFiles, LoadInEveryPublishedForm) {
-  const auto bart = load_pretrained_encoder_decoder(folder_of("bart"));
+  const auto bart = load_pretrained<EncoderDecoder>(folder_of("bart"));
   const auto file = load_safetensors(folder_of("bart") + "/model.safetensors");
   ASSERT_TRUE(bart.ok() && file.ok());
   const EncoderDecoderConfig& config = (*bart)->config();
@@ -104,7 +104,7 @@ TEST(EncoderDecoderFiles, LoadInEveryPublishedForm) {
             "model ties them");
 
   const auto t5 = load_safetensors(folder_of("t5_v1_1") + "/model.safetensors");
-  const auto untied = load_pretrained_encoder_decoder(folder_of("t5_v1_1"));
+  const auto untied = load_pretrained<EncoderDecoder>(folder_of("t5_v1_1"));
   ASSERT_TRUE(t5.ok() && untied.ok());
   NamedTensors headless = {
       {"decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight", zeros({8, 2})}};

@@ -185,6 +185,15 @@ absl::StatusOr<EncoderDecoderConfig> parse_encoder_decoder_json(std::string_view
   return config;
 }
 
+absl::StatusOr<bool> is_encoder_decoder_json(std::string_view text, const std::string& where) {
+  ROUX_ASSIGN_OR_RETURN(const JsonValue json, parse_json_value(text, where));
+  if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(where, ": not an object"));
+  Fields f(json, where);
+  const std::string type = f.text("model_type", "");
+  ROUX_RETURN_IF_ERROR(f.status());
+  return type == "t5" || type == "bart" || type == "mbart";
+}
+
 absl::StatusOr<std::string> encoder_decoder_json(const EncoderDecoderConfig& c, DType weights) {
   nlohmann::ordered_json json = c.family == EncoderDecoderFamily::kT5 ? t5_json(c) : bart_json(c);
   json["is_encoder_decoder"] = true;

@@ -16,6 +16,9 @@ absl::StatusOr<EncoderDecoderConfig> parse_encoder_decoder_json(std::string_view
                                                                 const std::string& where);
 absl::StatusOr<std::string> encoder_decoder_json(const EncoderDecoderConfig& c, DType weights);
 
+// Whether the file is of one of these families, by its model_type. InvalidArgument as parse_config_json.
+absl::StatusOr<bool> is_encoder_decoder_json(std::string_view text, const std::string& where);
+
 }  // namespace roux
 
 #endif  // ROUX_NN_MODELS_ENCODER_DECODER_JSON_H_

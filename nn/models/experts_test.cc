@@ -140,7 +140,7 @@ TEST(LoadBalanceLoss, EqualsTransformers) {
   const auto golden = load_safetensors(std::string(kFolder) + "/golden.safetensors");
   ASSERT_TRUE(golden.ok()) << golden.status();
   for (const bool checkpointing : {false, true}) {
-    const auto model = load_pretrained(
+    const auto model = load_pretrained<Transformer>(
         kFolder, {.dtype = kF64, .compute_dtype = kF64, .gradient_checkpointing = checkpointing});
     ASSERT_TRUE(model.ok()) << model.status();
     std::vector<Tensor> routing;

@@ -84,10 +84,10 @@ TEST(Input, TakesEmbeddingsAndPositions) {
     EXPECT_TRUE(embeddings.grad().defined()) << name;
 
     const Tensor moved = arange(2, 7, 1, kI64), rows = moved + zeros({2, 1}, kI64);
-    if (config.positions == Positions::kBuckets) {
+    if (config.distance_biased()) {
       EXPECT_NE(error_of([&] {
                   model.logits({.ids = ids, .positions = moved});
-                }).find("positions is given, but distances in buckets are those of slots"),
+                }).find("positions is given, but the distances of this model's biases are those of slots"),
                 std::string::npos);
       continue;
     }

@@ -36,7 +36,7 @@ struct LmInput {
   Memory memory = {};               // what cross-attention reads; a cache keeps its keys for the next calls
   Generator* generator = nullptr;   // dropout's; needed in training mode where a rate is above 0
   Taps taps = {};
-  AttentionCore core = {};
+  AttentionCore core = {}, cross_core = {};  // of self-attention, of cross-attention
   // Blocks first_layer up to end_layer - 1 (all where not given). The final norm belongs to the last block.
   int64_t first_layer = 0;
   std::optional<int64_t> end_layer = {};

@@ -1,8 +1,8 @@
 #include "nn/models/pretrained.h"
 
 #include <filesystem>
-#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "nn/models/checkpoint_names.h"
@@ -32,28 +32,21 @@ void set_options(const PretrainedOptions& options, EncoderDecoderConfig* config)
   set_options(options, &config->decoder);
 }
 
-// A file of few tensors cannot ask for the memory of many modules.
-absl::Status check_counts(const TransformerConfig& c, size_t tensors) {
-  const auto most = static_cast<int64_t>(tensors);
-  const int64_t experts = c.moe ? c.moe->experts : 0;
-  const int64_t sparse = c.moe ? c.num_hidden_layers - static_cast<int64_t>(c.moe->dense_layers.size()) : 0;
-  if (c.num_hidden_layers <= most && (sparse == 0 || experts <= most / sparse)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("config.json has ", c.num_hidden_layers, " layers",
-                                                 c.moe ? absl::StrCat(" of ", experts, " experts") : "",
-                                                 ", the weights are ", tensors, " tensors"));
-}
-absl::Status check_counts(const EncoderDecoderConfig& c, size_t tensors) {
-  ROUX_RETURN_IF_ERROR(check_counts(c.encoder, tensors));
-  return check_counts(c.decoder, tensors);
+struct ConfigFile {
+  std::string path, text;
+  bool encoder_decoder;
+};
+absl::StatusOr<ConfigFile> read_config(const std::string& folder) {
+  ConfigFile file{.path = absl::StrCat(folder, "/config.json"), .text = {}, .encoder_decoder = false};
+  ROUX_ASSIGN_OR_RETURN(file.text, read_file(file.path));
+  ROUX_ASSIGN_OR_RETURN(file.encoder_decoder, is_encoder_decoder_json(file.text, file.path));
+  return file;
 }
 
 template <class Model, class Config>
-absl::StatusOr<std::unique_ptr<Model>> load(const std::string& folder, const PretrainedOptions& options,
-                                            absl::StatusOr<Config> (*parse)(std::string_view text,
-                                                                            const std::string& where)) {
-  const std::string config_path = absl::StrCat(folder, "/config.json");
-  ROUX_ASSIGN_OR_RETURN(const std::string text, read_file(config_path));
-  ROUX_ASSIGN_OR_RETURN(Config config, parse(text, config_path));
+absl::StatusOr<std::unique_ptr<Model>> load(const std::string& folder, absl::StatusOr<Config> parsed,
+                                            const PretrainedOptions& options) {
+  ROUX_ASSIGN_OR_RETURN(Config config, std::move(parsed));
   set_options(options, &config);
   ROUX_ASSIGN_OR_RETURN(const NamedTensors file, load_safetensors(folder));
   ROUX_RETURN_IF_ERROR(located(check_counts(config, file.size()), folder));
@@ -89,24 +82,46 @@ absl::Status save(const absl::StatusOr<std::string>& config, const absl::StatusO
 
 }  // namespace
 
+template <>
 absl::StatusOr<std::unique_ptr<Transformer>> load_pretrained(const std::string& folder,
                                                              const PretrainedOptions& options) {
-  return load<Transformer>(folder, options, parse_config_json);
+  ROUX_ASSIGN_OR_RETURN(const ConfigFile file, read_config(folder));
+  if (file.encoder_decoder) {
+    return absl::InvalidArgumentError(absl::StrCat(file.path, ": an encoder-decoder, needed a Transformer"));
+  }
+  return load<Transformer>(folder, parse_config_json(file.text, file.path), options);
 }
 
-absl::StatusOr<std::unique_ptr<EncoderDecoder>> load_pretrained_encoder_decoder(
-    const std::string& folder, const PretrainedOptions& options) {
-  return load<EncoderDecoder>(folder, options, parse_encoder_decoder_json);
+template <>
+absl::StatusOr<std::unique_ptr<EncoderDecoder>> load_pretrained(const std::string& folder,
+                                                                const PretrainedOptions& options) {
+  ROUX_ASSIGN_OR_RETURN(const ConfigFile file, read_config(folder));
+  if (!file.encoder_decoder) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file.path, ": one Transformer, needed an encoder-decoder"));
+  }
+  return load<EncoderDecoder>(folder, parse_encoder_decoder_json(file.text, file.path), options);
 }
 
-absl::Status save_pretrained(const Transformer& model, const std::string& folder) {
-  return save(config_json(model.config(), model.embedding_weight().dtype()),
-              to_checkpoint(model.config(), model.state_dict()), folder);
+template <>
+absl::StatusOr<std::unique_ptr<LanguageModel>> load_pretrained(const std::string& folder,
+                                                               const PretrainedOptions& options) {
+  ROUX_ASSIGN_OR_RETURN(const ConfigFile file, read_config(folder));
+  if (file.encoder_decoder) return load_pretrained<EncoderDecoder>(folder, options);
+  return load_pretrained<Transformer>(folder, options);
 }
 
-absl::Status save_pretrained(const EncoderDecoder& model, const std::string& folder) {
-  return save(encoder_decoder_json(model.config(), model.embedding_weight().dtype()),
-              to_checkpoint(model.config(), model.state_dict()), folder);
+absl::Status save_pretrained(const LanguageModel& model, const std::string& folder) {
+  const DType dtype = model.embedding_weight().dtype();
+  if (const auto* m = dynamic_cast<const Transformer*>(&model)) {
+    return save(config_json(m->config(), dtype), to_checkpoint(m->config(), m->state_dict()), folder);
+  }
+  if (const auto* m = dynamic_cast<const EncoderDecoder*>(&model)) {
+    return save(encoder_decoder_json(m->config(), dtype), to_checkpoint(m->config(), m->state_dict()),
+                folder);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(folder, ": no files for ", model.pretty_print(), ", which is none of our models"));
 }
 
 }  // namespace roux

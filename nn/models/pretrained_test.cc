@@ -30,14 +30,16 @@ std::string folder_of(const std::string& family) { return "tests/golden/language
 class Families : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(All, Families,
                          ::testing::Values("llama", "mistral", "qwen2", "gemma", "gemma2", "gpt2", "gpt_neox",
-                                           "bert", "roberta", "qwen2_moe"));
+                                           "bert", "roberta", "qwen2_moe", "qwen3", "gemma3", "mixtral",
+                                           "olmoe", "bloom", "phi3", "phi3_short"));
 
 // Logits, summed loss and the gradient of every parameter, relative to the largest value of each tensor.
 TEST_P(Families, EqualTransformers) {
   const auto golden = load_safetensors(folder_of(GetParam()) + "/golden.safetensors");
   ASSERT_TRUE(golden.ok()) << golden.status();
   for (const auto& [dtype, tolerance] : {std::pair{kF64, 1e-10}, std::pair{kF32, 1e-5}}) {
-    const auto model = load_pretrained(folder_of(GetParam()), {.dtype = dtype, .compute_dtype = dtype});
+    const auto model =
+        load_pretrained<Transformer>(folder_of(GetParam()), {.dtype = dtype, .compute_dtype = dtype});
     ASSERT_TRUE(model.ok()) << model.status();
     const Tensor ids = named(*golden, "ids"), targets = named(*golden, "targets");
     EXPECT_LT(relative_difference((*model)->logits(ids), named(*golden, "logits")), tolerance);
@@ -53,7 +55,7 @@ TEST_P(Families, EqualTransformers) {
 // What we write has the names, shapes and bytes of what transformers wrote, and its config.json says the
 // same.
 TEST_P(Families, GoThereAndExactlyBack) {
-  const auto model = load_pretrained(folder_of(GetParam()));
+  const auto model = load_pretrained<Transformer>(folder_of(GetParam()));
   ASSERT_TRUE(model.ok()) << model.status();
   const std::string folder = fresh_directory() + "/a/model";
   const absl::Status saved = save_pretrained(**model, folder);
@@ -64,7 +66,7 @@ TEST_P(Families, GoThereAndExactlyBack) {
   EXPECT_EQ(sorted_names(*ours), sorted_names(*theirs));
   for (const auto& [name, value] : *ours)
     EXPECT_TRUE(testing::same_bits(value, named(*theirs, name))) << name;
-  const auto again = load_pretrained(folder);
+  const auto again = load_pretrained<Transformer>(folder);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ((*again)->config(), (*model)->config());
 }
@@ -169,9 +171,29 @@ TEST_F(Gpt2Files, RefuseWhatDoesNotFit) {
             "checkpoint: model.layers.0.self_attn.q_proj.lora_A has no place in the files of this family");
 }
 
+// One call for any family; a typed one refuses the other type.
+TEST(Pretrained, LoadsWhicheverModelAFolderHolds) {
+  const auto gemma = load_pretrained(folder_of("gemma3")), t5 = load_pretrained(folder_of("t5"));
+  ASSERT_TRUE(gemma.ok()) << gemma.status();
+  ASSERT_TRUE(t5.ok()) << t5.status();
+  EXPECT_NE(dynamic_cast<const Transformer*>(gemma->get()), nullptr);
+  EXPECT_NE(dynamic_cast<const EncoderDecoder*>(t5->get()), nullptr);
+  for (const auto& [name, model] : {std::pair("gemma3", gemma->get()), {"t5", t5->get()}}) {
+    const std::string folder = fresh_directory() + "/" + name;
+    ASSERT_TRUE(save_pretrained(*model, folder).ok());
+    const auto ours = load_safetensors(folder), theirs = load_safetensors(folder_of(name));
+    ASSERT_TRUE(ours.ok() && theirs.ok());
+    EXPECT_EQ(sorted_names(*ours), sorted_names(*theirs));
+  }
+  EXPECT_EQ(load_pretrained<Transformer>(folder_of("t5")).status().message(),
+            folder_of("t5") + "/config.json: an encoder-decoder, needed a Transformer");
+  EXPECT_EQ(load_pretrained<EncoderDecoder>(folder_of("llama")).status().message(),
+            folder_of("llama") + "/config.json: one Transformer, needed an encoder-decoder");
+}
+
 // A BERT without its head for masked tokens, as sentence encoders are published: no prefix, with a pooler.
 TEST(BertFiles, LoadWithoutAHead) {
-  const auto whole = load_pretrained(folder_of("bert"));
+  const auto whole = load_pretrained<Transformer>(folder_of("bert"));
   ASSERT_TRUE(whole.ok()) << whole.status();
   const auto file = load_safetensors(folder_of("bert"));
   ASSERT_TRUE(file.ok());
@@ -185,7 +207,7 @@ TEST(BertFiles, LoadWithoutAHead) {
   const std::string folder = fresh_directory();
   ASSERT_TRUE(save_safetensors(folder + "/model.safetensors", encoder).ok());
   ASSERT_TRUE(write_file_atomically(folder + "/config.json", config).ok());
-  const auto bare = load_pretrained(folder);
+  const auto bare = load_pretrained<Transformer>(folder);
   ASSERT_TRUE(bare.ok()) << bare.status();
   const LmInput in{.ids = testing::some_ids(2, 5) - 20 * cast(gt(testing::some_ids(2, 5), 19), kI64)};
   EXPECT_TRUE(testing::same_bits((*bare)->hidden(in), (*whole)->hidden(in)));
@@ -228,14 +250,49 @@ TEST(ConfigJson, ReadsOlderFiles) {
             Activation::kGeglu);
 }
 
+TEST(ConfigJson, ReadsTheRopesOfGemma3InEitherForm) {
+  const std::string older = R"("num_key_value_heads": 2, "sliding_window": 8, "sliding_window_pattern": 2, "rope_theta": 5e5,
+      "rope_local_base_freq": 2e4, "rope_scaling": {"rope_type": "linear", "factor": 8.0}, )";
+  const std::string newer = R"("num_key_value_heads": 2, "sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"],
+      "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 5e5},
+                          "sliding_attention": {"rope_type": "default", "rope_theta": 2e4}}, )";
+  for (const std::string& members : {older, newer}) {
+    const auto c = llama_with(members, "gemma3_text");
+    ASSERT_TRUE(c.ok()) << c.status();
+    EXPECT_EQ(c->full_attention_every, 2);
+    EXPECT_EQ(c->sliding_window, 8);
+    EXPECT_EQ(c->rope, (Rope{.theta = 5e5, .scaling = {.type = RopeType::kLinear, .factor = 8}}));
+    EXPECT_EQ(c->local_rope, (Rope{.theta = 2e4}));
+    EXPECT_EQ(*parse_config_json(*config_json(*c, kF32), "f"), *c);
+  }
+  EXPECT_EQ(llama_with(R"("num_key_value_heads": 2, "sliding_window": null, )", "gemma3_text")->local_rope, std::nullopt);
+}
+
+// What transformers ignores is neither read nor written.
+TEST(ConfigJson, HasNoBiasesThatAFamilyLacks) {
+  for (const char* type : {"mistral", "qwen2", "gemma", "qwen3"}) {
+    const auto c = llama_with(R"("num_key_value_heads": 2, "mlp_bias": true, )", type);
+    ASSERT_TRUE(c.ok()) << c.status();
+    EXPECT_FALSE(c->mlp_bias) << type;
+    EXPECT_EQ(config_json(*c, kF32)->find("mlp_bias"), std::string::npos) << type;
+    TransformerConfig biased = *c;
+    biased.mlp_bias = true;
+    EXPECT_NE(config_json(biased, kF32).status().message().find("cannot express this model's mlp_bias"),
+              std::string::npos);
+  }
+  EXPECT_FALSE(llama_with(R"("num_key_value_heads": 2, "attention_bias": true, )", "mistral")->qkv_bias);
+}
+
 TEST(ConfigJson, NamesWhatItCannotRead) {
   const auto refusal = [](const std::string& members, const std::string& type = "llama") {
     return std::string(llama_with(members, type).status().message());
   };
   EXPECT_EQ(refusal("", "t5"), "f: model_type \"t5\" is not supported");
   EXPECT_EQ(refusal(R"("hidden_act": "relu2", )"), "f: hidden_act \"relu2\" is not supported");
-  EXPECT_EQ(refusal(R"("rope_scaling": {"type": "longrope"}, )"),
-            "f: rope_scaling: rope_type \"longrope\" is not supported");
+  EXPECT_EQ(refusal(R"("rope_scaling": {"type": "proportional"}, )"),
+            "f: rope_scaling: rope_type \"proportional\" is not supported");
+  EXPECT_EQ(refusal(R"("rope_scaling": {"type": "longrope", "short_factor": ["a"]}, )"),
+            "f: rope_scaling: short_factor is of type string, needed an array of numbers");
   EXPECT_EQ(refusal(R"("rope_interleaved": true, )"), "f: rope_interleaved = true is not supported");
   EXPECT_EQ(refusal(R"("rms_norm_eps": "small", )"), "f: rms_norm_eps is of type string, needed a number");
   EXPECT_EQ(refusal(R"("head_dim": 4.5, )"), "f: head_dim is of type number, needed an integer");

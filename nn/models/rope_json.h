@@ -13,6 +13,9 @@ namespace roux {
 // What is missing stays as it is in *rope; errors are f's.
 void read_rope(Fields& f, int64_t max_position_embeddings, Rope* rope);
 
+// From the member `type` of rope_parameters, f.
+void read_rope_type(Fields& f, const char* type, int64_t max_position_embeddings, Rope* rope);
+
 // The value of rope_parameters.
 nlohmann::ordered_json rope_json(const Rope& rope);
 

@@ -15,9 +15,65 @@
 namespace roux {
 namespace {
 
-constexpr const char* kEmbedding = "model.embed_tokens.weight";
-constexpr const char* kHead = "lm_head.weight";
-constexpr const char* kHeadBias = "lm_head.bias";
+// What has a row for each token.
+bool is_embedding(const std::string& name) {
+  return name == "model.embed_tokens.weight" || name == "shared.weight";
+}
+bool is_head(const std::string& name) { return name == "lm_head.weight"; }
+bool is_bias_of_logits(const std::string& name) {
+  return name == "lm_head.bias" || name == "final_logits_bias";
+}
+
+void check_new_rows(const TransformerConfig& config, const Tensor& rows, const Tensor& head_rows) {
+  for (const Tensor* x : {&rows, &head_rows}) {
+    ROUX_CHECK((x == &head_rows && !x->defined()) ||
+               (x->dim() == 2 && x->size(1) == config.hidden_size && is_floating(x->dtype())))
+        << "grow_vocabulary: " << (x == &rows ? "rows is " : "head_rows is ")
+        << (x->defined() ? to_string(x->spec()) : "undefined") << ", needed floating [n, "
+        << config.hidden_size << "]";
+  }
+  ROUX_CHECK(!head_rows.defined() || (!config.tie_word_embeddings && head_rows.shape() == rows.shape()))
+      << "grow_vocabulary: head_rows is " << head_rows.spec()
+      << (config.tie_word_embeddings ? ", but the head is the embedding" : ", needed the shape of rows, ")
+      << (config.tie_word_embeddings ? "" : to_string(rows.spec()));
+}
+
+void add_rows(const Tensor& rows, const Tensor& head_rows, NamedTensors* state) {
+  for (auto& [name, value] : *state) {
+    if (is_embedding(name)) value = cat({value, cast(rows, value.dtype())}, 0);
+    if (is_head(name)) value = cat({value, cast(head_rows.defined() ? head_rows : rows, value.dtype())}, 0);
+    if (is_bias_of_logits(name)) value = cat({value, expand(mean(value, 0, true), {rows.size(0)})}, 0);
+  }
+}
+
+int64_t count_of(const Tensor& ids) {
+  ROUX_CHECK(ids.dim() == 1 && is_integer(ids.dtype()) && ids.size(0) > 0)
+      << "select_vocabulary: ids is " << ids.spec() << ", needed integers [n], n above 0";
+  return ids.size(0);
+}
+
+void keep_rows(const Tensor& ids, NamedTensors* state) {
+  for (auto& [name, value] : *state) {
+    if (is_embedding(name) || is_head(name) || is_bias_of_logits(name)) value = index_select(value, 0, ids);
+  }
+}
+
+// Dtype and device of a model's weights.
+Init like(const LanguageModel& m) {
+  const Tensor& weight = m.embedding_weight();
+  return {.generator = nullptr, .dtype = weight.dtype(), .device = weight.device()};
+}
+
+template <class Model>
+std::unique_ptr<Model> filled(std::unique_ptr<Model> made, const Model& from,
+                              const std::function<void(NamedTensors*)>& edit) {
+  NoGradGuard no_grad;
+  NamedTensors state = from.state_dict();
+  edit(&state);
+  const absl::Status loaded = made->load_state_dict(state);
+  ROUX_CHECK(loaded.ok()) << "remake: " << loaded.message();
+  return made;
+}
 
 // order as numbers, when it is a permutation of 0 to n - 1.
 std::vector<int64_t> permutation(const char* op, const Tensor& order, int64_t n) {
@@ -54,19 +110,12 @@ Tensor units_of(const std::vector<int64_t>& heads, int64_t width) {
 
 std::unique_ptr<Transformer> remake(const Transformer& from, const TransformerConfig& config,
                                     const std::function<void(NamedTensors*)>& edit) {
-  for (int64_t i = 0; i < from.config().num_hidden_layers; ++i) {
-    ROUX_CHECK(from.block(i).attention() != nullptr)
-        << "remake: layer " << i << " has a mixer of its own, " << from.block(i).mixer().pretty_print();
-  }
-  NoGradGuard no_grad;
-  const Tensor& like = from.embedding_weight();
-  auto made = std::make_unique<Transformer>(
-      config, Init{.generator = nullptr, .dtype = like.dtype(), .device = like.device()});
-  NamedTensors state = from.state_dict();
-  edit(&state);
-  const absl::Status loaded = made->load_state_dict(state);
-  ROUX_CHECK(loaded.ok()) << "remake: " << loaded.message();
-  return made;
+  return filled(std::make_unique<Transformer>(config, like(from), from.make_mixer()), from, edit);
+}
+
+std::unique_ptr<EncoderDecoder> remake(const EncoderDecoder& from, const EncoderDecoderConfig& config,
+                                       const std::function<void(NamedTensors*)>& edit) {
+  return filled(std::make_unique<EncoderDecoder>(config, like(from)), from, edit);
 }
 
 Tensor rows_like(const Tensor& weight, int64_t n, Generator& generator) {
@@ -80,37 +129,29 @@ Tensor rows_like(const Tensor& weight, int64_t n, Generator& generator) {
 std::unique_ptr<Transformer> grow_vocabulary(const Transformer& m, const Tensor& rows,
                                              const Tensor& head_rows) {
   TransformerConfig config = m.config();
-  for (const Tensor* x : {&rows, &head_rows}) {
-    ROUX_CHECK((x == &head_rows && !x->defined()) ||
-               (x->dim() == 2 && x->size(1) == config.hidden_size && is_floating(x->dtype())))
-        << "grow_vocabulary: " << (x == &rows ? "rows is " : "head_rows is ")
-        << (x->defined() ? to_string(x->spec()) : "undefined") << ", needed floating [n, "
-        << config.hidden_size << "]";
-  }
-  ROUX_CHECK(!head_rows.defined() || (!config.tie_word_embeddings && head_rows.shape() == rows.shape()))
-      << "grow_vocabulary: head_rows is " << head_rows.spec()
-      << (config.tie_word_embeddings ? ", but the head is the embedding" : ", needed the shape of rows, ")
-      << (config.tie_word_embeddings ? "" : to_string(rows.spec()));
+  check_new_rows(config, rows, head_rows);
   config.vocab_size += rows.size(0);
-  return remake(m, config, [&](NamedTensors* state) {
-    for (auto& [name, value] : *state) {
-      if (name == kEmbedding) value = cat({value, cast(rows, value.dtype())}, 0);
-      if (name == kHead) value = cat({value, cast(head_rows.defined() ? head_rows : rows, value.dtype())}, 0);
-      if (name == kHeadBias) value = cat({value, expand(mean(value, 0, true), {rows.size(0)})}, 0);
-    }
-  });
+  return remake(m, config, [&](NamedTensors* state) { add_rows(rows, head_rows, state); });
+}
+
+std::unique_ptr<EncoderDecoder> grow_vocabulary(const EncoderDecoder& m, const Tensor& rows,
+                                                const Tensor& head_rows) {
+  EncoderDecoderConfig config = m.config();
+  check_new_rows(config.decoder, rows, head_rows);
+  config.encoder.vocab_size = config.decoder.vocab_size += rows.size(0);
+  return remake(m, config, [&](NamedTensors* state) { add_rows(rows, head_rows, state); });
 }
 
 std::unique_ptr<Transformer> select_vocabulary(const Transformer& m, const Tensor& ids) {
-  ROUX_CHECK(ids.dim() == 1 && is_integer(ids.dtype()) && ids.size(0) > 0)
-      << "select_vocabulary: ids is " << ids.spec() << ", needed integers [n], n above 0";
   TransformerConfig config = m.config();
-  config.vocab_size = ids.size(0);
-  return remake(m, config, [&](NamedTensors* state) {
-    for (auto& [name, value] : *state) {
-      if (name == kEmbedding || name == kHead || name == kHeadBias) value = index_select(value, 0, ids);
-    }
-  });
+  config.vocab_size = count_of(ids);
+  return remake(m, config, [&](NamedTensors* state) { keep_rows(ids, state); });
+}
+
+std::unique_ptr<EncoderDecoder> select_vocabulary(const EncoderDecoder& m, const Tensor& ids) {
+  EncoderDecoderConfig config = m.config();
+  config.encoder.vocab_size = config.decoder.vocab_size = count_of(ids);
+  return remake(m, config, [&](NamedTensors* state) { keep_rows(ids, state); });
 }
 
 void permute_units(Transformer& m, const std::string& mlp, const Tensor& order) {
@@ -133,7 +174,7 @@ void permute_heads(Transformer& m, int64_t layer, const Tensor& order) {
   const TransformerConfig& c = m.config();
   ROUX_CHECK(m.block(layer).attention() != nullptr)
       << "permute_heads: layer " << layer << " has no attention";
-  ROUX_CHECK(c.positions != Positions::kBuckets)
+  ROUX_CHECK(!c.distance_biased())
       << "permute_heads: the heads' biases of distances are shared by all layers";
   const std::vector<int64_t> heads = permutation("permute_heads", order, c.num_attention_heads);
   const int64_t share = c.num_attention_heads / c.kv_heads();  // queries of one key
@@ -153,7 +194,11 @@ void permute_heads(Transformer& m, int64_t layer, const Tensor& order) {
     reorder(m, absl::StrCat(path, "q_proj", leaf), 0, queries);
     reorder(m, absl::StrCat(path, "k_proj", leaf), 0, keys);
     reorder(m, absl::StrCat(path, "v_proj", leaf), 0, keys);
+    if (c.qk_norm != QkNorm::kJoined) continue;
+    reorder(m, absl::StrCat(path, "q_norm", leaf), 0, queries);
+    reorder(m, absl::StrCat(path, "k_norm", leaf), 0, keys);
   }
+  reorder(m, path + "k_smear", 0, tensor(kv_heads, {c.kv_heads()}).to(device));
   reorder(m, absl::StrCat(path, "o_proj.weight"), 1, queries);
 }
 

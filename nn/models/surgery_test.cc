@@ -138,7 +138,7 @@ TEST(Permute, LeavesTheFunctionAsItIs) {
     permute_units(model, "model.layers.1.mlp", randperm(24, generator));
     EXPECT_NE(weight("mlp.up_proj"), up) << name;
     EXPECT_LT(relative_difference(model.logits(ids), before), 1e-12) << name;
-    if (config.positions == Positions::kBuckets) {
+    if (config.distance_biased()) {
       EXPECT_EQ(error_of([&] {
                   permute_heads(model, 1, i64({3, 2, 0, 1}));
                 }),
@@ -232,19 +232,34 @@ TEST(Upcycle, SharesDrawsAndIsAQwen2Moe) {
             "transformer: moe.per_token is 3, needed 1 to moe.experts, 2");
 }
 
-class Nothing final : public Mixer {
+class Scaling final : public Mixer {
  public:
-  Tensor forward(const Tensor& x, const Pass&) const override { return x * 0.0; }
-  std::string pretty_print() const override { return "Nothing"; }
+  explicit Scaling(const Init& init) { register_parameter("scale", &scale_, init_normal({16}, init)); }
+  Tensor forward(const Tensor& x, const Pass&) const override { return x * scale_; }
+  std::string pretty_print() const override { return "Scaling"; }
+
+ private:
+  Tensor scale_;
 };
 
-TEST(Remake, RefusesWhatItCannotCopy) {
+TEST(Remake, MakesARecipesMixersAgain) {
   Generator generator(10);
-  const Transformer odd(tiny_llama(), {&generator}, [](int64_t) { return std::make_unique<Nothing>(); });
-  EXPECT_EQ(error_of([&] {
-              grow_vocabulary(odd, ones({1, 16}));
-            }),
-            "remake: layer 0 has a mixer of its own, Nothing");
+  const Init init{&generator, 0.3};
+  const Transformer odd(tiny_llama(), init, [&](int64_t layer) -> std::unique_ptr<Mixer> {
+    if (layer == 0) return nullptr;
+    return std::make_unique<Scaling>(init);
+  });
+  const auto grown = grow_vocabulary(odd, ones({1, 16}));
+  const Tensor ids = some_ids(2, 9);
+  EXPECT_TRUE(same_bits(grown->logits(ids).slice(2, 0, kVocabulary), odd.logits(ids)));
+  EXPECT_NE(grown->block(0).attention(), nullptr);
+  EXPECT_EQ(grown->block(1).mixer().pretty_print(), "Scaling");
+  EXPECT_TRUE(
+      same_bits(named(*grown, "model.layers.1.mixer.scale"), named(odd, "model.layers.1.mixer.scale")));
+}
+
+TEST(Remake, RefusesWhatDoesNotFit) {
+  Generator generator(10);
   const Transformer model(tiny_llama(), {&generator});
   TransformerConfig other = tiny_llama();
   other.num_hidden_layers = 1;

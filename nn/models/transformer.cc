@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "nn/alibi.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
@@ -53,6 +54,9 @@ TransformerModel::TransformerModel(const TransformerConfig& config, const Init& 
       rotary_(config.positions == Positions::kRotary
                   ? std::make_unique<RotaryCache>(config.rope, config.head_size())
                   : nullptr),
+      local_rotary_(rotary_ && config.local_rope
+                        ? std::make_unique<RotaryCache>(*config.local_rope, config.head_size())
+                        : nullptr),
       buckets_(config.positions == Positions::kBuckets ? std::make_unique<RelativeBuckets>(config, init)
                                                        : nullptr) {
   if (embedding == nullptr) register_module("embed_tokens", *embed_tokens_);
@@ -106,8 +110,8 @@ TransformerModel::Call TransformerModel::check(const LmInput& in) const {
       << " for a model with type_vocab_size above 0; it is " << config_.type_vocab_size;
   if (in.positions.defined()) {
     const Shape& shape = in.positions.shape();
-    ROUX_CHECK(config_.positions != Positions::kBuckets)
-        << "transformer: positions is given, but distances in buckets are those of slots";
+    ROUX_CHECK(!config_.distance_biased())
+        << "transformer: positions is given, but the distances of this model's biases are those of slots";
     ROUX_CHECK(shape == Shape{call.tokens} || shape == per_token)
         << "transformer: positions is " << in.positions.spec() << ", needed " << Shape{call.tokens} << " or "
         << per_token;
@@ -139,9 +143,11 @@ TransformerModel::Call TransformerModel::check(const LmInput& in) const {
     call.ragged |= in.prefix.lengths.defined();
   }
   check_memory(in, call);
-  const std::optional<int64_t> most = config_.context_length();
-  ROUX_CHECK(!most || in.positions.defined() || call.seen + call.tokens <= *most)
-      << "transformer: " << call.seen + call.tokens << " tokens, max_position_embeddings is " << *most;
+  const bool unlimited = config_.positions == Positions::kNone || config_.distance_biased();
+  ROUX_CHECK(unlimited || in.positions.defined() ||
+             config_.position_offset + call.seen + call.tokens <= config_.max_position_embeddings)
+      << "transformer: " << call.seen + call.tokens << " tokens, max_position_embeddings is "
+      << config_.max_position_embeddings - config_.position_offset;
   check_taps(in.taps, call);
   return call;
 }
@@ -169,6 +175,9 @@ void TransformerModel::check_taps(const Taps& taps, const Call& call) const {
       config_.residual == Residual::kParallel || config_.residual == Residual::kParallelOneNorm;
   taps.for_each([&](Site site, int64_t layer) {
     ROUX_CHECK(site != Site::kMiddle || !parallel) << "taps: parallel blocks have no " << name(site);
+    const bool crossed = site == Site::kCrossInput || site == Site::kCrossHeads || site == Site::kCross;
+    ROUX_CHECK(!crossed || config_.cross_attention)
+        << "taps: " << name(site) << " of a model without cross-attention";
     if (site == Site::kEmbedding) {
       ROUX_CHECK(layer <= 0 && call.first_layer == 0)
           << "taps: kEmbedding has layer 0 and needs first_layer 0, layer is " << layer << ", first_layer is "
@@ -226,6 +235,7 @@ Pass TransformerModel::pass_of(const LmInput& in, const Call& call, const Tensor
                                Device device) const {
   Pass pass;
   pass.cache = in.cache, pass.generator = in.generator, pass.taps = in.taps, pass.core = in.core;
+  pass.cross_core = in.cross_core;
   pass.memory = in.memory, pass.memory_keys = memory_keys(in);
   AttentionRules& rules = pass.rules;
   rules.causal = in.causal.value_or(config_.causal);
@@ -243,19 +253,27 @@ Pass TransformerModel::pass_of(const LmInput& in, const Call& call, const Tensor
     rules.position = cached + arange(0, call.tokens, 1, kI32, device);
   }
   if (rotary_ && !in.core) {
-    const DType dtype = config_.compute_dtype;
-    pass.rotary = in.positions.defined() ? rotary_->at(in.positions, dtype)
-                  : call.ragged          ? rotary_->at(slots, dtype)
-                                         : rotary_->range(call.seen, call.tokens, dtype, device);
+    const auto tables = [&](const RotaryCache& cache) {
+      const DType dtype = config_.compute_dtype;
+      return in.positions.defined() ? cache.at(in.positions, dtype)
+             : call.ragged          ? cache.at(slots, dtype)
+                                    : cache.range(call.seen, call.tokens, dtype, device);
+    };
+    pass.rotary = tables(*rotary_);
+    if (local_rotary_) pass.local_rotary = tables(*local_rotary_);
   }
-  if (buckets_) rules.distance_bias = cast((*buckets_)(call.seen + call.tokens), config_.compute_dtype);
+  const int64_t reach = call.seen + call.tokens;
+  if (buckets_) rules.distance_bias = cast((*buckets_)(reach), config_.compute_dtype);
+  if (config_.positions == Positions::kAlibi) {
+    rules.distance_bias = alibi_bias(config_.num_attention_heads, reach, config_.compute_dtype, device);
+  }
   if (!in.prefix.defined()) return pass;
 
   pass.prefix = in.prefix;
   if (in.prefix.lengths.defined()) pass.prefix_rules.end = unsqueeze(in.prefix.lengths, 1);
   pass.prefix_rules.distance_bias = rules.distance_bias;
   pass.prefix_rules.causal = config_.sliding_window.has_value();
-  if (config_.sliding_window || buckets_) {
+  if (config_.sliding_window || config_.distance_biased()) {
     const int64_t shared = in.prefix.k[0].size(0);
     pass.prefix_rules.position =
         reshape(expand(slots, {call.rows, call.tokens}), {shared, call.rows / shared * call.tokens});
@@ -352,7 +370,7 @@ OutputProjection Transformer::output() const {
 
 KVCache Transformer::make_cache(int64_t rows, int64_t capacity) const {
   return KVCache({config_.num_hidden_layers, rows, capacity, config_.kv_heads(), config_.head_size(),
-                  config_.compute_dtype, embedding_weight().device()});
+                  config_.compute_dtype, embedding_weight().device(), config_.key_smear});
 }
 
 std::string Transformer::pretty_print() const {

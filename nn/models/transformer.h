@@ -1,5 +1,5 @@
-// One Transformer with typed options: GPT-2, Llama, Mistral, Qwen2, Gemma, GPT-NeoX, BERT, RoBERTa and
-// Qwen2-MoE are configurations of it. Parameters have Llama's names in all of them
+// One Transformer with typed options: GPT-2, Llama, Mistral, Qwen, Gemma, GPT-NeoX, Bloom, BERT, RoBERTa and
+// their mixtures of experts are configurations of it. Parameters have Llama's names in all of them
 // (model.layers.0.self_attn.q_proj.weight); a family's own names and layouts exist in its files only
 // (pretrained.h).
 //
@@ -52,8 +52,8 @@ class TransformerModel final : public ModuleOf<TransformerModel> {
   std::unique_ptr<Embedding> embed_positions_, embed_token_types_;  // where the config has them
   std::unique_ptr<Norm> embedding_norm_;
   ModuleList<Block> layers_;
-  std::unique_ptr<Norm> norm_;           // none behind post-norm blocks
-  std::unique_ptr<RotaryCache> rotary_;  // rotary positions
+  std::unique_ptr<Norm> norm_;                          // none behind post-norm blocks
+  std::unique_ptr<RotaryCache> rotary_, local_rotary_;  // rotary positions
   std::unique_ptr<RelativeBuckets> buckets_;
 };
 
@@ -85,6 +85,7 @@ class Transformer final : public LanguageModel {
   Transformer(const Transformer& from, Weights weights, const std::optional<TransformerConfig>& config = {});
 
   const TransformerConfig& config() const { return config_; }
+  const MakeMixer& make_mixer() const { return make_mixer_; }
   const Block& block(int64_t layer) const { return model_.block(layer); }
   const Norm* final_norm() const { return model_.norm(); }  // null for post-norm blocks
 

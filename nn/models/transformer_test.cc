@@ -82,6 +82,12 @@ TEST(Transformer, HasThePublishedSizes) {
       {gemma2_style(), 2614341888},                                     // Gemma 2 2B
       {bert_style(), 109514298},                                        // BERT base
       {qwen2_moe_style(), 14315784192},                                 // Qwen1.5-MoE-A2.7B
+      {qwen3_style(), 596049920},                                       // Qwen3 0.6B
+      {gemma3_style(), 268098176},                                      // Gemma 3 270M
+      {mixtral_style(), 46702792704},                                   // Mixtral 8x7B
+      {olmoe_style(), 6919161856},                                      // OLMoE 1B-7B
+      {bloom_style(), 559214592},                                       // Bloom 560M
+      {phi3_style(), 3821079552},                                       // Phi-3 mini
   };
   for (const auto& [config, parameters] : published) {
     Generator generator(6);
@@ -253,6 +259,32 @@ TEST(Attention, AttendsToAnotherSequence) {
   const Tensor expected = linear(reshape(transpose(y, 1, 2), {2, 3, 16}), attention.o_proj.weight());
   EXPECT_LT(relative_difference(attention.attend(x, source, Pass()), expected), 1e-12);
   EXPECT_TRUE(same_bits(attention.attend(x, x, Pass()), attention(x, Pass())));
+}
+
+// Each head's key is mixed with the one before; the first stays.
+TEST(Attention, SmearsKeys) {
+  Generator generator(21);
+  TransformerConfig config = tiny_llama(kF64);
+  config.positions = Positions::kNone, config.key_smear = true;
+  Attention attention(config, 0, {&generator, 0.3, kF64});
+  set_parameter(attention, "k_smear", tensor(std::vector<double>{0.7, -1.5}, {2}));
+  const Tensor x = normal({2, 5, 16}, 0, 1, generator, kF64);
+  const auto heads = [](const Tensor& t, int64_t count) {
+    return transpose(reshape(t, {t.size(0), t.size(1), count, 4}), 1, 2);
+  };
+  const Tensor k = contiguous(heads(linear(x, attention.k_proj.weight()), 2));
+  std::vector<double> keys = k.to_vector<double>();
+  const std::vector<double> before = keys;
+  for (size_t i = 0; i < keys.size(); ++i) {  // [2, 2, 5, 4]
+    const size_t t = i / 4 % 5, head = i / 20 % 2;
+    const double g = 1 / (1 + std::exp(head == 0 ? -0.7 : 1.5));
+    if (t > 0) keys[i] = (1 - g) * before[i] + g * before[i - 4];
+  }
+  const Tensor y =
+      scaled_dot_product_attention(heads(linear(x, attention.q_proj.weight()), 4), tensor(keys, {2, 2, 5, 4}),
+                                   heads(linear(x, attention.v_proj.weight()), 2));
+  const Tensor expected = linear(reshape(transpose(y, 1, 2), {2, 5, 16}), attention.o_proj.weight());
+  EXPECT_LT(relative_difference(attention(x, Pass()), expected), 1e-12);
 }
 
 // A token is moved by those that it sees: with a mixer of our own, by none.

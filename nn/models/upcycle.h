@@ -29,7 +29,7 @@ struct UpcycleOptions {
 // The new model computes what dense does when an expert is a whole part of a copy (width = F / G), experts
 // and per_token are multiples of G, scale is G, with renormalise, whole_copies, nothing redrawn and nothing
 // shared: the weights of the chosen copies add up to 1.
-// Throws Error when dense has experts or mixers of its own, or sizes do not fit.
+// Throws Error when dense has experts, or sizes do not fit.
 std::unique_ptr<Transformer> upcycle(const Transformer& dense, const MoeConfig& moe, Generator& generator,
                                      const UpcycleOptions& options = {});
 

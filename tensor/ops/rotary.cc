@@ -98,7 +98,15 @@ void scale_llama3(const RopeScaling& s, Frequencies* frequencies) {
   }
 }
 
-// length: the largest position + 1, read by kDynamicNtk.
+void scale_longrope(const RopeScaling& s, double length, Frequencies* frequencies) {
+  const auto original = static_cast<double>(s.original_max_position_embeddings);
+  const std::vector<double>& factors = length > original ? s.long_factor : s.short_factor;
+  for (size_t i = 0; i < factors.size(); ++i) frequencies->of_pair[i] /= factors[i];
+  frequencies->attention_factor =
+      s.attention_factor.value_or(std::sqrt(1 + std::log(s.factor) / std::log(original)));
+}
+
+// length: the largest position + 1, read by kDynamicNtk and kLongRope.
 Frequencies frequencies_of(const Rope& rope, int64_t width, double length) {
   const RopeScaling& s = rope.scaling;
   Frequencies result{powers(rope.theta, width)};
@@ -123,6 +131,9 @@ Frequencies frequencies_of(const Rope& rope, int64_t width, double length) {
     case RopeType::kLlama3:
       scale_llama3(s, &result);
       break;
+    case RopeType::kLongRope:
+      scale_longrope(s, length, &result);
+      break;
   }
   return result;
 }
@@ -145,6 +156,13 @@ int64_t checked_width(const Rope& rope, int64_t head_dim) {
   ROUX_CHECK(s.type != RopeType::kLlama3 || s.high_freq_factor > s.low_freq_factor)
       << "rotary: scaling.low_freq_factor is " << s.low_freq_factor << ", high_freq_factor is "
       << s.high_freq_factor << ", needed high_freq_factor > low_freq_factor";
+  const auto pairs = static_cast<size_t>(width / 2);
+  const auto fits = [&](const std::vector<double>& factors) {
+    return factors.size() == pairs && *std::min_element(factors.begin(), factors.end()) > 0;
+  };
+  ROUX_CHECK(s.type != RopeType::kLongRope || (fits(s.short_factor) && fits(s.long_factor)))
+      << "rotary: scaling has " << s.short_factor.size() << " short and " << s.long_factor.size()
+      << " long factors, needed " << pairs << " above 0 each";
   return width;
 }
 

@@ -9,6 +9,7 @@
 #define ROUX_TENSOR_OPS_ROTARY_H_
 
 #include <optional>
+#include <vector>
 
 #include "tensor/tensor.h"
 
@@ -21,10 +22,11 @@ enum class RopeType : uint8_t {  // rope_type of Hugging Face's config.json, whe
   kDynamicNtk,  // "dynamic": as kNtk with factor * n / L - factor + 1, n the largest position + 1, from n = L
   kYarn,        // "yarn": by the turns that a pair makes in L positions            [Peng et al. 2023]
   kLlama3,      // "llama3": by the wavelength                                      [Llama 3.1]
+  kLongRope,    // "longrope": by a factor for each pair, others beyond L positions [Ding et al. 2024; Phi-3]
 };
 
 // How trained frequencies are stretched to more positions. Field names and defaults are those of config.json;
-// L is original_max_position_embeddings, needed by the last three types (for kDynamicNtk, config.json's
+// L is original_max_position_embeddings, needed by the last four types (for kDynamicNtk, config.json's
 // max_position_embeddings).
 struct RopeScaling {
   RopeType type = RopeType::kDefault;
@@ -42,6 +44,10 @@ struct RopeScaling {
   // kLlama3: wavelengths above L / low_freq_factor are multiplied by factor, those below L / high_freq_factor
   // kept, frequencies in between interpolated linearly in L / wavelength.
   double low_freq_factor = 1, high_freq_factor = 4;
+  // kLongRope: frequency i is divided by short_factor[i], or by long_factor[i] where a position is L or more:
+  // r/2 factors above 0 each. cos and sin are multiplied by attention_factor; where none is given by sqrt(1 +
+  // ln(factor) / ln(L)).
+  std::vector<double> short_factor = {}, long_factor = {};
 
   friend bool operator==(const RopeScaling&, const RopeScaling&) = default;
 };

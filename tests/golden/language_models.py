@@ -10,23 +10,31 @@ tokens with a target: balance_of_targets) and what it gives the embedding and th
 Made with torch 2.15.0 (CPU), transformers 5.24.0, safetensors 0.8.0.
 """
 import contextlib
+import math
 import os
 import sys
 
 import torch
 from safetensors.torch import save_file
-from transformers import (BartConfig, BartForConditionalGeneration, BertConfig, BertForMaskedLM, Gemma2Config,
-                          Gemma2ForCausalLM, GemmaConfig, GemmaForCausalLM, GPT2Config, GPT2LMHeadModel, GPTNeoXConfig,
+from transformers import (BartConfig, BartForConditionalGeneration, BertConfig, BertForMaskedLM, BloomConfig,
+                          BloomForCausalLM, Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GPT2Config, GPT2LMHeadModel, GPTNeoXConfig,
                           GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, MBartConfig, MBartForConditionalGeneration,
-                          MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen2MoeConfig,
-                          Qwen2MoeForCausalLM, RobertaConfig, RobertaForMaskedLM, T5Config,
+                          MistralConfig, MistralForCausalLM, MixtralConfig, MixtralForCausalLM, OlmoeConfig,
+                          OlmoeForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen2MoeConfig, Qwen2MoeForCausalLM,
+                          Qwen3Config, Qwen3ForCausalLM, RobertaConfig, RobertaForMaskedLM, T5Config,
                           T5ForConditionalGeneration)
+from transformers.models.bloom import modeling_bloom
 from transformers.models.gemma import modeling_gemma
 from transformers.models.gemma2 import modeling_gemma2
+from transformers.models.gemma3 import modeling_gemma3
 from transformers.models.llama import modeling_llama
 from transformers.models.mistral import modeling_mistral
+from transformers.models.mixtral import modeling_mixtral
+from transformers.models.olmoe import modeling_olmoe
+from transformers.models.phi3 import modeling_phi3
 from transformers.models.qwen2 import modeling_qwen2
 from transformers.models.qwen2_moe import modeling_qwen2_moe
+from transformers.models.qwen3 import modeling_qwen3
 from transformers.models.t5 import modeling_t5
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -38,18 +46,38 @@ SIZES = dict(vocab_size=V, hidden_size=16, intermediate_size=16, num_hidden_laye
 
 
 def rope(theta=THETA, **more):
-    return {"rope_type": "default", "rope_theta": theta, **more}
+    return {"rope_type": "default", "rope_theta": theta} | more
 
 
 class Rotary64(torch.nn.Module):
+    """theta: one for all layers, or by the type of layer."""
+
     def __init__(self, width, theta):
         super().__init__()
-        self.frequency = theta ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+        thetas = theta if isinstance(theta, dict) else {None: theta}
+        exponents = -torch.arange(0, width, 2, dtype=torch.float64) / width
+        self.frequencies = {layer_type: value**exponents for layer_type, value in thetas.items()}
 
-    def forward(self, x, position_ids):
-        angle = position_ids[..., None].double() * self.frequency
+    def forward(self, x, position_ids, layer_type=None):
+        angle = position_ids[..., None].double() * self.frequencies[layer_type]
         angle = torch.cat([angle, angle], -1)
         return angle.cos(), angle.sin()
+
+
+class LongRope64(torch.nn.Module):
+    def __init__(self, width, config):
+        super().__init__()
+        self.length, p = config.rope_parameters["original_max_position_embeddings"], config.rope_parameters
+        exponents = -torch.arange(0, width, 2, dtype=torch.float64) / width
+        self.frequencies = [p["rope_theta"] ** exponents / torch.tensor(p[key], dtype=torch.float64)
+                            for key in ("short_factor", "long_factor")]
+        factor = config.max_position_embeddings / self.length
+        self.scale = math.sqrt(1 + math.log(factor) / math.log(self.length))
+
+    def forward(self, x, position_ids):
+        angle = position_ids[..., None].double() * self.frequencies[int(position_ids.max() >= self.length)]
+        angle = torch.cat([angle, angle], -1)
+        return angle.cos() * self.scale, angle.sin() * self.scale
 
 
 def rms_norm64(self, x):
@@ -60,22 +88,40 @@ def gemma_norm64(self, x):
     return (1 + self.weight) * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
 
 
+def mixtral_router64(self, x):
+    logits = torch.nn.functional.linear(x.reshape(-1, self.hidden_dim), self.weight)
+    top, indices = torch.topk(logits.softmax(-1), self.top_k, dim=-1)
+    return logits, top / top.sum(-1, keepdim=True), indices
+
+
+def gemma3_embedding64(self, ids):
+    return torch.nn.functional.embedding(ids, self.weight) * self.scalar_embed_scale
+
+
 @contextlib.contextmanager
 def in_f64(model):
     """The model in f64, with what transformers computes in f32 replaced, until the end of the block."""
     softmax = torch.nn.functional.softmax
     kept = [(torch.nn.functional, "softmax", lambda x, dim, dtype=None: softmax(x, dim))]
     for norm in (modeling_llama.LlamaRMSNorm, modeling_mistral.MistralRMSNorm, modeling_qwen2.Qwen2RMSNorm,
-                 modeling_qwen2_moe.Qwen2MoeRMSNorm, modeling_t5.T5LayerNorm):
+                 modeling_qwen2_moe.Qwen2MoeRMSNorm, modeling_qwen3.Qwen3RMSNorm, modeling_mixtral.MixtralRMSNorm,
+                 modeling_olmoe.OlmoeRMSNorm, modeling_phi3.Phi3RMSNorm, modeling_t5.T5LayerNorm):
         kept.append((norm, "forward", rms_norm64))
-    for norm in (modeling_gemma.GemmaRMSNorm, modeling_gemma2.Gemma2RMSNorm):
+    for norm in (modeling_gemma.GemmaRMSNorm, modeling_gemma2.Gemma2RMSNorm, modeling_gemma3.Gemma3RMSNorm):
         kept.append((norm, "forward", gemma_norm64))
+    kept.append((modeling_mixtral.MixtralTopKRouter, "forward", mixtral_router64))
+    kept.append((modeling_gemma3.Gemma3TextScaledWordEmbedding, "forward", gemma3_embedding64))
+    # Bloom writes the square root of 2 / pi in 8 digits.
+    kept.append((modeling_bloom.BloomGelu, "forward", lambda self, x: torch.nn.functional.gelu(x, approximate="tanh")))
     originals = [getattr(owner, name) for owner, name, _ in kept]
     config = model.config
     if hasattr(model.base_model, "rotary_emb"):
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         width = int(head_dim * config.rope_parameters.get("partial_rotary_factor", 1))
-        model.base_model.rotary_emb = Rotary64(width, config.rope_parameters["rope_theta"])
+        by_type = {key: value["rope_theta"] for key, value in config.rope_parameters.items() if key.endswith("_attention")}
+        model.base_model.rotary_emb = Rotary64(width, by_type or config.rope_parameters["rope_theta"])
+        if config.rope_parameters.get("rope_type") == "longrope":
+            model.base_model.rotary_emb = LongRope64(width, config)
     for owner, name, replacement in kept:
         setattr(owner, name, replacement)
     yield model.double()
@@ -160,7 +206,7 @@ def write(name, model):
     single = run(model, inputs, targets)
     with in_f64(model):
         logits, loss, grads = run(model, inputs, targets)
-        if hasattr(model.config, "num_experts"):
+        if model.config.model_type == "qwen2_moe":
             more["balance_of_targets"] = balance(model, ids, (targets != -100).long())[0]
             more["balance"], balance_grads = balance(model, ids)
             more |= balance_grads
@@ -169,7 +215,14 @@ def write(name, model):
     for key, grad in grads.items():
         torch.testing.assert_close(single[2][key].double(), grad, rtol=0, atol=1e-5 * grad.abs().max().item() + 1e-6)
     out |= {"logits": logits, "loss": loss}
-    file_name = {"gpt_neox": lambda key: key.replace("lm_head", "embed_out")}.get(name, lambda key: key)
+    renamed = {"gpt_neox": {"lm_head": "embed_out"}, "mixtral": {
+        "mlp": "block_sparse_moe", "gate_proj": "w1", "up_proj": "w3", "down_proj": "w2"}}.get(name, {})
+
+    def file_name(key):
+        for ours, theirs in renamed.items():
+            key = key.replace(ours, theirs)
+        return key
+
     out |= {"grad." + file_name(key): g.contiguous() for key, g in grads.items()} | more
     path = os.path.join(folder, "golden.safetensors")
     save_file(out, path)
@@ -199,6 +252,13 @@ def bart(config, model, **options):
         attn_implementation="sdpa", **options))
 
 
+def phi3(original_max_position_embeddings):
+    return Phi3ForCausalLM(Phi3Config(
+        **SIZES, num_key_value_heads=2, sliding_window=6, pad_token_id=0, bos_token_id=0, eos_token_id=0,
+        original_max_position_embeddings=original_max_position_embeddings, rope_parameters=rope(
+            rope_type="longrope", short_factor=[1.0, 1.5], long_factor=[2.0, 3.5])))
+
+
 MODELS = {
     "gpt2": lambda: GPT2LMHeadModel(GPT2Config(
         vocab_size=V, n_positions=16, n_embd=16, n_layer=2, n_head=4, n_inner=20, resid_pdrop=0, attn_pdrop=0,
@@ -220,6 +280,24 @@ MODELS = {
     "gemma2": lambda: Gemma2ForCausalLM(Gemma2Config(
         **SIZES | dict(attn_implementation="eager"), num_key_value_heads=1, head_dim=6, sliding_window=4,
         query_pre_attn_scalar=10, attn_logit_softcapping=1.5, final_logit_softcapping=2.0, rope_parameters=rope())),
+    "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(
+        **SIZES, num_key_value_heads=2, head_dim=6, rope_parameters=rope(1e6))),
+    "gemma3": lambda: Gemma3ForCausalLM(Gemma3TextConfig(
+        **SIZES | dict(attn_implementation="eager", num_hidden_layers=3), num_key_value_heads=1, head_dim=6,
+        sliding_window=4, layer_types=["sliding_attention", "sliding_attention", "full_attention"],
+        query_pre_attn_scalar=10,
+        rope_parameters={"full_attention": rope(1e6), "sliding_attention": rope()})),
+    "mixtral": lambda: MixtralForCausalLM(MixtralConfig(
+        **SIZES | dict(intermediate_size=6), num_key_value_heads=2, num_local_experts=4, num_experts_per_tok=2,
+        rope_parameters=rope(1e6), experts_implementation="eager")),
+    "olmoe": lambda: OlmoeForCausalLM(OlmoeConfig(
+        **SIZES | dict(intermediate_size=4), num_key_value_heads=2, num_experts=5, num_experts_per_tok=3,
+        norm_topk_prob=True, rope_parameters=rope(), experts_implementation="eager")),
+    "bloom": lambda: BloomForCausalLM(BloomConfig(
+        vocab_size=V, hidden_size=12, n_layer=2, n_head=3)),
+    # The 9 tokens are beyond the length that it was trained for; phi3_short's are not.
+    "phi3": lambda: phi3(original_max_position_embeddings=8),
+    "phi3_short": lambda: phi3(original_max_position_embeddings=12),
     "bert": lambda: BertForMaskedLM(BertConfig(
         **SIZES | dict(intermediate_size=10), hidden_dropout_prob=0, attention_probs_dropout_prob=0)),
     "roberta": lambda: RobertaForMaskedLM(RobertaConfig(

@@ -160,6 +160,13 @@ OP_SUITE(rotary)
                                 .original_max_position_embeddings = 8,
                                 .high_freq_factor = 1}},
                    8))
+    .error("scaling has 2 short and 3 long factors, needed 3 above 0 each",
+           refuses({.scaling = {.type = RopeType::kLongRope,
+                                .factor = 2,
+                                .original_max_position_embeddings = 8,
+                                .short_factor = {1, 2},
+                                .long_factor = {1, 2, 3}}},
+                   6))
     .error("positions must be [S] or [B, S], i32, i64 or floating: positions is bool[2]",
            [](Device d) { rotary({}, 8, zeros({2}, kBool, d)); })
     .error("positions is f32[2,1,3]",
@@ -227,6 +234,23 @@ OP_SUITE_VARIANT(rotary, yarn_mscale)
                     return std::exp(-i / 32 * std::log(1e4)) * (ramp / 8 + 1 - ramp);
                   },
                   (0.2 * std::log(8.0) + 1) / (0.05 * std::log(8.0) + 1)}))
+    .skip("errors", "those of rotary");
+
+// Factors of each pair, others from position 1000 on.
+OP_SUITE_VARIANT(rotary, longrope)
+    .with(tables({{.fraction = 0.5,
+                   .scaling = {.type = RopeType::kLongRope,
+                               .factor = 4,
+                               .original_max_position_embeddings = 1000,
+                               .short_factor = {1, 1.25, 2},
+                               .long_factor = {1.5, 3, 8}}},
+                  13,
+                  3,
+                  [](double i, double n) {
+                    const double brief = i == 0 ? 1 : i == 1 ? 1.25 : 2, far = i == 0 ? 1.5 : i == 1 ? 3 : 8;
+                    return std::exp(-i / 3 * std::log(1e4)) / (n > 1000 ? far : brief);
+                  },
+                  std::sqrt(1 + std::log(4.0) / std::log(1000.0))}))
     .skip("errors", "those of rotary");
 
 OP_SUITE_VARIANT(rotary, llama3)
