@@ -112,6 +112,12 @@ EncoderDecoder::EncoderDecoder(const EncoderDecoderConfig& config, const Init& i
   }
 }
 
+EncoderDecoder::EncoderDecoder(const EncoderDecoder& from, Weights weights,
+                               const std::optional<EncoderDecoderConfig>& config)
+    : EncoderDecoder(config.value_or(from.config_), Init{.generator = nullptr, .device = kMeta}) {
+  take_weights(from, *this, weights);
+}
+
 Memory EncoderDecoder::encode(const LmInput& source) const {
   try {
     ROUX_CHECK(!source.document_begin.defined() && !source.document_end.defined())
@@ -136,7 +142,7 @@ Tensor EncoderDecoder::head_transform(const Tensor& hidden) const {
 KVCache EncoderDecoder::make_cache(int64_t rows, int64_t capacity) const {
   const TransformerConfig& c = config_.decoder;
   return KVCache({c.num_hidden_layers, rows, capacity, c.kv_heads(), c.head_size(), c.compute_dtype,
-                  embedding_weight().device()});
+                  embedding_weight().device(), c.key_smear});
 }
 
 std::string EncoderDecoder::pretty_print() const {

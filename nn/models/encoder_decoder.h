@@ -12,6 +12,7 @@
 #define ROUX_NN_MODELS_ENCODER_DECODER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "nn/models/language_model.h"
@@ -45,6 +46,9 @@ EncoderDecoderConfig mbart_style();    // mBART large: pre-norm, scaled embeddin
 class EncoderDecoder final : public LanguageModel {
  public:
   EncoderDecoder(const EncoderDecoderConfig& config, const Init& init);
+  // A second model with from's weights, as Transformer has it.
+  EncoderDecoder(const EncoderDecoder& from, Weights weights,
+                 const std::optional<EncoderDecoderConfig>& config = {});
 
   const EncoderDecoderConfig& config() const { return config_; }
   const Block& encoder_block(int64_t layer) const { return encoder_.block(layer); }

@@ -5,8 +5,10 @@
 
 #include "autograd/autograd.h"
 #include "nn/models/model_test_util.h"
+#include "nn/models/surgery.h"
 #include "tensor/error_of.h"
 #include "tensor/grad_mode.h"
+#include "tensor/ops/attention.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
@@ -242,6 +244,105 @@ TEST(EncoderDecoder, RefusesAnotherMemoryAndNone) {
 }
 
 // Also of the memory's keys, which each layer makes again.
+TEST(EncoderDecoder, TwinsShareOrCopyAllWeights) {
+  for (const auto& [name, config] : tiny_models()) {
+    Generator generator(21);
+    EncoderDecoder model(config, {&generator, 0.3, kF64});
+    const Tensor source = some_ids(2, 5), ids = some_ids(2, 4);
+    const auto logits = [&](const EncoderDecoder& m) {
+      return m.logits({.ids = ids, .memory = m.encode({.ids = source})});
+    };
+    const int64_t before = memory_stats(kCpu).current;
+    const EncoderDecoder twin(model, Weights::kShared);
+    EXPECT_EQ(memory_stats(kCpu).current, before) << name;
+    const EncoderDecoder arm(model, Weights::kCopied);
+    const Tensor old = logits(model).detach();
+    EXPECT_TRUE(same_bits(logits(twin), old)) << name;
+    EXPECT_TRUE(same_bits(logits(arm), old)) << name;
+    EXPECT_TRUE(trainable(twin).empty());
+    EXPECT_EQ(trainable(arm).size(), trainable(model).size());
+    {
+      NoGradGuard no_grad;
+      for (const Tensor& parameter : model.parameters()) copy_(parameter, parameter * 1.25);
+    }
+    EXPECT_TRUE(same_bits(logits(twin), logits(model))) << name;
+    EXPECT_TRUE(same_bits(logits(arm), old)) << name;
+  }
+}
+
+TEST(EncoderDecoder, VocabularyGrowsAndIsCut) {
+  for (const auto& [name, config] : tiny_models()) {
+    Generator generator(22);
+    const EncoderDecoder model(config, {&generator, 0.3, kF64});
+    if (config.final_logits_bias) {
+      NoGradGuard no_grad;
+      const Tensor bias = model.output().bias;
+      copy_(bias, normal(bias.shape(), 0, 1, generator, kF64));
+    }
+    const Tensor source = some_ids(2, 5), ids = some_ids(2, 4);
+    const auto logits = [&](const EncoderDecoder& m) {
+      return m.logits({.ids = ids, .memory = m.encode({.ids = source})});
+    };
+    const auto grown = grow_vocabulary(model, normal({3, 16}, 0, 1, generator, kF64));
+    EXPECT_EQ(logits(*grown).size(2), kVocabulary + 3);
+    EXPECT_LT(relative_difference(logits(*grown).slice(2, 0, kVocabulary), logits(model)), 1e-12) << name;
+    const auto cut = select_vocabulary(*grown, arange(0, kVocabulary, 1, kI64));
+    EXPECT_TRUE(same_bits(logits(*cut), logits(model))) << name;
+    for (const auto& [slot, value] : model.state_dict()) {
+      for (const auto& [other, after] : cut->state_dict()) {
+        if (slot != other) continue;
+        EXPECT_TRUE(same_bits(value, after)) << slot;
+      }
+    }
+  }
+}
+
+// Reads and edits of cross-attention, and a core in its place that does what it does.
+TEST(EncoderDecoder, CrossAttentionHasTapsAndACore) {
+  for (const auto& [name, config] : tiny_models()) {
+    Generator generator(23);
+    const EncoderDecoder model(config, {&generator, 0.3, kF64});
+    const Tensor source = some_ids(2, 5), ids = some_ids(4, 4);
+    const Memory memory = model.encode({.ids = source, .lengths = i32({5, 3}, {2})});
+    std::vector<Tensor> input, heads, cross;
+    Taps taps;
+    taps.read(Site::kCrossInput, &input).read(Site::kCrossHeads, &heads).read(Site::kCross, &cross);
+    const Tensor plain = model.logits({.ids = ids, .memory = memory});
+    EXPECT_TRUE(same_bits(model.logits({.ids = ids, .memory = memory, .taps = taps}), plain)) << name;
+    ASSERT_EQ(cross.size(), 2u);
+    EXPECT_EQ(input[0].shape(), (Shape{4, 4, 16}));
+    EXPECT_EQ(heads[1].shape(), (Shape{4, 4, 4, config.decoder.head_size()}));
+    const CrossAttention& last = *model.decoder_block(1).cross_attention();
+    EXPECT_TRUE(same_bits(cross[1], last.o_proj(reshape(heads[1], {4, 4, -1}))));
+
+    const AttentionCore attention = [&](const Tensor& q, const Tensor& k, const Tensor& v,
+                                        const CoreCall& call) {
+      EXPECT_EQ(k.size(0), 4);
+      return scaled_dot_product_attention(
+          q, k, v,
+          {.rules = {.end = unsqueeze(call.memory_lengths, 1)}, .scale = config.decoder.attention_scale});
+    };
+    const Tensor by_core = model.logits({.ids = ids, .memory = memory, .cross_core = attention});
+    EXPECT_LT(relative_difference(by_core, plain), 1e-12) << name;
+
+    Taps silent;
+    for (int64_t layer = 0; layer < 2; ++layer)
+      silent.edit(Site::kCross, layer, [](const Tensor& x) { return x * 0.0; });
+    const auto muted = [&](const Memory& m) {
+      return model.logits({.ids = ids, .memory = m, .taps = silent});
+    };
+    EXPECT_TRUE(same_bits(muted(memory), muted(model.encode({.ids = some_ids(2, 9).slice(1, 4, 9)}))))
+        << name;
+  }
+  Generator generator(24);
+  const Transformer decoder(testing::tiny_llama(), {&generator});
+  std::vector<Tensor> all;
+  EXPECT_NE(error_of([&] {
+              decoder.logits({.ids = some_ids(1, 2), .taps = Taps().read(Site::kCross, &all)});
+            }).find("taps: kCross of a model without cross-attention"),
+            std::string::npos);
+}
+
 TEST(EncoderDecoder, CheckpointingGivesTheSameBits) {
   for (auto [name, config] : tiny_models(kF32)) {
     std::vector<std::vector<double>> grads[2];
