@@ -67,13 +67,13 @@ TEST(Adapters, FitEveryTransformer) {
 TEST(Adapters, FitExpertsAndCrossAttention) {
   const PretrainedOptions f64{.dtype = kF64, .compute_dtype = kF64};
   const std::string folder = "tests/golden/language_models/";
-  const auto experts = load_pretrained(folder + "qwen2_moe", f64);
+  const auto experts = load_pretrained<Transformer>(folder + "qwen2_moe", f64);
   ASSERT_TRUE(experts.ok()) << experts.status();
   const LmInput in{.ids = model_ids(**experts, 2, 7)};
   expect_adapted(**experts, in, static_cast<int64_t>(linears(**experts).size()), "qwen2_moe");
   EXPECT_GE(linears(**experts).size(), 2 * 4 + 3 + 1 + 3 * 4u);
 
-  const auto t5 = load_pretrained_encoder_decoder(folder + "t5_v1_1", f64);
+  const auto t5 = load_pretrained<EncoderDecoder>(folder + "t5_v1_1", f64);
   ASSERT_TRUE(t5.ok()) << t5.status();
   EncoderDecoder& model = **t5;
   Generator generator(2);

@@ -37,7 +37,7 @@ struct Model {
     const std::string file = *find_runfile("tests/golden/language_models/" + family + "/config.json");
     const std::string folder = file.substr(0, file.rfind('/'));
     if (has_source) {
-      auto both = std::move(*load_pretrained_encoder_decoder(folder));
+      auto both = std::move(*load_pretrained<EncoderDecoder>(folder));
       both->eval();
       decode = decode_model(*both, {golden()["start"].get<int32_t>()});
       model = std::move(both);
