@@ -117,5 +117,14 @@ TEST(Quantize, ARowThatIsNoWholeNumberOfBlocks) {
   EXPECT_EQ(layer.weight().dtype(), kF32);
 }
 
+TEST(Quantize, ScalesOfQLora) {
+  Generator generator(5);
+  Linear layer(64, 64, false, {&generator});
+  const Tensor weight = layer.weight();
+  quantize(layer, {"weight"}, kNF4, Nf4Scales::kQuantized);
+  EXPECT_EQ(values(dequantize(layer.weight())),
+            values(dequantize(quantize(weight, kNF4, Nf4Scales::kQuantized))));
+}
+
 }  // namespace
 }  // namespace roux

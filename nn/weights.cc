@@ -7,7 +7,6 @@
 #include "tensor/error.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/quantize.h"
 
 namespace roux {
 namespace {
@@ -148,7 +147,7 @@ int64_t train_only(Module& m, const Patterns& which) {
   return set_trains("train_only", m, which, true, true);
 }
 
-int64_t quantize(Module& m, const Patterns& which, DType block_dtype) {
+int64_t quantize(Module& m, const Patterns& which, DType block_dtype, Nf4Scales scales) {
   const Slots parameters = parameters_of(m);
   const std::vector<bool> met = matching("quantize", which, names_of(parameters));
   std::vector<Tensor> chosen;
@@ -163,7 +162,7 @@ int64_t quantize(Module& m, const Patterns& which, DType block_dtype) {
         << " needed rows of a multiple of " << values_per_element(block_dtype) << " values";
   }
   for (Tensor& x : chosen) {
-    replace(parameters, {{x.impl(), quantize(x.detach(), block_dtype)}});
+    replace(parameters, {{x.impl(), quantize(x.detach(), block_dtype, scales)}});
     x = Tensor();  // frees its memory before the next one
   }
   return static_cast<int64_t>(chosen.size());

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "nn/module.h"
 #include "nn/patterns.h"
+#include "tensor/ops/quantize.h"
 
 namespace roux {
 
@@ -62,7 +63,7 @@ int64_t train_only(Module& m, const Patterns& which);
 // require grad; those of another rank stay. For weights of Linear and Embedding: other code may not read
 // blocks. Returns how many. Throws Error for a row that is no multiple of the format's values, before
 // anything has changed, and for a value that no block holds.
-int64_t quantize(Module& m, const Patterns& which, DType block_dtype);
+int64_t quantize(Module& m, const Patterns& which, DType block_dtype, Nf4Scales scales = Nf4Scales::kExact);
 
 struct LoadOptions {
   Patterns only = {"*"};  // names of the module to load; others, and the state's entries for them, are let be

@@ -24,8 +24,8 @@ typedef uint8_t HalfCodes __attribute__((vector_size(16)));
 
 // Of all strips of an element, at most 8.
 struct BlockScales {
-  alignas(32) float scale[16];   // one a strip, or two where the format has halves
-  alignas(32) float offset[16];  // 8, and what vector loads reach
+  alignas(32) float scale[16];  // one a strip, or two where the format has halves
+  alignas(32) float offset[8];
 };
 
 ROUX_ALWAYS_INLINE float half_at(const uint8_t* at) {
@@ -58,22 +58,22 @@ ROUX_ALWAYS_INLINE void load_fifth_bits(const uint8_t* from, Codes& codes) {
                           1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
   codes = (Codes)((own_byte & kBit) == kBit) & 16;
 }
+typedef int32_t EightInts __attribute__((vector_size(32)));
+typedef uint16_t CodeWords __attribute__((vector_size(32)));
+
 // Eight scales and eight minima of 6 bits in 12 bytes.
-ROUX_ALWAYS_INLINE void load_k_scales(const uint8_t* from, float d, float d_min, BlockScales& s) {
-  uint32_t word[3], scale[2], min[2];
+ROUX_ALWAYS_INLINE void load_k_scales(const uint8_t* from, float d, float d_min, EightFloats& scale,
+                                      EightFloats& offset) {
+  uint32_t word[3];
   std::memcpy(word, from, sizeof word);
-  scale[0] = word[0] & 0x3f3f3f3fu;
-  scale[1] = (word[2] & 0x0f0f0f0fu) | (word[0] >> 2 & 0x30303030u);
-  min[0] = word[1] & 0x3f3f3f3fu;
-  min[1] = (word[2] >> 4 & 0x0f0f0f0fu) | (word[1] >> 2 & 0x30303030u);
-  typedef uint8_t Eight __attribute__((vector_size(8)));
-  Eight scales, minima;
-  std::memcpy(&scales, scale, sizeof scales);
-  std::memcpy(&minima, min, sizeof minima);
-  const EightFloats first = __builtin_convertvector(scales, EightFloats) * d;
-  const EightFloats second = -(__builtin_convertvector(minima, EightFloats) * d_min);
-  std::memcpy(s.scale, &first, sizeof first);
-  std::memcpy(s.offset, &second, sizeof second);
+  const uint32_t low = 0x3f3f3f3fu, high = 0x30303030u, nibbles = 0x0f0f0f0fu;
+  const uint64_t scales = uint64_t{(word[2] & nibbles) | (word[0] >> 2 & high)} << 32 | (word[0] & low);
+  const uint64_t minima = uint64_t{(word[2] >> 4 & nibbles) | (word[1] >> 2 & high)} << 32 | (word[1] & low);
+  EightInts wide;
+  asm("vpmovzxbd %1, %0" : "=v"(wide) : "v"(_mm_cvtsi64_si128(static_cast<int64_t>(scales))));
+  scale = __builtin_convertvector(wide, EightFloats) * d;
+  asm("vpmovzxbd %1, %0" : "=v"(wide) : "v"(_mm_cvtsi64_si128(static_cast<int64_t>(minima))));
+  offset = -(__builtin_convertvector(wide, EightFloats) * d_min);
 }
 
 inline constexpr float kNf4Values[16] = {
@@ -158,7 +158,10 @@ struct BlockFormat<kQ4_K> {  // f16 d, d_min; 12 bytes of scales; 4 x 32 bytes, 
   static constexpr int kBytes = 144, kStrips = 8, kHalves = 1, kBias = 0;
   static constexpr bool kOffsets = true;
   ROUX_ALWAYS_INLINE static void scales(const uint8_t* e, BlockScales& s) {
-    load_k_scales(e + 4, half_at(e), half_at(e + 2), s);
+    EightFloats scale, offset;
+    load_k_scales(e + 4, half_at(e), half_at(e + 2), scale, offset);
+    std::memcpy(s.scale, &scale, sizeof scale);
+    std::memcpy(s.offset, &offset, sizeof offset);
   }
   ROUX_ALWAYS_INLINE static void codes(const uint8_t* e, int strip, Codes& q) {
     load_vector(e + 16 + strip / 2 * 32, q);
@@ -170,13 +173,16 @@ struct BlockFormat<kQ5_K> {  // f16 d, d_min; 12 bytes of scales; 32 bytes, bit 
   static constexpr int kBytes = 176, kStrips = 8, kHalves = 1, kBias = 0;
   static constexpr bool kOffsets = true;
   ROUX_ALWAYS_INLINE static void scales(const uint8_t* e, BlockScales& s) {
-    load_k_scales(e + 4, half_at(e), half_at(e + 2), s);
+    EightFloats scale, offset;
+    load_k_scales(e + 4, half_at(e), half_at(e + 2), scale, offset);
+    std::memcpy(s.scale, &scale, sizeof scale);
+    std::memcpy(s.offset, &offset, sizeof offset);
   }
   ROUX_ALWAYS_INLINE static void codes(const uint8_t* e, int strip, Codes& q) {
     Codes fifth;
     load_vector(e + 16, fifth);
     load_vector(e + 48 + strip / 2 * 32, q);
-    q = (strip % 2 == 0 ? q & 15 : q >> 4) | ((fifth >> strip & 1) << 4);
+    q = (strip % 2 == 0 ? q & 15 : q >> 4) | ((Codes)((CodeWords)fifth >> strip << 4) & 16);
   }
 };
 template <>
@@ -184,12 +190,12 @@ struct BlockFormat<kQ6_K> {  // 2 x 64 bytes of low bits; 2 x 32 of high pairs; 
   static constexpr int kBytes = 210, kStrips = 8, kHalves = 2, kBias = 32;
   static constexpr bool kOffsets = false;
   ROUX_ALWAYS_INLINE static void scales(const uint8_t* e, BlockScales& s) {
-    typedef int8_t Eight __attribute__((vector_size(8)));
+    typedef int8_t Bytes __attribute__((vector_size(8), aligned(1)));
     const float d = half_at(e + 208);
     for (int i = 0; i < 16; i += 8) {
-      Eight bytes;
-      load_vector(e + 192 + i, bytes);
-      const EightFloats product = __builtin_convertvector(bytes, EightFloats) * d;
+      EightInts wide;
+      asm("vpmovsxbd %1, %0" : "=v"(wide) : "m"(*reinterpret_cast<const Bytes*>(e + 192 + i)));
+      const EightFloats product = __builtin_convertvector(wide, EightFloats) * d;
       std::memcpy(s.scale + i, &product, sizeof product);
     }
   }
@@ -197,7 +203,7 @@ struct BlockFormat<kQ6_K> {  // 2 x 64 bytes of low bits; 2 x 32 of high pairs; 
     Codes high;
     load_vector(e + strip / 4 * 64 + strip % 2 * 32, q);
     load_vector(e + 128 + strip / 4 * 32, high);
-    q = (strip % 4 < 2 ? q & 15 : q >> 4) | ((high >> (strip % 4 * 2) & 3) << 4);
+    q = (strip % 4 < 2 ? q & 15 : q >> 4) | ((Codes)((CodeWords)high >> (strip % 4 * 2) << 4) & 48);
   }
 };
 template <>

@@ -68,6 +68,14 @@ TEST_P(BlockTensor, WhatDoesNotApplySaysSo) {
             }),
             "copy_: f32[2,3] does not become " + std::string(name(GetParam())) +
                 ": block formats are made by quantize() and read by dequantize()");
+  EXPECT_EQ(error_of([&] { x.to(kF32); }),
+            "cast: " + spec +
+                " does not become f32: block formats are made by quantize() and read by dequantize()");
+  EXPECT_EQ(
+      error_of([&] {
+        add(zeros({2, 3}), x);
+      }),
+      "add: dtype is not supported: a is f32[2,3], b is " + spec + ", needed a numeric dtype; cast first");
   EXPECT_EQ(error_of([&] { x.set_requires_grad(true); }), "set_requires_grad: " + spec + " is not floating");
   EXPECT_NE(error_of([&] { fill_(x, 1); }).find("fill_: no kernel for "), std::string::npos);
   EXPECT_EQ(to_string(x),

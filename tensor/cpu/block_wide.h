@@ -230,10 +230,10 @@ ROUX_ALWAYS_INLINE void wide_scales(const uint8_t* e, int64_t size, WideScales& 
     asm("vpmovsxbd %1, %0" : "=v"(scales) : "m"(*reinterpret_cast<const Bytes*>(e + 192)));
     s.scale = __builtin_convertvector(scales, SixteenFloats) * half_at(e + 208);
   } else {
-    BlockScales all;
-    Format::scales(e, all);
-    load_vector(all.scale, s.scale);
-    load_vector(all.offset, s.offset);
+    EightFloats scale, offset;
+    load_k_scales(e + 4, half_at(e), half_at(e + 2), scale, offset);
+    asm("vmovaps %1, %t0" : "=v"(s.scale) : "v"(scale));
+    asm("vmovaps %1, %t0" : "=v"(s.offset) : "v"(offset));
   }
 }
 

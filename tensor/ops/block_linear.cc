@@ -12,8 +12,8 @@
 
 namespace roux {
 
-constinit KernelTable<BlockLinearRowsKernel> block_linear_rows_kernels("block_linear");
-constinit KernelTable<BlockLinearPanelKernel> block_linear_panel_kernels("block_linear");
+constinit KernelTable<BlockLinearKernel> block_linear_kernels("block_linear");
+constinit KernelTable<BlockLinearTransposedKernel> block_linear_transposed_kernels("block_linear_transposed");
 constinit KernelTable<BlockLinearInt8Kernel> block_linear_int8_kernels("block_linear");
 constinit GradSlot<BlockLinearSaved> block_linear_grad("block_linear", "//autograd/rules");
 constinit GradSlot<BlockLinearSaved> block_linear_transposed_grad("block_linear_transposed",
@@ -61,22 +61,21 @@ Tensor rows_of_f32(const Tensor& x, int64_t rows) {
 // Rows of W that are held in f32: 2 M values stay in the last cache beside x and y.
 int64_t panel_rows(int64_t n, int64_t k) {
   static constinit const Tunable kPanel("block_linear.panel", 2 * 1024 * 1024, 300);
-  return std::clamp<int64_t>(kPanel / std::max<int64_t>(k, 1) / 16 * 16, 16, std::max<int64_t>(n, 1));
+  return std::min(n, std::max<int64_t>(16, kPanel / k / 16 * 16));
 }
 
 // f32 y [M, N], or [M, K] if transposed.
 void multiply(const Tensor& x, const Tensor& weight, const Tensor& bias, bool transposed, bool int8,
               Tensor& y) {
-  constexpr int64_t kFewRows = 8;
   const int64_t k = weight.size(1) * values_per_element(weight.dtype());
-  if (int8) {
+  if (transposed) {
+    Tensor panel = empty({kF32, {panel_rows(weight.size(0), k), k}}, x.device());
+    block_linear_transposed_kernels.run(weight, x, weight, panel, y);
+  } else if (int8) {
     Tensor codes = empty({kU8, {x.size(0), block_linear_code_bytes(k)}}, x.device());
     block_linear_int8_kernels.run(weight, x, weight, bias, codes, y);
-  } else if (!transposed && x.size(0) <= kFewRows) {
-    block_linear_rows_kernels.run(weight, x, weight, bias, y);
   } else {
-    Tensor panel = empty({kF32, {panel_rows(weight.size(0), k), k}}, x.device());
-    block_linear_panel_kernels.run(weight, x, weight, bias, transposed, panel, y);
+    block_linear_kernels.run(weight, x, weight, bias, y);
   }
 }
 

@@ -22,9 +22,8 @@ enum class Activations {
 //   sum over strips of 32 values of  (scale scale_x) (sum of code code_x) + offset (scale_x sum of code_x),
 // the inner ones exact in integers.
 //
-// On the CPU the bits of y do not depend on the number of threads. With kInt8, and for up to 8 rows, those of
-// a row do not depend on the other rows nor, with kInt8, on the processor; more rows are a product with
-// panels of W in f32.
+// On the CPU the bits of a row of y depend neither on the other rows nor on the number of threads (f64
+// aside); with kInt8 not on the processor either.
 Tensor block_linear(const Tensor& x, const Tensor& weight, const Tensor& bias = Tensor(),
                     Activations activations = Activations::kExact);
 

@@ -9,13 +9,12 @@
 
 namespace roux {
 
-// y = x W^T + bias. A row's bits do not depend on the other rows; meant for few.
-using BlockLinearRowsKernel = void(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y);
-extern constinit KernelTable<BlockLinearRowsKernel> block_linear_rows_kernels;
-// The same, or y = x W, through `panel` [P, K]: P rows of W at a time.
-using BlockLinearPanelKernel = void(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                                    bool transposed, Tensor& panel, Tensor& y);
-extern constinit KernelTable<BlockLinearPanelKernel> block_linear_panel_kernels;
+// y = x W^T + bias.
+using BlockLinearKernel = void(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y);
+extern constinit KernelTable<BlockLinearKernel> block_linear_kernels;
+// y = x W through `panel` [P, K]: P rows of W at a time.
+using BlockLinearTransposedKernel = void(const Tensor& x, const Tensor& weight, Tensor& panel, Tensor& y);
+extern constinit KernelTable<BlockLinearTransposedKernel> block_linear_transposed_kernels;
 // y = x W^T + bias by Activations::kInt8; codes: u8 [M, block_linear_code_bytes(K)].
 using BlockLinearInt8Kernel = void(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& codes,
                                    Tensor& y);
