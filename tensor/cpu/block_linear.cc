@@ -31,14 +31,15 @@ ROUX_ALWAYS_INLINE void multiply_block(const BlockRows& in, int64_t col) {
   using Vector = typename Lanes::Vector;
   constexpr int kParts = kStrip / kLanes<Lanes>;
   constexpr int64_t size = Format::kBytes;
-  const int64_t ahead = kCols * in.row_bytes;  // the next rows
+  // The next rows, into the second cache: the first one's few outstanding misses would bound the rate.
+  const int64_t ahead = kCols * in.row_bytes;
   const float* x = in.x;
   const uint8_t* w = in.weight + col * in.row_bytes;
   Vector sums[kCols][kRows] = {};
   for (int64_t i = 0; i < in.elements; ++i, w += size, x += Format::kStrips * kStrip) {
     unrolled<kCols>([&](auto c) ROUX_INLINE_LAMBDA {
       const uint8_t* e = w + c * in.row_bytes;
-      for (int64_t line = 0; line < size; line += 64) __builtin_prefetch(e + ahead + line);
+      for (int64_t line = 0; line < size; line += 64) __builtin_prefetch(e + ahead + line, 0, 2);
       BlockScales s;
       Format::scales(e, s);
       unrolled<Format::kStrips>([&](auto strip) ROUX_INLINE_LAMBDA {
@@ -122,8 +123,9 @@ ROUX_ALWAYS_INLINE void multiply_cols(const BlockRows& in, int64_t col) {
       return multiply_block<Lanes, kFormat, 1, kCols>(in, col);
     case 2:
       return multiply_block<Lanes, kFormat, 2, kCols>(in, col);
-    case 4:
-      return multiply_block<Lanes, kFormat, 4, kCols>(in, col);
+    case BlockFormat<kFormat>::kStrips <= 2 ? 4:
+      -1 :  // more do not stay in registers
+            return multiply_block<Lanes, kFormat, 4, kCols>(in, col);
     default:
       for (int64_t row = 0; row < in.m; row += kSlab) {
         multiply_slab<Lanes, kFormat, kCols>(in, row, std::min(kSlab, in.m - row), col);

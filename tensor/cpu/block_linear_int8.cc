@@ -108,14 +108,14 @@ template <class Path, DType kFormat, int kRows, int kCols>
 ROUX_ALWAYS_INLINE void multiply_block(const CodeRows& in, int64_t col) {
   using U = Unit<kFormat>;
   const int64_t row_bytes = in.elements * in.size, unit_bytes = U::kElements * in.size;
-  const int64_t ahead = kCols * row_bytes;  // the next rows
+  const int64_t ahead = kCols * row_bytes;  // as in block_linear.cc
   const CodePair* x = in.x;
   const uint8_t* w = in.weight + col * row_bytes;
   typename Path::Floats sums[kCols][kRows][Path::kParts] = {};
   for (int64_t i = 0; i + U::kElements <= in.elements; i += U::kElements) {
     for (int c = 0; c < kCols; ++c) {
       for (int64_t line = 0; line < unit_bytes; line += 64) {
-        __builtin_prefetch(w + c * row_bytes + ahead + line);
+        __builtin_prefetch(w + c * row_bytes + ahead + line, 0, 2);
       }
     }
     add_unit<Path, kFormat, kRows, kCols>(w, row_bytes, in.size, x, in.pairs, sums);
