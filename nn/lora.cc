@@ -9,6 +9,7 @@
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/ops/quantize.h"
 #include "tensor/ops/random.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
@@ -39,6 +40,10 @@ std::vector<std::pair<Linear*, const LoraAdapter*>> adapted(const char* op, cons
 
 }  // namespace
 
+Tensor weight_values(const Tensor& weight, DType dtype) {
+  return is_block(weight.dtype()) ? dequantize(weight, dtype) : cast(weight, dtype);
+}
+
 double LoraOptions::scale() const {
   const auto rank = static_cast<double>(r);
   return alpha / (rank_stabilised ? std::sqrt(rank) : rank);
@@ -48,14 +53,15 @@ LoraAdapter::LoraAdapter(const LoraOptions& options, const Tensor& weight, Gener
     : options_(options) {
   const DType dtype = weight.dtype() == kF64 ? kF64 : kF32;
   const Device device = weight.device();
-  register_parameter("lora_A", &lora_a_, initial_a({options.r, weight.size(1)}, dtype, device, generator));
+  const int64_t in = value_shape(weight.spec())[1];
+  register_parameter("lora_A", &lora_a_, initial_a({options.r, in}, dtype, device, generator));
   register_parameter("lora_B", &lora_b_, zeros({weight.size(0), options.r}, dtype, device));
   if (options.dora) register_parameter("lora_magnitude_vector", &magnitude_, row_norms(weight));
 }
 
 Tensor LoraAdapter::row_norms(const Tensor& weight) const {
   const NoGradGuard no_grad;
-  const Tensor w = cast(weight, lora_b_.dtype()) + matmul(lora_b_, lora_a_) * options_.scale();
+  const Tensor w = weight_values(weight, lora_b_.dtype()) + matmul(lora_b_, lora_a_) * options_.scale();
   return sqrt(sum(w * w, 1));
 }
 
@@ -75,7 +81,7 @@ Tensor LoraAdapter::forward(const Tensor& x, const Tensor& y, const Tensor& weig
 
 Tensor LoraAdapter::merged(const Tensor& weight) const {
   const NoGradGuard no_grad;
-  const Tensor w = cast(weight, lora_b_.dtype()) + matmul(lora_b_, lora_a_) * options_.scale();
+  const Tensor w = weight_values(weight, lora_b_.dtype()) + matmul(lora_b_, lora_a_) * options_.scale();
   return options_.dora ? unsqueeze(magnitude_ / row_norms(weight), 1) * w : w;
 }
 

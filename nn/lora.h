@@ -5,6 +5,8 @@
 //   attach_lora(student, {.r = 16, .alpha = 32, .targets = {"*.{q,v}_proj"}}, generator);
 //   AdamW adam({{trainable(student)}}, {});          // the adapters alone
 //
+// The base may be block-quantised (quantize() of nn/weights.h): QLoRA [Dettmers et al. 2023].
+//
 // All adapters of a tree of modules add up, so nothing is switched on or off: another adapter on the same
 // base is another tree, which costs no tensor memory, and an adapter that begins as a copy of another is
 //
@@ -37,6 +39,9 @@ struct LoraOptions {
   double scale() const;  // s: alpha / r, or as rank_stabilised says
 };
 
+// The values of a floating weight, or of one of blocks, in this dtype.
+Tensor weight_values(const Tensor& weight, DType dtype);
+
 // What an adapter adds to y = x W^T, with W [out, in], lora_A [r, in] and lora_B [out, r]:
 //
 //   LoRA  s x A^T B^T
@@ -46,6 +51,7 @@ struct LoraOptions {
 // 4.3 of the paper. With dropout x is the dropped one, in y too. Parameters are f32, f64 where W is.
 class LoraAdapter final : public ModuleOf<LoraAdapter> {
  public:
+  // Weights here and below are floating, or blocks.
   // A uniform in +-1 / sqrt(in) from the generator, B zero, m = |W|: nothing is added yet. Without a
   // generator, and on meta, A is zero.
   LoraAdapter(const LoraOptions& options, const Tensor& weight, Generator* generator);

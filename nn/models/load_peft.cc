@@ -122,7 +122,7 @@ absl::StatusOr<std::vector<Placed>> place(const Transformer& model, const Conten
             absl::StrCat("an adapter of ", module, ", which is no Linear layer, is not supported"));
       }
       const Tensor& weight = found->second->weight();
-      if (weight.size(0) != rows.size(0) || weight.size(1) != adapter.a.size(1)) {
+      if (!(value_shape(weight.spec()) == Shape{rows.size(0), adapter.a.size(1)})) {
         return of_another_base(absl::StrCat(module, " changes [", adapter.b.size(0), ", ", adapter.a.size(1),
                                             "] weights, ", path, " is ", to_string(weight.spec())));
       }

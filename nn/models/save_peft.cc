@@ -91,7 +91,7 @@ absl::StatusOr<Joined> join(const TransformerConfig& c, const FileModule& module
       blocks.push_back(factor == 1 ? b : b * factor);
     }
     rows.push_back(cat(blocks, 1));
-    const Tensor w = cast(weight, as[0].dtype());
+    const Tensor w = weight_values(weight, as[0].dtype());
     if (joined.options.dora) {
       magnitudes.push_back(adapters[i] != nullptr ? parameter(*adapters[i], "lora_magnitude_vector")
                                                   : sqrt(sum(w * w, 1)));
