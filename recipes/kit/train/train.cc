@@ -219,6 +219,25 @@ std::vector<int64_t> log_spaced(int64_t count, int64_t steps) {
   return out;
 }
 
+std::function<bool(const TrainLog&)> patience(const Best& best, int64_t evaluations, double min_change) {
+  ROUX_CHECK(evaluations >= 1 && min_change >= 0)
+      << "patience: evaluations are " << evaluations << ", min_change is " << min_change
+      << ", needed >= 1 and >= 0";
+  return [=](const TrainLog& log) {
+    const auto curve = log.curves.find(best.curve);
+    ROUX_CHECK(curve != log.curves.end())
+        << "patience goes by '" << best.curve << "', which evaluate() does not give";
+    const std::vector<double>& values = curve->second;
+    size_t bettered = 0;
+    for (size_t i = 1; i < values.size(); ++i) {
+      const double than =
+          best.order == Best::kLowest ? values[bettered] - min_change : values[bettered] + min_change;
+      if (better(values[i], than, best.order)) bettered = i;
+    }
+    return static_cast<int64_t>(values.size() - 1 - bettered) >= evaluations;
+  };
+}
+
 std::vector<int64_t> merged(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
   std::vector<int64_t> out(a);
   out.insert(out.end(), b.begin(), b.end());

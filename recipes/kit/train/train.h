@@ -89,6 +89,10 @@ absl::StatusOr<TrainLog> train(Part& part, const TrainOptions& options, const St
 std::vector<int64_t> every(int64_t n, int64_t steps);
 // At most `count` different steps from 1 to `steps` in a geometric row, both ends among them.
 std::vector<int64_t> log_spaced(int64_t count, int64_t steps);
+// For TrainOptions::stop: true when the last `evaluations` evaluations have not bettered the curve by more
+// than `min_change`. Throws Error unless evaluations >= 1 and min_change >= 0, and when asked about a curve
+// that evaluate() does not give.
+std::function<bool(const TrainLog&)> patience(const Best& best, int64_t evaluations, double min_change = 0);
 // The steps of both, ascending, each once.
 std::vector<int64_t> merged(const std::vector<int64_t>& a, const std::vector<int64_t>& b);
 

@@ -57,6 +57,28 @@ TEST(Steps, EveryLogSpacedMerged) {
   EXPECT_THROW(log_spaced(1, 3), Error);
 }
 
+TEST(Patience, CountsEvaluationsWithoutABetterValue) {
+  // How many evaluations are made of a curve before the training ends.
+  const auto made = [](const std::vector<double>& curve, const std::function<bool(const TrainLog&)>& stop) {
+    TrainLog log;
+    for (const double value : curve) {
+      log.curves["dev"].push_back(value);
+      if (stop(log)) break;
+    }
+    return log.curves["dev"].size();
+  };
+  const double nan = std::nan("");
+  EXPECT_EQ(made({5, 4, 4, 4.5, 3}, patience({"dev"}, 2)), 4u);
+  EXPECT_EQ(made({5, 4, 4, 3, 3, 3}, patience({"dev"}, 3)), 6u);
+  EXPECT_EQ(made({1, 2, 3, 2, 2}, patience({"dev", Best::kHighest}, 1)), 4u);
+  EXPECT_EQ(made({5, 4.9, 4.8, 4.7}, patience({"dev"}, 2, 0.5)), 3u);
+  EXPECT_EQ(made({5, 4.9, 4.4, 4.7, 4.3}, patience({"dev"}, 2, 0.5)), 5u);
+  EXPECT_EQ(made({nan, nan, nan, 3}, patience({"dev"}, 2)), 3u);
+  EXPECT_EQ(made({nan, nan, 3, nan, 2}, patience({"dev"}, 2)), 5u);
+  EXPECT_THROW(patience({"dev"}, 0), Error);
+  EXPECT_THROW(made({1}, patience({"test"}, 1)), Error);
+}
+
 class TrainTest : public testing::Test {
  protected:
   void SetUp() override { set_interrupt_requested(false); }
