@@ -190,6 +190,22 @@ class Twice final : public Mixer {
   Tensor forward(const Tensor& x, const Pass&) const override { return x * 2.0; }
   std::string pretty_print() const override { return "Twice"; }
 };
+// Behind biases and softcaps too: no tensor of the size of all logits.
+TEST(Transformer, LossesHoldOneChunkOfLogits) {
+  for (TransformerConfig config : {TransformerConfig(), bert_style(), gemma2_style()}) {
+    config.num_hidden_layers = 1, config.hidden_size = 64, config.head_dim = 16;
+    config.num_attention_heads = 4, config.num_key_value_heads = 4;
+    Generator generator(22);
+    const Transformer model(config, {&generator, 0.02, kF32, kMeta});
+    const int64_t tokens = 32768, logits = 4 * tokens * config.vocab_size;
+    const Tensor hidden = zeros({1, tokens, config.hidden_size}, kF32, kMeta).set_requires_grad(true);
+    reset_peak_memory(kMeta);
+    const int64_t before = memory_stats(kMeta).current;
+    backward(model.losses(hidden, zeros({1, tokens}, kI64, kMeta), {}));
+    EXPECT_LT(memory_stats(kMeta).peak - before, logits / 8);
+  }
+}
+
 TEST(Block, ComputesItsFormulas) {
   for (const Residual residual : {Residual::kPreNorm, Residual::kPostNorm, Residual::kParallel,
                                   Residual::kParallelOneNorm, Residual::kSandwich}) {
