@@ -1,6 +1,7 @@
 #include "tensor/ops/arrange.h"
 
 #include "tensor/ops/arrange_tables.h"
+#include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise_tables.h"
 #include "tensor/ops/index.h"
 #include "tensor/ops/view.h"
@@ -71,6 +72,22 @@ Tensor repeat_interleave(const Tensor& x, int64_t count, int64_t axis) {
   apart.insert(at + 1, count);
   joined[at] *= count;
   return contiguous(reshape(expand(unsqueeze(x, at + 1), apart), joined));
+}
+
+Tensor repeat_interleave(const Tensor& x, const Tensor& counts, int64_t axis) {
+  common_device("repeat_interleave", {x, counts});
+  const int at = or_throw(normalize_axis(axis, x.spec()), "repeat_interleave");
+  ROUX_CHECK(counts.shape() == Shape{x.size(at)} && is_integer(counts.dtype()))
+      << "repeat_interleave: counts do not match: counts is " << counts.spec() << ", x is " << x.spec()
+      << ", needed i32 or i64 [" << x.size(at) << "]";
+  std::vector<int64_t> index;
+  int64_t position = 0;
+  for (const int64_t count : counts.to_vector<int64_t>()) {
+    ROUX_CHECK(count >= 0) << "repeat_interleave: negative count " << count << " at " << position;
+    index.insert(index.end(), static_cast<size_t>(count), position++);
+  }
+  const auto size = static_cast<int64_t>(index.size());
+  return index_select(x, at, tensor(index, {size}, x.device()));
 }
 
 Tensor stack(absl::Span<const Tensor> tensors, int64_t axis) {

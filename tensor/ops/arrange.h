@@ -22,6 +22,9 @@ Tensor repeat(const Tensor& x, absl::Span<const int64_t> counts);
 // Each element along axis `count` times in a row; x itself for count 1. Throws Error for a negative count, or
 // x of kMaxRank axes.
 Tensor repeat_interleave(const Tensor& x, int64_t count, int64_t axis);
+// Element i along axis counts[i] times in a row. counts: [n] i32 or i64, n the size of the axis; their values
+// are waited for, as the shape depends on them. Throws Error for a negative one, with its position.
+Tensor repeat_interleave(const Tensor& x, const Tensor& counts, int64_t axis);
 
 // Joins tensors of one shape along a new axis at position `axis` of the result; they promote.
 Tensor stack(absl::Span<const Tensor> tensors, int64_t axis = 0);

@@ -154,6 +154,7 @@ void add_arrange(OpTable& table) {
   table.add("repeat", kExact,
             [](const Tensors& in, const Options& opt) { return repeat(in[0], opt.list("counts")); });
   table.add("repeat_interleave", kExact, [](const Tensors& in, const Options& opt) {
+    if (in.size() > 1) return repeat_interleave(in[0], in[1], opt.integer("axis"));
     return repeat_interleave(in[0], opt.integer("count"), opt.integer("axis"));
   });
   table.add("stack", kExact,

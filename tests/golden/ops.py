@@ -28,6 +28,7 @@ import ops_order
 import ops_pointwise
 import ops_projected
 import ops_reduce
+import ops_repeat
 import ops_state
 from ops_cases import W
 
@@ -70,6 +71,7 @@ def main():
         ops_loss,
         ops_linalg,
         ops_projected,
+        ops_repeat,
     ):
         family.add()
     assert len({line.split('"')[3] for line in W.lines}) == len(W.lines)

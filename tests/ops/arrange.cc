@@ -107,6 +107,30 @@ OP_SUITE(repeat_interleave)
     .error("negative count -1", [](Device d) { repeat_interleave(zeros({2}, kF32, d), -1, 0); })
     .error("axis 1 is out of range", [](Device d) { repeat_interleave(zeros({2}, kF32, d), 2, 1); });
 
+OP_SUITE_VARIANT(repeat_interleave, counts)
+    .with(samples)
+    .call([](const Tensors& in) {
+      std::vector<int64_t> counts;
+      for (int64_t i = 0; i < in[0].size(1); ++i) counts.push_back((i + 2) % 3);
+      const Tensor each = tensor(counts, {in[0].size(1)}, in[0].device());
+      return Tensors{repeat_interleave(in[0], each, 1), repeat_interleave(in[0], each.to(kI32), -2)};
+    })
+    .reference([](const Refs& in) {
+      const Shape& s = in[0].shape;
+      std::vector<int64_t> from;
+      for (int64_t i = 0; i < s[1]; ++i) from.insert(from.end(), static_cast<size_t>((i + 2) % 3), i);
+      const Ref y = moved(in[0], {s[0], static_cast<int64_t>(from.size()), s[2]}, [&](const Dims& i) {
+        return Dims{i[0], from[static_cast<size_t>(i[1])], i[2]};
+      });
+      return Refs{y, y};
+    })
+    .skip("meta", "the shape depends on the values of counts")
+    .error("counts do not match: counts is i64[3], x is f32[2], needed i32 or i64 [2]",
+           [](Device d) { repeat_interleave(zeros({2}, kF32, d), zeros({3}, kI64, d), 0); })
+    .value_error("negative count -1 at 1", [](Device d) {
+      repeat_interleave(zeros({2}, kF32, d), tensor(std::vector<int64_t>{1, -1}, {2}, d), 0);
+    });
+
 OP_SUITE(stack)
     .devices(kFloating | kI32 | kU8)
     .dtypes(kFloating | kI32 | kU8)
