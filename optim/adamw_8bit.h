@@ -9,16 +9,9 @@
 
 namespace roux {
 
-// AdamW of optimizer.h; between steps exp_avg and exp_avg_sq are codes (u8, of the parameter's shape), and
-// exp_avg_absmax and exp_avg_sq_absmax (f32) the largest absolute value of each block of 256 elements in
-// row-major order. A code is the index of the value of a dynamic map nearest to moment / absmax, but that a
-// negative first moment stays negative; a moment is map[code] * absmax.
-//
-// The maps have 256 values in increasing order: 0, 1 and for each decade i of 0..6 the midpoints of 2^i (of
-// exp_avg_sq: 2^(i + 1)) equal steps from 0.1 to 1, times 10^(i - 6), and of exp_avg their negatives.
-//
-// Parameters of fewer than 4096 elements, and f64 ones, have whole moments. Composed of public ops; a step
-// holds the whole moments of one parameter at a time.
+// AdamW of optimizer.h by adamw_8bit_ (tensor/ops/optimizer.h), which says what the state's exp_avg,
+// exp_avg_sq, exp_avg_absmax and exp_avg_sq_absmax are. Parameters of fewer than 4096 elements, and f64 ones,
+// have whole moments.
 class AdamW8bit final : public Optimizer {
  public:
   explicit AdamW8bit(std::vector<ParamGroup> groups, const AdamWOptions& options = {});

@@ -7,30 +7,9 @@
 
 namespace roux {
 
-namespace {
-
-int64_t distinct_bytes_of(TensorList list) {
-  int64_t bytes = 0;
-  for (const Tensor& x : list) bytes += distinct_bytes(x);
-  return bytes;
-}
-// Parameters and state are read and written, gradients read.
-OpCost adamw_cost(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
-                  TensorList steps, const Tensor& scalars, const AdamWOptions&) {
-  const int64_t updated = distinct_bytes_of(params) + distinct_bytes_of(exp_avg) +
-                          distinct_bytes_of(exp_avg_sq) + distinct_bytes_of(steps);
-  return {updated + distinct_bytes_of(grads) + distinct_bytes(scalars), updated};
-}
-OpCost sgd_cost(TensorList params, TensorList grads, TensorList momentum_buffers, const Tensor& scalars,
-                const SgdOptions&) {
-  const int64_t updated = distinct_bytes_of(params) + distinct_bytes_of(momentum_buffers);
-  return {updated + distinct_bytes_of(grads) + distinct_bytes(scalars), updated};
-}
-
-}  // namespace
-
-constinit KernelTable<AdamWKernel> adamw_kernels("adamw_", adamw_cost);
-constinit KernelTable<SgdKernel> sgd_kernels("sgd_", sgd_cost);
+constinit KernelTable<AdamWKernel> adamw_kernels("adamw_");
+constinit KernelTable<AdamW8bitKernel> adamw_8bit_kernels("adamw_8bit_");
+constinit KernelTable<SgdKernel> sgd_kernels("sgd_");
 constinit KernelTable<GradNormKernel> grad_norm_kernels("grad_norm");
 constinit KernelTable<ClipFactorKernel> clip_factor_kernels("clip_factor_");
 
@@ -65,6 +44,24 @@ void check_params(const char* op, TensorList params, const Tensor& scalars) {
         << ", needed one dtype a call";
   }
   check_scalars(op, scalars);
+}
+
+// A list of one tensor a parameter, of the spec that belongs to that.
+template <class SpecOf>
+void check_states(const char* op, const char* what, TensorList params, TensorList list,
+                  const SpecOf& spec_of) {
+  ROUX_CHECK(list.size() == params.size())
+      << op << ": " << what << " has " << list.size() << " tensors, params has " << params.size();
+  for (size_t i = 0; i < list.size(); ++i) {
+    common_device(op, {params[i], list[i]});
+    const TensorSpec needed = spec_of(params[i]);
+    ROUX_CHECK(list[i].spec() == needed)
+        << op << ": " << what << "[" << i << "] is " << list[i].spec() << ", needed " << needed;
+    ROUX_CHECK(list[i].is_contiguous()) << op << ": " << what << "[" << i << "] is not contiguous";
+  }
+}
+void check_steps(const char* op, TensorList params, TensorList steps) {
+  check_states(op, "steps", params, steps, [](const Tensor&) { return TensorSpec{kF64, {1}}; });
 }
 
 void note_writes(const char* op, TensorList list) {
@@ -143,13 +140,7 @@ void adamw_(TensorList params, TensorList grads, TensorList exp_avg, TensorList 
   check_list("adamw_", "grads", params, grads);
   check_list("adamw_", "exp_avg", params, exp_avg);
   check_list("adamw_", "exp_avg_sq", params, exp_avg_sq);
-  ROUX_CHECK(steps.size() == params.size())
-      << "adamw_: steps has " << steps.size() << " tensors, params has " << params.size();
-  for (size_t i = 0; i < steps.size(); ++i) {
-    common_device("adamw_", {params[i], steps[i]});
-    ROUX_CHECK(steps[i].spec() == (TensorSpec{kF64, {1}}))
-        << "adamw_: steps[" << i << "] is " << steps[i].spec() << ", needed f64[1]";
-  }
+  check_steps("adamw_", params, steps);
   check_disjoint("adamw_", {{"params", params, true},
                             {"grads", grads, false},
                             {"exp_avg", exp_avg, true},
@@ -157,6 +148,37 @@ void adamw_(TensorList params, TensorList grads, TensorList exp_avg, TensorList 
                             {"steps", steps, true}});
   for (TensorList list : {params, exp_avg, exp_avg_sq, steps}) note_writes("adamw_", list);
   adamw_kernels.run(params[0], params, grads, exp_avg, exp_avg_sq, steps, scalars, options);
+}
+
+void adamw_8bit_(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
+                 TensorList exp_avg_absmax, TensorList exp_avg_sq_absmax, TensorList steps,
+                 const Tensor& scalars, const AdamWOptions& options) {
+  constexpr const char* kOp = "adamw_8bit_";
+  if (params.empty()) return;
+  options.check(kOp);
+  check_params(kOp, params, scalars);
+  ROUX_CHECK(params[0].dtype() == kF32) << kOp << ": params[0] is " << params[0].spec() << ", needed f32";
+  check_list(kOp, "grads", params, grads);
+  const auto codes = [](const Tensor& param) { return TensorSpec{kU8, param.shape()}; };
+  const auto blocks = [](const Tensor& param) {
+    return TensorSpec{kF32, {(param.numel() + kMomentBlock - 1) / kMomentBlock}};
+  };
+  check_states(kOp, "exp_avg", params, exp_avg, codes);
+  check_states(kOp, "exp_avg_sq", params, exp_avg_sq, codes);
+  check_states(kOp, "exp_avg_absmax", params, exp_avg_absmax, blocks);
+  check_states(kOp, "exp_avg_sq_absmax", params, exp_avg_sq_absmax, blocks);
+  check_steps(kOp, params, steps);
+  check_disjoint(kOp, {{"params", params, true},
+                       {"grads", grads, false},
+                       {"exp_avg", exp_avg, true},
+                       {"exp_avg_sq", exp_avg_sq, true},
+                       {"exp_avg_absmax", exp_avg_absmax, true},
+                       {"exp_avg_sq_absmax", exp_avg_sq_absmax, true},
+                       {"steps", steps, true}});
+  for (TensorList list : {params, exp_avg, exp_avg_sq, exp_avg_absmax, exp_avg_sq_absmax, steps})
+    note_writes(kOp, list);
+  adamw_8bit_kernels.run(params[0], params, grads, exp_avg, exp_avg_sq, exp_avg_absmax, exp_avg_sq_absmax,
+                         steps, scalars, options);
 }
 
 void sgd_(TensorList params, TensorList grads, TensorList momentum_buffers, const Tensor& scalars,

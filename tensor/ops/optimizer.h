@@ -36,6 +36,20 @@ void adamw_(absl::Span<const Tensor> params, absl::Span<const Tensor> grads, abs
             absl::Span<const Tensor> exp_avg_sq, absl::Span<const Tensor> steps, const Tensor& scalars,
             const AdamWOptions& options);
 
+// adamw_ with moments in 8 bits: f32 params and grads; exp_avg and exp_avg_sq are codes (u8, of the
+// parameter's shape), exp_avg_absmax and exp_avg_sq_absmax f32[ceil(n / 256)] the largest absolute value of
+// each block of kMomentBlock elements in row-major order. A code is the index of the value of a dynamic map
+// nearest to moment / absmax (of two as near the lower one), but that a negative first moment stays negative;
+// a moment is map[code] * absmax. [Dettmers et al. 2022]
+//
+// The maps have 256 values in increasing order: 0, 1 and for each decade i of 0..6 the midpoints of 2^i (of
+// exp_avg_sq: 2^(i + 1)) equal steps from 0.1 to 1, times 10^(i - 6), and of exp_avg their negatives.
+inline constexpr int64_t kMomentBlock = 256;
+void adamw_8bit_(absl::Span<const Tensor> params, absl::Span<const Tensor> grads,
+                 absl::Span<const Tensor> exp_avg, absl::Span<const Tensor> exp_avg_sq,
+                 absl::Span<const Tensor> exp_avg_absmax, absl::Span<const Tensor> exp_avg_sq_absmax,
+                 absl::Span<const Tensor> steps, const Tensor& scalars, const AdamWOptions& options);
+
 struct SgdOptions {
   double momentum = 0, weight_decay = 0;
   bool nesterov = false;

@@ -10,6 +10,9 @@ namespace roux {
 using TensorList = absl::Span<const Tensor>;
 using AdamWKernel = void(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
                          TensorList steps, const Tensor& scalars, const AdamWOptions& options);
+using AdamW8bitKernel = void(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
+                             TensorList exp_avg_absmax, TensorList exp_avg_sq_absmax, TensorList steps,
+                             const Tensor& scalars, const AdamWOptions& options);
 using SgdKernel = void(TensorList params, TensorList grads, TensorList momentum_buffers,
                        const Tensor& scalars, const SgdOptions& options);
 // partial: f64[sum of ceil(numel / kNormChunk)], one square sum per chunk of a gradient.
@@ -18,6 +21,7 @@ using ClipFactorKernel = void(const Tensor& norm, double max_norm, double factor
 inline constinit const Tunable kNormChunk("optimizer.chunk", 16384, 8);
 
 extern constinit KernelTable<AdamWKernel> adamw_kernels;
+extern constinit KernelTable<AdamW8bitKernel> adamw_8bit_kernels;
 extern constinit KernelTable<SgdKernel> sgd_kernels;
 extern constinit KernelTable<GradNormKernel> grad_norm_kernels;
 extern constinit KernelTable<ClipFactorKernel> clip_factor_kernels;

@@ -225,6 +225,19 @@ Tensors adamw(const Tensors& in, const Options& opt) {
   return results;
 }
 
+Tensors adamw_8bit(const Tensors& in, const Options& opt) {
+  const Tensors step{full({1}, opt.number("step") - 1, kF64, in[0].device())};
+  const Tensors p = every(in, 0, 6), codes = every(in, 2, 6), codes_sq = every(in, 3, 6),
+                absmax = every(in, 4, 6), absmax_sq = every(in, 5, 6);
+  adamw_8bit_(p, {in[1]}, codes, codes_sq, absmax, absmax_sq, step, step_scalars(opt, in[0].device()),
+              {.beta1 = opt.number("beta1"),
+               .beta2 = opt.number("beta2"),
+               .eps = opt.number("eps"),
+               .weight_decay = opt.number("weight_decay"),
+               .lr_scale = opt.number("lr_scale")});
+  return {p[0], codes[0], codes_sq[0], absmax[0], absmax_sq[0], step[0]};
+}
+
 Tensors sgd(const Tensors& in, const Options& opt) {
   const Tensors p = every(in, 0, 3), g = every(in, 1, 3), buffers = every(in, 2, 3);
   const SgdOptions options = {.momentum = opt.number("momentum"),
@@ -248,6 +261,7 @@ Tensor clip_factor(const Tensors& in, const Options& opt) {
 
 void add_optimizer(OpTable& table) {
   table.add("adamw_", kSummed, adamw);
+  table.add("adamw_8bit_", kSummed, adamw_8bit);
   table.add("sgd_", kSummed, sgd);
   table.add("grad_norm", kSummed, [](const Tensors& in, const Options&) { return grad_norm(in); });
   table.add("clip_factor_", kRounded, clip_factor);

@@ -24,6 +24,7 @@ import ops_folds
 import ops_layers
 import ops_linalg
 import ops_loss
+import ops_moments
 import ops_order
 import ops_pointwise
 import ops_projected
@@ -72,6 +73,7 @@ def main():
         ops_linalg,
         ops_projected,
         ops_repeat,
+        ops_moments,
     ):
         family.add()
     assert len({line.split('"')[3] for line in W.lines}) == len(W.lines)

@@ -174,6 +174,7 @@ const std::map<std::string, std::string> kNoGradient = {
     {"fill_", "writes"},
     {"add_", "writes"},
     {"adamw_", "writes"},
+    {"adamw_8bit_", "writes"},
     {"sgd_", "writes"},
     {"clip_factor_", "writes"},
     {"grad_norm", "its norm belongs to an update"},

@@ -1,4 +1,5 @@
 // Suite entries of the optimizer updates. They write in place, so each call works on copies and returns them.
+#include <algorithm>
 #include <cmath>
 
 #include "tensor/grad_mode.h"
@@ -153,6 +154,81 @@ OP_SUITE_VARIANT(adamw_, not_finite)
     })
     .sample({{3, 5}})
     .skip("entry", "covered by the main entry");
+
+// The values of the maps, by their definition.
+std::vector<double> dynamic_map(bool is_signed) {
+  std::vector<double> values{0, 1};
+  for (int decade = 0; decade < 7; ++decade) {
+    const int steps = 1 << (is_signed ? decade : decade + 1);
+    for (int i = 0; i < steps; ++i) {
+      values.push_back(std::pow(10.0, decade - 6) * (0.1 + 0.9 * (i + 0.5) / steps));
+      if (is_signed) values.push_back(-values.back());
+    }
+  }
+  std::sort(values.begin(), values.end());
+  return values;
+}
+Ref decoded(bool is_signed, const Ref& codes, const Ref& absmax) {
+  Ref out(codes.shape);
+  const std::vector<double> values = dynamic_map(is_signed);
+  for (int64_t i = 0; i < codes.size(); ++i)
+    out[i] = values[static_cast<size_t>(codes[i])] * absmax[i / kMomentBlock];
+  return out;
+}
+int64_t blocks_of(int64_t elements) { return (elements + kMomentBlock - 1) / kMomentBlock; }
+Ref absmax_of(const Ref& x) {
+  Ref out({blocks_of(x.size())});
+  for (int64_t i = 0; i < x.size(); ++i)
+    out[i / kMomentBlock] = std::max(out[i / kMomentBlock], std::fabs(x[i]));
+  return out;
+}
+const AdamWOptions k8bit{.beta1 = 0.8, .beta2 = 0.95, .eps = 0.1, .weight_decay = 0.1, .lr_scale = 0.5};
+
+// The first elements of x, one for each block.
+Ref one_a_block(const Ref& x) {
+  Ref out({blocks_of(x.size())});
+  for (int64_t i = 0; i < out.size(); ++i) out[i] = x[i];
+  return out;
+}
+
+// in: p, g, codes of m and v, the absmax of their blocks (the first elements), all of one shape. The codes
+// that come out are bitsandbytes' in optim/adamw_8bit_test.cc; here what depends on them smoothly.
+OP_SUITE(adamw_8bit_)
+    .dtypes(kF32)
+    .inputs({constant_in(-2, 2), constant_in(-2, 2), integers_in(0, 256, kU8), integers_in(0, 256, kU8),
+             constant_in(0.1, 1), constant_in(0.1, 1)})
+    .call([](const Tensors& in) {
+      NoGradGuard no_grad;
+      std::vector<std::vector<Tensor>> lists;
+      for (const Tensor& x : in) lists.push_back({copy_of(x)});
+      for (size_t i : {4, 5}) {
+        const int64_t n = in[i].numel();
+        lists[i][0] = copy_of(lists[i][0].view({n}).slice(0, 0, blocks_of(n)));
+      }
+      const std::vector<Tensor> steps = steps_on(in[0].device(), 1);
+      adamw_8bit_(lists[0], lists[1], lists[2], lists[3], lists[4], lists[5], steps,
+                  scalars_on(in[0].device()), k8bit);
+      return Tensors{lists[0][0], lists[4][0], lists[5][0], steps[0].to(kF32)};
+    })
+    .reference([](const Refs& in) {
+      const Refs whole = adamw_f64(in[0], in[1], decoded(true, in[2], one_a_block(in[4])),
+                                   decoded(false, in[3], one_a_block(in[5])), kOwnStep[0], k8bit);
+      return Refs{whole[0], absmax_of(whole[1]), absmax_of(whole[2]), whole[3]};
+    })
+    .sample({{3, 100}, {3, 100}, {3, 100}, {3, 100}, {3, 100}, {3, 100}})
+    .sample({{0}, {0}, {0}, {0}, {0}, {0}})
+    .sample({{1, 257}, {1, 257}, {1, 257}, {1, 257}, {1, 257}, {1, 257}})
+    .tolerance(kF32, 1e-5)
+    .error("exp_avg[0] is f32[2], needed u8[2]",
+           [](Device d) {
+             adamw_8bit_(list({{2}}, d), list({{2}}, d), list({{2}}, d), list({{2}}, d), list({{1}}, d),
+                         list({{1}}, d), steps_on(d, 1), scalars_on(d), {});
+           })
+    .error("exp_avg_absmax[0] is f32[2], needed f32[1]", [](Device d) {
+      const std::vector<Tensor> codes{zeros({2}, kU8, d)}, more{zeros({2}, kU8, d)};
+      adamw_8bit_(list({{2}}, d), list({{2}}, d), codes, more, list({{2}}, d), list({{1}}, d), steps_on(d, 1),
+                  scalars_on(d), {});
+    });
 
 OP_SUITE(sgd_)
     .dtypes(kF32 | kF64)
