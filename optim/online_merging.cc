@@ -1,14 +1,17 @@
 #include "optim/online_merging.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "optim/composed.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/order.h"
 #include "tensor/ops/random.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/ops/view.h"
 
 namespace roux {
 
@@ -40,10 +43,18 @@ OnlineMergingAdamW::OnlineMergingAdamW(std::vector<ParamGroup> groups, const Nam
   }
 }
 
+Tensor OnlineMergingAdamW::kept_of(const Tensor& x) const {
+  if (options_.merging == Merging::kDare) {
+    return lt(uniform(x.shape(), 0, 1, generator_, kF32), options_.keep);
+  }
+  const Tensor sizes = abs(x);
+  const auto count = static_cast<int64_t>(std::ceil(options_.keep * static_cast<double>(x.numel())));
+  return ge(sizes, amin(topk(reshape(sizes, {x.numel()}), std::max<int64_t>(count, 1)).values));
+}
+
 Tensor OnlineMergingAdamW::drop(const Tensor& x) const {
-  if (options_.keep == 1) return x;
-  const Tensor draws = uniform(x.shape(), 0, 1, generator_, kF32);
-  const Tensor kept = where(lt(draws, options_.keep), x, zeros_like(x));
+  if (options_.keep == 1 || x.numel() == 0) return x;
+  const Tensor kept = where(kept_of(x), x, zeros_like(x));
   if (!options_.rescale) return kept;
   const Tensor left = sum(abs(kept));
   return kept * where(gt(left, 0), sum(abs(x)) / left, zeros_like(left));
@@ -68,7 +79,13 @@ void OnlineMergingAdamW::update(const Group& group, const std::vector<std::vecto
   const double decay = group.weight_decay.value_or(options_.adamw.weight_decay);
   for (size_t i = 0; i < updates.size(); ++i) {
     const Tensor& p = lists[0][i];
-    const Tensor merged = p + (task_vector(p) * alpha + drop(updates[i]) * (1 - alpha));
+    Tensor task = task_vector(p), update = drop(updates[i]);
+    if (options_.merging == Merging::kTies) {
+      const Tensor majority = sign(task + update), zero = zeros_like(p);
+      task = where(eq(sign(task), majority), task, zero);
+      update = where(eq(sign(update), majority), update, zero);
+    }
+    const Tensor merged = p + (task * alpha + update * (1 - alpha));
     const Tensor lr = optim::scalar_of(scalars, kLearningRate, p.dtype()) * group.lr_scale;
     optim::assign(p, merged * (1 - lr * decay), scalars);
   }
