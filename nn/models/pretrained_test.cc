@@ -251,9 +251,11 @@ TEST(ConfigJson, ReadsOlderFiles) {
 }
 
 TEST(ConfigJson, ReadsTheRopesOfGemma3InEitherForm) {
-  const std::string older = R"("num_key_value_heads": 2, "sliding_window": 8, "sliding_window_pattern": 2, "rope_theta": 5e5,
+  const std::string older =
+      R"("num_key_value_heads": 2, "sliding_window": 8, "sliding_window_pattern": 2, "rope_theta": 5e5,
       "rope_local_base_freq": 2e4, "rope_scaling": {"rope_type": "linear", "factor": 8.0}, )";
-  const std::string newer = R"("num_key_value_heads": 2, "sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"],
+  const std::string newer =
+      R"("num_key_value_heads": 2, "sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"],
       "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 5e5},
                           "sliding_attention": {"rope_type": "default", "rope_theta": 2e4}}, )";
   for (const std::string& members : {older, newer}) {
@@ -265,7 +267,8 @@ TEST(ConfigJson, ReadsTheRopesOfGemma3InEitherForm) {
     EXPECT_EQ(c->local_rope, (Rope{.theta = 2e4}));
     EXPECT_EQ(*parse_config_json(*config_json(*c, kF32), "f"), *c);
   }
-  EXPECT_EQ(llama_with(R"("num_key_value_heads": 2, "sliding_window": null, )", "gemma3_text")->local_rope, std::nullopt);
+  EXPECT_EQ(llama_with(R"("num_key_value_heads": 2, "sliding_window": null, )", "gemma3_text")->local_rope,
+            std::nullopt);
 }
 
 // What transformers ignores is neither read nor written.
