@@ -1,12 +1,15 @@
-// One training step of a GPT-2 style model, for comparison with other frameworks (tests/peers/step.py runs it
-// beside PyTorch). Prints one line a step: milliseconds; then the profile of all steps (README.md), the
-// allocator's peak and the plan's.
+// One training step of a model, for comparison with other frameworks (tests/peers/step.py runs it beside
+// PyTorch). Prints one line a step: milliseconds; then the allocator's peak and the plan's.
 //
-//   step_benchmark gpt|tiny STEPS [profile]        (OMP_NUM_THREADS sets the threads)
+//   step_benchmark gpt|tiny|llama|gpt2 STEPS f32|bf16 [profile]        (OMP_NUM_THREADS sets the threads)
+//
+// gpt and tiny are small GPT-2s, llama is a Llama of the size of gpt, gpt2 has the shape of GPT-2 124M. bf16
+// computes in bf16 with weights and optimizer state of f32.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <optional>
+#include <string_view>
 
 #include "autograd/autograd.h"
 #include "nn/models/transformer.h"
@@ -21,26 +24,44 @@ namespace roux {
 namespace {
 
 struct Setup {
-  TransformerConfig config = gpt2_style();
+  TransformerConfig config;
   int64_t batch, length;
 };
 
-Setup setup_of(bool gpt) {
-  Setup setup;
-  setup.config.num_hidden_layers = gpt ? 4 : 2;
-  setup.config.hidden_size = gpt ? 256 : 64;
-  setup.config.intermediate_size = 4 * setup.config.hidden_size;
-  setup.config.num_attention_heads = gpt ? 4 : 2;
-  setup.config.max_position_embeddings = setup.length = gpt ? 256 : 64;
-  setup.config.vocab_size = gpt ? 8192 : 256;
-  setup.batch = 16;
+std::optional<Setup> setup_of(std::string_view model) {
+  Setup setup{gpt2_style(), 16, 256};
+  TransformerConfig& config = setup.config;
+  const auto sizes = [&](int64_t layers, int64_t width, int64_t heads, int64_t vocabulary) {
+    config.num_hidden_layers = layers;
+    config.hidden_size = width;
+    config.intermediate_size = 4 * width;
+    config.num_attention_heads = heads;
+    config.vocab_size = vocabulary;
+  };
+  if (model == "gpt") {
+    sizes(4, 256, 4, 8192);
+  } else if (model == "tiny") {
+    sizes(2, 64, 2, 256);
+    setup.length = 64;
+  } else if (model == "llama") {
+    config = TransformerConfig();
+    sizes(4, 256, 4, 8192);
+    config.intermediate_size = 688;  // 8/3 of the width, three matrices instead of two
+    config.tie_word_embeddings = true;
+  } else if (model == "gpt2") {
+    setup.batch = 4;
+    setup.length = 64;
+  } else {
+    return std::nullopt;
+  }
+  config.max_position_embeddings = setup.length;
   return setup;
 }
 
 class Trainer {
  public:
   Trainer(const Setup& setup, Device device)
-      : generator_(1),
+      : generator_(1, device),
         model_(setup.config, Init{&generator_, 0.02, kF32, device}),
         optimizer_({{model_.named_parameters()}}) {
     std::vector<int32_t> ids(static_cast<size_t>(setup.batch * setup.length));
@@ -65,9 +86,8 @@ class Trainer {
   Tensor ids_, targets_;
 };
 
-int run(bool gpt, int steps, bool profile) {
+int run(const Setup& setup, int steps, bool profile) {
   using Clock = std::chrono::steady_clock;
-  const Setup setup = setup_of(gpt);
   Trainer trainer(setup, kCpu);
   trainer.step();  // state and caches
   reset_peak_memory(kCpu);
@@ -95,10 +115,14 @@ int run(bool gpt, int steps, bool profile) {
 }  // namespace roux
 
 int main(int argc, char** argv) {
-  const bool known = argc >= 3 && (std::strcmp(argv[1], "gpt") == 0 || std::strcmp(argv[1], "tiny") == 0);
-  if (!known || std::atoi(argv[2]) < 1) {
-    std::fprintf(stderr, "usage: step_benchmark gpt|tiny STEPS [profile]\n");
+  std::optional<roux::Setup> setup = argc >= 4 ? roux::setup_of(argv[1]) : std::nullopt;
+  const int steps = argc >= 4 ? std::atoi(argv[2]) : 0;
+  const std::string_view dtype = argc >= 4 ? argv[3] : "", last = argc == 5 ? argv[4] : "";
+  if (!setup || steps < 1 || argc > 5 || (dtype != "f32" && dtype != "bf16") ||
+      (last != "" && last != "profile")) {
+    std::fprintf(stderr, "usage: step_benchmark gpt|tiny|llama|gpt2 STEPS f32|bf16 [profile]\n");
     return 1;
   }
-  return roux::run(std::strcmp(argv[1], "gpt") == 0, std::atoi(argv[2]), argc > 3);
+  setup->config.compute_dtype = dtype == "bf16" ? roux::kBF16 : roux::kF32;
+  return roux::run(*setup, steps, last == "profile");
 }

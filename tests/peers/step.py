@@ -1,9 +1,10 @@
 """The training step of tests/benchmarks/step_benchmark.cc in PyTorch, and the two side by side.
 
-    python3 tests/peers/step.py --model gpt --binary bazel-bin/tests/benchmarks/step_benchmark [--rounds 5] [--compile]
+    python3 tests/peers/step.py --model gpt --binary bazel-bin/tests/benchmarks/step_benchmark [--dtype bf16] [--rounds 5] [--compile]
 
 Runs Roux, PyTorch eager (and compiled) and the step's matrix products alone (T_gemm) in turn, a few steps each, on the
-same number of threads, and prints medians and ratios. Needs the packages torch and numpy.
+same number of threads, and prints medians and ratios. bf16: PyTorch under autocast, weights and optimizer state of f32
+as in Roux. Needs the packages torch and numpy.
 """
 import argparse
 import os
@@ -13,7 +14,8 @@ import subprocess
 import time
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--model", choices=["gpt", "tiny"], default="gpt")
+parser.add_argument("--model", choices=["gpt", "tiny", "llama", "gpt2"], default="gpt")
+parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32")
 parser.add_argument("--binary", required=True)
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--steps", type=int, default=0)
@@ -27,37 +29,94 @@ import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 
 torch.set_num_threads(args.threads)
-gpt = args.model == "gpt"
-L, D, H, T, V, B = (4, 256, 4, 256, 8192, 16) if gpt else (2, 64, 2, 64, 256, 16)
-steps = args.steps or (3 if gpt else 30)
+L, D, H, T, V, B = {
+    "gpt": (4, 256, 4, 256, 8192, 16), "tiny": (2, 64, 2, 64, 256, 16),
+    "llama": (4, 256, 4, 256, 8192, 16), "gpt2": (12, 768, 12, 64, 50257, 4),
+}[args.model]
+llama = args.model == "llama"
+UNITS = 688 if llama else 4 * D
+bf16 = args.dtype == "bf16"
+steps = args.steps or (30 if args.model == "tiny" else 3)
+
+
+class Attention(nn.Module):
+    """q, k and v as one product, which PyTorch runs faster than three."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.out = nn.Linear(D, 3 * D, bias=not llama), nn.Linear(D, D, bias=not llama)
+
+    def forward(self, x, rotary):
+        q, k, v = self.qkv(x).view(B, T, 3, H, D // H).permute(2, 0, 3, 1, 4)
+        if rotary is not None:
+            q, k = rotate(q, *rotary), rotate(k, *rotary)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.out(y.transpose(1, 2).reshape(B, T, D))
+
+
+def rotate(x, cos, sin):
+    a, b = x.chunk(2, -1)
+    return x * cos + torch.cat((-b, a), -1) * sin
+
+
+class Mlp(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate_up = nn.Linear(D, 2 * UNITS, bias=False) if llama else nn.Linear(D, UNITS)
+        self.down = nn.Linear(UNITS, D, bias=not llama)
+
+    def forward(self, x):
+        if llama:
+            gate, up = self.gate_up(x).chunk(2, -1)
+            return self.down(F.silu(gate) * up)
+        return self.down(F.gelu(self.gate_up(x), approximate="tanh"))
+
+
+class RmsNorm(nn.Module):
+    """nn.RMSNorm with the weight in the dtype of x, without which PyTorch does not fuse it."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(D))
+
+    def forward(self, x):
+        return F.rms_norm(x, (D,), self.weight.to(x.dtype), 1e-6)
+
+
+def norm():
+    return RmsNorm() if llama else nn.LayerNorm(D)
 
 
 class Block(nn.Module):
     def __init__(self):
         super().__init__()
-        self.ln_1, self.ln_2 = nn.LayerNorm(D), nn.LayerNorm(D)
-        self.c_attn, self.c_proj = nn.Linear(D, 3 * D), nn.Linear(D, D)
-        self.c_fc, self.c_out = nn.Linear(D, 4 * D), nn.Linear(4 * D, D)
+        self.norm_1, self.attention, self.norm_2, self.mlp = norm(), Attention(), norm(), Mlp()
 
-    def forward(self, x):
-        q, k, v = self.c_attn(self.ln_1(x)).view(B, T, 3, H, D // H).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.c_proj(y.transpose(1, 2).reshape(B, T, D))
-        return x + self.c_out(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh"))
+    def forward(self, x, rotary):
+        x = x + self.attention(self.norm_1(x), rotary)
+        return x + self.mlp(self.norm_2(x))
 
 
 class Model(nn.Module):
     def __init__(self):
         super().__init__()
-        self.wte, self.wpe = nn.Embedding(V, D), nn.Embedding(T, D)
+        self.wte = nn.Embedding(V, D)
+        self.wpe = None if llama else nn.Embedding(T, D)
         self.h = nn.ModuleList(Block() for _ in range(L))
-        self.ln_f = nn.LayerNorm(D)
+        self.norm = norm()
+        angles = torch.outer(torch.arange(T), 10000.0 ** (-torch.arange(0, D // H, 2) / (D // H))).repeat(1, 2)
+        dtype = torch.bfloat16 if bf16 else torch.float32
+        self.rotary = (angles.cos().to(dtype), angles.sin().to(dtype)) if llama else None
 
     def forward(self, ids, targets):
-        x = self.wte(ids) + self.wpe(torch.arange(T))
+        x = self.wte(ids)
+        if self.wpe is not None:
+            x = x + self.wpe(torch.arange(T))
+        if bf16:
+            x = x.bfloat16()  # the residual stream too, as in Roux
         for block in self.h:
-            x = block(x)
-        return F.cross_entropy((self.ln_f(x) @ self.wte.weight.T).view(-1, V), targets.view(-1))
+            x = block(x, self.rotary)
+        return F.cross_entropy(F.linear(self.norm(x), self.wte.weight).view(-1, V), targets.view(-1))
 
 
 def torch_stepper(compiled):
@@ -70,7 +129,9 @@ def torch_stepper(compiled):
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        loss_of(ids, targets).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = loss_of(ids, targets)
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
@@ -80,8 +141,13 @@ def torch_stepper(compiled):
 def gemm_stepper():
     """All matrix products of one step but those of attention: forward, and both gradients of each."""
     n = B * T
-    shapes = [(n, D, 3 * D), (n, D, D), (n, D, 4 * D), (n, 4 * D, D)] * L + [(n, D, V)]
-    data = {s: (torch.randn(s[0], s[1]), torch.randn(s[2], s[1]), torch.randn(s[0], s[2])) for s in set(shapes)}
+    shapes = [(n, D, 3 * D), (n, D, D), (n, D, 2 * UNITS if llama else UNITS), (n, UNITS, D)] * L + [(n, D, V)]
+    dtype = torch.bfloat16 if bf16 else torch.float32
+
+    def random(*shape):
+        return torch.randn(shape).to(dtype)
+
+    data = {s: (random(s[0], s[1]), random(s[2], s[1]), random(s[0], s[2])) for s in set(shapes)}
 
     def step():
         for s in shapes:
@@ -103,7 +169,7 @@ def timed(step):
 
 
 def roux():
-    text = subprocess.run([args.binary, args.model, str(steps)], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run([args.binary, args.model, str(steps), args.dtype], capture_output=True, text=True, check=True).stdout
     words = [line.split() for line in text.splitlines()]
     memory.update({w[0]: int(w[1]) / 2**20 for w in words if w[0].endswith("_bytes")})
     return [float(w[1]) for w in words if w[0] == "step_ms"]
@@ -123,7 +189,7 @@ for _ in range(args.rounds):
     for name, run in runs.items():
         times[name] += run() if name == "roux" else timed(run)
 median = {name: statistics.median(values) for name, values in times.items()}
-print(f"torch {torch.__version__}, {args.threads} threads, {args.model}: medians of {args.rounds} rounds of {steps} steps")
+print(f"torch {torch.__version__}, {args.threads} threads, {args.model}, {args.dtype}: medians of {args.rounds} rounds of {steps} steps")
 for name, value in median.items():
     print(f"  {name:9s} {value:9.2f} ms   best {min(times[name]):9.2f} ms")
 bound = min(v for k, v in median.items() if k in ("eager", "compiled")) / median["gemm"]
@@ -131,6 +197,7 @@ print(f"  T_torch / T_gemm (bound) {bound:.3f};  aim {min(1.3, 0.85 * bound):.3f
 for name in ("eager", "compiled"):
     if name in median:
         print(f"  speed against {name}: {median[name] / median['roux']:.3f}")
-flops = 6 * (L * 12 * D * D + V * D) * B * T + 12 * L * B * T * T * D // 2
-print(f"  roux: {flops / median['roux'] / 1e6:.1f} GFLOP/s; pure products: {6 * (L * 12 * D * D + V * D) * B * T / median['gemm'] / 1e6:.1f}")
+products = 6 * (L * (4 * D * D + (3 if llama else 2) * D * UNITS) + V * D) * B * T
+flops = products + 12 * L * B * T * T * D // 2
+print(f"  roux: {flops / median['roux'] / 1e6:.1f} GFLOP/s; pure products: {products / median['gemm'] / 1e6:.1f}")
 print("  memory MiB:", {k: round(v, 2) for k, v in memory.items()})
