@@ -54,6 +54,35 @@ class FirstError {
   int64_t chunk_ = 0;
 };
 
+// The chunks in one contiguous part a thread; who has done its own takes what others have left. Threads that
+// walk one range side by side, chunk by chunk, disturb each other's prefetching: a copy of 32 MB takes 1.1 ms
+// that way and 0.7 in halves (two cores of an EPYC, 2026-11-29).
+class Parts {
+ public:
+  Parts(int64_t chunks, int threads) : count_(std::min(threads, kMost)) {
+    for (int i = 0; i < count_; ++i) {
+      parts_[i].next.store(chunks * i / count_, std::memory_order_relaxed);
+      parts_[i].end = chunks * (i + 1) / count_;
+    }
+  }
+  template <class Fn>
+  void take_all(int thread, const Fn& fn) {
+    for (int i = 0; i < count_; ++i) {
+      Part& part = parts_[(thread + i) % count_];
+      for (int64_t chunk; (chunk = part.next.fetch_add(1, std::memory_order_relaxed)) < part.end;) fn(chunk);
+    }
+  }
+
+ private:
+  static constexpr int kMost = 16;
+  struct alignas(64) Part {
+    std::atomic<int64_t> next;
+    int64_t end;
+  };
+  const int count_;
+  Part parts_[kMost];
+};
+
 }  // namespace
 
 int num_threads() { return width > 0 ? width : hardware_threads(); }
@@ -85,11 +114,11 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, absl::FunctionRef<v
       first_error.store(chunk);
     }
   };
-  std::atomic<int64_t> next{0};
+  Parts parts(chunks, threads);
   ThreadTeam::of_this_thread().run(threads, [&](int index) {
     index_in_team = index;
     inside = true;
-    for (int64_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) guarded(chunk);
+    parts.take_all(index, guarded);
     inside = false;
     index_in_team = 0;
   });
