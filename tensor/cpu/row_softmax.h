@@ -126,13 +126,14 @@ ROUX_ALWAYS_INLINE C row_max(const T* x, int64_t n) {
   return lanes.largest();
 }
 
-// sum_i exp(x_i - shift), shift >= x_i.
+// sum_i exp(x_i - shift), shift >= x_i. weights: n places for the exponentials, or null.
 template <class T, class C = compute_t<T>>
-ROUX_ALWAYS_INLINE C row_sum_exp(const T* x, int64_t n, C shift) {
+ROUX_ALWAYS_INLINE C row_sum_exp(const T* x, int64_t n, C shift, C* weights = nullptr) {
   RowLanes<C> lanes(C(0));
-  C tile[kRowTile];
+  C buffer[kRowTile];
   for (int64_t at = 0; at < n; at += kRowTile) {
     const int64_t count = n - at < kRowTile ? n - at : kRowTile;
+    C* const tile = weights != nullptr ? weights + at : buffer;
     for (int64_t i = 0; i < count; ++i) tile[i] = exp_weight(static_cast<C>(x[at + i]) - shift);
     lanes.add(tile, count);
   }

@@ -1,5 +1,6 @@
 // CPU kernels of softmax and log_softmax over the last axis.
 #include <algorithm>
+#include <type_traits>
 
 #include "tensor/cpu/row_softmax.h"
 #include "tensor/ops/softmax_tables.h"
@@ -11,12 +12,15 @@ template <class T, bool kLog>
 ROUX_ALWAYS_INLINE void forward_rows(const T* x, int64_t rows, int64_t n, T* y) {
   using C = compute_t<T>;
   for (int64_t row = 0; row < rows; ++row, x += n, y += n) {
-    const C largest = row_max(x, n), total = row_sum_exp(x, n, largest);
+    const C largest = row_max(x, n);
     if constexpr (kLog) {
-      const C shift = vmath::log(total);
+      const C shift = vmath::log(row_sum_exp(x, n, largest));
       for (int64_t i = 0; i < n; ++i) y[i] = static_cast<T>((static_cast<C>(x[i]) - largest) - shift);
-    } else {
-      const C scale = C(1) / total;
+    } else if constexpr (std::is_same_v<T, C>) {
+      const C scale = C(1) / row_sum_exp(x, n, largest, y);
+      for (int64_t i = 0; i < n; ++i) y[i] *= scale;
+    } else {  // exponentials of 16 bits would be rounded before they are divided
+      const C scale = C(1) / row_sum_exp(x, n, largest);
       for (int64_t i = 0; i < n; ++i) {
         y[i] = static_cast<T>(exp_weight(static_cast<C>(x[i]) - largest) * scale);
       }
