@@ -42,6 +42,7 @@ void compare(const Tensor& a, const Tensor& b, Tensor& y) {
 void where_cpu(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor& y) {
   const bool* pc = condition.data<const bool>();
   const size_t element = size_of(y.dtype());
+  const bool streamed = is_streamed(y);
   dispatch_bits(element, [&](auto tag) {
     using T = decltype(tag);
     const T* pa = static_cast<const T*>(a.raw_data());
@@ -52,7 +53,7 @@ void where_cpu(const Tensor& condition, const Tensor& a, const Tensor& b, Tensor
         .run([=](const std::array<int64_t, 4>& at, const std::array<int64_t, 4>& step, int64_t n) {
           PieceReader rc(pc + at[0], 1, step[0], n);
           PieceReader ra(pa + at[1], element, step[1], n), rb(pb + at[2], element, step[2], n);
-          PieceWriter writer(py + at[3], element, step[3]);
+          PieceWriter writer(py + at[3], element, step[3], n, streamed);
           for (int64_t begin = 0; begin < n; begin += kBuffer) {
             const int64_t count = std::min(kBuffer, n - begin);
             const uint8_t* c = static_cast<const uint8_t*>(rc.piece(begin, count));

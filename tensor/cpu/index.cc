@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/cpu/stream.h"
 #include "tensor/cpu/strided_loop.h"
 #include "tensor/ops/index_tables.h"
 
@@ -113,10 +114,14 @@ void embedding_cpu(const Tensor& weight, const Tensor& ids, Tensor& y) {
     const auto* id = ids.data<const decltype(tag)>();
     check_range("embedding", "ids", id, rows, weight.shape()[0]);
     if (bytes == 0) return;
+    const bool streamed = is_streamed(y);
     parallel_for(0, rows, items_per_task(width), [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        std::memcpy(to + static_cast<size_t>(r) * bytes, from + static_cast<size_t>(id[r]) * bytes, bytes);
+        const char* row = from + static_cast<size_t>(id[r]) * bytes;
+        char* out = to + static_cast<size_t>(r) * bytes;
+        streamed ? stream(row, out, bytes) : static_cast<void>(std::memcpy(out, row, bytes));
       }
+      if (streamed) finish_stream();
     });
   });
 }
