@@ -241,30 +241,31 @@ struct LogSigmoid {
 struct Silu {
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x) const {
-    return x * vmath::sigmoid(x);
+    return x / vmath::one_plus_exp_minus(x);
   }
 };
 struct GeluErf {
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x) const {
-    return T(0.5) * x * (T(1) + vmath::erf(x * T(0.70710678118654752440)));
+    const T half = T(0.5) * x;
+    return vmath::fma(half, vmath::erf(x * T(0.70710678118654752440)), half);
   }
 };
-// (1 + tanh(u)) / 2 = sigmoid(2 u): one exponential, and no cancellation where tanh is near -1.
+// (1 + tanh(u)) / 2 = sigmoid(2 u): one exponential, and no cancellation where tanh is near -1. This is 2 u.
 template <class T>
-ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE T gelu_gate(T x) {
-  return vmath::sigmoid(T(1.59576912160573071176) * (x + T(0.044715) * x * x * x));
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE T gelu_gate_input(T x) {
+  return T(1.59576912160573071176) * (x + T(0.044715) * x * x * x);
 }
 struct GeluTanh {
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x) const {
-    return x * gelu_gate(x);
+    return x / vmath::one_plus_exp_minus(gelu_gate_input(x));
   }
 };
 struct SiluBackward {
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x, T grad_output) const {
-    const T s = vmath::sigmoid(x);
+    const T s = T(1) / vmath::one_plus_exp_minus(x);
     return grad_output * (s * (T(1) + x * (T(1) - s)));
   }
 };
@@ -272,13 +273,13 @@ struct GeluErfBackward {  // Phi(x) + x phi(x)
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x, T grad_output) const {
     const T cdf = T(0.5) * (T(1) + vmath::erf(x * T(0.70710678118654752440)));
-    return grad_output * (cdf + x * (T(0.39894228040143267794) * vmath::exp(T(-0.5) * x * x)));
+    return grad_output * (cdf + x * (T(0.39894228040143267794) * vmath::exp_minus_half_square(x)));
   }
 };
 struct GeluTanhBackward {  // s + x s', where s is the gate
   template <class T>
   ROUX_HOST_DEVICE T operator()(T x, T grad_output) const {
-    const T s = gelu_gate(x);
+    const T s = T(1) / vmath::one_plus_exp_minus(gelu_gate_input(x));
     // Beyond 40 s (1 - s) is 0, which an infinite slope must not turn into NaN.
     const T near = x > T(40) ? T(40) : (x < T(-40) ? T(-40) : x);
     const T slope = T(1.59576912160573071176) * (T(1) + T(3 * 0.044715) * near * near);

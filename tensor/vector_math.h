@@ -139,39 +139,74 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float log1p(float x) {
   return x < __builtin_inff() ? y : x;  // inf and NaN
 }
 
+// The smaller of x and `most` > 0, and the larger of x and `least` < 0; a NaN becomes the limit where it has
+// that one's sign. Floats of one sign are ordered as their bits are, and compilers know the smaller of two
+// integers as one instruction.
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float at_most(float x, float most) {
+  const auto bits = internal::bits_as<int32_t>(x), limit = internal::bits_as<int32_t>(most);
+  return internal::bits_as<float>(bits < limit ? bits : limit);
+}
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float at_least(float x, float least) {
+  const auto bits = internal::bits_as<uint32_t>(x), limit = internal::bits_as<uint32_t>(least);
+  return internal::bits_as<float>(bits < limit ? bits : limit);
+}
+
+// e^x for x in [-87, 89]: inf above 88.8, and 0 where it would be below 2^-125. What a NaN gives is NaN.
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_to_inf(float x) {
+  const Rounded e = round_exponent(x);
+  const float p = exp_remainder(x, e.n);
+  return (p + p) * internal::bits_as<float>((e.shifted << 23) + 0x3f000000u);  // 2^(n - 1) is finite
+}
+
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float tanh(float x) {
-  const float a = x < 0.0f ? -x : x, z = x * x;
+  const float a = __builtin_fabsf(x), z = x * x;
   float p = -5.70498872745e-3f;
   p = fma(p, z, 2.06390887954e-2f);
   p = fma(p, z, -5.37397155531e-2f);
   p = fma(p, z, 1.33314422036e-1f);
   p = fma(p, z, -3.33332819422e-1f);
   const float small = fma(p * z, x, x);
-  const float large = 1.0f - 2.0f / (exp(2.0f * a) + 1.0f);
-  return a < 0.625f ? small : (x < 0.0f ? -large : large);
+  const float large = 1.0f - 2.0f / (exp_to_inf(at_most(2.0f * a, 89.0f)) + 1.0f);
+  return a >= 0.625f ? __builtin_copysignf(large, x) : small;  // NaN is small
 }
 
+// 1 + e^-x, inf below -88.7, what sigmoid and its products divide by. A NaN gives a number: their numerators
+// carry it on.
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float one_plus_exp_minus(float x) {
+  return 1.0f + exp_to_inf(at_most(at_least(-x, -87.0f), 89.0f));
+}
 // 1 / (1 + e^-x)
-ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float sigmoid(float x) { return 1.0f / (1.0f + exp(-x)); }
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float sigmoid(float x) {
+  return (x == x ? 1.0f : x) / one_plus_exp_minus(x);
+}
 
-// Up to 0.92 as x + x P(x^2), which is exact to rounding for the smallest x; above as 1 - e^(x Q(x)) with
-// x Q(x) = log(erfc(x)), where erfc is less than a quarter of the result. From 4 on it is 1.
+// e^(-x^2 / 2), 0 where it would be below 2^-125. A NaN gives a number.
+ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_minus_half_square(float x) {
+  return exp_to_inf(at_least(-0.5f * x * x, -87.0f));
+}
+
+// Up to 0.92 as x + x P(x^2), which is exact to rounding for the smallest x; above as 1 - 2^(x Q(x)) with
+// x Q(x) = log2(erfc(x)), where erfc is less than a quarter of the result. From 4 on it is 1. Q and the power
+// are summed in pairs, which halves the chain of operations that wait for each other.
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float erf(float x) {
-  const float magnitude = x < 0.0f ? -x : x, a = magnitude > 4.0f ? 4.0f : magnitude, z = a * a;
+  const float magnitude = __builtin_fabsf(x), a = at_most(magnitude, 4.0f), z = a * a;
   float p = -5.99940140e-4f;
   p = fma(p, z, 4.99482929e-3f);
   p = fma(p, z, -2.67677191e-2f);
   p = fma(p, z, 1.12818459e-1f);
   p = fma(p, z, -3.76124965e-1f);
   p = fma(p, z, 1.28379150e-1f);
-  float q = 2.14016033e-4f;
-  q = fma(q, a, -3.21521159e-3f);
-  q = fma(q, a, 2.28907846e-2f);
-  q = fma(q, a, -1.05263122e-1f);
-  q = fma(q, a, -6.35717343e-1f);
-  q = fma(q, a, -1.12851465f);
-  const float small = fma(p, x, x), large = 1.0f - exp_normal(q * a);
-  return a < 0.92f ? small : (x < 0.0f ? -large : large);
+  float q = fma(3.087598695e-4f, a, -4.638569816e-3f);
+  q = fma(q, z, fma(3.302442142e-2f, a, -1.518625841e-1f));
+  q = fma(q, z, fma(-9.171462582e-1f, a, -1.628102489f));
+  const Rounded n = round_product(q, a);
+  const float r = fma(q, a, -n.n), r2 = r * r;
+  float e = fma(1.5353359550e-4f, r, 1.3398875889e-3f);
+  e = fma(e, r2, fma(9.6184373790e-3f, r, 5.5503324668e-2f));
+  e = fma(e, r2, fma(2.4022647913e-1f, r, 6.9314720286e-1f));
+  const float power = internal::bits_as<float>((n.shifted << 23) + 0x3f800000u);
+  const float small = fma(p, x, x), large = fma(fma(e, r, 1.0f), -power, 1.0f);
+  return magnitude >= 0.92f ? __builtin_copysignf(large, x) : small;  // NaN is small
 }
 
 // Of r in [-pi/4, pi/4].
@@ -230,6 +265,8 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE double fma(double a, double b, double c) {
 ROUX_HOST_DEVICE inline double exp(double x) { return std::exp(x); }
 ROUX_HOST_DEVICE inline double log(double x) { return std::log(x); }
 ROUX_HOST_DEVICE inline double tanh(double x) { return std::tanh(x); }
+ROUX_HOST_DEVICE inline double one_plus_exp_minus(double x) { return 1.0 + std::exp(-x); }
+ROUX_HOST_DEVICE inline double exp_minus_half_square(double x) { return std::exp(-0.5 * x * x); }
 ROUX_HOST_DEVICE inline double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 ROUX_HOST_DEVICE inline double erf(double x) { return std::erf(x); }
 ROUX_HOST_DEVICE inline double expm1(double x) { return std::expm1(x); }

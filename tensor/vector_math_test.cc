@@ -148,6 +148,7 @@ TEST(VectorMath, Tanh) {
   EXPECT_EQ(vmath::tanh(kInf), 1);
   EXPECT_EQ(vmath::tanh(-kInf), -1);
   EXPECT_TRUE(std::isnan(vmath::tanh(kNaN)));
+  EXPECT_TRUE(std::isnan(vmath::tanh(-kNaN)));
 }
 
 TEST(VectorMath, Sigmoid) {
@@ -165,6 +166,7 @@ TEST(VectorMath, Sigmoid) {
   EXPECT_EQ(vmath::sigmoid(kInf), 1);
   EXPECT_EQ(vmath::sigmoid(-kInf), 0);
   EXPECT_TRUE(std::isnan(vmath::sigmoid(kNaN)));
+  EXPECT_TRUE(std::isnan(vmath::sigmoid(-kNaN)));
 }
 
 TEST(VectorMath, Erf) {
@@ -181,6 +183,18 @@ TEST(VectorMath, Erf) {
   EXPECT_EQ(vmath::erf(kInf), 1);
   EXPECT_EQ(vmath::erf(-kInf), -1);
   EXPECT_TRUE(std::isnan(vmath::erf(kNaN)));
+  EXPECT_TRUE(std::isnan(vmath::erf(-kNaN)));
+}
+
+TEST(VectorMath, ExpMinusHalfSquare) {
+  for (float x = -13; x <= 13; x += 0.001f) {  // the rounding of x^2 / 2 grows with it
+    const double exact = std::exp(-0.5 * static_cast<double>(x) * static_cast<double>(x));
+    ASSERT_NEAR(vmath::exp_minus_half_square(x), exact, 8e-6 * exact) << x;
+  }
+  for (float x : {14.0f, 1e19f, 1e30f, kInf}) {
+    EXPECT_EQ(vmath::exp_minus_half_square(x), 0) << x;
+    EXPECT_EQ(vmath::exp_minus_half_square(-x), 0) << x;
+  }
 }
 
 TEST(VectorMath, SinCosOfATurn) {
