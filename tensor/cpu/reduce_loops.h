@@ -114,42 +114,65 @@ class Cascade {
   int used_ = 1;
 };
 
+constexpr int kLanes = 32;
+
+// Elements [0, n) of a run go to the lanes in turn.
+template <class Reducer, class Acc = typename Reducer::Acc>
+ROUX_ALWAYS_INLINE void add_run(const typename Reducer::In* run, int64_t stride, int64_t n, Acc parameter,
+                                Acc* lanes) {
+  int64_t k = 0;
+  for (; stride == 1 && k + kLanes <= n; k += kLanes) {
+    for (int l = 0; l < kLanes; ++l) {
+      lanes[l] = Reducer::combine(lanes[l], Reducer::map(static_cast<Acc>(run[k + l]), parameter));
+    }
+  }
+  for (; k < n; ++k) {
+    Acc& lane = lanes[k % kLanes];
+    lane = Reducer::combine(lane, Reducer::map(static_cast<Acc>(run[k * stride]), parameter));
+  }
+}
+
 // One output: elements [begin, end) of the reduced index, counted from `data`.
 template <class Reducer>
-typename Reducer::Acc reduce_row(const Reducer&, const typename Reducer::In* data, const ReduceAxes& axes,
-                                 int64_t begin, int64_t end, typename Reducer::Acc parameter) {
+ROUX_ALWAYS_INLINE typename Reducer::Acc reduce_row(const typename Reducer::In* data, const ReduceAxes& axes,
+                                                    int64_t begin, int64_t end,
+                                                    typename Reducer::Acc parameter) {
   using In = typename Reducer::In;
   using Acc = typename Reducer::Acc;
-  constexpr int kLanes = 32;
   constexpr int64_t kBlock = 16 * kLanes;
   Cascade<Reducer, kLanes> cascade;
-  Acc lanes[kLanes];
+  Acc lanes[kLanes];  // of the block that is not full yet
   std::fill_n(lanes, kLanes, Reducer::identity());
   int64_t in_block = 0;
+  const auto add_block = [&](const Acc* block) {
+    for (int l = 0; l < kLanes; ++l) cascade.base()[l] = Reducer::combine(cascade.base()[l], block[l]);
+    cascade.block_done(kLanes);
+  };
   const int64_t inner = axes.inner_size(), stride = axes.inner_stride();
   for (int64_t i = begin; i < end;) {
-    const int64_t left_in_run = inner - i % inner;
-    const int64_t n = std::min({end - i, left_in_run, kBlock - in_block});
+    int64_t left = std::min(end - i, inner - i % inner);
     const In* run = data + axes.offset(i);
-    int64_t k = 0;
-    if (stride == 1) {
-      for (; k + kLanes <= n; k += kLanes) {
-        for (int l = 0; l < kLanes; ++l) {
-          lanes[l] = Reducer::combine(lanes[l], Reducer::map(static_cast<Acc>(run[k + l]), parameter));
-        }
+    i += left;
+    while (left > 0) {
+      if (in_block == 0 && stride == 1 && left >= kBlock) {  // in registers
+        Acc block[kLanes];
+        std::fill_n(block, kLanes, Reducer::identity());
+        add_run<Reducer>(run, 1, kBlock, parameter, block);
+        add_block(block);
+        run += kBlock;
+        left -= kBlock;
+        continue;
       }
-    }
-    for (; k < n; ++k) {
-      Acc& lane = lanes[k % kLanes];
-      lane = Reducer::combine(lane, Reducer::map(static_cast<Acc>(run[k * stride]), parameter));
-    }
-    i += n;
-    in_block += n;
-    if (in_block == kBlock) {
-      for (int l = 0; l < kLanes; ++l) cascade.base()[l] = Reducer::combine(cascade.base()[l], lanes[l]);
-      std::fill_n(lanes, kLanes, Reducer::identity());
-      cascade.block_done(kLanes);
-      in_block = 0;
+      const int64_t n = std::min(left, kBlock - in_block);
+      add_run<Reducer>(run, stride, n, parameter, lanes);
+      run += n * stride;
+      left -= n;
+      in_block += n;
+      if (in_block == kBlock) {
+        add_block(lanes);
+        std::fill_n(lanes, kLanes, Reducer::identity());
+        in_block = 0;
+      }
     }
   }
   cascade.collapse(kLanes);
@@ -242,8 +265,8 @@ void reduce_loop(const Tensor& x, const Reducer& reducer, Tensor& y, Tensor& par
       for (int64_t task = task_begin; task < task_end; ++task) {
         const int64_t chunk = task / plan.outputs, o = task % plan.outputs;
         store(chunk, o,
-              reduce_row(reducer, px + plan.kept.offset(o), plan.reduced, chunk * plan.chunk,
-                         std::min(plan.count, (chunk + 1) * plan.chunk), parameter_of(o)));
+              reduce_row<Reducer>(px + plan.kept.offset(o), plan.reduced, chunk * plan.chunk,
+                                  std::min(plan.count, (chunk + 1) * plan.chunk), parameter_of(o)));
       }
     });
   }
