@@ -180,7 +180,7 @@ ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float sigmoid(float x) {
   return (x == x ? 1.0f : x) / one_plus_exp_minus(x);
 }
 
-// e^(-x^2 / 2), 0 where it would be below 2^-125. A NaN gives a number.
+// e^(-x^2 / 2), 0 where it would be below 2^-125. A NaN gives NaN or 0.
 ROUX_HOST_DEVICE ROUX_ALWAYS_INLINE float exp_minus_half_square(float x) {
   return exp_to_inf(at_least(-0.5f * x * x, -87.0f));
 }
