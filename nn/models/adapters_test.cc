@@ -87,6 +87,10 @@ TEST(Adapters, FitExpertsAndCrossAttention) {
   backward(sum(adapted * adapted));
   for (const auto& [path, parameter] : trainable(model)) EXPECT_TRUE(parameter.grad().defined()) << path;
   EXPECT_EQ(trainable(model).size(), 2 * linears(model).size());
+  const EncoderDecoder twin(model, Weights::kShared);
+  EXPECT_TRUE(same_bits(
+      twin.logits({.ids = model_ids(twin, 2, 5), .memory = twin.encode({.ids = model_ids(twin, 2, 6)})}),
+      adapted));
   merge_lora(model);
   EXPECT_LT(relative_difference(logits(), adapted), 1e-12);
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "nn/lora.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 
@@ -115,6 +116,7 @@ EncoderDecoder::EncoderDecoder(const EncoderDecoderConfig& config, const Init& i
 EncoderDecoder::EncoderDecoder(const EncoderDecoder& from, Weights weights,
                                const std::optional<EncoderDecoderConfig>& config)
     : EncoderDecoder(config.value_or(from.config_), Init{.generator = nullptr, .device = kMeta}) {
+  attach_lora_like(from, *this);
   take_weights(from, *this, weights);
 }
 
