@@ -20,7 +20,7 @@ std::vector<std::pair<std::string, TransformerConfig>> wide_configs() {
   for (auto& [name, config] : configs) {
     config.hidden_size = 64;
     config.intermediate_size = 96;
-    config.head_dim = 0;
+    config.head_dim = 16;
   }
   return configs;
 }
