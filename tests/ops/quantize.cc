@@ -7,8 +7,8 @@
 namespace roux::testing {
 namespace {
 
-// Rows are quantised and read again: q4_k, q5_k and q6_k, which have no quantiser, and all bits of the others
-// are in //tests/golden:quantize_test.
+// Rows are quantised and read again. //tests/golden:quantize_test has q4_k, q5_k and q6_k, which have no
+// quantiser, and all bits of the others.
 auto there_and_back(DType format) {
   return [format](Suite& suite) {
     suite.inputs({constant_in(-2, 2)})
