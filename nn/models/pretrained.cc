@@ -14,6 +14,7 @@
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/creation.h"
+#include "tensor/ops/quantize.h"
 
 namespace roux {
 namespace {
@@ -68,6 +69,14 @@ absl::StatusOr<std::unique_ptr<Model>> load(const std::string& folder, absl::Sta
   return model;
 }
 
+// What transformers can read: blocks as their values.
+NamedTensors plain(NamedTensors state) {
+  for (auto& [name, value] : state) {
+    if (is_block(value.dtype())) value = dequantize(value);
+  }
+  return state;
+}
+
 absl::Status save(const absl::StatusOr<std::string>& config, const absl::StatusOr<NamedTensors>& file,
                   const std::string& folder) {
   if (!config.ok()) return located(config.status(), folder);
@@ -114,10 +123,10 @@ absl::StatusOr<std::unique_ptr<LanguageModel>> load_pretrained(const std::string
 absl::Status save_pretrained(const LanguageModel& model, const std::string& folder) {
   const DType dtype = model.embedding_weight().dtype();
   if (const auto* m = dynamic_cast<const Transformer*>(&model)) {
-    return save(config_json(m->config(), dtype), to_checkpoint(m->config(), m->state_dict()), folder);
+    return save(config_json(m->config(), dtype), to_checkpoint(m->config(), plain(m->state_dict())), folder);
   }
   if (const auto* m = dynamic_cast<const EncoderDecoder*>(&model)) {
-    return save(encoder_decoder_json(m->config(), dtype), to_checkpoint(m->config(), m->state_dict()),
+    return save(encoder_decoder_json(m->config(), dtype), to_checkpoint(m->config(), plain(m->state_dict())),
                 folder);
   }
   return absl::InvalidArgumentError(

@@ -45,9 +45,9 @@ template <>
 absl::StatusOr<std::unique_ptr<EncoderDecoder>> load_pretrained(const std::string& folder,
                                                                 const PretrainedOptions& options);
 
-// config.json and model.safetensors, as transformers reads them; makes the folder if there is none. Errors as
-// config_json, to_checkpoint and save_safetensors, with the path. Of a model that is neither a Transformer
-// nor an EncoderDecoder InvalidArgument.
+// config.json and model.safetensors, as transformers reads them, quantised blocks as f32; makes the folder if
+// there is none. Errors as config_json, to_checkpoint and save_safetensors, with the path. Of a model that is
+// neither a Transformer nor an EncoderDecoder InvalidArgument.
 absl::Status save_pretrained(const LanguageModel& model, const std::string& folder);
 
 }  // namespace roux
