@@ -23,7 +23,8 @@ TYPES = gguf.GGMLQuantizationType
 ARCHITECTURES = {  # folder of language_models: architecture, whether transformers reads it from GGUF
     "llama": ("llama", True), "mistral": ("llama", False), "qwen2": ("qwen2", True), "qwen2_moe": ("qwen2moe", False),
     "gemma": ("gemma", False), "gemma2": ("gemma2", False), "gpt2": ("gpt2", False), "gpt_neox": ("gptneox", False),
-    "bert": ("bert", False), "roberta": ("bert", False)}
+    "qwen3": ("qwen3", False), "gemma3": ("gemma3", False), "mixtral": ("llama", False), "olmoe": ("olmoe", False),
+    "phi3": ("phi3", False), "bloom": ("bloom", False), "bert": ("bert", False), "roberta": ("bert", False)}
 
 
 def rows_of_pairs(weight, heads):
@@ -47,17 +48,17 @@ def converted(arch, config, state):
             array = rows_of_pairs(array, heads)
         if arch == "llama" and ".k_proj." in name:
             array = rows_of_pairs(array, config.num_key_value_heads)
-        if arch in ("gemma", "gemma2") and name.endswith("norm.weight"):
+        if arch.startswith("gemma") and name.endswith("norm.weight"):
             array = array + np.float32(1)
         if arch == "gpt2" and name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")):
             array = array.T
-        if arch == "gptneox" and "query_key_value" in name:
+        if "query_key_value" in name:
             array = array.reshape(heads, 3, -1, *array.shape[1:]).swapaxes(0, 1).reshape(array.shape)
         if config.model_type == "roberta" and "position_embeddings" in name:
             array = array[config.pad_token_id + 1:]
         if name.endswith("shared_expert_gate.weight"):
             array = array[0]
-        if ".experts." in name:
+        if ".experts." in name:  # transformers holds them stacked, as files do
             layer = name.split(".")[2]
             if name.endswith("gate_up_proj"):
                 gate, up = np.split(array, 2, 1)
@@ -66,6 +67,8 @@ def converted(arch, config, state):
             else:
                 yield f"blk.{layer}.ffn_down_exps.weight", array
             continue
+        if arch == "bloom":
+            name = name.removeprefix("transformer.")
         written = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if written is None:
             raise ValueError(name)
@@ -73,26 +76,36 @@ def converted(arch, config, state):
 
 
 def write_keys(writer, arch, config):
-    layer_norm = arch in ("gpt2", "gptneox", "bert")
-    writer.add_context_length(config.max_position_embeddings - (2 if config.model_type == "roberta" else 0))
+    layer_norm = arch in ("gpt2", "gptneox", "bloom", "bert")
+    positions = getattr(config, "max_position_embeddings", 2048)  # of Bloom any number
+    writer.add_context_length(positions - (2 if config.model_type == "roberta" else 0))
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(getattr(config, "n_inner", None) or config.intermediate_size)
+    writer.add_feed_forward_length(getattr(config, "n_inner", None) or
+                                   getattr(config, "intermediate_size", 4 * config.hidden_size))
     writer.add_head_count(config.num_attention_heads)
     if layer_norm:
         writer.add_layer_norm_eps(getattr(config, "layer_norm_epsilon", None) or config.layer_norm_eps)
     else:
         writer.add_head_count_kv(config.num_key_value_heads)
         writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-        writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    if arch in ("gemma", "gemma2"):
+        rope = config.rope_parameters.get("full_attention", config.rope_parameters)  # of Gemma 3 two
+        writer.add_rope_freq_base(rope["rope_theta"])
+    if arch in ("gemma", "gemma2", "gemma3", "qwen3"):
         writer.add_key_length(config.head_dim)
         writer.add_value_length(config.head_dim)
     if arch == "gemma2":
         writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
         writer.add_final_logit_softcapping(config.final_logit_softcapping)
-    if getattr(config, "sliding_window", None) and arch in ("llama", "gemma2"):
+    if getattr(config, "sliding_window", None) and arch in ("llama", "gemma2", "gemma3", "phi3"):
         writer.add_sliding_window(config.sliding_window)
+    if arch == "gemma3":
+        writer.add_sliding_window_pattern(config.layer_types.index("full_attention") + 1)
+    if arch == "phi3":
+        writer.add_rope_scaling_orig_ctx_len(config.original_max_position_embeddings)
+    if arch == "olmoe" or config.model_type == "mixtral":
+        writer.add_expert_count(getattr(config, "num_local_experts", None) or config.num_experts)
+        writer.add_expert_used_count(config.num_experts_per_tok)
     if arch == "gptneox":
         writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
         head = config.hidden_size // config.num_attention_heads
@@ -142,8 +155,10 @@ def of_folder(name, out):
     arch, known = ARCHITECTURES[name]
     folder = os.path.join(HERE, "language_models", name)
     config = AutoConfig.from_pretrained(folder)
-    if arch == "gemma2":
+    if arch in ("gemma2", "gemma3"):
         config.query_pre_attn_scalar = config.head_dim  # no key can say another
+    if arch == "olmoe":
+        config.norm_topk_prob = False  # likewise
     kind = AutoModel if arch == "bert" else AutoModelForCausalLM
     if arch == "qwen2moe":  # the format has experts in all layers or none
         config.decoder_sparse_step = 1
@@ -153,8 +168,14 @@ def of_folder(name, out):
             for p in model.parameters():
                 p.copy_(0.3 * torch.randn(p.shape) + (p.dim() == 1))
     else:
-        model = kind.from_pretrained(folder, config=config, dtype=torch.float32).eval()
-    write(name, arch, config, [(key, array, None) for key, array in converted(arch, config, model.state_dict())])
+        more = {"experts_implementation": "eager"} if name in ("mixtral", "olmoe") else {}
+        model = kind.from_pretrained(folder, config=config, dtype=torch.float32, **more).eval()
+    tensors = [(key, array, None) for key, array in converted(arch, config, model.state_dict())]
+    if arch == "phi3":
+        for length in ("short", "long"):
+            factors = np.array(config.rope_parameters[length + "_factor"], np.float32)
+            tensors.append((f"rope_factors_{length}.weight", factors, None))
+    write(name, arch, config, tensors)
     ids = load_file(os.path.join(folder, "golden.safetensors"))["ids"]
     logits = logits_of(model, ids)
     if known:
@@ -212,6 +233,7 @@ def main():
     with_blocks("k_blocks", 256, [TYPES.Q4_K, TYPES.Q5_K, TYPES.Q6_K], out)
     save_file({key: value.contiguous() for key, value in out.items()}, os.path.join(FOLDER, "golden.safetensors"))
     for file in sorted(os.listdir(FOLDER)):
+        os.chmod(os.path.join(FOLDER, file), 0o644)
         print(file, os.path.getsize(os.path.join(FOLDER, file)), "bytes")
 
 

@@ -63,14 +63,21 @@ class Keys {
   std::vector<std::string> invalid_, unsupported_;
 };
 
+// Numbers that are a tensor; empty without it.
+std::vector<float> read_numbers(Keys& k, const std::string& name) {
+  const GgufTensor* found = k.file().find(name);
+  if (found == nullptr) return {};
+  const absl::StatusOr<Tensor> tensor = k.file().load(*found);
+  if (tensor.ok() && tensor->dtype() == kF32) return tensor->to_vector<float>();
+  k.unsupported(absl::StrCat(name, " of a type but F32"));
+  return {};
+}
+
 // Llama 3's frequencies are not in the keys: the converter divides them itself and writes the divisors.
 // They are recognised as those of its one formula, with the factor that they contain.
 void read_frequency_factors(Keys& k, TransformerConfig* c) {
-  const GgufTensor* factors = k.file().find("rope_freqs.weight");
-  if (factors == nullptr) return;
-  const absl::StatusOr<Tensor> tensor = k.file().load(*factors);
-  if (!tensor.ok() || tensor->dtype() != kF32) return k.unsupported("rope_freqs.weight of a type but F32");
-  const std::vector<float> values = tensor->to_vector<float>();
+  const std::vector<float> values = read_numbers(k, "rope_freqs.weight");
+  if (values.empty()) return;
   RopeScaling scaling{.type = RopeType::kLlama3, .original_max_position_embeddings = 8192};
   for (const float value : values) scaling.factor = std::max<double>(scaling.factor, value);
   const auto length = static_cast<double>(scaling.original_max_position_embeddings);
@@ -85,6 +92,21 @@ void read_frequency_factors(Keys& k, TransformerConfig* c) {
   }
   if (!same) return k.unsupported("rope_freqs.weight that are not Llama 3's");
   c->rope.scaling = scaling;
+}
+
+// Phi-3's factors of frequencies, for short and for long texts.
+void read_long_rope(Keys& k, TransformerConfig* c) {
+  const std::vector<float> all_short = read_numbers(k, "rope_factors_short.weight"),
+                           all_long = read_numbers(k, "rope_factors_long.weight");
+  if (all_short.empty() && all_long.empty()) return;
+  RopeScaling& s = c->rope.scaling;
+  s.type = RopeType::kLongRope;
+  s.original_max_position_embeddings = k.integer("rope.scaling.original_context_length");
+  s.short_factor.assign(all_short.begin(), all_short.end());
+  s.long_factor.assign(all_long.begin(), all_long.end());
+  s.factor = static_cast<double>(c->max_position_embeddings) /
+             static_cast<double>(std::max<int64_t>(1, s.original_max_position_embeddings));
+  if (k.has("rope.scaling.attn_factor")) s.attention_factor = k.number("rope.scaling.attn_factor");
 }
 
 void read_rope(Keys& k, TransformerConfig* c) {
@@ -105,6 +127,7 @@ void read_rope(Keys& k, TransformerConfig* c) {
     k.unsupported(absl::StrCat(k.key("rope.scaling.type"), " \"", type, "\""));
   }
   read_frequency_factors(k, c);
+  read_long_rope(k, c);
 }
 
 // What all architectures say in the same way, over the options of `style`.
@@ -147,9 +170,18 @@ TransformerConfig read_sizes(Keys& k, const TransformerConfig& style) {
   return c;
 }
 
+// Experts whose width is that of all layers' MLPs.
+MoeConfig read_experts(Keys& k, const TransformerConfig& c, bool renormalise) {
+  return {.experts = k.integer("expert_count"),
+          .per_token = k.integer("expert_used_count"),
+          .width = k.integer("expert_feed_forward_length", c.intermediate_size),
+          .renormalise = renormalise};
+}
+
 TransformerConfig read_llama(Keys& k) {
-  TransformerConfig c = read_sizes(k, TransformerConfig());
-  if (k.integer("expert_count", 0) > 0) k.unsupported(k.key("expert_count"));
+  const bool mixtral = k.integer("expert_count", 0) > 0;
+  TransformerConfig c = read_sizes(k, mixtral ? mixtral_style() : TransformerConfig());
+  if (mixtral) c.moe = read_experts(k, c, /*renormalise=*/true);
   if (k.integer("attention.sliding_window", 0) > 0) {
     c.family = Family::kMistral;
     c.sliding_window = k.integer("attention.sliding_window");
@@ -173,6 +205,21 @@ TransformerConfig read_qwen2_moe(Keys& k) {
   return c;
 }
 
+TransformerConfig read_qwen3(Keys& k) { return read_sizes(k, qwen3_style()); }
+
+TransformerConfig read_phi3(Keys& k) {
+  TransformerConfig c = read_sizes(k, phi3_style());
+  c.sliding_window = std::nullopt;
+  if (k.integer("attention.sliding_window", 0) > 0) c.sliding_window = k.integer("attention.sliding_window");
+  return c;
+}
+
+TransformerConfig read_olmoe(Keys& k) {
+  TransformerConfig c = read_sizes(k, olmoe_style());
+  c.moe = read_experts(k, c, /*renormalise=*/false);
+  return c;
+}
+
 TransformerConfig read_gemma(Keys& k) { return read_sizes(k, gemma_style()); }
 
 TransformerConfig read_gemma2(Keys& k) {
@@ -186,6 +233,20 @@ TransformerConfig read_gemma2(Keys& k) {
   }
   return c;
 }
+
+// The positions of layers with a window are those of a theta that no key says, without scaling.
+TransformerConfig read_gemma3(Keys& k) {
+  TransformerConfig c = read_sizes(k, gemma3_style());
+  c.sliding_window = k.integer("attention.sliding_window");
+  c.full_attention_every = k.integer("attention.sliding_window_pattern", 6);
+  c.local_rope = Rope{.theta = k.number("rope.freq_base_swa", 10000)};
+  if (c.num_hidden_layers == 62 && c.num_attention_heads > 0) {  // 27B, as of Gemma 2
+    c.attention_scale = 1 / std::sqrt(static_cast<double>(c.hidden_size / c.num_attention_heads));
+  }
+  return c;
+}
+
+TransformerConfig read_bloom(Keys& k) { return read_sizes(k, bloom_style()); }
 
 TransformerConfig read_gpt2(Keys& k) { return read_sizes(k, gpt2_style()); }
 
@@ -205,13 +266,30 @@ TransformerConfig read_bert(Keys& k) {
   return c;
 }
 
+// Experts stand in one tensor a layer, which is looked at before there are modules for each of them.
+void check_experts(Keys& k, const TransformerConfig& c) {
+  constexpr int64_t kMost = 1024;
+  if (c.moe->experts > kMost) k.unsupported(absl::StrCat(k.key("expert_count"), " above ", kMost));
+  for (int64_t layer = 0; layer < c.num_hidden_layers; ++layer) {
+    const std::string name = absl::StrCat("blk.", layer, ".ffn_gate_exps.weight");
+    const GgufTensor* experts = k.file().find(name);
+    const Shape needed{c.moe->experts, c.moe->width, c.hidden_size};
+    if (experts != nullptr && experts->shape == needed) continue;
+    return k.invalid(absl::StrCat("tensor ", name, " is ",
+                                  experts == nullptr ? "missing" : to_string(experts->shape), ", needed ",
+                                  to_string(needed)));
+  }
+}
+
 struct Architecture {
   const char* name;
   TransformerConfig (*read)(Keys& keys);
 };
 constexpr Architecture kArchitectures[] = {
-    {"llama", read_llama},   {"qwen2", read_qwen2}, {"qwen2moe", read_qwen2_moe}, {"gemma", read_gemma},
-    {"gemma2", read_gemma2}, {"gpt2", read_gpt2},   {"gptneox", read_gpt_neox},   {"bert", read_bert}};
+    {"llama", read_llama},   {"qwen2", read_qwen2}, {"qwen2moe", read_qwen2_moe}, {"qwen3", read_qwen3},
+    {"phi3", read_phi3},     {"olmoe", read_olmoe}, {"gemma", read_gemma},        {"gemma2", read_gemma2},
+    {"gemma3", read_gemma3}, {"gpt2", read_gpt2},   {"gptneox", read_gpt_neox},   {"bloom", read_bloom},
+    {"bert", read_bert}};
 
 }  // namespace
 
@@ -226,9 +304,15 @@ absl::StatusOr<TransformerConfig> gguf_config(const GgufFile& file) {
     return absl::UnimplementedError(absl::StrCat(file.path(), ": general.architecture \"", name,
                                                  "\" is not supported; these are: ", known));
   }
+  if (const absl::StatusOr<int64_t> parts = file.metadata().integer("split.count");
+      parts.ok() && *parts > 1) {
+    return absl::UnimplementedError(absl::StrCat(file.path(), ": one of ", *parts,
+                                                 " parts of a model: join them (llama-gguf-split --merge)"));
+  }
   Keys keys(file, name);
   TransformerConfig c = architecture->read(keys);
   ROUX_RETURN_IF_ERROR(keys.status());
+  if (c.moe) check_experts(keys, c);
   if (c.positions == Positions::kRotary) read_rope(keys, &c);
   ROUX_RETURN_IF_ERROR(keys.status());
   try {

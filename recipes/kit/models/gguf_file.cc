@@ -18,11 +18,11 @@ struct TypeRow {
 };
 constexpr std::optional<DType> kNone = std::nullopt;
 constexpr TypeRow kTypes[] = {
-    {0, {"F32", 1, 4, kF32}},          {1, {"F16", 1, 2, kF16}},          {2, {"Q4_0", 32, 18, kNone}},
-    {3, {"Q4_1", 32, 20, kNone}},      {6, {"Q5_0", 32, 22, kNone}},      {7, {"Q5_1", 32, 24, kNone}},
-    {8, {"Q8_0", 32, 34, kNone}},      {9, {"Q8_1", 32, 40, kNone}},      {10, {"Q2_K", 256, 84, kNone}},
-    {11, {"Q3_K", 256, 110, kNone}},   {12, {"Q4_K", 256, 144, kNone}},   {13, {"Q5_K", 256, 176, kNone}},
-    {14, {"Q6_K", 256, 210, kNone}},   {15, {"Q8_K", 256, 292, kNone}},   {16, {"IQ2_XXS", 256, 66, kNone}},
+    {0, {"F32", 1, 4, kF32}},          {1, {"F16", 1, 2, kF16}},          {2, {"Q4_0", 32, 18, kQ4_0}},
+    {3, {"Q4_1", 32, 20, kQ4_1}},      {6, {"Q5_0", 32, 22, kQ5_0}},      {7, {"Q5_1", 32, 24, kQ5_1}},
+    {8, {"Q8_0", 32, 34, kQ8_0}},      {9, {"Q8_1", 32, 40, kNone}},      {10, {"Q2_K", 256, 84, kNone}},
+    {11, {"Q3_K", 256, 110, kNone}},   {12, {"Q4_K", 256, 144, kQ4_K}},   {13, {"Q5_K", 256, 176, kQ5_K}},
+    {14, {"Q6_K", 256, 210, kQ6_K}},   {15, {"Q8_K", 256, 292, kNone}},   {16, {"IQ2_XXS", 256, 66, kNone}},
     {17, {"IQ2_XS", 256, 74, kNone}},  {18, {"IQ3_XXS", 256, 98, kNone}}, {19, {"IQ1_S", 256, 50, kNone}},
     {20, {"IQ4_NL", 32, 18, kNone}},   {21, {"IQ3_S", 256, 110, kNone}},  {22, {"IQ2_S", 256, 82, kNone}},
     {23, {"IQ4_XS", 256, 136, kNone}}, {24, {"I8", 1, 1, kNone}},         {25, {"I16", 1, 2, kNone}},
@@ -163,7 +163,8 @@ absl::StatusOr<Tensor> GgufFile::load(const GgufTensor& tensor) const {
     return absl::UnimplementedError(absl::StrCat(path(), ": tensor \"", tensor.name, "\" has type ",
                                                  tensor.type.name, ", which cannot be read"));
   }
-  const TensorSpec spec{*tensor.type.dtype, tensor.shape};
+  TensorSpec spec{*tensor.type.dtype, tensor.shape};
+  if (is_block(spec.dtype)) spec.shape[spec.shape.rank() - 1] /= tensor.type.values;
   if (tensor.bytes == 0) return from_memory(nullptr, spec, nullptr);
   char* data = const_cast<char*>(data_) + tensor.begin;  // the owner's memory is writable by contract
   return from_memory(data, spec, owner_);

@@ -52,7 +52,8 @@ class GgufFile {
   const std::string& path() const { return metadata_.name(); }
   const GgufTensor* find(std::string_view name) const;  // null: there is none
 
-  // A view of one of tensors(), on the CPU, in the dtype of its type. Unimplemented where there is none.
+  // A view of one of tensors(), on the CPU, in the dtype of its type: blocks as they are, of which an element
+  // of the tensor is one. Unimplemented where there is none.
   absl::StatusOr<Tensor> load(const GgufTensor& tensor) const;
 
  private:

@@ -9,11 +9,13 @@
 #include "tensor/error.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/quantize.h"
 
 namespace roux::kit {
 namespace {
 
 Tensor copy_in(const Tensor& x, DType dtype) {
+  if (is_block(x.dtype())) return dequantize(x, dtype);
   Tensor copy = empty({dtype, x.shape()});
   copy_(copy, x);
   return copy;

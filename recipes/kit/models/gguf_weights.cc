@@ -16,6 +16,7 @@
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/quantize.h"
 #include "tensor/ops/view.h"
 
 namespace roux::kit {
@@ -31,7 +32,9 @@ constexpr Row kModules[] = {{"model.embed_tokens", "token_embd"},
                             {"model.embedding_norm", "token_embd_norm"},
                             {"model.norm", "output_norm"},
                             {"lm_head", "output"}};
-constexpr Row kInLayers[] = {{"self_attn.q_proj", "attn_q"},
+constexpr Row kInLayers[] = {{"self_attn.q_norm", "attn_q_norm"},
+                             {"self_attn.k_norm", "attn_k_norm"},
+                             {"self_attn.q_proj", "attn_q"},
                              {"self_attn.k_proj", "attn_k"},
                              {"self_attn.v_proj", "attn_v"},
                              {"self_attn.o_proj", "attn_output"},
@@ -51,10 +54,10 @@ constexpr Row kNorms[] = {{"input_layernorm", "attn_norm"},
                           {"mlp_norm", "post_ffw_norm"}};
 constexpr Row kNormsBehind[] = {{"input_layernorm", "attn_output_norm"},
                                 {"post_attention_layernorm", "layer_output_norm"}};
-constexpr const char* kFused = "attn_qkv";
 
 // Tensors without a slot: frequencies, which gguf_config reads.
-constexpr const char* kOthers[] = {"rope_freqs.weight"};
+constexpr const char* kOthers[] = {"rope_freqs.weight", "rope_factors_short.weight",
+                                   "rope_factors_long.weight"};
 
 const char* find(absl::Span<const Row> rows, absl::string_view ours) {
   for (const Row& row : rows) {
@@ -66,11 +69,12 @@ const char* find(absl::Span<const Row> rows, absl::string_view ours) {
 // Where a tensor of ours stands in a file.
 struct Place {
   std::string name;          // of the file's tensor
-  std::string fused;         // in its place, if the file has that: q, k and v behind each other, ...
-  int64_t part = -1;         // ... of which this is the first, second or third
   int64_t expert = -1;       // of those that the tensor holds behind each other
   int64_t rotary_heads = 0;  // of q and k
   bool norm = false;
+  // In a file without the tensor `unless`: rows from `begin` on of a tensor of `rows`.
+  std::string fused, unless;
+  int64_t begin = 0, rows = 0;
 };
 
 Place place_of(const TransformerConfig& c, const std::string& ours) {
@@ -98,12 +102,24 @@ Place place_of(const TransformerConfig& c, const std::string& ours) {
       place.name = block + projection + leaf;
     }
   }
-  constexpr const char* kProjections[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
-  for (int64_t i = 0; i < 3; ++i) {
-    if (inner != kProjections[i]) continue;
-    place.fused = block + kFused + leaf;
-    place.part = i;
-    if (i < 2) place.rotary_heads = i == 0 ? c.num_attention_heads : c.kv_heads();
+  const auto part_of = [&](const char* fused, const char* first, int64_t begin, int64_t rows) {
+    place.fused = block + fused + leaf, place.unless = block + first + leaf;
+    place.begin = begin, place.rows = rows;
+  };
+  const int64_t q = c.num_attention_heads * c.head_size(), kv = c.kv_heads() * c.head_size();
+  const bool gated = c.activation == Activation::kSwiglu || c.activation == Activation::kGeglu;
+  if (inner == "self_attn.q_proj") {
+    part_of("attn_qkv", "attn_q", 0, q + 2 * kv);
+    place.rotary_heads = c.num_attention_heads;
+  } else if (inner == "self_attn.k_proj") {
+    part_of("attn_qkv", "attn_q", q, q + 2 * kv);
+    place.rotary_heads = c.kv_heads();
+  } else if (inner == "self_attn.v_proj") {
+    part_of("attn_qkv", "attn_q", q + kv, q + 2 * kv);
+  } else if (gated && inner == "mlp.gate_proj") {
+    part_of("ffn_up", "ffn_gate", 0, 2 * c.intermediate_size);
+  } else if (gated && inner == "mlp.up_proj") {
+    part_of("ffn_up", "ffn_gate", c.intermediate_size, 2 * c.intermediate_size);
   }
   return place;
 }
@@ -148,9 +164,9 @@ class Reader {
   // Undefined, with the reason noted, if there is none that fits.
   Tensor find(const std::string& ours, const Shape& shape) {
     const Place place = place_of(c_, ours);
-    const GgufTensor* tensor = file_.find(place.name);
-    const bool fused = tensor == nullptr && !place.fused.empty() && file_.find(place.fused) != nullptr;
-    if (fused) tensor = file_.find(place.fused);
+    const GgufTensor* whole = file_.find(place.unless) == nullptr ? file_.find(place.fused) : nullptr;
+    const bool fused = whole != nullptr && whole->shape.rank() > 0 && whole->shape[0] == place.rows;
+    const GgufTensor* tensor = fused ? whole : file_.find(place.name);
     if (tensor == nullptr) {
       missing_.push_back(place.name.empty() ? absl::StrCat(ours, " (which this format has no name for)")
                                             : place.name);
@@ -164,13 +180,10 @@ class Reader {
       return {};
     }
     Tensor x = *loaded;
-    if (fused) {
-      const int64_t q = c_.num_attention_heads * c_.head_size(), kv = c_.kv_heads() * c_.head_size();
-      const int64_t begin = place.part == 0 ? 0 : place.part == 1 ? q : q + kv;
-      x = slice(x, 0, begin, begin + shape[0]);
-    }
+    if (fused) x = slice(x, 0, place.begin, place.begin + shape[0]);
     if (place.expert >= 0) x = select(x, 0, place.expert);
     if (neighbours_ && place.rotary_heads > 0) x = rows_in_halves(x, place.rotary_heads);
+    if (is_block(x.dtype()) && shape.rank() < 2) x = dequantize(x);  // products alone read blocks
     if (place.norm && c_.norm == NormKind::kRmsPlusOne) x = x.to(kF32) - 1;
     while (x.dim() < shape.rank()) x = unsqueeze(x, 0);
     while (x.dim() > shape.rank()) x = squeeze(x, 0);
@@ -178,7 +191,7 @@ class Reader {
   }
 
   bool fits(const GgufTensor& tensor, const Place& place, bool fused, Shape needed) {
-    if (fused) needed[0] = (c_.num_attention_heads + 2 * c_.kv_heads()) * c_.head_size();
+    if (fused) needed[0] = place.rows;
     if (place.expert >= 0) needed.insert(0, c_.moe->experts);
     if (without_ones(tensor.shape) == without_ones(needed)) return true;
     misshapen_.push_back(

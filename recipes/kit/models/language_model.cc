@@ -6,7 +6,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "nn/models/config_fields.h"
 #include "recipes/kit/models/gguf_model.h"
 #include "recipes/kit/text/gguf_tokenizer.h"
 #include "recipes/kit/text/sentencepiece_model.h"
@@ -20,24 +19,6 @@ namespace {
 bool exists(const std::string& path) {
   std::error_code error;
   return std::filesystem::exists(path, error);
-}
-
-absl::StatusOr<bool> is_encoder_decoder(const std::string& folder) {
-  const std::string path = folder + "/config.json";
-  ROUX_ASSIGN_OR_RETURN(const std::string text, read_file(path));
-  ROUX_ASSIGN_OR_RETURN(const JsonValue json, parse_json_value(text, path));
-  if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(path, ": not an object"));
-  Fields f(json, path);
-  const bool both = f.boolean("is_encoder_decoder", false);
-  ROUX_RETURN_IF_ERROR(f.status());
-  return both;
-}
-
-absl::StatusOr<std::unique_ptr<LanguageModel>> load_folder(const std::string& folder,
-                                                           const PretrainedOptions& options) {
-  ROUX_ASSIGN_OR_RETURN(const bool both, is_encoder_decoder(folder));
-  if (both) return load_pretrained_encoder_decoder(folder, options);
-  return load_pretrained(folder, options);
 }
 
 absl::StatusOr<GenerationSettings> folder_settings(const std::string& folder) {
@@ -67,7 +48,7 @@ absl::StatusOr<Pretrained> load_language_model(const std::string& path_or_name, 
     ROUX_ASSIGN_OR_RETURN(loaded.model, load_gguf_model(file, options.weights));
   } else {
     ROUX_ASSIGN_OR_RETURN(loaded.generation, folder_settings(files.path));
-    ROUX_ASSIGN_OR_RETURN(loaded.model, load_folder(files.path, options.weights));
+    ROUX_ASSIGN_OR_RETURN(loaded.model, load_pretrained(files.path, options.weights));
   }
   if (loaded.generation.stop_ids.empty() && loaded.tokenizer->special().eos)
     loaded.generation.stop_ids = {*loaded.tokenizer->special().eos};

@@ -135,6 +135,21 @@ TEST(LanguageModel, IsSavedAsAFolder) {
   }
 }
 
+// Quantised weights that stayed as they are in the file are written as their values.
+TEST(LanguageModel, BlocksAreSavedAsValues) {
+  const std::string path = "tests/golden/gguf_models/k_blocks.gguf";
+  const auto mapped = load_language_model(path, {.weights = {.map = true}}),
+             copied = load_language_model(path);
+  ASSERT_TRUE(mapped.ok() && copied.ok()) << mapped.status();
+  const std::string folder = fresh_directory();
+  const absl::Status saved = save_language_model(*mapped, folder);
+  ASSERT_TRUE(saved.ok()) << saved;
+  const auto again = load_language_model(folder);
+  ASSERT_TRUE(again.ok()) << again.status();
+  const Tensor ids = remainder(roux::testing::some_ids(2, 7), 20);
+  EXPECT_TRUE(roux::testing::same_bits(again->model->logits(ids), copied->model->logits(ids)));
+}
+
 // Without a network the command that brings a packaged model is in the error.
 TEST(LanguageModel, OfflineNamesTheCommand) {
   const std::string cache = fresh_directory();

@@ -68,17 +68,23 @@ absl::StatusOr<std::string> only_gguf(const std::string& folder) {
                     : absl::StrCat(folder, ": several models in this folder: ", absl::StrJoin(files, ", ")));
 }
 
-// The hash of the lines that sha256sum prints for the files, as Provenance has it.
-absl::StatusOr<std::string> hash_of(const std::string& path) {
+// The files of a model's folder, those of its modules (1_Pooling/config.json) too.
+absl::StatusOr<std::vector<std::string>> files_of(const std::string& folder) {
   std::vector<std::string> files;
-  if (fs::is_directory(path)) {
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
-      if (entry.is_regular_file() && belongs(entry.path().string())) files.push_back(entry.path().string());
-    }
-  } else {
-    files.push_back(path);
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    std::error_code ignored;
+    if (at.depth() > 0 || name[0] == '.') at.disable_recursion_pending();
+    if (at->is_regular_file(ignored) && belongs(name)) files.push_back(at->path().string());
   }
+  if (error) return absl::UnavailableError(absl::StrCat(folder, ": ", error.message()));
   std::sort(files.begin(), files.end());
+  return files;
+}
+
+// The hash of the lines that sha256sum prints for the files, as Provenance has it.
+absl::StatusOr<std::string> hash_of(const std::vector<std::string>& files) {
   Sha256 all;
   for (const std::string& file : files) {
     ROUX_ASSIGN_OR_RETURN(const std::string sum, sha256_of_file(file));
@@ -112,7 +118,11 @@ absl::StatusOr<ModelFiles> find_model_files(const std::string& path_or_name, con
         absl::StrCat(path_or_name, ": a model is a .gguf file or a folder with config.json"));
   }
   found.from = {.kind = Provenance::kFile, .name = path_or_name};
-  ROUX_ASSIGN_OR_RETURN(found.from.sha256, hash_of(found.path));
+  std::vector<std::string> files = {found.path};
+  if (!found.gguf) {
+    ROUX_ASSIGN_OR_RETURN(files, files_of(found.path));
+  }
+  ROUX_ASSIGN_OR_RETURN(found.from.sha256, hash_of(files));
   return found;
 }
 

@@ -38,18 +38,10 @@ std::string generation_config(const GenerationSettings& settings) {
   return json.dump(2) + "\n";
 }
 
-absl::Status save_weights(const LanguageModel& model, const std::string& folder) {
-  if (const auto* transformer = dynamic_cast<const Transformer*>(&model))
-    return save_pretrained(*transformer, folder);
-  if (const auto* both = dynamic_cast<const EncoderDecoder*>(&model)) return save_pretrained(*both, folder);
-  return absl::InvalidArgumentError(
-      absl::StrCat(folder, ": a ", model.pretty_print(), " has no form of Hugging Face"));
-}
-
 }  // namespace
 
 absl::Status save_language_model(const Pretrained& model, const std::string& folder) {
-  ROUX_RETURN_IF_ERROR(save_weights(*model.model, folder));
+  ROUX_RETURN_IF_ERROR(save_pretrained(*model.model, folder));
   if (model.files.gguf) {
     ROUX_ASSIGN_OR_RETURN(const GgufMetadata metadata, load_gguf_metadata(model.files.path));
     ROUX_ASSIGN_OR_RETURN(const TokenizerFiles files, gguf_tokenizer_files(metadata));

