@@ -36,8 +36,8 @@ std::string folder_of(const std::string& adapter) { return "tests/golden/peft_ad
 
 std::unique_ptr<Transformer> base_of(const std::string& adapter, DType dtype = kF64) {
   const std::string base = adapter.substr(0, adapter.rfind('_'));
-  auto model =
-      load_pretrained("tests/golden/language_models/" + base, {.dtype = dtype, .compute_dtype = dtype});
+  auto model = load_pretrained<Transformer>("tests/golden/language_models/" + base,
+                                            {.dtype = dtype, .compute_dtype = dtype});
   EXPECT_TRUE(model.ok()) << model.status();
   return *std::move(model);
 }

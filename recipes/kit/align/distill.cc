@@ -10,15 +10,21 @@
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
-#include "tensor/ops/matmul.h"
 #include "tensor/ops/order.h"
+#include "tensor/ops/quantize.h"
 #include "tensor/ops/softmax.h"
 #include "tensor/ops/view.h"
 
 namespace roux::kit {
 namespace {
 
-bool is_plain(const OutputProjection& out) { return !out.bias.defined() && !out.softcap; }
+// What makes logits of head_transform(hidden), in the dtype that has.
+OutputProjection projection_of(const LanguageModel& model, DType dtype) {
+  OutputProjection out = model.output();
+  out.weight = is_block(out.weight.dtype()) ? dequantize(out.weight, dtype) : out.weight.to(dtype);
+  if (out.bias.defined()) out.bias = out.bias.to(dtype);
+  return out;
+}
 
 // The mask of targets, and options that fit it.
 DistillationOptions at_targets(const LmBatch& batch, DistillationOptions options, Reduction reduction) {
@@ -30,17 +36,8 @@ DistillationOptions at_targets(const LmBatch& batch, DistillationOptions options
 
 Tensor divergences(const LanguageModel& student, const Tensor& hidden, const Teacher& teacher,
                    const DistillationOptions& options) {
-  const OutputProjection out = student.output();
-  if (is_plain(out)) {
-    const Tensor h = student.head_transform(hidden);
-    return linear_distillation_loss(h, out.weight.to(h.dtype()), teacher, options);
-  }
-  Teacher with_logits = teacher;
-  if (teacher.x.defined()) {
-    const NoGradGuard no_grad;
-    with_logits = {.logits = linear(teacher.x, teacher.weight)};
-  }
-  return distillation_loss(student.project(hidden), with_logits, options);
+  const Tensor h = student.head_transform(hidden);
+  return linear_distillation_loss(h, projection_of(student, h.dtype()), teacher, options);
 }
 
 Tensor named(const NamedTensors& table, const std::string& name) {
@@ -55,11 +52,8 @@ Tensor named(const NamedTensors& table, const std::string& name) {
 TeacherOf live_teacher(const LanguageModel& model) {
   return [&model](const LmBatch& batch) -> Teacher {
     const NoGradGuard no_grad;
-    const Tensor hidden = model.hidden(input_of(batch));
-    const OutputProjection out = model.output();
-    if (!is_plain(out)) return {.logits = model.project(hidden)};
-    const Tensor h = model.head_transform(hidden);
-    return {.x = h, .weight = out.weight.detach().to(h.dtype())};
+    const Tensor h = model.head_transform(model.hidden(input_of(batch)));
+    return {.x = h, .output = projection_of(model, h.dtype())};
   };
 }
 
