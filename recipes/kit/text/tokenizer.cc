@@ -332,6 +332,9 @@ void Tokenizer::append_token_text(int32_t id, bool first, std::string* out) cons
   switch (parts_.decode.kind) {
     case DecodeRules::Kind::kBytes:
       break;
+    case DecodeRules::Kind::kWords:
+      if (!first && !text.empty()) text.insert(0, " ");
+      break;
     case DecodeRules::Kind::kWordPiece:
       if (!first) {
         const std::string& prefix = parts_.decode.prefix;

@@ -54,7 +54,7 @@ struct EncodeOptions {
 
 // How ids become text.
 struct DecodeRules {
-  enum class Kind { kBytes, kWordPiece, kMetaspace };
+  enum class Kind { kBytes, kWords, kWordPiece, kMetaspace };  // kWords: a space between tokens
   Kind kind = Kind::kBytes;
   std::string prefix = "##";  // WordPiece: marks continuations
   bool cleanup = true;        // WordPiece: no space before punctuation and English clitics

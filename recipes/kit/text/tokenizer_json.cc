@@ -16,6 +16,7 @@
 #include "recipes/kit/text/json_field.h"
 #include "recipes/kit/text/tokenizer_json_steps.h"
 #include "recipes/kit/text/unigram.h"
+#include "recipes/kit/text/word_level.h"
 #include "recipes/kit/text/word_piece.h"
 #include "tensor/error.h"
 
@@ -106,6 +107,12 @@ absl::StatusOr<std::shared_ptr<const PieceModel>> read_word_piece(const JsonFiel
   ROUX_ASSIGN_OR_RETURN(options.prefix, model.string_or("continuing_subword_prefix", options.prefix));
   ROUX_ASSIGN_OR_RETURN(options.max_chars, model.int_or("max_input_chars_per_word", options.max_chars));
   return located(model, WordPieceModel::build(std::move(tokens), std::move(options)));
+}
+
+absl::StatusOr<std::shared_ptr<const PieceModel>> read_word_level(const JsonField& model) {
+  ROUX_ASSIGN_OR_RETURN(std::vector<std::string> tokens, tokens_by_id(model.at("vocab")));
+  ROUX_ASSIGN_OR_RETURN(const std::string unknown, model.string_or("unk_token", "<unk>"));
+  return located(model, WordLevelModel::build(std::move(tokens), unknown));
 }
 
 // The number as the reference's JSON reader has it: digits and power of ten are rounded apart, so the last
@@ -201,8 +208,12 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> build(const JsonField& root, co
     ROUX_ASSIGN_OR_RETURN(parts.model, read_word_piece(model));
   } else if (type == "Unigram") {
     ROUX_ASSIGN_OR_RETURN(parts.model, read_unigram(model));
+  } else if (type == "WordLevel") {
+    ROUX_ASSIGN_OR_RETURN(parts.model, read_word_level(model));
+    parts.decode.kind = DecodeRules::Kind::kWords;  // without a decoder
   } else {
-    return model.unsupported(absl::StrCat("model type \"", type, "\" (BPE, WordPiece and Unigram are)"));
+    return model.unsupported(
+        absl::StrCat("model type \"", type, "\" (BPE, WordPiece, Unigram and WordLevel are)"));
   }
   ROUX_RETURN_IF_ERROR(read_decoder(root.at("decoder"), &parts.decode));
   ROUX_RETURN_IF_ERROR(read_added_tokens(root.at("added_tokens"), &parts));

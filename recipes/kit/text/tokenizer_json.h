@@ -1,8 +1,8 @@
 // Hugging Face's tokenizer.json.
 //
-// Models: BPE (byte-level or with byte fallback), WordPiece, Unigram. Normalisers, pre-tokenisers and
-// decoders: those that models of these kinds use. What is not supported is an Unimplemented error that names
-// it, never ignored; `truncation` and `padding` are no part of a Tokenizer: callers cut and pad.
+// Models: BPE (byte-level or with byte fallback), WordPiece, Unigram, WordLevel. Normalisers, pre-tokenisers
+// and decoders: those that models of these kinds use. What is not supported is an Unimplemented error that
+// names it, never ignored; `truncation` and `padding` are no part of a Tokenizer: callers cut and pad.
 #ifndef ROUX_RECIPES_KIT_TEXT_TOKENIZER_JSON_H_
 #define ROUX_RECIPES_KIT_TEXT_TOKENIZER_JSON_H_
 

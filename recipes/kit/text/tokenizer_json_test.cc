@@ -71,7 +71,11 @@ TEST(TokenizerJson, DamageIsNamedWithItsPlace) {
             "f.json: model.vocab: entry 1 is [\"b\"], expected [\"token\", score]");
   EXPECT_EQ(message(R"({"model":{"type":"Unigram","unk_id":4,"vocab":[["a",0]]}})"),
             "f.json: model: unk_id is 4, but there are 1 tokens");
-  EXPECT_NE(message(R"({"model":{"type":"WordLevel","vocab":{}}})").find("model type \"WordLevel\""),
+  EXPECT_EQ(message(R"({"model":{"type":"WordLevel","unk_token":"[UNK]","vocab":{"a":0}}})"),
+            "f.json: model: word_level: the unknown token \"[UNK]\" is not in the vocabulary");
+  EXPECT_EQ(message(R"({"model":{"type":"WordLevel","vocab":{"<unk>":0,"a":0}}})"),
+            "f.json: model.vocab: tokens \"<unk>\" and \"a\" share id 0");
+  EXPECT_NE(message(R"({"model":{"type":"CharLevel","vocab":{}}})").find("model type \"CharLevel\""),
             std::string::npos);
 }
 
