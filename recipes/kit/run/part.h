@@ -27,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "recipes/kit/run/checkpoint.h"
+#include "recipes/kit/run/prediction.h"  // IWYU pragma: export
 #include "recipes/kit/run/states.h"
 #include "tensor/device.h"
 #include "tensor/profiler.h"
@@ -50,14 +51,6 @@ struct StepInfo {
   double flops = 0;       // done in this step; 0: not shown
   double memory_mib = 0;  // peak of the device; 0: the peak of the process is shown
   std::string nonfinite;  // the op that made the first NaN, if anomaly mode found it
-};
-
-// What was said about one item: a line of predictions.jsonl, beside the part's arm and seed.
-struct Prediction {
-  std::string item;  // its name in the data
-  std::string gold;
-  std::string output;
-  std::vector<double> scores;
 };
 
 // Memory of one step of a part, under --plan. Bytes of tensors on the device `meta`.
