@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "recipes/kit/stats/random.h"
+#include "recipes/kit/worlds/made_up_words.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -70,18 +71,6 @@ constexpr Relation kRelations[] = {
      {}},
 };
 constexpr int64_t kFriendIndex = std::size(kRelations) - 1;
-
-// Syllables of consonant and vowel: "Bareka".
-std::string made_up_word(int64_t syllables, const char* end, stats::RandomStream& random) {
-  constexpr char kConsonants[] = "bdfgklmnprstvz", kVowels[] = "aeiou";
-  std::string word;
-  for (int64_t i = 0; i < syllables; ++i) {
-    word += kConsonants[random.below(std::size(kConsonants) - 1)];
-    word += kVowels[random.below(std::size(kVowels) - 1)];
-  }
-  word[0] = static_cast<char>(word[0] - 'a' + 'A');
-  return word + end;
-}
 
 std::string filled(const char* pattern, const std::string& person, const std::string& value) {
   return absl::StrReplaceAll(pattern, {{"{0}", person}, {"{1}", value}});
