@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstring>
 #include <system_error>
 #include <thread>
 
@@ -17,11 +18,11 @@ static_assert(std::atomic<bool>::is_always_lock_free, "the handler may only touc
 constexpr int kInterruptedExit = 130;
 
 sigset_t taken;  // by the thread that waits for them
+const char* message = "";
 
 void handle(int) {
   if (requested_flag.exchange(true)) ::_exit(kInterruptedExit);
-  constexpr char kMessage[] = "\nstopping: saving a checkpoint (Ctrl-C again quits at once)\n";
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, message, std::strlen(message));
 }
 
 void unblock() { ::pthread_sigmask(SIG_UNBLOCK, &taken, nullptr); }
@@ -34,9 +35,11 @@ bool is_ignored(int signal) {
 
 }  // namespace
 
-void install_interrupt_handlers() {
+void install_interrupt_handlers(const InterruptOptions& options) {
+  message = options.message;
   sigemptyset(&taken);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    if (signal != SIGINT && options.only_ctrl_c) continue;
     if (signal == SIGHUP && is_ignored(signal)) continue;  // nohup: it outlives its terminal
     sigaddset(&taken, signal);
     // Called only on threads that a library started before main, with the signals open, and where the thread

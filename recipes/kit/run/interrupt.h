@@ -9,11 +9,18 @@
 
 namespace roux::kit {
 
+struct InterruptOptions {
+  // What the first one prints on stderr.
+  const char* message = "\nstopping: saving a checkpoint (Ctrl-C again quits at once)\n";
+  // SIGTERM and SIGHUP end the process, as without handlers: of programs that have nothing to save.
+  bool only_ctrl_c = false;
+};
 // For the whole process; called once, at the start of main, before any thread. Also makes a write beyond a
-// file size limit an error, not a death. SIGHUP stays ignored if it was (nohup).
-void install_interrupt_handlers();
+// file size limit, or into a pipe that nobody reads, an error, not a death. SIGHUP stays ignored if it was
+// (nohup).
+void install_interrupt_handlers(const InterruptOptions& options = {});
 
-// True after the first Ctrl-C or SIGTERM. Cheap enough for every step; safe from any thread.
+// True after the first of them. Cheap enough for every step; safe from any thread.
 bool interrupt_requested();
 
 // As if Ctrl-C had been pressed (or, with false, never): for tests and for runs that must stop early.

@@ -94,6 +94,19 @@ TEST(Interrupt, AThreadThatDoesNotBlockDoesNotDie) {
             0);
 }
 
+TEST(Interrupt, OnlyCtrlCLeavesTheOthersToEndTheProcess) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    EXPECT_EQ(in_process([signal] {
+                ::signal(SIGHUP, SIG_DFL);
+                install_interrupt_handlers({.message = "", .only_ctrl_c = true});
+                ::kill(::getpid(), signal);
+                wait_for_request();
+                return 3;
+              }),
+              signal == SIGINT ? 3 : -signal);
+  }
+}
+
 TEST(Interrupt, ChildrenHaveTheSignalsOpen) {
   EXPECT_EQ(in_process([] {
               install_interrupt_handlers();
