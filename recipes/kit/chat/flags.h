@@ -23,7 +23,7 @@ struct ChatFlags {
 
   template <class Visit>
   void visit(Visit&& visit) {
-    visit("model", model, Flag{"a .gguf file, a folder of Hugging Face, or a name: smollm2, gemma3"});
+    visit("model", model, Flag{"a .gguf file, a folder of Hugging Face, or the name smollm2"});
     visit("prompt", prompt, Flag{"one question; its answer is printed, and that is all"});
     visit("system", system, Flag{"what the model is told before all; without it: the template's own"});
     visit("chat_template", chat_template,
