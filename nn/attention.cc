@@ -113,9 +113,9 @@ AttentionOptions Attention::options(const Pass& pass) const {
 }
 
 Tensor Attention::attend(const Tensor& x, const Tensor& source, const Pass& pass) const {
-  Tensor q = normed_heads(q_proj(x), q_norm.get(), heads_);
-  Tensor k = normed_heads(k_proj(source), k_norm.get(), kv_heads_);
-  Tensor v = split_heads(v_proj(source), kv_heads_);
+  Tensor q = normed_heads(q_proj(x, pass.generator), q_norm.get(), heads_);
+  Tensor k = normed_heads(k_proj(source, pass.generator), k_norm.get(), kv_heads_);
+  Tensor v = split_heads(v_proj(source, pass.generator), kv_heads_);
   if (k_smear_.defined()) k = smeared(k, pass);
   const Rotary& rotary = window_ && pass.local_rotary.cos.defined() ? pass.local_rotary : pass.rotary;
   if (rotary.cos.defined() && !pass.core) {

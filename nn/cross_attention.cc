@@ -42,7 +42,7 @@ Tensor CrossAttention::forward(const Tensor& x, const Pass& pass) const {
     options.dropout = dropout_;
     options.generator = pass.generator;
   }
-  Tensor y = split_heads(q_proj(x), heads_);
+  Tensor y = split_heads(q_proj(x, pass.generator), heads_);
   if (pass.cross_core) {
     const int64_t each = x.size(0) / k.size(0);
     const auto of_rows = [&](const Tensor& t) { return each == 1 ? t : repeat_interleave(t, each, 0); };
@@ -53,7 +53,7 @@ Tensor CrossAttention::forward(const Tensor& x, const Pass& pass) const {
     y = unstack_rows(y, x.size(0));
   }
   y = pass.taps(Site::kCrossHeads, layer_, transpose(y, 1, 2));
-  return o_proj(reshape(y, {y.size(0), y.size(1), y.size(2) * y.size(3)}));
+  return o_proj(reshape(y, {y.size(0), y.size(1), y.size(2) * y.size(3)}), pass.generator);
 }
 
 std::string CrossAttention::pretty_print() const {

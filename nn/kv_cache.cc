@@ -40,8 +40,8 @@ Tensor KVCache::first(const Tensor& memory, int64_t tokens) const {
 KeyValues KVCache::view() const {
   KeyValues seen;
   const int64_t count = longest();
-  for (const Tensor& k : k_) seen.k.push_back(k.slice(2, 0, count));
-  for (const Tensor& v : v_) seen.v.push_back(v.slice(2, 0, count));
+  for (const Tensor& k : k_) seen.k.push_back(first(k, count));
+  for (const Tensor& v : v_) seen.v.push_back(first(v, count));
   for (const Tensor& k : raw_k_) {
     const TensorSpec one{spec_.dtype, {rows(), spec_.kv_heads, 1, spec_.head_dim}};
     seen.last_raw_k.push_back(last_of(k, zeros(one.shape, one.dtype, spec_.device)));

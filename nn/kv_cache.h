@@ -94,7 +94,7 @@ class KVCache {
   Tensor first(const Tensor& memory, int64_t tokens) const;  // of the rows
   Spec spec_;
   std::vector<int64_t> lengths_;
-  std::vector<Tensor> k_, v_, raw_k_;  // [rows, G, capacity, d]; raw_k_ with Spec::raw_keys alone
+  std::vector<Tensor> k_, v_, raw_k_;  // [spec_.rows, G, capacity, d]; raw_k_ with Spec::raw_keys alone
   Memory memory_;                      // that memory_keys_ are made of, as long as all of it is kept
   KeyValues memory_keys_;
 };

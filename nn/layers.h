@@ -14,7 +14,9 @@
 
 namespace roux {
 
-// y = x W^T + b, and what adapters (nn/lora.h) add. weight: [out, in]; x: [..., in].
+// y = x W^T + b, and what adapters (nn/lora.h) add. weight: [out, in] or the blocks of it (quantize() of
+// nn/weights.h puts them into the slot: they get no gradient, ActivationsGuard says how x is read); x: [...,
+// in].
 class Linear final : public ModuleOf<Linear> {
  public:
   Linear(int64_t in, int64_t out, bool bias, const Init& init);

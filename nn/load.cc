@@ -132,7 +132,8 @@ absl::StatusOr<LoadReport> load(Module& m, const NamedTensors& state, const Load
     const Tensor& target = *slots[i].tensor;
     const auto found = given.find(names[i]);
     if (!wanted[i] || found == given.end()) continue;
-    if (!(found->second.shape() == target.shape())) {
+    const bool converts = options.map || !is_block(target.dtype()) || target.dtype() == found->second.dtype();
+    if (!(value_shape(found->second.spec()) == value_shape(target.spec())) || !converts) {
       problems.push_back(absl::StrCat(names[i], " is ", to_string(found->second.spec()),
                                       ", the module needs ", to_string(target.spec())));
     }

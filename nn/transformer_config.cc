@@ -8,7 +8,7 @@
 namespace roux {
 
 std::optional<int64_t> TransformerConfig::context_length() const {
-  if (positions == Positions::kNone || positions == Positions::kBuckets) return std::nullopt;
+  if (positions == Positions::kNone || distance_biased()) return std::nullopt;
   return max_position_embeddings - position_offset;
 }
 

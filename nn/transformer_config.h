@@ -137,6 +137,8 @@ struct TransformerConfig {  // names of config.json where it has one
   int64_t head_size() const { return head_dim.value_or(hidden_size / num_attention_heads); }
   // The window of a layer, if it has one.
   std::optional<int64_t> window(int64_t layer) const;
+  // Tokens that a row may have; none where positions have no end.
+  std::optional<int64_t> context_length() const;
   // Whether positions are biases of distances, by slots, without a table of positions.
   bool distance_biased() const { return positions == Positions::kBuckets || positions == Positions::kAlibi; }
   bool has_experts(int64_t layer) const;

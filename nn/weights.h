@@ -74,11 +74,12 @@ struct LoadOptions {
 struct LoadReport {
   std::vector<std::string> loaded, missing, unexpected;  // of the module; of the module; of the state
 };
-// Puts the values of a state dict (a file, another module) into the module, cast to its dtypes; requires_grad
-// stays. All or nothing: an error changes nothing. A tied tensor may be given under either name. Entries are
-// read before any is written, so a state may hold the module's own tensors. InvalidArgument, naming all
-// entries, when a shape differs, a name is given twice, two names of one memory are given different values,
-// nothing fits, or (unless partial) an entry is missing or unexpected. Throws Error for a bad pattern.
+// Puts the values of a state dict (a file, another module) into the module, cast to its dtypes, blocks
+// dequantised; requires_grad stays. All or nothing: an error changes nothing. A tied tensor may be given
+// under either name. Entries are read before any is written, so a state may hold the module's own tensors.
+// InvalidArgument, naming all entries, when a shape differs, a name is given twice, two names of one memory
+// are given different values, nothing fits, or (unless partial) an entry is missing or unexpected. Throws
+// Error for a bad pattern.
 absl::StatusOr<LoadReport> load(Module& m, const NamedTensors& state, const LoadOptions& options = {});
 
 }  // namespace roux

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
@@ -74,8 +76,8 @@ std::optional<std::string> renamed(const std::string& path, absl::string_view fr
   return absl::StrCat(to.substr(0, to_star), number, to.substr(to_star + 1));
 }
 
-Tensor swapped(const Row& row, const Tensor& x) {
-  return row.transposed && x.dim() == 2 ? transpose(x, 0, 1) : x;
+Tensor swapped(const Row& row, const std::string& leaf, const Tensor& x) {
+  return row.transposed && leaf == "weight" && x.dim() == 2 ? transpose(x, 0, 1) : x;
 }
 
 // The parts, from a fused tensor (transposed already); none where the shape does not fit.
@@ -120,7 +122,8 @@ struct Place {
   std::string file;
   std::vector<std::string> ours;  // the modules that stand there, in this order
 };
-Place place_of(const Names& names, const std::string& module) {
+Place place_of(const TransformerConfig& c, const std::string& module) {
+  const Names& names = names_of(c.family);
   Place place{.row = {}, .file = "", .ours = {module}};
   for (const Row& head : names.head) {
     if (module != head.ours) continue;
@@ -132,17 +135,18 @@ Place place_of(const Names& names, const std::string& module) {
   std::string file = path.module;
   for (const Row& row : path.number.empty() ? names.modules : names.in_layers) {
     if (row.layout == Layout::kSame) {
-      if (path.module == row.ours) place.row = row, file = row.file;
+      const std::optional<std::string> found = renamed(path.module, row.ours, row.file);
+      if (found) place.row = row, file = *found;
       continue;
     }
-    for (const char* projection : kProjections) {
-      if (path.module != absl::StrCat(row.ours, ".", projection)) continue;
-      place.row = row, file = row.file;
-      place.ours.clear();
-      for (const char* part : kProjections)
-        place.ours.push_back(absl::StrCat(kOurPrefix, kOurLayers, ".", path.number, row.ours, ".", part));
-      break;
+    std::vector<std::string> fused;
+    bool here = false;
+    for (const Part& part : parts_of(c, row.layout)) {
+      const std::string in_place = absl::StrCat(row.ours, ".", part.name);
+      here |= path.module == in_place;
+      fused.push_back(absl::StrCat(kOurPrefix, kOurLayers, ".", path.number, in_place));
     }
+    if (here) place.row = row, file = row.file, place.ours = std::move(fused);
   }
   place.file = path.number.empty() ? absl::StrCat(names.prefix, file)
                                    : absl::StrCat(names.prefix, names.layers, ".", path.number, file);
@@ -227,64 +231,36 @@ absl::StatusOr<NamedTensors> from_checkpoint(const TransformerConfig& c, const N
 }
 
 absl::StatusOr<NamedTensors> to_checkpoint(const TransformerConfig& c, const NamedTensors& model) {
-  const Names& names = names_of(c.family);
   NoGradGuard no_grad;
   absl::flat_hash_map<std::string, Tensor> by_name(model.begin(), model.end());
   NamedTensors file;
   for (const auto& [name, value] : model) {
     const auto [module, leaf] = split_leaf(name);
-    const Place place = place_of(names, module);
+    const Place place = place_of(c, module);
     if ((leaf != "weight" && leaf != "bias") || place.file.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat("checkpoint: ", name, " has no place in the files of this family"));
     }
-    if (head != names.head.end()) {
-      file.emplace_back(absl::StrCat(head->file, ".", leaf), value);
-      continue;
-    }
-    const Path path = in_layer(absl::string_view(module).substr(kOurPrefix.size()), kOurLayers);
-    const std::string before = path.number.empty()
-                                   ? std::string(names.prefix)
-                                   : absl::StrCat(names.prefix, names.layers, ".", path.number);
-    Row row{};
-    std::string theirs = path.module;
-    bool fused_elsewhere = false;
-    for (const Row& candidate : path.number.empty() ? names.modules : names.in_layers) {
-      if (candidate.layout == Layout::kSame) {
-        const std::optional<std::string> found = renamed(path.module, candidate.ours, candidate.file);
-        if (found) row = candidate, theirs = *found;
-        continue;
-      }
-      bool first = true;
-      for (const Part& part : parts_of(c, candidate.layout)) {
-        if (path.module == absl::StrCat(candidate.ours, ".", part.name)) {
-          row = candidate, theirs = candidate.file;
-          fused_elsewhere = !first;  // all go where the first stands
-        }
-        first = false;
-      }
-    }
-    if (fused_elsewhere) continue;
+    if (module != place.ours.front()) continue;  // all go where the first stands
     Tensor x = value;
     if (place.row.layout != Layout::kSame) {
       std::vector<Tensor> parts;
-      for (const Part& part : parts_of(c, row.layout)) {
-        const std::string wanted =
-            absl::StrCat(kOurPrefix, kOurLayers, ".", path.number, row.ours, ".", part.name, ".", leaf);
-        const auto found = by_name.find(wanted);
+      for (const std::string& fused : place.ours) {
+        const std::string part = absl::StrCat(fused, ".", leaf);
+        const auto found = by_name.find(part);
         if (found == by_name.end())
-          return absl::InvalidArgumentError(absl::StrCat("checkpoint: ", wanted, " is missing"));
+          return absl::InvalidArgumentError(absl::StrCat("checkpoint: ", part, " is missing"));
         parts.push_back(found->second);
       }
       x = fuse(c, place.row.layout, parts);
     }
-    file.emplace_back(absl::StrCat(before, theirs, ".", leaf), swapped(row, x));
+    file.emplace_back(absl::StrCat(place.file, ".", leaf), swapped(place.row, leaf, x));
   }
   return file;
 }
 
 FileModule file_module(const TransformerConfig& c, const std::string& ours) {
-  Place place = place_of(names_of(c.family), ours);
+  Place place = place_of(c, ours);
   return {std::move(place.file), std::move(place.ours)};
 }
 

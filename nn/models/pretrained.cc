@@ -33,6 +33,21 @@ void set_options(const PretrainedOptions& options, EncoderDecoderConfig* config)
   set_options(options, &config->decoder);
 }
 
+// A file of few tensors cannot ask for the memory of many modules.
+absl::Status check_counts(const TransformerConfig& c, size_t tensors) {
+  const auto most = static_cast<int64_t>(tensors);
+  const int64_t experts = c.moe ? c.moe->experts : 0;
+  const int64_t sparse = c.moe ? c.num_hidden_layers - static_cast<int64_t>(c.moe->dense_layers.size()) : 0;
+  if (c.num_hidden_layers <= most && (sparse == 0 || experts <= most / sparse)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("config.json has ", c.num_hidden_layers, " layers",
+                                                 c.moe ? absl::StrCat(" of ", experts, " experts") : "",
+                                                 ", the weights are ", tensors, " tensors"));
+}
+absl::Status check_counts(const EncoderDecoderConfig& c, size_t tensors) {
+  ROUX_RETURN_IF_ERROR(check_counts(c.encoder, tensors));
+  return check_counts(c.decoder, tensors);
+}
+
 struct ConfigFile {
   std::string path, text;
   bool encoder_decoder;

@@ -143,11 +143,9 @@ TransformerModel::Call TransformerModel::check(const LmInput& in) const {
     call.ragged |= in.prefix.lengths.defined();
   }
   check_memory(in, call);
-  const bool unlimited = config_.positions == Positions::kNone || config_.distance_biased();
-  ROUX_CHECK(unlimited || in.positions.defined() ||
-             config_.position_offset + call.seen + call.tokens <= config_.max_position_embeddings)
-      << "transformer: " << call.seen + call.tokens << " tokens, max_position_embeddings is "
-      << config_.max_position_embeddings - config_.position_offset;
+  const std::optional<int64_t> most = config_.context_length();
+  ROUX_CHECK(!most || in.positions.defined() || call.seen + call.tokens <= *most)
+      << "transformer: " << call.seen + call.tokens << " tokens, max_position_embeddings is " << *most;
   check_taps(in.taps, call);
   return call;
 }

@@ -1,9 +1,10 @@
 // linear() of few rows, whose time is that of reading the weights: each weight is read once, and tasks are
-// cut by the weights' bytes. Memory must see one stream: four rows of weights walked side by side come at 30
-// GB/s where rows one by one come at 57 (two cores of an EPYC, 2026-11-29). Up to two rows of x go with one
-// row of weights at a time; more would wait for x, so they go with four, and the next four are fetched in
-// order. An output is a sum over lanes of k in order of k, folded at the end: its bits depend on the vectors'
-// width alone, not on other rows or on threads.
+// cut by the weights' bytes. In batch-invariant mode all products are these, in blocks of rows. Memory must
+// see one stream: four rows of weights walked side by side come at 30 GB/s where rows one by one come at 57
+// (two cores of an EPYC, 2026-11-29). Up to two rows of x go with one row of weights at a time; more would
+// wait for x, so they go with four, and the next four are fetched in order. An output is a sum over lanes of
+// k in order of k, folded at the end: its bits depend on the vectors' width alone, not on other rows or on
+// threads.
 #include <algorithm>
 #include <cstring>
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tensor/batch_invariant.h"
+#include "tensor/ops/block_linear.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul_tables.h"
 #include "tensor/ops/view.h"

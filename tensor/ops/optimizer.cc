@@ -2,14 +2,45 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 #include "tensor/ops/optimizer_tables.h"
 
 namespace roux {
 
-constinit KernelTable<AdamWKernel> adamw_kernels("adamw_");
-constinit KernelTable<AdamW8bitKernel> adamw_8bit_kernels("adamw_8bit_");
-constinit KernelTable<SgdKernel> sgd_kernels("sgd_");
+namespace {
+
+int64_t distinct_bytes_of(std::initializer_list<TensorList> lists) {
+  int64_t bytes = 0;
+  for (TensorList list : lists) {
+    for (const Tensor& x : list) bytes += distinct_bytes(x);
+  }
+  return bytes;
+}
+// Parameters and state are read and written, gradients read.
+OpCost adamw_cost(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
+                  TensorList steps, const Tensor& scalars, const AdamWOptions&) {
+  const int64_t updated = distinct_bytes_of({params, exp_avg, exp_avg_sq, steps});
+  return {updated + distinct_bytes_of({grads}) + distinct_bytes(scalars), updated};
+}
+OpCost adamw_8bit_cost(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq,
+                       TensorList exp_avg_absmax, TensorList exp_avg_sq_absmax, TensorList steps,
+                       const Tensor& scalars, const AdamWOptions&) {
+  const int64_t updated =
+      distinct_bytes_of({params, exp_avg, exp_avg_sq, exp_avg_absmax, exp_avg_sq_absmax, steps});
+  return {updated + distinct_bytes_of({grads}) + distinct_bytes(scalars), updated};
+}
+OpCost sgd_cost(TensorList params, TensorList grads, TensorList momentum_buffers, const Tensor& scalars,
+                const SgdOptions&) {
+  const int64_t updated = distinct_bytes_of({params, momentum_buffers});
+  return {updated + distinct_bytes_of({grads}) + distinct_bytes(scalars), updated};
+}
+
+}  // namespace
+
+constinit KernelTable<AdamWKernel> adamw_kernels("adamw_", adamw_cost);
+constinit KernelTable<AdamW8bitKernel> adamw_8bit_kernels("adamw_8bit_", adamw_8bit_cost);
+constinit KernelTable<SgdKernel> sgd_kernels("sgd_", sgd_cost);
 constinit KernelTable<GradNormKernel> grad_norm_kernels("grad_norm");
 constinit KernelTable<ClipFactorKernel> clip_factor_kernels("clip_factor_");
 

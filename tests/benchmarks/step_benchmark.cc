@@ -1,5 +1,6 @@
 // One training step of a model, for comparison with other frameworks (tests/peers/step.py runs it beside
-// PyTorch). Prints one line a step: milliseconds; then the allocator's peak and the plan's.
+// PyTorch). Prints one line a step: milliseconds; then the profile of all steps (README.md), the allocator's
+// peak and the plan's.
 //
 //   step_benchmark gpt|tiny|llama|gpt2 STEPS f32|bf16 [profile]        (OMP_NUM_THREADS sets the threads)
 //
