@@ -217,6 +217,7 @@ AttentionCase checked_case(const char* op, const Tensor& q, const Tensor& k, con
   c.causal = rules.causal;
   c.window = rules.window;
   c.scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(std::max<int64_t>(q.size(3), 1))));
+  ROUX_CHECK(std::isfinite(c.scale)) << op << ": scale is " << c.scale << ", needed a finite one";
   c.softcap = options.softcap;
   c.dropout = options.dropout;
   c.position = with_rank(rules.position, 2);

@@ -234,6 +234,8 @@ Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, const Tensor&
 }
 
 Tensor index_put(const Tensor& x, absl::Span<const Tensor> indices, const Tensor& values, bool accumulate) {
+  common_device("index_put", {x, values});
+  for (const Tensor& index : indices) common_device("index_put", {x, index});
   const int count = static_cast<int>(indices.size());
   ROUX_CHECK(count > 0 && count <= x.dim())
       << "index_put: needs 1 to " << x.dim() << " indices, got " << count << ": x is " << x.spec();
@@ -256,8 +258,6 @@ Tensor index_put(const Tensor& x, absl::Span<const Tensor> indices, const Tensor
       shape.push_back(x.shape()[i]);
       rows[1] *= x.shape()[i];
     }
-    ROUX_CHECK(values.dtype() == x.dtype())
-        << "index_put: values must have x's dtype: x is " << x.spec() << ", values is " << values.spec();
     const int64_t places = place.numel();
     const Tensor flat = reshape(x, rows), source = reshape(expand(values, shape), {places, rows[1]});
     place = reshape(place, {places});

@@ -1,5 +1,6 @@
 #include "tensor/ops/normalization.h"
 
+#include <cmath>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -61,6 +62,10 @@ Tensor dense(const Tensor& x) {
   return contiguous(x);
 }
 
+void check_norm_eps(const char* op, double eps) {
+  ROUX_CHECK(eps >= 0 && std::isfinite(eps)) << op << ": eps is " << eps << ", needed at least 0 and finite";
+}
+
 }  // namespace
 
 int64_t norm_rows_per_partial() {
@@ -74,6 +79,7 @@ int64_t norm_partial_rows(int64_t rows) {
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   common_device("rms_norm", {x, weight});
+  check_norm_eps("rms_norm", eps);
   Tensor y = empty(or_throw(norm_spec(x.spec(), weight.spec(), nullptr), "rms_norm"), x.device());
   Tensor rstd = row_statistics(x);
   rms_norm_kernels.run(x, dense(x), dense(weight), eps, y, rstd);
@@ -82,6 +88,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   common_device("layer_norm", {x, weight}, {bias});
+  check_norm_eps("layer_norm", eps);
   const TensorSpec* bias_spec = bias.defined() ? &bias.spec() : nullptr;
   Tensor y = empty(or_throw(norm_spec(x.spec(), weight.spec(), bias_spec), "layer_norm"), x.device());
   Tensor mean = row_statistics(x), rstd = row_statistics(x);
@@ -115,6 +122,7 @@ Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const T
   ROUX_CHECK(is_floating(x.dtype()) && x.dim() >= 2 && groups >= 1 && x.size(1) % groups == 0)
       << "group_norm: x must be floating [N, C, ...] with groups that divide C: x is " << x.spec()
       << ", groups is " << groups;
+  check_norm_eps("group_norm", eps);
   const DType dtype = accumulation(x.dtype());
   Shape per_channel = Dims::filled(x.dim() - 1, 1), rows = {x.size(0), groups, 1};
   per_channel[0] = x.size(1);

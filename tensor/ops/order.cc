@@ -15,8 +15,7 @@ constinit KernelTable<SearchsortedKernel> searchsorted_kernels("searchsorted");
 namespace {
 
 // The places of the first k elements along axis `at`.
-Tensor first_places(const char* op, const Tensor& x, int64_t k, int at, bool descending) {
-  common_device(op, {x});
+Tensor first_places(const Tensor& x, int64_t k, int at, bool descending) {
   NoGradGuard no_grad;  // indices have none
   const int last = x.dim() - 1;
   const Tensor rows = contiguous(at == last ? x : transpose(x, at, last));
@@ -34,6 +33,7 @@ Tensor first_places(const char* op, const Tensor& x, int64_t k, int at, bool des
 
 // The axis of x, which must have one.
 int axis_of(const char* op, const Tensor& x, int64_t axis) {
+  common_device(op, {x});
   return or_throw(normalize_axis(axis, x.spec(), "x"), op);
 }
 
@@ -59,12 +59,12 @@ absl::StatusOr<TensorSpec> searchsorted_spec(const TensorSpec& sorted, const Ten
 
 Tensor argsort(const Tensor& x, int64_t axis, bool descending) {
   const int at = axis_of("argsort", x, axis);
-  return first_places("argsort", x, x.shape()[at], at, descending);
+  return first_places(x, x.shape()[at], at, descending);
 }
 
 Ordered sort(const Tensor& x, int64_t axis, bool descending) {
   const int at = axis_of("sort", x, axis);
-  Tensor indices = first_places("sort", x, x.shape()[at], at, descending);
+  Tensor indices = first_places(x, x.shape()[at], at, descending);
   return {gather(x, at, indices), indices};
 }
 
@@ -72,7 +72,7 @@ Ordered topk(const Tensor& x, int64_t k, int64_t axis, bool largest) {
   const int at = axis_of("topk", x, axis);
   ROUX_CHECK(k >= 0 && k <= x.shape()[at]) << "topk: k is out of range: k is " << k << ", axis " << axis
                                            << " of x is " << x.shape()[at] << " long";
-  Tensor indices = first_places("topk", x, k, at, largest);
+  Tensor indices = first_places(x, k, at, largest);
   return {gather(x, at, indices), indices};
 }
 

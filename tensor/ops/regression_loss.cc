@@ -87,8 +87,8 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, double beta, Re
 Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& var,
                          const GaussianNllOptions& options) {
   constexpr const char* kOp = "gaussian_nll_loss";
+  common_device(kOp, {input, target, var});
   check_pair(kOp, input, target);
-  common_device(kOp, {input, var});
   or_throw(broadcast_spec("var", var.spec(), input.dtype(), input.spec()), kOp);
   ROUX_CHECK(options.eps > 0) << kOp << ": eps is out of range: eps is " << options.eps << ", needed > 0";
   const Tensor given = wide(var), fixed = given.detach();
