@@ -1,6 +1,9 @@
 // Reads and edits of activations, and attention replaced from outside.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "autograd/autograd.h"
 #include "nn/models/model_test_util.h"
 #include "nn/models/transformer.h"
@@ -8,9 +11,11 @@
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/index.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/random.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/ops/softmax.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
@@ -180,6 +185,70 @@ TEST(AttentionCore, CanBeAttention) {
   model.logits({.ids = ids.slice(1, 0, 4), .cache = &cache, .core = usual});
   const Tensor rest = model.logits({.ids = ids.slice(1, 4, 6), .cache = &cache, .core = usual});
   EXPECT_LT(relative_difference(rest, expected.slice(1, 4, 6)), 1e-12);
+}
+
+// Dual chunk attention: keys stand at s mod c; a query at t mod c for its own chunk, at c more, but at most
+// `chunk`, for the one before, and at `chunk` for all earlier ones.           [An et al. 2024]
+struct DualChunk {
+  const Rope& rope;
+  int64_t chunk, local;
+
+  struct Turned {
+    Tensor own, before, earlier, keys;
+  };
+  int64_t c() const { return chunk - local; }
+  Turned turned(const Tensor& q, const Tensor& k) const {
+    const Tensor inside = remainder(arange(0, q.size(2), 1, kI64), c()), most = full({}, chunk, kI64);
+    const auto at = [&](const Tensor& x, const Tensor& positions) {
+      return rotary_embedding(x, rotary(rope, x.size(3), positions, x.dtype()));
+    };
+    return {at(q, inside), at(q, minimum(inside + c(), most)), at(q, inside * int64_t{0} + most),
+            at(k, inside)};
+  }
+  // Three partial attentions, in memory of O(T).
+  Tensor parts(const Tensor& q, const Tensor& k, const Tensor& v) const {
+    const Turned x = turned(q, k);
+    const Tensor t = arange(0, q.size(2), 1, kI32), own = t - remainder(t, c());
+    return merge_attention(
+        {attention_with_lse(x.own, x.keys, v, {.rules = {.causal = true, .begin = own}}),
+         attention_with_lse(x.before, x.keys, v, {.rules = {.begin = own - c(), .end = own}}),
+         attention_with_lse(x.earlier, x.keys, v, {.rules = {.end = own - c()}})});
+  }
+  // All scores, chosen by the distance of chunks.
+  Tensor whole(const Tensor& q, const Tensor& k, const Tensor& v) const {
+    const Turned x = turned(q, k);
+    const Tensor t = arange(0, q.size(2), 1, kI64), chunks = (t - remainder(t, c())) / c();
+    const Tensor distance = unsqueeze(chunks, 1) - unsqueeze(chunks, 0);
+    const auto scores = [&](const Tensor& turned_q) {
+      return matmul(turned_q, transpose(x.keys, 2, 3)) / std::sqrt(static_cast<double>(q.size(3)));
+    };
+    const Tensor chosen = where(lt(distance, 0.5), scores(x.own),
+                                where(lt(distance, 1.5), scores(x.before), scores(x.earlier)));
+    const Tensor later = gt(unsqueeze(t, 0), unsqueeze(t, 1));
+    return matmul(softmax(masked_fill(chosen, later, -std::numeric_limits<double>::infinity())), v);
+  }
+};
+
+TEST(AttentionCore, CanBeDualChunkAttention) {
+  TransformerConfig config = tiny_llama(kF64);
+  config.num_key_value_heads = config.num_attention_heads;
+  Generator generator(6);
+  const Transformer model(config, {&generator, 0.3, kF64});
+  const auto run = [&](const DualChunk& dual, bool in_parts, int64_t length) {
+    const AttentionCore core = [&](const Tensor& q, const Tensor& k, const Tensor& v, const CoreCall&) {
+      return in_parts ? dual.parts(q, k, v) : dual.whole(q, k, v);
+    };
+    const Tensor logits = model.logits({.ids = some_ids(2, length), .core = core});
+    std::vector<Tensor> out = grad({sum(logits * logits)}, model.parameters());
+    out.push_back(logits);
+    return out;
+  };
+  const DualChunk dual{model.config().rope, 5, 2};
+  const std::vector<Tensor> parts = run(dual, true, 14), whole = run(dual, false, 14);
+  for (size_t i = 0; i < parts.size(); ++i) EXPECT_LT(relative_difference(parts[i], whole[i]), 1e-10) << i;
+  // Within one chunk it is attention as usual, beyond it is not.
+  EXPECT_LT(relative_difference(run(dual, true, 3).back(), model.logits(some_ids(2, 3))), 1e-12);
+  EXPECT_GT(relative_difference(parts.back(), model.logits(some_ids(2, 14))), 1e-3);
 }
 
 }  // namespace
