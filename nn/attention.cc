@@ -104,11 +104,8 @@ AttentionOptions Attention::options(const Pass& pass) const {
   AttentionOptions options{.rules = pass.rules, .scale = scale_};
   options.rules.window = window_.value_or(0);
   options.softcap = softcap_.value_or(0);
-  if (training() && dropout_ > 0) {
-    ROUX_CHECK(pass.generator != nullptr) << "dropout " << dropout_ << " in training mode needs a generator";
-    options.dropout = dropout_;
-    options.generator = pass.generator;
-  }
+  options.dropout = dropout_rate(dropout_, training(), pass);
+  options.generator = pass.generator;
   return options;
 }
 

@@ -62,9 +62,7 @@ Tensor Block::mixer_input(const Tensor& x, const Pass& pass) const {
 
 // A: the mixer, C: cross-attention, M: the MLP or experts, N1, Nc and N2: the norms.
 Tensor Block::finish(const Tensor& x, const Tensor& input, const Tensor& mixed, const Pass& pass) const {
-  const auto dropped = [&](const Tensor& t) {
-    return dropout_in_training(t, dropout_, training(), pass.generator);
-  };
+  const auto dropped = [&](const Tensor& t) { return dropout_in_training(t, dropout_, training(), pass); };
   const auto tap = [&](Site site, const Tensor& t) { return pass.taps(site, layer_, t); };
   const auto mlp = [&](const Tensor& t) {
     const Tensor in = tap(Site::kFeedForwardInput, t);

@@ -37,11 +37,8 @@ Tensor CrossAttention::forward(const Tensor& x, const Pass& pass) const {
   const Tensor& lengths = kept ? pass.memory_keys.lengths : pass.memory.lengths;
   AttentionOptions options{.scale = scale_};
   if (lengths.defined()) options.rules.end = unsqueeze(lengths, 1);
-  if (training() && dropout_ > 0) {
-    ROUX_CHECK(pass.generator != nullptr) << "dropout " << dropout_ << " in training mode needs a generator";
-    options.dropout = dropout_;
-    options.generator = pass.generator;
-  }
+  options.dropout = dropout_rate(dropout_, training(), pass);
+  options.generator = pass.generator;
   Tensor y = split_heads(q_proj(x, pass.generator), heads_);
   if (pass.cross_core) {
     const int64_t each = x.size(0) / k.size(0);

@@ -46,7 +46,7 @@ Tensor Mlp::forward(const Tensor& x, const Pass& pass) const {
         return swiglu(gate, up);
     }
   };
-  const Tensor dropped = dropout_in_training(units(), dropout_, training(), pass.generator);
+  const Tensor dropped = dropout_in_training(units(), dropout_, training(), pass);
   return down_proj(pass.taps(Site::kUnits, layer_, dropped), pass.generator);
 }
 

@@ -54,7 +54,7 @@ Tensor MixtureOfExperts::forward(const Tensor& x, const Pass& pass) const {
   const Tensor probabilities =
       pass.taps(Site::kRouter, layer_, softmax(cast(logits, x.dtype() == kF64 ? kF64 : kF32), -1));
   Pass experts;  // without taps, which see all tokens of a layer: no expert has these
-  experts.generator = pass.generator;
+  experts.generator = pass.generator, experts.dropout_scale = pass.dropout_scale;
   Tensor y = routed(rows, probabilities, experts);
   if (shared_expert_) {
     const Tensor shared = (*shared_expert_)(rows, experts);

@@ -52,10 +52,16 @@ Tensor Taps::apply(Site site, int64_t layer, const Tensor& x) const {
   return y;
 }
 
-Tensor dropout_in_training(const Tensor& x, double p, bool training, Generator* generator) {
-  if (p == 0 || !training) return x;
-  ROUX_CHECK(generator != nullptr) << "dropout " << p << " in training mode needs a generator";
-  return dropout(x, p, *generator);
+double dropout_rate(double p, bool training, const Pass& pass) {
+  const double rate = training ? p * pass.dropout_scale : 0;
+  ROUX_CHECK(rate == 0 || pass.generator != nullptr)
+      << "dropout " << rate << " in training mode needs a generator";
+  return rate;
+}
+
+Tensor dropout_in_training(const Tensor& x, double p, bool training, const Pass& pass) {
+  const double rate = dropout_rate(p, training, pass);
+  return rate == 0 ? x : dropout(x, rate, *pass.generator);
 }
 
 }  // namespace roux

@@ -89,12 +89,15 @@ struct Pass {
   Memory memory = {};                // what cross-attention reads; or its keys and values, made before:
   KeyValues memory_keys = {};
   Generator* generator = nullptr;  // dropout's
+  double dropout_scale = 1;        // of all rates
   Taps taps = {};
   AttentionCore core = {}, cross_core = {};
 };
 
-// x, or in training mode with p > 0 its dropout. Throws Error without a generator.
-Tensor dropout_in_training(const Tensor& x, double p, bool training, Generator* generator);
+// p times the pass's scale in training mode, else 0. Throws Error where that is above 0 without a generator.
+double dropout_rate(double p, bool training, const Pass& pass);
+// x, or where that rate is above 0 its dropout.
+Tensor dropout_in_training(const Tensor& x, double p, bool training, const Pass& pass);
 
 }  // namespace roux
 

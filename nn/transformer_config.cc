@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "tensor/error.h"
 
@@ -40,6 +41,9 @@ void TransformerConfig::check() const {
   not_negative("full_attention_every", full_attention_every);
   not_negative("type_vocab_size", type_vocab_size);
   not_negative("position_offset", position_offset);
+  ROUX_CHECK(position_offset < max_position_embeddings)
+      << "transformer: position_offset is " << position_offset << ", needed below max_position_embeddings, "
+      << max_position_embeddings;
   ROUX_CHECK(head_dim.has_value() || hidden_size % num_attention_heads == 0)
       << "transformer: hidden_size " << hidden_size << " is not a multiple of num_attention_heads "
       << num_attention_heads << ", and no head_dim is given";
@@ -65,6 +69,24 @@ void TransformerConfig::check() const {
       last = layer;
     }
   }
+  const auto in_range = [](const char* name, double value, bool fits, const char* needed) {
+    ROUX_CHECK(fits && std::isfinite(value))
+        << "transformer: " << name << " is " << value << ", needed " << needed;
+  };
+  in_range("norm_eps", norm_eps, norm_eps >= 0, "at least 0");
+  in_range("attention_scale", attention_scale.value_or(1), true, "a finite one");
+  in_range("attention_softcap", attention_softcap.value_or(1), attention_softcap.value_or(1) > 0,
+           "one above 0");
+  in_range("logit_softcap", logit_softcap.value_or(1), logit_softcap.value_or(1) > 0, "one above 0");
+  for (const auto& [name, rate] : {std::pair("dropout.embedding", dropout.embedding),
+                                   {"dropout.attention", dropout.attention},
+                                   {"dropout.hidden", dropout.hidden},
+                                   {"dropout.units", dropout.units},
+                                   {"dropout.output", dropout.output}}) {
+    in_range(name, rate, rate >= 0 && rate < 1, "0 <= rate < 1");
+  }
+  ROUX_CHECK(is_floating(compute_dtype))
+      << "transformer: compute_dtype is " << name(compute_dtype) << ", needed a floating one";
   ROUX_CHECK(!cross_attention || residual == Residual::kPreNorm || residual == Residual::kPostNorm)
       << "transformer: cross_attention needs blocks of kPreNorm or kPostNorm";
   const int64_t buckets = causal ? relative_attention_num_buckets : relative_attention_num_buckets / 2;

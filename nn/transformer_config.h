@@ -142,7 +142,7 @@ struct TransformerConfig {  // names of config.json where it has one
   // Whether positions are biases of distances, by slots, without a table of positions.
   bool distance_biased() const { return positions == Positions::kBuckets || positions == Positions::kAlibi; }
   bool has_experts(int64_t layer) const;
-  // Throws Error naming the field when sizes do not fit each other.
+  // Throws Error naming the field when sizes do not fit each other, or a number is out of its range.
   void check() const;
 
   friend bool operator==(const TransformerConfig&, const TransformerConfig&) = default;

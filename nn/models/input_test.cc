@@ -1,6 +1,9 @@
 // What an LmInput may say: documents, padding, prefixes, embeddings, positions, pieces of the stack.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
+
 #include "autograd/autograd.h"
 #include "nn/models/model_test_util.h"
 #include "nn/models/transformer.h"
@@ -113,7 +116,8 @@ TEST(Input, RefusesWhatHasNoMeaning) {
   refuses({}, "transformer: neither of ids and embeddings given");
   refuses({.ids = ids, .embeddings = embeddings}, "transformer: both of ids and embeddings given");
   refuses({.ids = tensor(std::vector<int32_t>{1, 2}, {2})}, "ids must be [B, T], i32 or i64: ids is i32[2]");
-  refuses({.embeddings = zeros({2, 5, 8})}, "embeddings must be [B, T, 16]: embeddings is f32[2,5,8]");
+  refuses({.embeddings = zeros({2, 5, 8})},
+          "embeddings must be floating [B, T, 16]: embeddings is f32[2,5,8]");
   refuses({.ids = some_ids(1, 17)}, "17 tokens, max_position_embeddings is 16");
   refuses({.ids = ids, .positions = zeros({3}, kI64)}, "positions is i64[3], needed [5] or [2,5]");
   refuses({.ids = ids, .lengths = zeros({2}, kI64)}, "lengths is i64[2], needed i32[2]");
@@ -121,6 +125,23 @@ TEST(Input, RefusesWhatHasNoMeaning) {
   refuses({.embeddings = embeddings, .first_layer = 2, .end_layer = 1}, "layers 2 to 1, there are 2");
   refuses({.ids = ids, .cache = &of_one}, "the cache has 1 rows, the input 2");
   refuses({.ids = ids, .causal = false, .cache = &cache}, "a cache needs causal attention");
+  const Tensor documents = zeros({2, 5}, kI32);
+  refuses({.ids = ids, .document_begin = documents, .causal = false},
+          "document_begin alone, but attention is not causal: a token would see other documents");
+  refuses({.ids = ids, .document_end = documents + 5, .causal = false},
+          "document_end alone, but attention is not causal");
+  refuses({.ids = ids, .document_begin = documents, .bidirectional = zeros({2}, kI32)},
+          "bidirectional counts the first tokens of a row, which holds several documents");
+  refuses({.embeddings = zeros({2, 5, 16}, kI64)}, "embeddings must be floating [B, T, 16]");
+  const auto prefix = [](const Tensor& first, const Tensor& other) {
+    return KeyValues{.k = {first, other}, .v = {first, first}};
+  };
+  const Tensor keys = zeros({1, 2, 3, 4}), longer = zeros({1, 2, 4, 4});
+  refuses({.ids = ids, .prefix = prefix(Tensor(), keys)}, "the prefix of layer 0 has an undefined tensor");
+  refuses({.ids = ids, .prefix = prefix(zeros({2, 3, 4}), keys)},
+          "the prefix of layer 0 has f32[2,3,4], needed [R, 2, P, 4] with the R and P of all layers");
+  refuses({.ids = ids, .prefix = prefix(keys, longer)}, "the prefix of layer 1 has f32[1,2,4,4]");
+  refuses({.ids = ids, .dropout_scale = -1}, "dropout_scale is -1, needed at least 0");
   refuses({.ids = ids, .cache = &cache, .end_layer = 1}, "a cache needs all layers");
   refuses({.ids = ids, .document_begin = zeros({2, 5}, kI32), .cache = &cache},
           "a cached row holds one document");
@@ -139,6 +160,22 @@ TEST(Input, RefusesWhatHasNoMeaning) {
   experts.moe = MoeConfig{.experts = 2, .per_token = 1, .width = 4};
   experts.dropout.units = 0.1;
   EXPECT_NE(error_of([&] { experts.check(); }).find("dropout.units with experts"), std::string::npos);
+  const auto refuses_config = [](const std::function<void(TransformerConfig&)>& change,
+                                 const std::string& what) {
+    TransformerConfig config = tiny_llama();
+    change(config);
+    EXPECT_EQ(error_of([&] { config.check(); }), "transformer: " + what);
+  };
+  refuses_config([](auto& c) { c.norm_eps = NAN; }, "norm_eps is nan, needed at least 0");
+  refuses_config([](auto& c) { c.attention_scale = INFINITY; },
+                 "attention_scale is inf, needed a finite one");
+  refuses_config([](auto& c) { c.attention_softcap = 0; }, "attention_softcap is 0, needed one above 0");
+  refuses_config([](auto& c) { c.logit_softcap = -1; }, "logit_softcap is -1, needed one above 0");
+  refuses_config([](auto& c) { c.dropout.attention = 1; }, "dropout.attention is 1, needed 0 <= rate < 1");
+  refuses_config([](auto& c) { c.dropout.output = NAN; }, "dropout.output is nan, needed 0 <= rate < 1");
+  refuses_config([](auto& c) { c.compute_dtype = kI64; }, "compute_dtype is i64, needed a floating one");
+  refuses_config([](auto& c) { c.position_offset = 16; },
+                 "position_offset is 16, needed below max_position_embeddings, 16");
   TransformerConfig odd_width = tiny_llama();
   odd_width.head_dim = 5;
   EXPECT_NE(error_of([&] {

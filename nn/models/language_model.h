@@ -35,6 +35,7 @@ struct LmInput {
   KeyValues prefix = {};            // seen before all
   Memory memory = {};               // what cross-attention reads; a cache keeps its keys for the next calls
   Generator* generator = nullptr;   // dropout's; needed in training mode where a rate is above 0
+  double dropout_scale = 1;  // of all rates of the config, not of adapters: for schedules; 0: no dropout
   Taps taps = {};
   AttentionCore core = {}, cross_core = {};  // of self-attention, of cross-attention
   // Blocks first_layer up to end_layer - 1 (all where not given). The final norm belongs to the last block.

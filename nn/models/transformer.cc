@@ -82,8 +82,9 @@ TransformerModel::Call TransformerModel::check(const LmInput& in) const {
     ROUX_CHECK(in.ids.dim() == 2 && is_integer(in.ids.dtype()))
         << "transformer: ids must be [B, T], i32 or i64: ids is " << in.ids.spec();
   } else {
-    ROUX_CHECK(in.embeddings.dim() == 3 && in.embeddings.size(2) == config_.hidden_size)
-        << "transformer: embeddings must be [B, T, " << config_.hidden_size << "]: embeddings is "
+    ROUX_CHECK(in.embeddings.dim() == 3 && in.embeddings.size(2) == config_.hidden_size &&
+               is_floating(in.embeddings.dtype()))
+        << "transformer: embeddings must be floating [B, T, " << config_.hidden_size << "]: embeddings is "
         << in.embeddings.spec();
   }
   const Tensor& tokens = in.ids.defined() ? in.ids : in.embeddings;
@@ -117,6 +118,13 @@ TransformerModel::Call TransformerModel::check(const LmInput& in) const {
         << per_token;
   }
   const bool causal = in.causal.value_or(config_.causal);
+  ROUX_CHECK(in.dropout_scale >= 0 && std::isfinite(in.dropout_scale))
+      << "transformer: dropout_scale is " << in.dropout_scale << ", needed at least 0";
+  ROUX_CHECK(causal || in.document_begin.defined() == in.document_end.defined())
+      << "transformer: document_" << (in.document_begin.defined() ? "begin" : "end")
+      << " alone, but attention is not causal: a token would see other documents";
+  ROUX_CHECK(!in.document_begin.defined() || !in.bidirectional.defined())
+      << "transformer: bidirectional counts the first tokens of a row, which holds several documents";
   ROUX_CHECK(!in.document_end.defined() || !in.lengths.defined())
       << "transformer: lengths and document_end both say where a row's tokens end";
   if (in.cache != nullptr) {
@@ -134,6 +142,7 @@ TransformerModel::Call TransformerModel::check(const LmInput& in) const {
     ROUX_CHECK(in.prefix.k.size() == layers_.size() && in.prefix.v.size() == layers_.size())
         << "transformer: a prefix of " << in.prefix.k.size() << " keys and " << in.prefix.v.size()
         << " values, there are " << layers_.size() << " layers";
+    check_prefix(in.prefix);
     const int64_t shared = in.prefix.k[0].size(0);
     ROUX_CHECK(shared > 0 && call.rows % shared == 0)
         << "transformer: a prefix of " << shared << " rows for " << call.rows << ", needed a divisor of them";
@@ -148,6 +157,21 @@ TransformerModel::Call TransformerModel::check(const LmInput& in) const {
       << "transformer: " << call.seen + call.tokens << " tokens, max_position_embeddings is " << *most;
   check_taps(in.taps, call);
   return call;
+}
+
+void TransformerModel::check_prefix(const KeyValues& prefix) const {
+  const Tensor& first = prefix.k[0];
+  const int64_t heads = config_.kv_heads(), width = config_.head_size();
+  for (size_t layer = 0; layer < layers_.size(); ++layer) {
+    if (layers_[layer].attention() == nullptr) continue;
+    for (const Tensor* x : {&prefix.k[0], &prefix.k[layer], &prefix.v[layer]}) {
+      ROUX_CHECK(x->defined() && x->dim() == 4 &&
+                 x->shape() == (Shape{first.size(0), heads, first.size(2), width}))
+          << "transformer: the prefix of layer " << layer << " has "
+          << (x->defined() ? to_string(x->spec()) : "an undefined tensor") << ", needed [R, " << heads
+          << ", P, " << width << "] with the R and P of all layers";
+    }
+  }
 }
 
 void TransformerModel::check_memory(const LmInput& in, const Call& call) const {
@@ -232,8 +256,8 @@ KeyValues TransformerModel::memory_keys(const LmInput& in) const {
 Pass TransformerModel::pass_of(const LmInput& in, const Call& call, const Tensor& slots,
                                Device device) const {
   Pass pass;
-  pass.cache = in.cache, pass.generator = in.generator, pass.taps = in.taps, pass.core = in.core;
-  pass.cross_core = in.cross_core;
+  pass.cache = in.cache, pass.generator = in.generator, pass.dropout_scale = in.dropout_scale;
+  pass.taps = in.taps, pass.core = in.core, pass.cross_core = in.cross_core;
   pass.memory = in.memory, pass.memory_keys = memory_keys(in);
   AttentionRules& rules = pass.rules;
   rules.causal = in.causal.value_or(config_.causal);
@@ -298,7 +322,7 @@ Tensor TransformerModel::forward(const LmInput& in) const {
   x = cast(x, config_.compute_dtype);
   if (call.first_layer == 0) {
     if (embedding_norm_) x = (*embedding_norm_)(x);
-    x = dropout_in_training(x, config_.dropout.embedding, training(), in.generator);
+    x = dropout_in_training(x, config_.dropout.embedding, training(), *pass);
     x = in.taps(Site::kEmbedding, 0, x);
   }
   for (int64_t i = call.first_layer; i < call.end_layer; ++i) {
@@ -314,7 +338,7 @@ Tensor TransformerModel::forward(const LmInput& in) const {
     if (!in.cache->memory_keys().defined()) in.cache->keep_memory(in.memory, pass->memory_keys);
   }
   if (!norm_ || call.end_layer < config_.num_hidden_layers) return x;
-  return dropout_in_training((*norm_)(x), config_.dropout.output, training(), in.generator);
+  return dropout_in_training((*norm_)(x), config_.dropout.output, training(), *pass);
 }
 
 std::string TransformerModel::pretty_print() const {

@@ -41,6 +41,7 @@ class TransformerModel final : public ModuleOf<TransformerModel> {
     bool ragged;   // rows have seen different numbers
   };
   Call check(const LmInput& in) const;
+  void check_prefix(const KeyValues& prefix) const;
   void check_memory(const LmInput& in, const Call& call) const;
   void check_taps(const Taps& taps, const Call& call) const;
   KeyValues memory_keys(const LmInput& in) const;

@@ -162,6 +162,29 @@ TEST(Transformer, DropoutDrawsOnlyInTraining) {
   }
 }
 
+// A schedule of dropout: a scale of the rates is other rates; without any no generator is needed.
+TEST(Transformer, DropoutScaleIsOfAllRates) {
+  TransformerConfig config = tiny_gpt2();
+  config.dropout = {.embedding = 0.5, .attention = 0.25, .hidden = 0.125, .units = 0.5, .output = 0.25};
+  Generator generator(8);
+  const Transformer model(config, {&generator, 0.3});
+  config.dropout = {.embedding = 0.25, .attention = 0.125, .hidden = 0.0625, .units = 0.25, .output = 0.125};
+  config.gradient_checkpointing = true;
+  const Transformer half(model, Weights::kCopied, config);
+  const Tensor ids = some_ids(2, 9), targets = some_ids(2, 9);
+  const auto gradients = [&](const Transformer& m, double scale) {
+    Generator draws(9);
+    return grad({m.loss_sum({.ids = ids, .generator = &draws, .dropout_scale = scale}, targets)},
+                m.parameters());
+  };
+  const std::vector<Tensor> scaled = gradients(model, 0.5), expected = gradients(half, 1);
+  for (size_t i = 0; i < scaled.size(); ++i) EXPECT_TRUE(same_bits(scaled[i], expected[i])) << i;
+  EXPECT_FALSE(same_bits(scaled[0], gradients(model, 1)[0]));
+  Transformer still(model, Weights::kCopied);
+  still.eval();
+  EXPECT_TRUE(same_bits(model.logits({.ids = ids, .dropout_scale = 0}), still.logits(ids)));
+}
+
 // The loss of each token, their sum, and the logits' own cross-entropy are one thing; with a softcap the
 // logits pass through it.
 TEST(Transformer, LossesAreThoseOfTheLogits) {
