@@ -1,5 +1,6 @@
 #include "nn/alibi.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tensor/ops/creation.h"
@@ -19,14 +20,18 @@ std::vector<double> alibi_slopes(int64_t heads) {
   return slopes;
 }
 
-Tensor alibi_bias(int64_t heads, int64_t reach, DType dtype, Device device) {
+const Tensor& AlibiTable::at_least(int64_t reach, DType dtype, Device device) const {
+  const bool fits = table_.defined() && table_.dtype() == dtype && table_.device() == device;
+  const int64_t kept = fits ? (table_.size(1) + 1) / 2 : 0;
+  if (fits && kept >= reach) return table_;
+  reach = std::max({reach, 2 * kept, int64_t{1}});
   std::vector<double> values;
-  for (const double slope : alibi_slopes(heads)) {
+  for (const double slope : alibi_slopes(heads_)) {
     for (int64_t distance = 1 - reach; distance < reach; ++distance) {
       values.push_back(-slope * static_cast<double>(std::abs(distance)));
     }
   }
-  return tensor(values, {heads, 2 * reach - 1}).to(dtype).to(device);
+  return table_ = tensor(values, {heads_, 2 * reach - 1}).to(dtype).to(device);
 }
 
 }  // namespace roux

@@ -12,8 +12,17 @@ namespace roux {
 // and then every second one of twice as many, from the first on.
 std::vector<double> alibi_slopes(int64_t heads);
 
-// AttentionRules::distance_bias, [heads, 2 reach - 1]: -slope |distance| for distances below reach.
-Tensor alibi_bias(int64_t heads, int64_t reach, DType dtype, Device device);
+class AlibiTable {
+ public:
+  explicit AlibiTable(int64_t heads) : heads_(heads) {}
+  // AttentionRules::distance_bias, [heads, 2 M - 1] with M >= reach: -slope |distance|. Kept, and made anew
+  // for twice as many distances where that is too short: the steps of a decoding find it.
+  const Tensor& at_least(int64_t reach, DType dtype, Device device) const;
+
+ private:
+  int64_t heads_;
+  mutable Tensor table_;
+};
 
 }  // namespace roux
 

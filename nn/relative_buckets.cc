@@ -30,12 +30,24 @@ RelativeBuckets::RelativeBuckets(const TransformerConfig& config, const Init& in
   register_module("bias", bias_);
 }
 
-Tensor RelativeBuckets::forward(int64_t reach) const {
-  std::vector<int32_t> buckets;
-  for (int64_t distance = 1 - reach; distance < reach; ++distance) {
-    buckets.push_back(static_cast<int32_t>(relative_bucket(distance, buckets_, max_distance_, both_ways_)));
+Tensor RelativeBuckets::ids(int64_t reach) const {
+  const Device device = bias_.weight().device();
+  const bool fits = ids_.defined() && ids_.device() == device;
+  int64_t kept = fits ? (ids_.size(0) + 1) / 2 : 0;
+  if (kept < reach) {
+    kept = std::max(reach, 2 * kept);
+    std::vector<int32_t> buckets;
+    for (int64_t distance = 1 - kept; distance < kept; ++distance) {
+      buckets.push_back(static_cast<int32_t>(relative_bucket(distance, buckets_, max_distance_, both_ways_)));
+    }
+    ids_ = tensor(buckets, {2 * kept - 1}, device);
   }
-  return transpose(bias_(tensor(buckets, {2 * reach - 1}, bias_.weight().device())), 0, 1);
+  return slice(ids_, 0, kept - reach, kept + reach - 1);
+}
+
+// Contiguous, so that no layer copies it.
+Tensor RelativeBuckets::forward(int64_t reach) const {
+  return contiguous(transpose(bias_(ids(reach)), 0, 1));
 }
 
 std::string RelativeBuckets::pretty_print() const {

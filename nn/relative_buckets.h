@@ -23,12 +23,16 @@ class RelativeBuckets final : public ModuleOf<RelativeBuckets> {
   RelativeBuckets(const TransformerConfig& config, const Init& init);
   // AttentionRules::distance_bias, [H, 2 reach - 1], for distances below reach. Differentiable.
   Tensor forward(int64_t reach) const;
+  // i32 [2 reach - 1]: their buckets. A part of a table that is kept, and made anew for twice as many where
+  // it is too short.
+  Tensor ids(int64_t reach) const;
   std::string pretty_print() const override;
 
  private:
   int64_t buckets_, max_distance_;
   bool both_ways_;
   Embedding bias_;  // weight: [buckets, H]
+  mutable Tensor ids_;
 };
 
 }  // namespace roux

@@ -57,6 +57,9 @@ TEST(RelativeBuckets, MakeABiasOfDistances) {
                   weights[static_cast<size_t>(2 * bucket + head)]);
       }
     }
+    EXPECT_EQ(buckets.ids(3).data<int32_t>(), buckets.ids(9).data<int32_t>() + 6);  // one table
+    const Tensor grown = buckets.ids(10);
+    EXPECT_EQ(buckets.ids(18).data<int32_t>(), grown.data<int32_t>() - 8);  // for twice as many
     backward(sum(bias));
     EXPECT_EQ(select(weight.grad(), 1, 1).to_vector<double>(), counts);
   }

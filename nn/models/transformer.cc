@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "nn/alibi.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
@@ -58,7 +57,9 @@ TransformerModel::TransformerModel(const TransformerConfig& config, const Init& 
                         ? std::make_unique<RotaryCache>(*config.local_rope, config.head_size())
                         : nullptr),
       buckets_(config.positions == Positions::kBuckets ? std::make_unique<RelativeBuckets>(config, init)
-                                                       : nullptr) {
+                                                       : nullptr),
+      alibi_(config.positions == Positions::kAlibi ? std::make_unique<AlibiTable>(config.num_attention_heads)
+                                                   : nullptr) {
   if (embedding == nullptr) register_module("embed_tokens", *embed_tokens_);
   if (embed_positions_) register_module("embed_positions", *embed_positions_);
   if (embed_token_types_) register_module("embed_token_types", *embed_token_types_);
@@ -286,8 +287,9 @@ Pass TransformerModel::pass_of(const LmInput& in, const Call& call, const Tensor
   }
   const int64_t reach = call.seen + call.tokens;
   if (buckets_) rules.distance_bias = cast((*buckets_)(reach), config_.compute_dtype);
-  if (config_.positions == Positions::kAlibi) {
-    rules.distance_bias = alibi_bias(config_.num_attention_heads, reach, config_.compute_dtype, device);
+  if (alibi_) {
+    // In the dtype of attention's scores, so that no layer converts it.
+    rules.distance_bias = alibi_->at_least(reach, config_.compute_dtype == kF64 ? kF64 : kF32, device);
   }
   if (!in.prefix.defined()) return pass;
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "nn/alibi.h"
 #include "nn/block.h"
 #include "nn/models/language_model.h"
 #include "nn/relative_buckets.h"
@@ -56,6 +57,7 @@ class TransformerModel final : public ModuleOf<TransformerModel> {
   std::unique_ptr<Norm> norm_;                          // none behind post-norm blocks
   std::unique_ptr<RotaryCache> rotary_, local_rotary_;  // rotary positions
   std::unique_ptr<RelativeBuckets> buckets_;
+  std::unique_ptr<AlibiTable> alibi_;
 };
 
 // The output weight [V, D] and what stands around it.
