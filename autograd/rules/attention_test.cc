@@ -155,6 +155,41 @@ TEST(AttentionRules, MemoryOfAPackedRow) {
   }
 }
 
+// The same bound for each rule and option that is no explicit mask, with documents of 16 tokens.
+TEST(AttentionRules, MemoryOfEachRule) {
+  constexpr int64_t kLength = 16384;
+  Generator generator(4), draws(5);
+  const auto random = [&](const Shape& shape) { return leaf(uniform(shape, -1, 1, generator)); };
+  const Tensor q = random({1, 2, kLength, 16}), k = random({1, 2, kLength, 16}),
+               v = random({1, 2, kLength, 16}), weight = random({1, 2, kLength, 16}).detach(),
+               bias = random({2, 1, kLength}), distance_bias = random({2, 2 * kLength - 1});
+  const Tensor at = arange(0, kLength, 1, kI32), begin = at - remainder(at, 16), end = begin + 16;
+  const std::pair<const char*, AttentionOptions> cases[] = {
+      {"window", {.rules = {.causal = true, .window = 64}}},
+      {"both ways", {.rules = {.begin = begin, .end = end}}},
+      {"prefix", {.rules = {.causal = true, .prefix = end, .begin = begin}}},
+      {"position", {.rules = {.causal = true, .window = 32, .position = begin}}},
+      {"bias", {.rules = {.causal = true, .begin = begin, .bias = bias}}},
+      {"distance bias", {.rules = {.causal = true, .window = 64, .distance_bias = distance_bias}}},
+      {"softcap", {.rules = {.causal = true, .begin = begin}, .softcap = 5}},
+      {"dropout", {.rules = {.causal = true, .begin = begin}, .dropout = 0.1, .generator = &draws}},
+  };
+  const TensorSpec workspace = attention_workspace_spec(q, k, v, true);
+  const int64_t threads = std::max(0, max_threads() - 2) * workspace.shape[1] * 4;
+  for (const auto& [name, options] : cases) {
+    std::vector<Tensor> inputs = {q, k, v};
+    if (options.rules.bias.defined()) inputs.push_back(bias);
+    if (options.rules.distance_bias.defined()) inputs.push_back(distance_bias);
+    int64_t four = 4 * static_cast<int64_t>(q.bytes());
+    for (size_t i = 3; i < inputs.size(); ++i) four += static_cast<int64_t>(inputs[i].bytes());
+    const int64_t before = memory_stats(kCpu).current;
+    reset_peak_memory(kCpu);
+    const AttentionPart part = attention_with_lse(q, k, v, options);
+    grad({part.y, part.lse}, inputs, {.grad_outputs = {weight, ones_like(part.lse)}});
+    EXPECT_LE(memory_stats(kCpu).peak - before + four, 3 * four + threads) << name;
+  }
+}
+
 // Keys and values that no query of a tile sees may hold anything: they are not read.
 TEST(AttentionRules, WhatLiesOutsideIsNotRead) {
   constexpr int64_t kKeys = 3000, kBegin = 1111, kEnd = 1900;
