@@ -15,6 +15,8 @@ SchedulePhase rise(int64_t steps, double from, double to) {
 
 SchedulePhase hold(int64_t steps, double rate) { return {.steps = steps, .from = rate, .to = rate}; }
 
+double shifted_inverse_sqrt(double x, double alpha) { return 1 / std::sqrt(1 + alpha * x) - 1; }
+
 void check_options(const ScheduleOptions& o, const char* name) {
   ROUX_CHECK(o.floor <= o.peak) << name << ": floor is above peak: floor is " << o.floor << ", peak is "
                                 << o.peak;
@@ -39,6 +41,8 @@ Schedule::Schedule(std::vector<SchedulePhase> phases) : phases_(std::move(phases
         << ", needed values above 0 for its shape";
     ROUX_CHECK(std::isfinite(p.power) && p.power > 0)
         << "schedule: phase " << i << " has the power " << p.power << ", needed finite and above 0";
+    ROUX_CHECK(std::isfinite(p.alpha) && p.alpha > 0)
+        << "schedule: phase " << i << " has the alpha " << p.alpha << ", needed finite and above 0";
   }
 }
 
@@ -63,6 +67,8 @@ double Schedule::operator()(int64_t step) const {
         return p.from * std::pow(p.to / p.from, x);
       case Decay::kInverseSqrt:
         return p.from / std::sqrt(1 - x + x * (p.from / p.to) * (p.from / p.to));
+      case Decay::kShiftedInverseSqrt:
+        return p.from + (p.to - p.from) * shifted_inverse_sqrt(x, p.alpha) / shifted_inverse_sqrt(1, p.alpha);
     }
   }
   return phases_.back().to;
@@ -139,6 +145,18 @@ Schedule multi_step_schedule(double peak, const std::vector<std::pair<int64_t, d
     rate = peak * factor;
   }
   phases.push_back(hold(0, rate));
+  return Schedule(std::move(phases));
+}
+
+Schedule infinite_schedule(const InfiniteOptions& o) {
+  ROUX_CHECK(o.constant <= o.peak && (o.anneal == 0 || o.floor <= o.constant))
+      << "infinite_schedule: peak is " << o.peak << ", constant is " << o.constant << ", floor is " << o.floor
+      << ", needed floor <= constant <= peak";
+  std::vector<SchedulePhase> phases = {
+      rise(o.warmup, 0, o.peak),
+      {.steps = o.cooldown, .from = o.peak, .to = o.constant, .shape = o.shape, .alpha = o.alpha},
+      hold(o.hold, o.constant)};
+  if (o.anneal != 0) phases.push_back({o.anneal, o.constant, o.floor, Decay::kExponential});
   return Schedule(std::move(phases));
 }
 

@@ -34,6 +34,9 @@ enum class Decay {
   kPolynomial,    // to + (from - to) * (1 - x)^power
   kExponential,   // from * (to / from)^x; both ends above 0
   kInverseSqrt,   // 1 / sqrt((1 - x) / from^2 + x / to^2): 1 / sqrt of a line; both ends above 0
+  // from + (to - from) * h(x) / h(1), h(x) = 1 / sqrt(1 + alpha * x) - 1: 1 / sqrt of a line, moved and
+  // stretched to reach both ends, whatever they are.                                    [Ibrahim et al. 2024]
+  kShiftedInverseSqrt,
 };
 
 struct SchedulePhase {
@@ -41,7 +44,8 @@ struct SchedulePhase {
   double from = 0;
   double to = 0;
   Decay shape = Decay::kLinear;
-  double power = 1;  // of kPolynomial, above 0
+  double power = 1;   // of kPolynomial, above 0
+  double alpha = 10;  // of kShiftedInverseSqrt, above 0
 };
 
 class Schedule {
@@ -126,6 +130,24 @@ struct RewarmOptions {
   double second_floor = 0;
   Decay shape = Decay::kLinear;  // of both decays
 };
+
+// An infinite schedule: warm-up to the peak, cool-down to a constant rate, which is kept for as long as data
+// come, and an exponential anneal to floor > 0 when a model is wanted. Until the anneal begins no rate
+// depends on how long the run will be; a continued run starts from a checkpoint before the anneal, at the
+// constant rate, without a second warm-up.                                            [Ibrahim et al. 2024,
+// section 7]
+struct InfiniteOptions {
+  double peak = 0;
+  double constant = 0;  // floor <= constant <= peak
+  double floor = 0;
+  int64_t warmup = 0;
+  int64_t cooldown = 0;
+  int64_t hold = 0;              // steps at the constant rate before the anneal
+  int64_t anneal = 0;            // 0: the constant rate for ever, without a floor
+  Decay shape = Decay::kCosine;  // of the cool-down; the paper also has kShiftedInverseSqrt
+  double alpha = 10;
+};
+Schedule infinite_schedule(const InfiniteOptions& options);
 
 // A run that is continued with a second warm-up. The first step after the decay is already above the floor:
 // re-warming rises as the warm-up does, floor + (second_peak - floor) * (k + 1) / (rewarm + 1) at its k-th

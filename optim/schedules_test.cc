@@ -138,6 +138,33 @@ TEST(SchedulesTest, PhasesLeadAnyScalarUpOrDown) {
   EXPECT_NEAR(up(4), 1 / std::sqrt(8.5), 1e-15);
 }
 
+TEST(SchedulesTest, InfiniteHasFourPhasesThatMeet) {
+  InfiniteOptions o{.peak = 2, .constant = 0.5, .floor = 0.125, .warmup = 4, .cooldown = 20, .hold = 30};
+  o.anneal = 10;
+  for (const Decay shape : {Decay::kCosine, Decay::kShiftedInverseSqrt}) {
+    o.shape = shape;
+    const Schedule s = infinite_schedule(o);
+    for (int64_t step = 0; step < 4; ++step) EXPECT_NEAR(s(step), 2.0 * (step + 1) / 5, 1e-15) << step;
+    EXPECT_EQ(s(4), 2);
+    for (int64_t step = 4; step < 24; ++step) EXPECT_GT(s(step), s(step + 1)) << step;
+    for (int64_t step = 24; step <= 54; ++step) EXPECT_EQ(s(step), 0.5) << step;
+    EXPECT_NEAR(s(59), 0.25, 1e-15);  // the geometric mean of both ends
+    EXPECT_EQ(s(64), 0.125);
+    // What comes before the anneal does not know of it.
+    InfiniteOptions open = o;
+    open.hold = 5, open.anneal = 0, open.floor = 0;
+    for (int64_t step = 0; step <= 54; ++step) EXPECT_EQ(infinite_schedule(open)(step), s(step)) << step;
+    EXPECT_EQ(infinite_schedule(open)(1 << 30), 0.5);
+  }
+  EXPECT_NEAR(infinite_schedule({.peak = 2, .constant = 0.5, .cooldown = 20})(10), 1.25, 1e-15);
+  // alpha = 3: h(1) = 1/2 - 1, and h(5/12) = 1/1.5 - 1.
+  const Schedule shifted(
+      {{.steps = 12, .from = 3, .to = 0, .shape = Decay::kShiftedInverseSqrt, .alpha = 3}});
+  EXPECT_NEAR(shifted(5), 1, 1e-15);
+  EXPECT_EQ(shifted(0), 3);
+  EXPECT_EQ(shifted(12), 0);
+}
+
 TEST(SchedulesTest, ConvertsToAFunctionOfTheStep) {
   const std::function<double(int64_t)> f = cosine_schedule({.peak = 1, .total = 8});
   EXPECT_EQ(f(0), 1.0);
@@ -190,6 +217,13 @@ TEST(SchedulesTest, MisuseThrowsWithTheValues) {
   EXPECT_NE(error_of([] { constant_schedule(-1e-3); }), "");
   EXPECT_NE(error_of([] { constant_schedule(std::numeric_limits<double>::quiet_NaN()); }), "");
   EXPECT_NE(error_of([] { rewarm_schedule({.peak = 1, .stable = -1}); }), "");
+  EXPECT_EQ(error_of([] { infinite_schedule({.peak = 1, .constant = 2}); }),
+            "infinite_schedule: peak is 1, constant is 2, floor is 0, needed floor <= constant <= peak");
+  EXPECT_NE(error_of([] { infinite_schedule({.peak = 1, .constant = 0.5, .floor = 0.6, .anneal = 3}); }), "");
+  EXPECT_NE(error_of([] { infinite_schedule({.peak = 1, .constant = 0.5, .anneal = 3}); }), "");
+  EXPECT_NE(error_of([] { infinite_schedule({.peak = 1, .constant = 0.5, .cooldown = -1}); }), "");
+  EXPECT_EQ(error_of([] { infinite_schedule({.peak = 1, .constant = 0.5, .alpha = 0}); }),
+            "schedule: phase 1 has the alpha 0, needed finite and above 0");
   EXPECT_EQ(error_of([] { constant_schedule(1)(-1); }), "schedule: step is -1, needed >= 0");
   EXPECT_EQ(error_of([] { Schedule({}); }), "schedule: there is no phase");
 }
