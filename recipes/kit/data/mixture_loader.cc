@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -16,7 +17,7 @@
 namespace roux::kit {
 namespace {
 
-constexpr char kTag[] = "roux-mixture-2";
+constexpr char kTag[] = "roux-mixture-3";
 
 absl::Status check_shares(const std::vector<double>& shares, size_t domains) {
   if (shares.size() != domains) {
@@ -45,7 +46,7 @@ uint64_t seed_of(uint64_t seed, int64_t domain) {
 
 absl::StatusOr<MixtureLoader> MixtureLoader::create(const std::vector<const WindowSet*>& domains,
                                                     const std::vector<double>& shares,
-                                                    const BatchLoader::Options& options) {
+                                                    const BatchLoader::Options& options, MixtureOrder order) {
   if (domains.empty()) return absl::InvalidArgumentError("mixture: no domains");
   ROUX_RETURN_IF_ERROR(check_shares(shares, domains.size()));
   for (const WindowSet* domain : domains) {
@@ -57,13 +58,14 @@ absl::StatusOr<MixtureLoader> MixtureLoader::create(const std::vector<const Wind
   }
   ROUX_RETURN_IF_ERROR(
       BatchLoader::create(*domains[0], options).status());  // the same rules for batch and ranks
-  return MixtureLoader(domains, shares, options);
+  return MixtureLoader(domains, shares, options, order);
 }
 
 MixtureLoader::MixtureLoader(const std::vector<const WindowSet*>& domains, const std::vector<double>& shares,
-                             const BatchLoader::Options& options)
+                             const BatchLoader::Options& options, MixtureOrder order)
     : domains_(domains),
       options_(options),
+      order_(order),
       given_(shares),
       sampler_(shares, options.seed),
       taken_(domains.size(), 0) {
@@ -82,8 +84,9 @@ std::vector<MixtureLoader::Row> MixtureLoader::next_rows() {
   // Every rank walks the whole batch: where it stands in a domain depends on what the others took.
   for (int64_t i = 0; i < options_.global_batch; ++i) {
     const int64_t domain = sampler_(next_sample_ + i);
-    const int64_t sample = taken_[domain]++;
+    const int64_t in_turn = taken_[domain]++;
     if (i < begin || i >= begin + slice) continue;
+    const int64_t sample = order_ == MixtureOrder::kInTurn ? in_turn : next_sample_ + i;
     rows.push_back({static_cast<int32_t>(domain), sequences_[domain].row(sample)});
   }
   next_sample_ += options_.global_batch;
@@ -118,17 +121,18 @@ std::string MixtureLoader::position() const {
   auto hexadecimal = [](std::string* out, double share) { absl::StrAppendFormat(out, "%a", share); };
   return absl::StrCat(kTag, " seed=", options_.seed, " fingerprint=", fingerprint_,
                       " shuffle=", options_.shuffle ? 1 : 0, " global_batch=", options_.global_batch,
+                      " by_position=", order_ == MixtureOrder::kByPosition ? 1 : 0,
                       " next_sample=", next_sample_, " taken=", absl::StrJoin(taken_, ","),
                       " shares=", absl::StrJoin(given_, ",", hexadecimal));
 }
 
 absl::Status MixtureLoader::restore(const std::string& position) {
   const std::vector<std::string> words = absl::StrSplit(position, ' ');
-  const char* const names[] = {
-      "seed=", "fingerprint=", "shuffle=", "global_batch=", "next_sample=", "taken=", "shares="};
+  const char* const names[] = {"seed=",        "fingerprint=", "shuffle=", "global_batch=",
+                               "by_position=", "next_sample=", "taken=",   "shares="};
   std::vector<std::string> values;
-  bool good = words.size() == 8 && words[0] == kTag;
-  for (size_t i = 0; good && i < 7; ++i) {
+  bool good = words.size() == std::size(names) + 1 && words[0] == kTag;
+  for (size_t i = 0; good && i < std::size(names); ++i) {
     const std::string name = names[i];
     good = words[i + 1].rfind(name, 0) == 0;
     if (good) values.push_back(words[i + 1].substr(name.size()));
@@ -137,15 +141,16 @@ absl::Status MixtureLoader::restore(const std::string& position) {
   int64_t next_sample = 0, global_batch = 0;
   good = good && absl::SimpleAtoi(values[0], &seed) && absl::SimpleAtoi(values[1], &fingerprint) &&
          (values[2] == "0" || values[2] == "1") && absl::SimpleAtoi(values[3], &global_batch) &&
-         absl::SimpleAtoi(values[4], &next_sample) && next_sample >= 0;
+         (values[4] == "0" || values[4] == "1") && absl::SimpleAtoi(values[5], &next_sample) &&
+         next_sample >= 0;
   std::vector<int64_t> taken;
   std::vector<double> shares;
   if (good) {
-    for (const std::string& text : std::vector<std::string>(absl::StrSplit(values[5], ','))) {
+    for (const std::string& text : std::vector<std::string>(absl::StrSplit(values[6], ','))) {
       taken.push_back(0);
       good = good && absl::SimpleAtoi(text, &taken.back()) && taken.back() >= 0;
     }
-    for (const std::string& text : std::vector<std::string>(absl::StrSplit(values[6], ','))) {
+    for (const std::string& text : std::vector<std::string>(absl::StrSplit(values[7], ','))) {
       char* end = nullptr;  // absl::SimpleAtod reads no hexadecimal
       shares.push_back(std::strtod(text.c_str(), &end));
       good = good && !text.empty() && end == text.c_str() + text.size();
@@ -155,8 +160,8 @@ absl::Status MixtureLoader::restore(const std::string& position) {
   if (!good) {
     return absl::InvalidArgumentError(
         absl::StrCat("mixture position '", position.substr(0, 200), "' is damaged: expected '", kTag,
-                     " seed=N fingerprint=N shuffle=0|1 global_batch=N next_sample=N taken=N,... "
-                     "shares=X,...'"));
+                     " seed=N fingerprint=N shuffle=0|1 global_batch=N by_position=0|1 next_sample=N "
+                     "taken=N,... shares=X,...'"));
   }
   if (seed != options_.seed) {
     return absl::FailedPreconditionError(
@@ -166,6 +171,10 @@ absl::Status MixtureLoader::restore(const std::string& position) {
     return absl::FailedPreconditionError(absl::StrCat(
         "mixture: position was saved with shuffle=", values[2], " and global batch ", global_batch,
         ", this run has shuffle=", options_.shuffle ? 1 : 0, " and ", options_.global_batch));
+  }
+  if ((values[4] == "1") != (order_ == MixtureOrder::kByPosition)) {
+    return absl::FailedPreconditionError(absl::StrCat("mixture: position was saved with by_position=",
+                                                      values[4], ", this run takes rows in the other order"));
   }
   if (fingerprint != fingerprint_ || taken.size() != domains_.size()) {
     return absl::FailedPreconditionError(

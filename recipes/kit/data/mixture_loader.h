@@ -9,6 +9,9 @@
 // 256, ... rows, not only expected. Within a domain rows come as from BatchLoader: each once an epoch, every
 // epoch in its own order. Rank r of W gets the r-th of W equal slices of each global batch, as there.
 //
+// To compare mixtures, MixtureOrder::kByPosition pairs their rows: two loaders of one seed have the same row
+// wherever they choose the same domain, so that a row of replay replaces the one that would have stood there.
+//
 // Not thread-safe; holds pointers to the WindowSets, which must outlive it.
 #ifndef ROUX_RECIPES_KIT_DATA_MIXTURE_LOADER_H_
 #define ROUX_RECIPES_KIT_DATA_MIXTURE_LOADER_H_
@@ -30,6 +33,13 @@ struct MixtureBatch {
   std::vector<int32_t> domain;  // [rows]: index into the loader's domains
 };
 
+// Which row of its domain stands at sample i of the run, counted over all domains.
+enum class MixtureOrder {
+  kInTurn,      // the next one of the domain: each row once an epoch of its domain
+  kByPosition,  // the i-th of the domain's own sequence, the rows at other domains' samples being left out:
+                // each row at most once in as many samples as the domain has rows
+};
+
 class MixtureLoader {
  public:
   // One domain and its row.
@@ -43,7 +53,8 @@ class MixtureLoader {
   // InvalidArgument otherwise, and as in BatchLoader::create for the batch and the ranks.
   static absl::StatusOr<MixtureLoader> create(const std::vector<const WindowSet*>& domains,
                                               const std::vector<double>& shares,
-                                              const BatchLoader::Options& options);
+                                              const BatchLoader::Options& options,
+                                              MixtureOrder order = MixtureOrder::kInTurn);
 
   // This rank's rows of the next global batch; moves on.
   std::vector<Row> next_rows();
@@ -58,16 +69,17 @@ class MixtureLoader {
   double epochs(int64_t domain) const;  // the same in passes over that domain
 
   // All state, shares too, as one line of text, and back. FailedPrecondition when it was saved with another
-  // seed, shuffle or global batch, other data or another number of domains; then nothing has changed.
+  // seed, shuffle, global batch or order, other data or another number of domains; then nothing has changed.
   std::string position() const;
   absl::Status restore(const std::string& position);
 
  private:
   MixtureLoader(const std::vector<const WindowSet*>& domains, const std::vector<double>& shares,
-                const BatchLoader::Options& options);
+                const BatchLoader::Options& options, MixtureOrder order);
 
   std::vector<const WindowSet*> domains_;
   BatchLoader::Options options_;
+  MixtureOrder order_;
   uint64_t fingerprint_ = 0;
   std::vector<double> given_;  // shares as they were given: what the sampler is made from again
   stats::MixtureSampler sampler_;

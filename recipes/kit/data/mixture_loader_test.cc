@@ -99,6 +99,39 @@ TEST_F(MixtureLoaderTest, RanksPartitionTheGlobalBatch) {
   }
 }
 
+// Two mixtures of one seed: equal rows wherever they choose the same domain, and none twice before the domain
+// has been gone through.
+TEST_F(MixtureLoaderTest, ByPositionARowReplacesTheOneThatWouldHaveStoodThere) {
+  const auto rows_of = [&](const std::vector<double>& shares, int rank = 0, int world = 1) {
+    MixtureLoader loader = *MixtureLoader::create(
+        domains_, shares, {.seed = 6, .global_batch = 8, .rank = rank, .world_size = world},
+        MixtureOrder::kByPosition);
+    return take(loader, 32);  // 4 blocks of 64
+  };
+  const std::vector<Row> plain = rows_of({0, 0, 1});
+  std::vector<bool> seen(300);
+  for (const Row& row : plain) {
+    EXPECT_EQ(row.domain, 2);
+    EXPECT_FALSE(seen[static_cast<size_t>(row.row)]);
+    seen[static_cast<size_t>(row.row)] = true;
+  }
+  for (const double share : {0.01, 0.25, 0.5}) {
+    const std::vector<Row> mixed = rows_of({0, share, 1 - share});
+    int64_t replaced = 0;
+    for (size_t i = 0; i < mixed.size(); ++i) {
+      replaced += mixed[i].domain == 1 ? 1 : 0;
+      if (mixed[i].domain == 2) {
+        EXPECT_EQ(mixed[i], plain[i]) << i;
+      }
+    }
+    EXPECT_NEAR(static_cast<double>(replaced), share * 256, 1) << share;
+  }
+  const std::vector<Row> mixed = rows_of({1, 1, 1}), second_half = rows_of({1, 1, 1}, 1, 2);
+  for (size_t step = 0; step < 32; ++step) {
+    for (size_t i = 0; i < 4; ++i) EXPECT_EQ(second_half[step * 4 + i], mixed[step * 8 + 4 + i]);
+  }
+}
+
 // Also with shares that change on the way, and that no decimal text holds exactly.
 TEST_F(MixtureLoaderTest, ResumesAtAnyStep) {
   const BatchLoader::Options options{.seed = 12, .global_batch = 5};
@@ -106,21 +139,24 @@ TEST_F(MixtureLoaderTest, ResumesAtAnyStep) {
     if (step != 7) return;
     ASSERT_TRUE(loader.set_shares({1.0 / 3, 0.1, std::sqrt(2.0)}).ok());
   };
-  MixtureLoader whole = make(options);
-  std::vector<std::string> positions;
-  std::vector<std::vector<Row>> batches;
-  for (int step = 0; step < 30; ++step) {
-    positions.push_back(whole.position());
-    change(whole, step);
-    batches.push_back(whole.next_rows());
-  }
-  for (int from = 0; from < 30; ++from) {
-    MixtureLoader resumed = make(options);
-    const absl::Status status = resumed.restore(positions[from]);
-    ASSERT_TRUE(status.ok()) << status;
-    for (int step = from; step < 30; ++step) {
-      change(resumed, step);
-      ASSERT_EQ(resumed.next_rows(), batches[step]) << "from " << from << ", step " << step;
+  for (const MixtureOrder order : {MixtureOrder::kInTurn, MixtureOrder::kByPosition}) {
+    const auto fresh = [&] { return *MixtureLoader::create(domains_, shares_, options, order); };
+    MixtureLoader whole = fresh();
+    std::vector<std::string> positions;
+    std::vector<std::vector<Row>> batches;
+    for (int step = 0; step < 30; ++step) {
+      positions.push_back(whole.position());
+      change(whole, step);
+      batches.push_back(whole.next_rows());
+    }
+    for (int from = 0; from < 30; ++from) {
+      MixtureLoader resumed = fresh();
+      const absl::Status status = resumed.restore(positions[from]);
+      ASSERT_TRUE(status.ok()) << status;
+      for (int step = from; step < 30; ++step) {
+        change(resumed, step);
+        ASSERT_EQ(resumed.next_rows(), batches[step]) << "from " << from << ", step " << step;
+      }
     }
   }
 }
@@ -170,6 +206,10 @@ TEST_F(MixtureLoaderTest, BadPositionsChangeNothing) {
   EXPECT_EQ(loader.restore(in_order.position()).code(), absl::StatusCode::kFailedPrecondition);
   MixtureLoader larger = make({.seed = 3, .global_batch = 14});
   EXPECT_EQ(larger.restore(good).code(), absl::StatusCode::kFailedPrecondition);
+  MixtureLoader paired =
+      *MixtureLoader::create(domains_, shares_, {.seed = 3, .global_batch = 7}, MixtureOrder::kByPosition);
+  EXPECT_EQ(paired.restore(good).message(),
+            "mixture: position was saved with by_position=0, this run takes rows in the other order");
   domains_[2] = &middle_;
   MixtureLoader changed = make({.seed = 3, .global_batch = 7});
   EXPECT_EQ(changed.restore(good).code(), absl::StatusCode::kFailedPrecondition);
@@ -180,9 +220,13 @@ TEST_F(MixtureLoaderTest, BadPositionsChangeNothing) {
     EXPECT_EQ(fresh.position(), before) << cut;
   }
   for (const char* bad :
-       {"", "roux-mixture-2", "roux-mixture-1 seed=3 fingerprint=1 next_sample=1 taken=1 shares=1",
-        "roux-mixture-2 seed=3 fingerprint=1 shuffle=1 global_batch=7 next_sample=-1 taken=1 shares=1",
-        "roux-mixture-2 seed=3 fingerprint=1 shuffle=2 global_batch=7 next_sample=1 taken=1 shares=1"}) {
+       {"", "roux-mixture-3", "roux-mixture-2 seed=3 fingerprint=1 next_sample=1 taken=1 shares=1",
+        "roux-mixture-3 seed=3 fingerprint=1 shuffle=1 global_batch=7 by_position=0 next_sample=-1 taken=1 "
+        "shares=1",
+        "roux-mixture-3 seed=3 fingerprint=1 shuffle=2 global_batch=7 by_position=0 next_sample=1 taken=1 "
+        "shares=1",
+        "roux-mixture-3 seed=3 fingerprint=1 shuffle=1 global_batch=7 by_position=2 next_sample=1 taken=1 "
+        "shares=1"}) {
     EXPECT_EQ(loader.restore(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
   }
   EXPECT_EQ(loader.position(), good);
