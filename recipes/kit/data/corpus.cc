@@ -29,24 +29,18 @@ absl::StatusOr<std::string> read_excerpt(const std::string& name) {
   return read_text(path);
 }
 
-absl::StatusOr<Corpus> load_corpus(const CorpusOptions& options) {
-  if (options.path.empty() && options.excerpts.empty()) {
-    return absl::InvalidArgumentError("corpus: neither a path nor an excerpt is given");
-  }
-  std::vector<std::string> sources = options.excerpts;
-  if (!options.path.empty()) sources = {options.path};
+absl::StatusOr<Corpus> corpus_of(const std::vector<NamedText>& texts, const CorpusOptions& options) {
   std::string train, validation;
-  std::vector<std::string> descriptions;
-  for (const std::string& source : sources) {
-    ROUX_ASSIGN_OR_RETURN(const std::string text,
-                          options.path.empty() ? read_excerpt(source) : read_text(source));
-    ROUX_ASSIGN_OR_RETURN(const TextSplit split, split_text(text, options.validation_share, source));
+  std::vector<std::string> names, descriptions;
+  for (const auto& [name, text] : texts) {
+    ROUX_ASSIGN_OR_RETURN(const TextSplit split, split_text(text, options.validation_share, name));
     train += split.train;
     validation += split.validation;
-    descriptions.push_back(absl::StrCat(source, " (", text.size(), " bytes)"));
+    names.push_back(name);
+    descriptions.push_back(absl::StrCat(name, " (", text.size(), " bytes)"));
   }
   ByteTokenizer tokenizer;
-  const std::string name = absl::StrJoin(sources, " + ");
+  const std::string name = absl::StrJoin(names, " + ");
   ROUX_ASSIGN_OR_RETURN(WindowSet train_windows, WindowSet::stream(tokenizer.encode(train), options.length,
                                                                    name + " (training part)"));
   ROUX_ASSIGN_OR_RETURN(
@@ -55,6 +49,20 @@ absl::StatusOr<Corpus> load_corpus(const CorpusOptions& options) {
   ROUX_RETURN_IF_ERROR(validation_windows.fixed_rows(options.validation_windows).status());
   return Corpus{absl::StrJoin(descriptions, " + "), tokenizer, std::move(train_windows),
                 std::move(validation_windows)};
+}
+
+absl::StatusOr<Corpus> load_corpus(const CorpusOptions& options) {
+  if (options.path.empty() && options.excerpts.empty()) {
+    return absl::InvalidArgumentError("corpus: neither a path nor an excerpt is given");
+  }
+  std::vector<std::string> sources = options.excerpts;
+  if (!options.path.empty()) sources = {options.path};
+  std::vector<NamedText> texts;
+  for (const std::string& source : sources) {
+    ROUX_ASSIGN_OR_RETURN(std::string text, options.path.empty() ? read_excerpt(source) : read_text(source));
+    texts.push_back({source, std::move(text)});
+  }
+  return corpus_of(texts, options);
 }
 
 }  // namespace roux::kit

@@ -30,6 +30,16 @@ struct Corpus {
   WindowSet validation;
 };
 
+// A text with the name that errors and descriptions call it by.
+struct NamedText {
+  std::string name;
+  std::string text = {};
+};
+
+// Windows of texts that are there already, each split on its own; of the options all but path and excerpts.
+// Errors name the text that is too short.
+absl::StatusOr<Corpus> corpus_of(const std::vector<NamedText>& texts, const CorpusOptions& options);
+
 // Errors name the file: missing, empty, or too short for one window of training and `validation_windows`.
 absl::StatusOr<Corpus> load_corpus(const CorpusOptions& options);
 
