@@ -1,0 +1,55 @@
+#include "recipes/continual_pretraining/outcomes.h"
+
+#include <algorithm>
+
+#include "tensor/error.h"
+
+namespace roux::continual {
+
+Outcomes::Outcomes(const std::vector<Arm>& arms, const Results& results, size_t seeds)
+    : arms_(arms), results_(results), seeds_(seeds) {
+  ROUX_CHECK(results.results.size() == arms.size() * seeds)
+      << "outcomes: " << arms.size() << " arms and " << seeds << " seeds have " << results.results.size()
+      << " results";
+}
+
+size_t Outcomes::index(const std::string& name) const {
+  const auto found = std::find_if(arms_.begin(), arms_.end(), [&](const Arm& a) { return a.name == name; });
+  ROUX_CHECK(found != arms_.end()) << "outcomes: no arm is called " << name;
+  return static_cast<size_t>(found - arms_.begin());
+}
+
+const Arm& Outcomes::arm(const std::string& name) const { return arms_[index(name)]; }
+
+const kit::Pretrained& Outcomes::of(const std::string& name, size_t seed) const {
+  return results_.results.at(seed * arms_.size() + index(name));
+}
+
+const std::vector<double>& Outcomes::curve(const std::string& name, size_t seed, Domain domain) const {
+  const auto& curves = of(name, seed).log.curves;
+  const auto found = curves.find(kLossNames[domain]);
+  ROUX_CHECK(found != curves.end()) << "outcomes: " << name << " was not judged by " << kLossNames[domain];
+  return found->second;
+}
+
+Losses Outcomes::losses(const std::string& name, size_t seed, Domain domain) const {
+  return {curve(name, seed, kOld).back(), curve(name, seed, domain).back()};
+}
+
+Losses Outcomes::mean_losses(const std::string& name, Domain domain) const {
+  Losses mean;
+  for (size_t s = 0; s < seeds_; ++s) {
+    const Losses one = losses(name, s, domain);
+    mean.old_domain += one.old_domain / static_cast<double>(seeds_);
+    mean.new_domain += one.new_domain / static_cast<double>(seeds_);
+  }
+  return mean;
+}
+
+std::vector<double> Outcomes::each(const std::function<double(size_t seed)>& f) const {
+  std::vector<double> values;
+  for (size_t s = 0; s < seeds_; ++s) values.push_back(f(s));
+  return values;
+}
+
+}  // namespace roux::continual
