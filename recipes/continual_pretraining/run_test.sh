@@ -12,7 +12,7 @@ fail() {
 "$program" --preset=smoke --out="$work/whole" >"$work/log" 2>&1 || fail "the smoke preset failed"
 # The first losses of the base: weights, rows and the step are what they were.
 first=$(grep '"part":"base/seed1"' "$work/whole/metrics.jsonl" | grep -o '"loss":[0-9.]*' | head -2 | cut -c8-14 | tr '\n' ' ')
-[ "$first" = "6.35617 5.99685 " ] || fail "the first losses of base/seed1 are $first"
+[ "$first" = "6.35617 6.06989 " ] || fail "the first losses of base/seed1 are $first"
 
 # Killed without a word at three moments and resumed: the same numbers and claims, byte for byte.
 "$program" --preset=smoke --out="$work/cut" >"$work/log" 2>&1 &
@@ -38,8 +38,8 @@ cat >"$work/phases.json" <<'JSON'
             {"name": "anneal", "shape": "exponential", "steps": 2, "to": 3e-6}]}
 JSON
 "$program" --table="$work/phases.json" --out="$work/table" >"$work/log" 2>&1 || fail "--table failed"
-grep -q '"steps":5,.*"rate":\[0,0.0001[0-9]*,0.0002[0-9]*,0.0003,0.00003[0-9]*\],"end":0.000003' "$work/table/table.json" ||
-  grep -q '"steps":5' "$work/table/table.json" || fail "table.json has other rates: $(cat "$work/table/table.json")"
+grep -q '"rate":\[0,9.999999999999999e-05,0.00019999999999999998,3e-04,2.9999999999999997e-05\],"end":3e-06' \
+  "$work/table/table.json" || fail "table.json has other rates: $(cat "$work/table/table.json")"
 echo '{"phases": [{"shape": "linear"}]}' >"$work/bad.json"
 "$program" --table="$work/bad.json" --out="$work/outputs/bad" >"$work/log" 2>&1 && fail "a phase without steps is no error"
 grep -q "bad.json: phase 1: 'steps' must be a whole number" "$work/log" || fail "no word on what the phase lacks"
