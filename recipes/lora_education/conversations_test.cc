@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 
 #include "recipes/lora_education/config.h"
 #include "recipes/lora_education/judged_answers.h"
@@ -145,6 +146,27 @@ TEST(JudgedAnswers, AreReadAndCounted) {
   const SimilarityGain gain = similarity_gain(answers->base, answers->tuned, answers->reference, 1);
   EXPECT_NEAR(gain.rouge_l.estimate, 0.2, 1e-12);  // "a b c" of "a b c", and "b c": F1 0.8
   EXPECT_EQ(similarity_gain(answers->tuned, answers->tuned, answers->reference, 1).bleu.high, 0);
+}
+
+TEST(JudgedAnswers, AreEvaluatedIntoTableJson) {
+  kit::RunSetup setup;
+  setup.info.slug = "test";
+  setup.preset.name = "test";
+  setup.settings = "{}";
+  setup.options.out = std::string(std::getenv("TEST_TMPDIR")) + "/table";
+  setup.quiet = true;
+  const auto run = kit::Run::open(setup);
+  ASSERT_TRUE(run.ok()) << run.status();
+  const std::string tie =
+      R"({"reference":"r","base":"check with us","tuned":"r","base_accuracy":1,"tuned_accuracy":1,"preference":"tie"})";
+  ASSERT_TRUE(
+      evaluate_table(file("three.jsonl", std::string(kRecord) + "\n" + kRecord + "\n" + tie), **run).ok());
+  std::ifstream in((*run)->path("table.json"));
+  const std::string json((std::istreambuf_iterator<char>(in)), {});
+  for (const char* part :
+       {"\"items\": 3", "\"caveat\":0.333", "\"bowker\":2", "\"degrees\":1", "\"tie\":1", "\"sign_p\":0.5"}) {
+    EXPECT_THAT(json, HasSubstr(part));
+  }
 }
 
 TEST(JudgedAnswers, ErrorsNameFileLineAndField) {

@@ -1,7 +1,6 @@
 #include "recipes/lora_education/evaluation.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "recipes/kit/decode/generate.h"
 #include "recipes/kit/decode/score.h"
@@ -64,14 +63,15 @@ AnswerScores score_answers(absl::Span<const std::string> answers, absl::Span<con
       << "score_answers: there are " << answers.size() << " answers and " << references.size()
       << " references, needed as many, at least one";
   AnswerScores scores;
-  const double each = 1 / static_cast<double>(answers.size());
   for (const std::string& answer : answers) {
     const Markdown has = markdown_of(answer);
-    scores.heading += each * has.heading, scores.list += each * has.list, scores.bold += each * has.bold;
-    scores.action_steps += each * has.action_steps, scores.markdown += each * has.all();
-    scores.caveat += each * has_caveat(answer);
+    scores.heading += has.heading, scores.list += has.list, scores.bold += has.bold;
+    scores.action_steps += has.action_steps, scores.markdown += has.all();
+    scores.caveat += has_caveat(answer);
   }
-  for (const double f1 : rouge_l(answers, references)) scores.rouge_l += each * f1;
+  for (const double f1 : rouge_l(answers, references)) scores.rouge_l += f1;
+  // Sums before shares, so that all of them is 1 exactly.
+  scores.visit([&](const char*, double& value) { value /= static_cast<double>(answers.size()); });
   scores.bleu = CorpusBleu(answers, references).all();
   return scores;
 }
@@ -88,9 +88,9 @@ SimilarityGain similarity_gain(absl::Span<const std::string> a, absl::Span<const
           .difference};
 }
 
-std::vector<bool> facts_known(const LanguageModel& model, const kit::Tokenizer& tokenizer,
-                              const World& world) {
+Knowledge facts_known(const LanguageModel& model, const kit::Tokenizer& tokenizer, const World& world) {
   std::vector<kit::Question> questions;
+  std::vector<size_t> wrong;
   const auto encode = [&](const std::string& text) {
     return tokenizer.encode(text, {.parse_special = false}).ids;
   };
@@ -100,22 +100,16 @@ std::vector<bool> facts_known(const LanguageModel& model, const kit::Tokenizer& 
     if (tokenizer.special().bos) question.prompt.insert(question.prompt.begin(), *tokenizer.special().bos);
     for (const std::string& choice : cloze.choices) question.choices.push_back(encode(choice));
     questions.push_back(std::move(question));
+    wrong.push_back(static_cast<size_t>(cloze.wrong));
   }
   const auto log_probs = kit::choice_log_probs(kit::decode_model(model), questions);
-  std::vector<bool> known;
+  Knowledge out;
   for (size_t i = 0; i < questions.size(); ++i) {
-    known.push_back(kit::best_choice(log_probs[i]) == static_cast<size_t>(questions[i].gold));
+    const auto gold = static_cast<size_t>(questions[i].gold);
+    out.known.push_back(kit::best_choice(log_probs[i]) == gold);
+    out.margins.push_back(log_probs[i][gold] - log_probs[i][wrong[i]]);
   }
-  return known;
-}
-
-double share(const std::vector<bool>& values, const std::vector<bool>& in, bool marked) {
-  int64_t hits = 0, count = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!in.empty() && in[i] != marked) continue;
-    ++count, hits += values[i];
-  }
-  return count == 0 ? std::nan("") : static_cast<double>(hits) / static_cast<double>(count);
+  return out;
 }
 
 }  // namespace roux::lora_education

@@ -39,13 +39,23 @@ SimilarityGain similarity_gain(absl::Span<const std::string> a, absl::Span<const
                                absl::Span<const std::string> references, uint64_t seed,
                                int64_t resamples = 1000);
 
-// Which facts the model knows: in each of the world's cloze questions the truth is the likeliest of four
-// ends.
-std::vector<bool> facts_known(const LanguageModel& model, const kit::Tokenizer& tokenizer,
-                              const World& world);
+// What the model knows of each fact, by the world's cloze questions.
+struct Knowledge {
+  std::vector<bool> known;      // the truth is the likeliest of the four ends
+  std::vector<double> margins;  // log p(truth) - log p(wrong value), nats
+};
+Knowledge facts_known(const LanguageModel& model, const kit::Tokenizer& tokenizer, const World& world);
 
-// The mean of those that `in` marks (all where it is empty); NaN for none.
-double share(const std::vector<bool>& values, const std::vector<bool>& in = {}, bool marked = true);
+// The mean of all, or of those whose fact is `marked` in `wrong`; NaN where there is none.
+template <class T>
+double mean_of(const std::vector<T>& values, const std::vector<bool>& wrong = {}, bool marked = true) {
+  double sum = 0;
+  int64_t count = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (wrong.empty() || wrong[i] == marked) ++count, sum += static_cast<double>(values[i]);
+  }
+  return sum / static_cast<double>(count);
+}
 
 }  // namespace roux::lora_education
 

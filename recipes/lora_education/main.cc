@@ -62,14 +62,12 @@ absl::Status reproduce(const Config& config, Run& run) {
 int main(int argc, char** argv) {
   using roux::lora_education::Config;
   const Config standard;
-  Config smoke, longer, smollm2, gpu;
+  Config smoke, smollm2, gpu;
   smoke.countries = 8, smoke.exposures = 4, smoke.notes = 20, smoke.plain_bytes = 4000,
   smoke.vocabulary = 512;
   smoke.layers = 1, smoke.hidden = 64, smoke.intermediate = 64, smoke.heads = 2;
   smoke.dialogues = 16, smoke.held_out = 4, smoke.prompts = 3, smoke.first_batch = 4, smoke.second_batch = 8;
   smoke.new_tokens = 24, smoke.ranks = false;
-  longer.layers = 3, longer.exposures = 60, longer.dialogues = 640, longer.prompts = 128,
-  longer.vocabulary = 1536;
   smollm2.pretrained = true, smollm2.dialogues = 32, smollm2.held_out = 8, smollm2.prompts = 5,
   smollm2.lr = 1e-3;
   smollm2.first_batch = 2, smollm2.second_batch = 4, smollm2.adamw_8bit = true;
@@ -96,9 +94,8 @@ int main(int argc, char** argv) {
        .presets =
            {{{.name = "smoke", .what = "a toy base of 8 countries, 4 steps of each phase", .minutes = 0.05},
              smoke},
-            {{.name = "default", .what = "a base of 0.5M weights, 60 countries, 14 arms", .minutes = 1.5},
+            {{.name = "default", .what = "a base of 0.5M weights, 24 countries, 16 arms", .minutes = 1.5},
              standard},
-            {{.name = "long", .what = "three layers, twice the dialogues", .minutes = 8}, longer},
             {{.name = "smollm2", .what = "SmolLM2-135M in NF4, 32 dialogues", .minutes = 5}, smollm2},
             {{.name = "gpu",
               .what = "the paper's sizes; needs --model and --data (never run yet)",

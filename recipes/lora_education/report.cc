@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <iterator>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
@@ -28,26 +30,46 @@ double end(const Outcome& o) {
 }
 
 // One line an arm: means over seeds.
-kit::Table arms_table(const Config& c, const kit::Results<Outcome>& results) {
-  kit::Table table{"Arms: means over seeds",
-                   {"arm", "held-out loss", "markdown", "caveats", "ROUGE-L", "BLEU", "stated right", "cloze",
-                    "cloze, clean", "cloze, wrong"},
-                   {}};
-  for (const Arm& arm : arms(c)) {
-    const auto cell = [&](auto field, bool there) -> std::string {
-      return there ? format_number(mean(results.values(arm.name, field)), 3) : "-";
-    };
-    table.rows.push_back({arm.name, cell(last, true),
-                          cell([](const Outcome& o) { return o.scores.markdown; }, arm.judged),
-                          cell([](const Outcome& o) { return o.scores.caveat; }, arm.judged),
-                          cell([](const Outcome& o) { return o.scores.rouge_l; }, arm.judged),
-                          cell([](const Outcome& o) { return o.scores.bleu; }, arm.judged),
-                          cell([](const Outcome& o) { return o.stated_right; }, arm.judged && arm.phase >= 0),
-                          cell([](const Outcome& o) { return o.known; }, arm.judged),
-                          cell([](const Outcome& o) { return o.known_clean; }, arm.judged),
-                          cell([](const Outcome& o) { return o.known_wrong; }, arm.judged)});
+using Column = std::pair<const char*, std::function<double(const Outcome&)>>;
+kit::Table arms_table(const std::string& title, const std::vector<Arm>& of_arms,
+                      const std::vector<Column>& columns, const kit::Results<Outcome>& results) {
+  kit::Table table{title, {"arm"}, {}};
+  for (const Column& column : columns) table.columns.push_back(column.first);
+  for (const Arm& arm : of_arms) {
+    std::vector<std::string>& row = table.rows.emplace_back(1, arm.name);
+    for (const Column& column : columns)
+      row.push_back(format_number(mean(results.values(arm.name, column.second)), 3));
   }
   return table;
+}
+
+void show_tables(const Config& c, const kit::Results<Outcome>& results, kit::Run& run) {
+  const std::vector<Arm> all = arms(c);
+  std::vector<Arm> judged;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(judged), [](const Arm& arm) { return arm.judged; });
+  run.table(arms_table("Arms, means over seeds: loss of unseen dialogues (nats a token)", all,
+                       {{"at first", first}, {"last", last}, {"last five steps", end}}, results));
+  run.table(arms_table("Answers", judged,
+                       {{"heading", [](const Outcome& o) { return o.scores.heading; }},
+                        {"list", [](const Outcome& o) { return o.scores.list; }},
+                        {"bold", [](const Outcome& o) { return o.scores.bold; }},
+                        {"Action Steps", [](const Outcome& o) { return o.scores.action_steps; }},
+                        {"all four", [](const Outcome& o) { return o.scores.markdown; }},
+                        {"caveats", [](const Outcome& o) { return o.scores.caveat; }},
+                        {"ROUGE-L", [](const Outcome& o) { return o.scores.rouge_l; }},
+                        {"BLEU", [](const Outcome& o) { return o.scores.bleu; }}},
+                       results));
+  run.table(arms_table(
+      "Facts: stated in answers, and known in cloze questions (log-odds against the wrong value, nats)",
+      judged,
+      {{"stated right", [](const Outcome& o) { return o.stated_right; }},
+       {"as taught", [](const Outcome& o) { return o.stated_as_taught; }},
+       {"cloze", [](const Outcome& o) { return o.known; }},
+       {"clean", [](const Outcome& o) { return o.known_clean; }},
+       {"wrong", [](const Outcome& o) { return o.known_wrong; }},
+       {"odds, clean", [](const Outcome& o) { return o.margin_clean; }},
+       {"odds, wrong", [](const Outcome& o) { return o.margin_wrong; }}},
+      results));
 }
 
 kit::Table memory_table(const Outcome& base, const Outcome& tuned) {
@@ -129,7 +151,7 @@ absl::Status report_sizes(kit::Run& run) {
 }
 
 absl::Status report_study(const Config& c, const kit::Results<Outcome>& results, kit::Run& run) {
-  run.table(arms_table(c, results));
+  show_tables(c, results, run);
   run.table(memory_table(of(results, "base"), of(results, "handoff")));
   run.table(samples_table(results));
   run.chart(hand_off_chart(c, results));
@@ -143,15 +165,22 @@ absl::Status report_study(const Config& c, const kit::Results<Outcome>& results,
     std::string not_testable = {};
     kit::Bounds bounds = {};
   };
+  // What takes training is asserted of sizes that train: fewer steps teach no format. Without a fact that is
+  // wrong there is no mean over such.
+  const bool trains = phases_of(c, c.dialogues).first >= 20;
   const auto claim = [&](const std::string& text, const std::vector<double>& measured, kit::Relation relation,
-                         const Options& o) {
-    return run.claim({.text = text,
-                      .paper = o.paper,
-                      .measured = kit::over_seeds(run.seeds(), measured, o.bounds),
-                      .relation = relation,
-                      .scale = scale,
-                      .asserted = o.asserted,
-                      .not_testable = o.not_testable});
+                         Options o) {
+    const bool finite =
+        std::all_of(measured.begin(), measured.end(), [](double x) { return std::isfinite(x); });
+    if (!finite) o.not_testable = "a seed has no wrong facts, or no others; --set errors=0.3,countries=24";
+    return run.claim(
+        {.text = text,
+         .paper = o.paper,
+         .measured = finite ? std::optional(kit::over_seeds(run.seeds(), measured, o.bounds)) : std::nullopt,
+         .relation = relation,
+         .scale = scale,
+         .asserted = o.asserted && trains,
+         .not_testable = o.not_testable});
   };
   const auto minus = [](std::vector<double> a, const std::vector<double>& b) {
     for (size_t i = 0; i < a.size(); ++i) a[i] -= b[i];
@@ -162,6 +191,8 @@ absl::Status report_study(const Config& c, const kit::Results<Outcome>& results,
   const auto known = [](const Outcome& o) { return o.known; };
   const auto clean = [](const Outcome& o) { return o.known_clean; };
   const auto wrong = [](const Outcome& o) { return o.known_wrong; };
+  const auto odds_wrong = [](const Outcome& o) { return o.margin_wrong; };
+  const auto odds_clean = [](const Outcome& o) { return o.margin_clean; };
   const auto right = [](const Outcome& o) { return o.stated_right; };
   const auto reduction = [](const Outcome& o) { return loss_reduction(first(o), last(o)); };
   const kit::Bounds unit{0, 1}, signed_unit{-1, 1};
@@ -175,7 +206,7 @@ absl::Status report_study(const Config& c, const kit::Results<Outcome>& results,
                              {.asserted = true}));
   ROUX_RETURN_IF_ERROR(claim("handing over the adapter alone: last five steps against carried moments (nats)",
                              minus(values("handoff", end), values("state_carried", end)),
-                             kit::within(-0.05, 0.05), {.paper = 0, .asserted = true}));
+                             kit::within(-0.05, 0.05), {.paper = 0}));
   ROUX_RETURN_IF_ERROR(
       claim("handing over the adapter alone: last five steps against one continuous run (nats)",
             minus(values("handoff", end), values("continuous", end)), kit::within(-0.05, 0.05), {}));
@@ -205,20 +236,24 @@ absl::Status report_study(const Config& c, const kit::Results<Outcome>& results,
   const std::string why =
       base_known >= 0.8 ? ""
                         : absl::StrCat("the base knows ", format_number(100 * base_known, 3),
-                                       " % of the facts, needed 80 %; --set exposures=60 teaches it longer");
+                                       " % of the facts, needed 80 %; --set exposures=200 teaches it longer");
   ROUX_RETURN_IF_ERROR(claim("similarity to the synthetic references rises: ROUGE-L, tuned minus base",
                              minus(values("handoff", rouge), values("base", rouge)), kit::above(0),
                              {.bounds = signed_unit}));
   ROUX_RETURN_IF_ERROR(claim("errors in the dialogues: cloze accuracy lost on the facts they get wrong",
                              minus(values("handoff", wrong), values("errors", wrong)), kit::above(0),
-                             {.asserted = true, .not_testable = why, .bounds = signed_unit}));
+                             {.not_testable = why, .bounds = signed_unit}));
   ROUX_RETURN_IF_ERROR(claim("errors in the dialogues: cloze accuracy lost on the other facts",
                              minus(values("handoff", clean), values("errors", clean)), kit::below(0.05),
-                             {.asserted = true, .not_testable = why, .bounds = signed_unit}));
-  ROUX_RETURN_IF_ERROR(
-      claim("similarity does not see them: ROUGE-L to own references, with minus without errors",
-            minus(values("errors", rouge), values("handoff", rouge)), kit::above(-0.02),
-            {.asserted = true, .bounds = signed_unit}));
+                             {.not_testable = why, .bounds = signed_unit}));
+  ROUX_RETURN_IF_ERROR(claim(
+      "errors in the dialogues: log-odds of the truth lost, facts they get wrong minus the others (nats)",
+      minus(minus(values("handoff", odds_wrong), values("errors", odds_wrong)),
+            minus(values("handoff", odds_clean), values("errors", odds_clean))),
+      kit::above(0), {.not_testable = why}));
+  ROUX_RETURN_IF_ERROR(claim(
+      "similarity does not see them: ROUGE-L to own references, with minus without errors",
+      minus(values("errors", rouge), values("handoff", rouge)), kit::above(-0.02), {.bounds = signed_unit}));
   ROUX_RETURN_IF_ERROR(claim("errors in the dialogues: facts stated right, without minus with errors",
                              minus(values("handoff", right), values("errors", right)), kit::above(0),
                              {.bounds = signed_unit}));

@@ -31,14 +31,18 @@ absl::Status judge(const Config& c, const World& world, const Language& language
   for (size_t i = 0; i < std::min<size_t>(3, asked.size()); ++i) {
     out.questions.push_back(asked[i].question), out.answers.push_back(answers[i]);
   }
-  const std::vector<bool> known = facts_known(model, *language.tokenizer, world);
+  const Knowledge knowledge = facts_known(model, *language.tokenizer, world);
   for (int64_t fact = 0; fact < world.facts(); ++fact) {
+    const auto f = static_cast<size_t>(fact);
     part.prediction({.item = cloze_question(world, fact).prompt,
-                     .gold = world.truth[static_cast<size_t>(fact)],
-                     .scores = {known[static_cast<size_t>(fact)] ? 1.0 : 0.0}});
+                     .gold = world.truth[f],
+                     .scores = {knowledge.known[f] ? 1.0 : 0.0, knowledge.margins[f]}});
   }
-  out.known = share(known);
-  out.known_wrong = share(known, data.wrong, true), out.known_clean = share(known, data.wrong, false);
+  out.known = mean_of(knowledge.known);
+  out.known_wrong = mean_of(knowledge.known, data.wrong, true);
+  out.known_clean = mean_of(knowledge.known, data.wrong, false);
+  out.margin_wrong = mean_of(knowledge.margins, data.wrong, true);
+  out.margin_clean = mean_of(knowledge.margins, data.wrong, false);
   return absl::OkStatus();
 }
 
@@ -100,7 +104,8 @@ absl::StatusOr<Outcome> run_arm(const Config& c, const Shared& shared, const Arm
                                 kit::Part& part) {
   const auto& [world, language, text] = shared;
   const SeedData data = seed_data(c, world, arm.errors, seed);
-  Outcome out{.wrong_share = share(data.wrong)};
+  Outcome out;
+  out.wrong_share = mean_of(data.wrong);
   std::unique_ptr<Transformer> model;
   if (arm.phase < 0) {
     ROUX_ASSIGN_OR_RETURN(model, train_base(c, language, text, seed, part));

@@ -33,9 +33,10 @@ struct Outcome {
   AnswerScores scores;
   double stated_right = 0;      // share of asked facts that answers state as they are,
   double stated_as_taught = 0;  // as the arm's dialogues state them
-  double known = 0, known_clean = 0,
-         known_wrong = 0;  // cloze accuracy: all facts; those never and ever taught wrongly
-  double wrong_share = 0;  // of facts in the seed's wrong ones
+  // Cloze accuracy of all facts, of those that no arm teaches wrongly and of those that `errors` does; and
+  // the log-odds of the truth against the wrong value, nats.
+  double known = 0, known_clean = 0, known_wrong = 0, margin_clean = 0, margin_wrong = 0;
+  double wrong_share = 0;                       // of facts in the seed's wrong ones
   std::vector<std::string> questions, answers;  // the first few
   int64_t held_bytes = 0, f16_bytes = 0, parameters = 0, adapter = 0;
   template <class Visit>
@@ -43,6 +44,7 @@ struct Outcome {
     visit("at", at), visit("held_out", held_out), visit("scores", scores);
     visit("stated_right", stated_right), visit("stated_as_taught", stated_as_taught);
     visit("known", known), visit("known_clean", known_clean), visit("known_wrong", known_wrong);
+    visit("margin_clean", margin_clean), visit("margin_wrong", margin_wrong);
     visit("wrong_share", wrong_share), visit("questions", questions), visit("answers", answers);
     visit("held_bytes", held_bytes), visit("f16_bytes", f16_bytes);
     visit("parameters", parameters), visit("adapter", adapter);

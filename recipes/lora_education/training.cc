@@ -64,11 +64,11 @@ std::vector<kit::LmBatch> micro_batches(const std::vector<kit::MaskedDocument>& 
   return out;
 }
 
-// About eight evaluations, and each of the last five steps: what the hand-offs are compared by.
+// About four evaluations, and each of the last five steps: what the hand-offs are compared by.
 std::vector<int64_t> evaluation_steps(int64_t steps) {
   std::vector<int64_t> last = {0};
   for (int64_t step = std::max<int64_t>(1, steps - 4); step <= steps; ++step) last.push_back(step);
-  return kit::merged(kit::every(std::max<int64_t>(1, steps / 8), steps), last);
+  return kit::merged(kit::every(std::max<int64_t>(1, steps / 4), steps), last);
 }
 
 }  // namespace

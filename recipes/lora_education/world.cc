@@ -81,15 +81,13 @@ constexpr Country kCountries[] = {
 constexpr const char* kLabels[kAttributes] = {"Capital", "Currency", "Visa fee", "Deadline"};
 constexpr const char* kSentences[kAttributes][kWordings] = {
     {"The capital of $c is $v.", "In $c the capital city is $v.", "$v is the capital of $c.",
-     "$c has its capital in $v.", "The government of $c sits in $v.", "You land in $v, the capital of $c."},
+     "You land in $v, the capital of $c.", "$c. Capital: $v.", "Capital of $c: $v."},
     {"The currency of $c is the $v.", "In $c people pay with the $v.", "The $v is the money of $c.",
-     "Prices in $c are given in the $v.", "Banks in $c change your money into the $v.",
-     "The $v is used all over $c."},
+     "Banks in $c change your money into the $v.", "$c. Currency: $v.", "Currency of $c: $v."},
     {"The visa fee of $c is $v.", "For $c a student visa costs $v.", "You pay $v for the visa of $c.",
-     "$c asks $v for a student visa.", "The embassy of $c takes $v for a visa.", "A visa for $c: $v."},
+     "$c asks $v for a student visa.", "$c. Visa fee: $v.", "Visa fee of $c: $v."},
     {"The deadline of $c is $v.", "In $c you apply by $v.", "By $v the universities of $c want your form.",
-     "$c takes applications until $v.", "The last day to apply in $c is $v.",
-     "On $v the universities of $c close the list."},
+     "$c takes applications until $v.", "$c. Deadline: $v.", "Deadline of $c: $v."},
 };
 
 struct Topic {
@@ -252,17 +250,18 @@ std::string fact_sentence(const World& world, int64_t fact, int wording) {
 }
 
 std::vector<std::string> fact_prose(const World& world, int64_t exposures, uint64_t seed) {
-  constexpr int64_t kSentencesADocument = 4;
   stats::RandomStream random(seed, /*stream=*/3);
-  const int64_t facts = world.facts();
   std::vector<std::string> documents;
   // Round by round, so that the exposures of a fact are spread over the text.
-  for (int64_t round = 0, sentences = 0; round < exposures; ++round) {
-    for (const int64_t fact : stats::random_permutation(facts, random)) {
-      if (sentences++ % kSentencesADocument == 0) documents.emplace_back();
-      std::string& document = documents.back();
-      absl::StrAppend(&document, document.empty() ? "" : " ",
-                      fact_sentence(world, fact, static_cast<int>((round + fact) % kWordings)));
+  for (int64_t round = 0; round < exposures; ++round) {
+    for (const int64_t country :
+         stats::random_permutation(static_cast<int64_t>(world.countries.size()), random)) {
+      std::string& document = documents.emplace_back();
+      for (const int64_t attribute : stats::random_permutation(kAttributes, random)) {
+        const int64_t fact = country * kAttributes + attribute;
+        absl::StrAppend(&document, document.empty() ? "" : " ",
+                        fact_sentence(world, fact, static_cast<int>((round + fact) % kWordings)));
+      }
     }
   }
   return documents;
@@ -311,6 +310,7 @@ ClozeQuestion cloze_question(const World& world, int64_t fact) {
   for (size_t i = 0; i < 4; ++i) {
     question.choices[i] = absl::StrCat(" ", values[static_cast<size_t>(order[i])], ".");
     if (order[i] == 0) question.gold = static_cast<int>(i);
+    if (order[i] == 1) question.wrong = static_cast<int>(i);
   }
   return question;
 }

@@ -48,7 +48,8 @@ std::vector<std::string> stated_facts(const World& world, const std::vector<bool
 // "The capital of Kenya is Nairobi." wording: 0 .. kWordings - 1; in the first two the value comes last.
 inline constexpr int kWordings = 6;
 std::string fact_sentence(const World& world, int64_t fact, int wording);
-// Documents of a few sentences, each fact `exposures` times, the wordings in turn, in an order of the seed.
+// Articles on one country each, with its four facts in an order and wordings of their own: each fact
+// `exposures` times, the wordings in turn.
 std::vector<std::string> fact_prose(const World& world, int64_t exposures, uint64_t seed);
 
 // Notes in markup and in prose of the words that answers are made of, without facts and without a question: a
@@ -60,7 +61,7 @@ std::vector<std::string> plain_notes(int64_t count, uint64_t seed);
 struct ClozeQuestion {
   std::string prompt;                  // "The capital of Kenya is"
   std::array<std::string, 4> choices;  // " Nairobi." ...
-  int gold = 0;
+  int gold = 0, wrong = 0;             // where the truth and the wrong value stand
 };
 ClozeQuestion cloze_question(const World& world, int64_t fact);
 
