@@ -92,6 +92,39 @@ std::vector<BinaryFact> facts_of(const std::vector<KinshipWorld::Person>& people
   return facts;
 }
 
+// Whether people of this list can be: parents and spouses are in it, and nobody descends from itself.
+void check_people(const std::vector<KinshipWorld::Person>& people) {
+  const auto count = static_cast<int64_t>(people.size());
+  for (int64_t i = 0; i < count; ++i) {
+    const KinshipWorld::Person& person = people[i];
+    for (const int64_t other : {person.mother, person.father, person.spouse})
+      ROUX_CHECK(other >= -1 && other < count && other != i)
+          << "kinship: person " << i << " names person " << other << " of " << count;
+    ROUX_CHECK(person.mother < 0 || people[person.mother].female)
+        << "kinship: the mother of person " << i << ", person " << person.mother << ", is male";
+    ROUX_CHECK(person.father < 0 || !people[person.father].female)
+        << "kinship: the father of person " << i << ", person " << person.father << ", is female";
+    ROUX_CHECK(person.spouse < 0 || people[person.spouse].spouse == i)
+        << "kinship: person " << i << " is married to person " << person.spouse << ", who is not";
+  }
+  // A round takes away those whose parents are gone: with a circle somebody is left.
+  std::vector<bool> gone(people.size());
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (int64_t i = 0; i < count; ++i) {
+      const auto parent_gone = [&](int64_t parent) {
+        return parent < 0 || gone[static_cast<size_t>(parent)];
+      };
+      if (gone[static_cast<size_t>(i)] || !parent_gone(people[i].mother) || !parent_gone(people[i].father))
+        continue;
+      gone[static_cast<size_t>(i)] = changed = true;
+    }
+  }
+  const auto left = std::find(gone.begin(), gone.end(), false) - gone.begin();
+  ROUX_CHECK(left == count) << "kinship: person " << left
+                            << " is its own ancestor or descends from one that is";
+}
+
 void check_person(const KinshipWorld& world, int64_t person) {
   ROUX_CHECK(person >= 0 && person < static_cast<int64_t>(world.people.size()))
       << "kinship: there is no person " << person << " of " << world.people.size();
@@ -149,6 +182,12 @@ const std::vector<HornRule>& kinship_rules() {
   return rules;
 }
 
+KinshipWorld kinship_of(std::vector<KinshipWorld::Person> people) {
+  check_people(people);
+  Closure closure(facts_of(people), kinship_rules());
+  return {std::move(people), std::move(closure)};
+}
+
 KinshipWorld make_kinship(const KinshipOptions& options, uint64_t seed) {
   ROUX_CHECK(options.families >= 1 && options.families <= 50)
       << "kinship: families = " << options.families << ", needed 1 to 50";
@@ -158,7 +197,7 @@ KinshipWorld make_kinship(const KinshipOptions& options, uint64_t seed) {
       << "kinship: most_children = " << options.most_children << ", needed 1 to 5";
   Maker maker(seed);
   for (int64_t i = 0; i < options.families; ++i) maker.family(i, options);
-  return {maker.people, Closure(facts_of(maker.people), kinship_rules())};
+  return kinship_of(std::move(maker.people));
 }
 
 std::vector<std::string> kinship_sentences(const KinshipWorld& world) {

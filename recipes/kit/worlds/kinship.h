@@ -44,6 +44,10 @@ struct KinshipWorld {
 const std::vector<std::string>& kinship_relations();
 const std::vector<HornRule>& kinship_rules();
 
+// The world of given people, for families that a recipe makes itself. Mothers, fathers and spouses are
+// indices into the list, spouses of each other. Throws Error for an index that names nobody, a parent of the
+// wrong sex, a person that is its own ancestor, and a marriage that only one of the two is in.
+KinshipWorld kinship_of(std::vector<KinshipWorld::Person> people);
 // Throws Error for options out of range.
 KinshipWorld make_kinship(const KinshipOptions& options, uint64_t seed);
 

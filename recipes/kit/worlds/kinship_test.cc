@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "tensor/error.h"
+#include "tensor/error_of.h"
 
 namespace roux::kit {
 namespace {
@@ -156,6 +157,40 @@ TEST(Kinship, ClosureIsWhatTheFamilyTreeSays) {
     if (options.generations < 4) continue;
     for (const auto& [relation, count] : found) EXPECT_GT(count, 0) << relation;
   }
+}
+
+TEST(Kinship, WorldsOfGivenPeople) {
+  // Grandparents 0 and 1, their children 2 and 3, and 4, 5 and 6, whose fathers are these.
+  const std::vector<KinshipWorld::Person> people = {
+      {.name = "Ada", .female = true, .spouse = 1},
+      {.name = "Bo", .spouse = 0},
+      {.name = "Cy", .mother = 0, .father = 1},
+      {.name = "Di", .female = true, .mother = 0, .father = 1},
+      {.name = "Ed", .father = 2},
+      {.name = "Flo", .female = true, .father = 2},
+      {.name = "Gus", .mother = 3},
+  };
+  const KinshipWorld world = kinship_of(people);
+  EXPECT_EQ(kin(world, 6, "cousin"), (std::vector<int64_t>{4, 5}));
+  EXPECT_EQ(kin(world, 4, "sister"), (std::vector<int64_t>{5}));
+  EXPECT_EQ(kin(world, 3, "niece"), (std::vector<int64_t>{5}));
+  EXPECT_TRUE(is_kin_answer(world, 6, "uncle", "Cy"));
+  const auto refuses = [&](size_t who, void (*change)(KinshipWorld::Person&), const std::string& text) {
+    std::vector<KinshipWorld::Person> others = people;
+    change(others[who]);
+    const std::string error = error_of([&] { kinship_of(others); });
+    EXPECT_TRUE(absl::StrContains(error, text)) << error;
+  };
+  refuses(
+      6, [](KinshipWorld::Person& p) { p.mother = 7; }, "person 6 names person 7 of 7");
+  refuses(
+      6, [](KinshipWorld::Person& p) { p.mother = 2; }, "the mother of person 6, person 2, is male");
+  refuses(
+      6, [](KinshipWorld::Person& p) { p.father = 3; }, "the father of person 6, person 3, is female");
+  refuses(
+      1, [](KinshipWorld::Person& p) { p.spouse = 3; }, "is married to person");
+  refuses(
+      0, [](KinshipWorld::Person& p) { p.mother = 3; }, "person 0 is its own ancestor");
 }
 
 TEST(Kinship, StatedFactsAreEnoughAndDepthsAreSteps) {
