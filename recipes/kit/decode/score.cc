@@ -32,6 +32,18 @@ struct Job {
     });
     return order;
   }
+  // Rows that it needs at once, at most: of inner nodes without inner children, one of which is below every
+  // row. Tokens that are only looked up need none.
+  int64_t widest() const {
+    int64_t rows = 0;
+    for (int32_t node = 0; node < trie.size(); ++node) {
+      const auto& children = trie.children(node);
+      const bool last = std::none_of(children.begin(), children.end(),
+                                     [&](const auto& child) { return !trie.children(child.second).empty(); });
+      rows += !children.empty() && last;
+    }
+    return rows;
+  }
   size_t longest_choice() const {
     size_t most = 0;
     for (const int32_t choice : choices) {
@@ -81,7 +93,7 @@ void run(const DecodeModel& model, absl::Span<Job> jobs) {
   std::vector<Row> ends;
   std::vector<Lookup> lookups;
   for (Job& job : jobs) {
-    rows += static_cast<int64_t>(job.choices.size());
+    rows += job.widest();
     new_tokens = std::max(new_tokens, static_cast<int64_t>(job.longest_choice()) - 1);
     prompts.push_back(job.question->prompt);
     ends.push_back({&job, TokenTrie::kRoot});
@@ -138,6 +150,13 @@ std::vector<Job> make_jobs(const DecodeModel& model, absl::Span<const Question> 
     const bool tight = model.context && model.taken(question.prompt) + 2 * new_tokens > *model.context;
     const auto most = static_cast<size_t>(tight ? 1 : rows);
     const std::vector<int32_t> order = Job::sorted_choices(question);
+    if (!tight && !order.empty()) {
+      Job whole(question, order);
+      if (whole.widest() <= rows) {
+        jobs.push_back(std::move(whole));
+        continue;
+      }
+    }
     for (size_t begin = 0; begin < order.size(); begin += most) {
       const size_t end = std::min(order.size(), begin + most);
       jobs.emplace_back(question, std::vector<int32_t>(order.begin() + static_cast<int64_t>(begin),
@@ -184,7 +203,7 @@ std::vector<std::vector<std::vector<double>>> choice_token_log_probs(const Decod
     size_t end = begin, longest = 0;
     int64_t rows = 0, taken = 0;
     for (; end < jobs.size(); ++end) {
-      const int64_t more = rows + static_cast<int64_t>(jobs[end].choices.size());
+      const int64_t more = rows + jobs[end].widest();
       longest = std::max(longest, jobs[end].longest_choice());
       taken = std::max(taken, model.taken(jobs[end].question->prompt));
       if (end > begin && (more > options.rows || !fit_together(model, taken, longest))) break;

@@ -99,6 +99,34 @@ TEST(Score, ComputesSharedTokensOnce) {
   EXPECT_EQ(count, 5 + 1 + 1);
 }
 
+TEST(Score, StartsNoRowsForTokensThatAreOnlyLookedUp) {
+  Generator generator(2);
+  Transformer model(tiny_llama(), {&generator, 0.3});
+  model.eval();
+  DecodeModel decode = decode_model(model);
+  std::vector<int64_t> started;
+  decode.start = [&started, start = decode.start](absl::Span<const Tokens> prompts, int64_t rows,
+                                                  int64_t more) {
+    started.push_back(rows);
+    return start(prompts, rows, more);
+  };
+  // 20 choices, 18 of which are leaves of one node; rows go on behind 7 and behind 8, 9.
+  std::vector<Tokens> choices;
+  for (int32_t token = 0; token < 18; ++token) choices.push_back({7, token});
+  choices.push_back({8, 9, 1});
+  choices.push_back({3});
+  const std::vector<Question> questions(6, {.prompt = {1, 2}, .choices = choices});
+  const auto found = choice_log_probs(decode, questions, {.rows = 4});
+  EXPECT_EQ(started, (std::vector<int64_t>{4, 4, 4}));
+  for (const auto& of_question : found) {
+    for (const size_t choice : {0, 17, 18, 19}) {
+      const std::vector<double> expected = recomputed(model, {1, 2}, choices[choice]);
+      EXPECT_NEAR(of_question[choice], std::accumulate(expected.begin(), expected.end(), 0.0), 1e-4)
+          << choice;
+    }
+  }
+}
+
 TEST(Score, Errors) {
   Generator generator(2);
   Transformer model(tiny_llama(), {&generator, 0.3});
