@@ -174,7 +174,7 @@ absl::StatusOr<std::vector<IntegerDistribution>> score_items(const Subject& subj
                            .choices = item.attribute ? sexes : integers.choices(),
                            .answer = item.attribute ? sex : std::vector<int>()});
     }
-    const auto log_probs = kit::choice_log_probs(model, questions, {.rows = 64});
+    const auto log_probs = kit::choice_log_probs(model, questions, {.rows = 25});
     std::vector<IntegerDistribution> out;
     for (size_t i = 0; i < questions.size(); ++i) {
       out.push_back(items[static_cast<size_t>(begin) + i].attribute

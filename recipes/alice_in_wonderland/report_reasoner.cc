@@ -40,22 +40,26 @@ double hidden_accuracy(const ReasonerConfig& config, const FamilyTask& task, con
 void show_arms(const ReasonerConfig& config, const FamilyTask& task, const kit::Results<Reasoned>& results,
                kit::Run& run) {
   const Groups groups{task};
+  const bool hidden = std::any_of(results.names.begin(), results.names.end(), [](const std::string& name) {
+    return kit::PartName(name).arm == "hidden";
+  });
   kit::Table table{"Part B: right answers by arm and seed; wrong crossed answers that copy the stated count",
                    {"arm/seed", "crossed", "of girls", "p(right)", "controls", "wrong", "copied", "next rule",
-                    "p over cells", "hidden controls"},
+                    "p over cells"},
                    {}};
+  if (hidden) table.columns.push_back("hidden controls");
   for (size_t i = 0; i < results.results.size(); ++i) {
     const Reasoned& r = results.results[i];
     const kit::PartName name(results.names[i]);
     const WrongAnswers wrong = wrong_answers(task, r, groups.crossed());
-    table.rows.push_back(
-        {results.names[i], format_number(accuracy(task, r, groups.crossed()), 3),
-         format_number(accuracy(task, r, groups.girls()), 3),
-         format_number(mean_probability(task, r, groups.crossed()), 3),
-         format_number(accuracy(task, r, groups.controls()), 3), absl::StrCat(wrong.wrong),
-         format_number(wrong.copied, 3), format_number(wrong.next, 3),
-         format_number(homogeneity_p(task, r, groups.crossed()), 3),
-         name.arm == "hidden" ? format_number(hidden_accuracy(config, task, r, *name.seed), 3) : "-"});
+    table.rows.push_back({results.names[i], format_number(accuracy(task, r, groups.crossed()), 3),
+                          format_number(accuracy(task, r, groups.girls()), 3),
+                          format_number(mean_probability(task, r, groups.crossed()), 3),
+                          format_number(accuracy(task, r, groups.controls()), 3), absl::StrCat(wrong.wrong),
+                          format_number(wrong.copied, 3), format_number(wrong.next, 3),
+                          format_number(homogeneity_p(task, r, groups.crossed()), 3)});
+    if (name.arm == "hidden")
+      table.rows.back().push_back(format_number(hidden_accuracy(config, task, r, *name.seed), 3));
   }
   run.table(table);
 }
