@@ -7,13 +7,11 @@
 namespace roux {
 
 Block::Block(const TransformerConfig& config, int64_t layer, const Init& init, const MakeMixer& make_mixer)
-    : residual_(config.residual),
-      layer_(layer),
-      dropout_(config.dropout.hidden),
-      norm_1_(config.norm, config.hidden_size, config.norm_eps, init) {
+    : residual_(config.residual), layer_(layer), dropout_(config.dropout.hidden) {
   const auto norm = [&] {
     return std::make_unique<Norm>(config.norm, config.hidden_size, config.norm_eps, init);
   };
+  const bool reordered = residual_ == Residual::kReorderedNorm;
   if (make_mixer) mixer_ = make_mixer(layer);
   if (mixer_ == nullptr) {
     auto attention = std::make_unique<Attention>(config, layer, init);
@@ -35,12 +33,15 @@ Block::Block(const TransformerConfig& config, int64_t layer, const Init& init, c
     register_module("cross_attn_layernorm", *cross_norm_);
   }
   register_module("mlp", moe_ ? static_cast<Module&>(*moe_) : *mlp_);
-  register_module("input_layernorm", norm_1_);
-  if (residual_ != Residual::kParallelOneNorm) {
+  if (!reordered) {
+    norm_1_ = norm();
+    register_module("input_layernorm", *norm_1_);
+  }
+  if (!reordered && residual_ != Residual::kParallelOneNorm) {
     norm_2_ = norm();
     register_module("post_attention_layernorm", *norm_2_);
   }
-  if (residual_ == Residual::kSandwich) {
+  if (reordered || residual_ == Residual::kSandwich) {
     mixer_norm_ = norm(), mlp_norm_ = norm();
     register_module("mixer_norm", *mixer_norm_);
     register_module("mlp_norm", *mlp_norm_);
@@ -57,7 +58,8 @@ Tensor Block::after_mixer(const Tensor& x, const Tensor& mixed, const Pass& pass
 }
 
 Tensor Block::mixer_input(const Tensor& x, const Pass& pass) const {
-  return pass.taps(Site::kMixerInput, layer_, residual_ == Residual::kPostNorm ? x : norm_1_(x));
+  const bool as_it_is = residual_ == Residual::kPostNorm || residual_ == Residual::kReorderedNorm;
+  return pass.taps(Site::kMixerInput, layer_, as_it_is ? x : (*norm_1_)(x));
 }
 
 // A: the mixer, C: cross-attention, M: the MLP or experts, N1, Nc and N2: the norms.
@@ -85,7 +87,7 @@ Tensor Block::finish(const Tensor& x, const Tensor& input, const Tensor& mixed, 
       y = add_mlp(h, mlp((*norm_2_)(h)));
       break;
     case Residual::kPostNorm:  // h = N1(x + A x), [h = Nc(h + C h),] y = N2(h + M h)
-      h = norm_1_(add_mixed(mixed));
+      h = (*norm_1_)(add_mixed(mixed));
       if (cross_) h = (*cross_norm_)(h + cross(h));
       h = tap(Site::kMiddle, h);
       y = (*norm_2_)(add_mlp(h, mlp(h)));
@@ -100,13 +102,17 @@ Tensor Block::finish(const Tensor& x, const Tensor& input, const Tensor& mixed, 
       h = tap(Site::kMiddle, add_mixed((*mixer_norm_)(mixed)));
       y = add_mlp(h, (*mlp_norm_)(mlp((*norm_2_)(h))));
       break;
+    case Residual::kReorderedNorm:  // h = x + N1'(A x), y = h + N2'(M h)
+      h = tap(Site::kMiddle, add_mixed((*mixer_norm_)(mixed)));
+      y = add_mlp(h, (*mlp_norm_)(mlp(h)));
+      break;
   }
   return tap(Site::kBlock, y);
 }
 
 std::string Block::pretty_print() const {
-  static constexpr const char* kNames[] = {"pre-norm", "post-norm", "parallel", "parallel, one norm",
-                                           "sandwich norms"};
+  static constexpr const char* kNames[] = {"pre-norm",           "post-norm",      "parallel",
+                                           "parallel, one norm", "sandwich norms", "reordered norms"};
   return std::string("Block, ") + kNames[static_cast<int>(residual_)];
 }
 

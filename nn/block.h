@@ -37,9 +37,8 @@ class Block final : public ModuleOf<Block> {
   Residual residual_;
   int64_t layer_;
   double dropout_;
-  Norm norm_1_;
-  std::unique_ptr<Norm> norm_2_;                 // none in kParallelOneNorm
-  std::unique_ptr<Norm> mixer_norm_, mlp_norm_;  // of what the parts add; kSandwich alone
+  std::unique_ptr<Norm> norm_1_, norm_2_;        // none in kReorderedNorm, one in kParallelOneNorm
+  std::unique_ptr<Norm> mixer_norm_, mlp_norm_;  // of what the parts add; kSandwich and kReorderedNorm
   std::unique_ptr<Mixer> mixer_;
   Attention* attention_ = nullptr;
   std::unique_ptr<CrossAttention> cross_;

@@ -254,4 +254,15 @@ TransformerConfig phi3_style() {
   return c;
 }
 
+TransformerConfig olmo2_style() {
+  TransformerConfig c;
+  c.vocab_size = 100352, c.hidden_size = 2048, c.intermediate_size = 8192, c.num_hidden_layers = 16,
+  c.num_attention_heads = 16, c.max_position_embeddings = 4096;
+  c.family = Family::kOlmo2;
+  c.residual = Residual::kReorderedNorm;
+  c.qk_norm = QkNorm::kJoined;
+  c.rope.theta = 5e5;
+  return c;
+}
+
 }  // namespace roux

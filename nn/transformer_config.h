@@ -1,5 +1,5 @@
-// What a Transformer is made of: sizes, and options of which GPT-2, Llama, Mistral, Qwen, Gemma, GPT-NeoX,
-// Bloom, BERT and their mixtures of experts are combinations.
+// What a Transformer is made of: sizes, and options of which GPT-2, Llama, Mistral, Qwen, Gemma, OLMo,
+// GPT-NeoX, Bloom, BERT and their mixtures of experts are combinations.
 //
 //   TransformerConfig config;                       // Llama's options, Llama 2 7B's sizes
 //   TransformerConfig config = gpt2_style();        // GPT-2's options and sizes
@@ -33,11 +33,19 @@ enum class Family : uint8_t {
   kMixtral,
   kOlmoe,
   kBloom,
-  kPhi3
+  kPhi3,
+  kOlmo2
 };
 
 // Where a block's norms stand and what its two parts read; Block::forward has the formulas.
-enum class Residual : uint8_t { kPreNorm, kPostNorm, kParallel, kParallelOneNorm, kSandwich };
+enum class Residual : uint8_t {
+  kPreNorm,
+  kPostNorm,
+  kParallel,
+  kParallelOneNorm,
+  kSandwich,
+  kReorderedNorm,  // of what the parts add alone                                     [OLMo 2, section 3.2]
+};
 
 enum class Activation : uint8_t {
   kGelu,      // by erf
@@ -165,6 +173,7 @@ TransformerConfig mixtral_style();    // Mixtral 8x7B
 TransformerConfig olmoe_style();      // OLMoE 1B-7B
 TransformerConfig bloom_style();      // Bloom 560M
 TransformerConfig phi3_style();       // Phi-3 mini, 4k
+TransformerConfig olmo2_style();      // OLMo 2 1B
 
 }  // namespace roux
 

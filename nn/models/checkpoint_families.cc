@@ -16,6 +16,11 @@ constexpr Row kGemma2InLayers[] = {{"mixer_norm", "post_attention_layernorm"},
 constexpr Names kGemma2Names = {"model.",      "layers",      {}, kGemma2InLayers, kLlamaHead,
                                 kLlamaRepeats, kLlamaBuffers, {}};
 
+constexpr Row kOlmo2InLayers[] = {{"mixer_norm", "post_attention_layernorm"},
+                                  {"mlp_norm", "post_feedforward_layernorm"}};
+constexpr Names kOlmo2Names = {"model.",      "layers",      {}, kOlmo2InLayers, kLlamaHead,
+                               kLlamaRepeats, kLlamaBuffers, {}};
+
 constexpr Row kMixtralInLayers[] = {{"mlp.gate", "block_sparse_moe.gate"},
                                     {"mlp.experts.*.gate_proj", "block_sparse_moe.experts.*.w1"},
                                     {"mlp.experts.*.up_proj", "block_sparse_moe.experts.*.w3"},
@@ -97,6 +102,8 @@ const Names& names_of(Family family) {
     case Family::kGemma2:
     case Family::kGemma3:
       return kGemma2Names;
+    case Family::kOlmo2:
+      return kOlmo2Names;
     case Family::kMixtral:
       return kMixtralNames;
     case Family::kPhi3:

@@ -15,6 +15,7 @@ namespace roux {
 // hidden_size and tie_word_embeddings.
 TransformerConfig read_llama(Fields& f, Family family);  // Llama, Mistral, Qwen2, Qwen3
 TransformerConfig read_phi3(Fields& f, Family family);
+TransformerConfig read_olmo2(Fields& f, Family family);
 TransformerConfig read_gemma(Fields& f, Family family);    // Gemma, Gemma 2, Gemma 3
 TransformerConfig read_experts(Fields& f, Family family);  // Qwen2-MoE, Mixtral, OLMoE
 TransformerConfig read_gpt2(Fields& f, Family family);
@@ -23,6 +24,7 @@ TransformerConfig read_bloom(Fields& f, Family family);
 TransformerConfig read_bert(Fields& f, Family family);  // BERT, RoBERTa
 void write_llama(const TransformerConfig& c, nlohmann::ordered_json* json);
 void write_phi3(const TransformerConfig& c, nlohmann::ordered_json* json);
+void write_olmo2(const TransformerConfig& c, nlohmann::ordered_json* json);
 void write_gemma(const TransformerConfig& c, nlohmann::ordered_json* json);
 void write_experts(const TransformerConfig& c, nlohmann::ordered_json* json);
 void write_gpt2(const TransformerConfig& c, nlohmann::ordered_json* json);

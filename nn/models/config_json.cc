@@ -32,7 +32,8 @@ constexpr FamilyFile kFamilies[] = {{"llama", "LlamaForCausalLM", read_llama, wr
                                     {"mixtral", "MixtralForCausalLM", read_experts, write_experts},
                                     {"olmoe", "OlmoeForCausalLM", read_experts, write_experts},
                                     {"bloom", "BloomForCausalLM", read_bloom, write_bloom},
-                                    {"phi3", "Phi3ForCausalLM", read_phi3, write_phi3}};
+                                    {"phi3", "Phi3ForCausalLM", read_phi3, write_phi3},
+                                    {"olmo2", "Olmo2ForCausalLM", read_olmo2, write_olmo2}};
 
 // What a file does not say, and what it says in two ways.
 TransformerConfig as_in_files(TransformerConfig c) {

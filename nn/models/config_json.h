@@ -1,5 +1,6 @@
 // config.json of Hugging Face, in and out: the files of Llama, Mistral, Qwen2, Qwen3, Gemma (1 to 3), GPT-2,
-// GPT-NeoX, Bloom, Phi-3, BERT, RoBERTa, Qwen2-MoE, Mixtral and OLMoE.
+// GPT-NeoX, Bloom, Phi-3, BERT, RoBERTa, OLMo 2, Qwen2-MoE, Mixtral and
+// OLMoE.
 #ifndef ROUX_NN_MODELS_CONFIG_JSON_H_
 #define ROUX_NN_MODELS_CONFIG_JSON_H_
 

@@ -1,4 +1,4 @@
-// config.json of Llama, Mistral, Qwen2, Qwen3 and Phi-3.
+// config.json of Llama, Mistral, Qwen2, Qwen3, Phi-3 and OLMo 2.
 #include <nlohmann/json.hpp>
 
 #include "nn/models/config_groups.h"
@@ -81,6 +81,32 @@ void write_phi3(const TransformerConfig& c, nlohmann::ordered_json* out) {
   const RopeScaling& s = c.rope.scaling;
   json["original_max_position_embeddings"] =
       s.original_max_position_embeddings > 0 ? s.original_max_position_embeddings : c.max_position_embeddings;
+}
+
+TransformerConfig read_olmo2(Fields& f, Family /*family*/) {
+  TransformerConfig c = olmo2_style();
+  c.max_position_embeddings = 2048;
+  read_sizes(f, &c);
+  read_heads(f, c.num_attention_heads, &c);
+  c.norm_eps = f.number("rms_norm_eps", 1e-5);
+  read_activation(f, "hidden_act", "silu", true, &c);
+  c.tie_word_embeddings = f.boolean("tie_word_embeddings", false);
+  c.qkv_bias = c.output_bias = f.boolean("attention_bias", false);
+  c.dropout.attention = f.number("attention_dropout", 0);
+  c.rope.theta = 10000;
+  read_rope(f, c.max_position_embeddings, &c.rope);
+  return c;
+}
+
+void write_olmo2(const TransformerConfig& c, nlohmann::ordered_json* out) {
+  nlohmann::ordered_json& json = *out;
+  write_sizes(c, out);
+  write_heads(c, out);
+  json["hidden_act"] = activation_name(c.activation);
+  json["rms_norm_eps"] = c.norm_eps;
+  json["attention_bias"] = c.qkv_bias;
+  json["attention_dropout"] = c.dropout.attention;
+  write_rope(c, out);
 }
 
 }  // namespace roux

@@ -94,7 +94,7 @@ std::vector<std::pair<std::string, TransformerConfig>> tiny_configs(DType dtype)
                     gemma = tiny(gemma_style(), dtype), post_norm = tiny(bert_style(), dtype),
                     one_norm = tiny_llama(dtype), sandwich = tiny_llama(dtype), buckets = tiny_llama(dtype),
                     gemma3 = tiny(gemma3_style(), dtype), alibi = tiny(bloom_style(), dtype),
-                    smeared = tiny_llama(dtype);
+                    smeared = tiny_llama(dtype), olmo2 = tiny(olmo2_style(), dtype);
   windowed.sliding_window = 4, windowed.full_attention_every = 2, windowed.qkv_bias = true;
   neox.rope.fraction = 0.5;
   gemma.num_key_value_heads = 1, gemma.head_dim = 6;
@@ -108,12 +108,19 @@ std::vector<std::pair<std::string, TransformerConfig>> tiny_configs(DType dtype)
   gemma3.num_key_value_heads = 1, gemma3.head_dim = 6;
   gemma3.sliding_window = 3, gemma3.full_attention_every = 2;
   smeared.key_smear = true, smeared.qk_norm = QkNorm::kJoined;
-  return {{"gpt2", tiny_gpt2(dtype)}, {"llama", tiny_llama(dtype)},
-          {"windowed", windowed},     {"gpt_neox", neox},
-          {"gemma", gemma},           {"post-norm", post_norm},
-          {"one norm", one_norm},     {"sandwich", sandwich},
-          {"buckets", buckets},       {"gemma3", gemma3},
-          {"alibi", alibi},           {"smeared", smeared}};
+  return {{"gpt2", tiny_gpt2(dtype)},
+          {"llama", tiny_llama(dtype)},
+          {"windowed", windowed},
+          {"gpt_neox", neox},
+          {"gemma", gemma},
+          {"post-norm", post_norm},
+          {"one norm", one_norm},
+          {"sandwich", sandwich},
+          {"buckets", buckets},
+          {"gemma3", gemma3},
+          {"alibi", alibi},
+          {"smeared", smeared},
+          {"olmo2", olmo2}};
 }
 
 }  // namespace roux::testing

@@ -26,9 +26,9 @@ struct PretrainedOptions {
 };
 
 // A folder with config.json and model.safetensors, or its shards with their index: Llama, Mistral, Qwen2,
-// Qwen3, Gemma (1 to 3), GPT-2, GPT-NeoX, Bloom, BERT, RoBERTa, Qwen2-MoE, Mixtral and OLMoE are a
-// Transformer, T5 (v1.0 and v1.1), BART and mBART an EncoderDecoder. In training mode, as every new module.
-// Errors as parse_config_json, from_checkpoint, load_safetensors and load_state_dict, with the path.
+// Qwen3, Phi-3, OLMo 2, Gemma (1 to 3), GPT-2, GPT-NeoX, Bloom, BERT, RoBERTa, Qwen2-MoE, Mixtral and OLMoE
+// are a Transformer, T5 (v1.0 and v1.1), BART and mBART an EncoderDecoder. In training mode, as every new
+// module. Errors as parse_config_json, from_checkpoint, load_safetensors and load_state_dict, with the path.
 //
 // Model: LanguageModel for whichever the folder holds; Transformer or EncoderDecoder where only that will do,
 // InvalidArgument for a folder with the other.

@@ -31,7 +31,7 @@ class Families : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(All, Families,
                          ::testing::Values("llama", "mistral", "qwen2", "gemma", "gemma2", "gpt2", "gpt_neox",
                                            "bert", "roberta", "qwen2_moe", "qwen3", "gemma3", "mixtral",
-                                           "olmoe", "bloom", "phi3", "phi3_short"));
+                                           "olmoe", "bloom", "phi3", "phi3_short", "olmo2"));
 
 // Logits, summed loss and the gradient of every parameter, relative to the largest value of each tensor.
 TEST_P(Families, EqualTransformers) {

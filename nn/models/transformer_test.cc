@@ -88,6 +88,7 @@ TEST(Transformer, HasThePublishedSizes) {
       {olmoe_style(), 6919161856},                                      // OLMoE 1B-7B
       {bloom_style(), 559214592},                                       // Bloom 560M
       {phi3_style(), 3821079552},                                       // Phi-3 mini
+      {olmo2_style(), 1484916736},                                      // OLMo 2 1B
   };
   for (const auto& [config, parameters] : published) {
     Generator generator(6);
@@ -230,8 +231,9 @@ TEST(Transformer, LossesHoldOneChunkOfLogits) {
 }
 
 TEST(Block, ComputesItsFormulas) {
-  for (const Residual residual : {Residual::kPreNorm, Residual::kPostNorm, Residual::kParallel,
-                                  Residual::kParallelOneNorm, Residual::kSandwich}) {
+  for (const Residual residual :
+       {Residual::kPreNorm, Residual::kPostNorm, Residual::kParallel, Residual::kParallelOneNorm,
+        Residual::kSandwich, Residual::kReorderedNorm}) {
     TransformerConfig config = tiny_llama(kF64);
     config.residual = residual, config.activation = Activation::kRelu;
     Generator generator(9);
@@ -272,6 +274,9 @@ TEST(Block, ComputesItsFormulas) {
         break;
       case Residual::kSandwich:
         h = x + norm("mixer_norm", mixer(n1(x))), y = h + norm("mlp_norm", mlp(n2(h)));
+        break;
+      case Residual::kReorderedNorm:
+        h = x + norm("mixer_norm", mixer(x)), y = h + norm("mlp_norm", mlp(h));
         break;
     }
     const int kind = static_cast<int>(residual);

@@ -24,7 +24,7 @@ ARCHITECTURES = {  # folder of language_models: architecture, whether transforme
     "llama": ("llama", True), "mistral": ("llama", False), "qwen2": ("qwen2", True), "qwen2_moe": ("qwen2moe", False),
     "gemma": ("gemma", False), "gemma2": ("gemma2", False), "gpt2": ("gpt2", False), "gpt_neox": ("gptneox", False),
     "qwen3": ("qwen3", False), "gemma3": ("gemma3", False), "mixtral": ("llama", False), "olmoe": ("olmoe", False),
-    "phi3": ("phi3", False), "bloom": ("bloom", False), "bert": ("bert", False), "roberta": ("bert", False)}
+    "phi3": ("phi3", False), "bloom": ("bloom", False), "bert": ("bert", False), "roberta": ("bert", False), "olmo2": ("olmo2", False)}
 
 
 def rows_of_pairs(weight, heads):

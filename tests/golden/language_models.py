@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from transformers import (BartConfig, BartForConditionalGeneration, BertConfig, BertForMaskedLM, BloomConfig,
                           BloomForCausalLM, Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GPT2Config, GPT2LMHeadModel, GPTNeoXConfig,
                           GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, MBartConfig, MBartForConditionalGeneration,
-                          MistralConfig, MistralForCausalLM, MixtralConfig, MixtralForCausalLM, OlmoeConfig,
+                          MistralConfig, MistralForCausalLM, MixtralConfig, MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM, OlmoeConfig,
                           OlmoeForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen2MoeConfig, Qwen2MoeForCausalLM,
                           Qwen3Config, Qwen3ForCausalLM, RobertaConfig, RobertaForMaskedLM, T5Config,
                           T5ForConditionalGeneration)
@@ -30,6 +30,7 @@ from transformers.models.gemma3 import modeling_gemma3
 from transformers.models.llama import modeling_llama
 from transformers.models.mistral import modeling_mistral
 from transformers.models.mixtral import modeling_mixtral
+from transformers.models.olmo2 import modeling_olmo2
 from transformers.models.olmoe import modeling_olmoe
 from transformers.models.phi3 import modeling_phi3
 from transformers.models.qwen2 import modeling_qwen2
@@ -105,7 +106,7 @@ def in_f64(model):
     kept = [(torch.nn.functional, "softmax", lambda x, dim, dtype=None: softmax(x, dim))]
     for norm in (modeling_llama.LlamaRMSNorm, modeling_mistral.MistralRMSNorm, modeling_qwen2.Qwen2RMSNorm,
                  modeling_qwen2_moe.Qwen2MoeRMSNorm, modeling_qwen3.Qwen3RMSNorm, modeling_mixtral.MixtralRMSNorm,
-                 modeling_olmoe.OlmoeRMSNorm, modeling_phi3.Phi3RMSNorm, modeling_t5.T5LayerNorm):
+                 modeling_olmo2.Olmo2RMSNorm, modeling_olmoe.OlmoeRMSNorm, modeling_phi3.Phi3RMSNorm, modeling_t5.T5LayerNorm):
         kept.append((norm, "forward", rms_norm64))
     for norm in (modeling_gemma.GemmaRMSNorm, modeling_gemma2.Gemma2RMSNorm, modeling_gemma3.Gemma3RMSNorm):
         kept.append((norm, "forward", gemma_norm64))
@@ -293,6 +294,8 @@ MODELS = {
     "olmoe": lambda: OlmoeForCausalLM(OlmoeConfig(
         **SIZES | dict(intermediate_size=4), num_key_value_heads=2, num_experts=5, num_experts_per_tok=3,
         norm_topk_prob=True, rope_parameters=rope(), experts_implementation="eager")),
+    "olmo2": lambda: Olmo2ForCausalLM(Olmo2Config(
+        **SIZES | dict(intermediate_size=12), num_key_value_heads=2, pad_token_id=0, eos_token_id=0, rope_parameters=rope(5e5))),
     "bloom": lambda: BloomForCausalLM(BloomConfig(
         vocab_size=V, hidden_size=12, n_layer=2, n_head=3)),
     # The 9 tokens are beyond the length that it was trained for; phi3_short's are not.

@@ -220,6 +220,8 @@ TransformerConfig read_olmoe(Keys& k) {
   return c;
 }
 
+TransformerConfig read_olmo2(Keys& k) { return read_sizes(k, olmo2_style()); }
+
 TransformerConfig read_gemma(Keys& k) { return read_sizes(k, gemma_style()); }
 
 TransformerConfig read_gemma2(Keys& k) {
@@ -289,7 +291,7 @@ constexpr Architecture kArchitectures[] = {
     {"llama", read_llama},   {"qwen2", read_qwen2}, {"qwen2moe", read_qwen2_moe}, {"qwen3", read_qwen3},
     {"phi3", read_phi3},     {"olmoe", read_olmoe}, {"gemma", read_gemma},        {"gemma2", read_gemma2},
     {"gemma3", read_gemma3}, {"gpt2", read_gpt2},   {"gptneox", read_gpt_neox},   {"bloom", read_bloom},
-    {"bert", read_bert}};
+    {"bert", read_bert},     {"olmo2", read_olmo2}};
 
 }  // namespace
 

@@ -39,7 +39,7 @@ class Architectures : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(All, Architectures,
                          ::testing::Values("llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3",
                                            "phi3", "olmoe", "gemma", "gemma2", "gemma3", "gpt2", "gpt_neox",
-                                           "bloom", "bert", "roberta", "half_types", "small_blocks",
+                                           "bloom", "bert", "roberta", "olmo2", "half_types", "small_blocks",
                                            "k_blocks"));
 
 TEST_P(Architectures, EqualTheModelThatWasConverted) {
@@ -124,7 +124,7 @@ TEST_F(Damaged, UnknownArchitecturesAndKeysAreNamed) {
   const std::string length("\x05\0\0\0\0\0\0\0", 8);
   EXPECT_EQ(complaint(replaced(llama_, length + "llama", length + "lemma")),
             "general.architecture \"lemma\" is not supported; these are: llama, qwen2, qwen2moe, qwen3, "
-            "phi3, olmoe, gemma, gemma2, gemma3, gpt2, gptneox, bloom, bert");
+            "phi3, olmoe, gemma, gemma2, gemma3, gpt2, gptneox, bloom, bert, olmo2");
   std::string bytes = replaced(llama_, "llama.embedding_length", "llama.embedding_lengtX");
   bytes = replaced(bytes, "llama.context_length", "llama.context_lengtX");
   EXPECT_NE(complaint(bytes).find("no key llama.context_length"), std::string::npos);
