@@ -1,5 +1,6 @@
 #include "optim/adamw_8bit.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "gtest/gtest.h"
@@ -43,6 +44,59 @@ TEST(AdamW8bit, IsTheFormulaOfBitsandbytes) {
     EXPECT_NEAR(values[97 * k], golden::kAdamW8bit[0][k], 2e-6) << k;
     EXPECT_EQ(m[97 * k], golden::kAdamW8bit[1][k]) << k;
     EXPECT_EQ(v[97 * k], golden::kAdamW8bit[2][k]) << k;
+  }
+}
+
+// The map as tensor/ops/optimizer.h defines it.
+std::vector<float> map_of(bool with_negatives) {
+  std::vector<float> values{0, 1};
+  for (int decade = 0; decade < 7; ++decade) {
+    const int steps = 1 << (with_negatives ? decade : decade + 1);
+    for (int i = 0; i < steps; ++i) {
+      const double middle = 0.1 + 0.9 * (2 * i + 1) / (2 * steps);
+      values.push_back(static_cast<float>(middle * std::pow(10, decade - 6)));
+      if (with_negatives) values.push_back(-values.back());
+    }
+  }
+  std::sort(values.begin(), values.end());
+  return values;
+}
+double nearest_code(const std::vector<float>& map, float x) {
+  size_t code = 0;
+  while (code + 1 < map.size() && (map[code] + map[code + 1]) * 0.5f < x) ++code;
+  return static_cast<double>(x < 0 && map[code] == 0 && code > 0 ? code - 1 : code);
+}
+
+// With betas of 0 the moments are the gradient and its square. The gradients: what is at and beside each
+// middle of two values, of either map, and much between; the first of each block of 256 is 1, its largest.
+TEST(AdamW8bit, CodesAreThoseOfTheNearestValues) {
+  const std::vector<float> map = map_of(true), map_sq = map_of(false);
+  std::vector<float> gradients;
+  const auto add = [&](float x) {
+    if (gradients.size() % kMomentBlock == 0) gradients.push_back(1);
+    gradients.push_back(x);
+  };
+  const auto add_around = [&](float x) {
+    add(x), add(std::nextafter(x, 0.0f)), add(std::nextafter(x, x < 0 ? -1.0f : 1.0f));
+  };
+  for (size_t i = 0; i < 255; ++i) {
+    add_around((map[i] + map[i + 1]) * 0.5f);
+    add_around(std::sqrt((map_sq[i] + map_sq[i + 1]) * 0.5f));
+  }
+  for (int i = 0; i < 20000; ++i)
+    add((i % 2 == 0 ? 1.0f : -1.0f) * std::exp2(-0.0015f * static_cast<float>(i)));
+  for (const float tiny : {0.0f, -0.0f, 1e-38f, -1e-38f, 1e-44f, -1e-44f}) add(tiny);
+
+  const auto n = static_cast<int64_t>(gradients.size());
+  const int64_t blocks = (n + kMomentBlock - 1) / kMomentBlock;
+  const Tensor p = zeros({n}), g = tensor(gradients, {n}), m = zeros({n}, kU8), v = zeros({n}, kU8);
+  adamw_8bit_({p}, {g}, {m}, {v}, {zeros({blocks})}, {zeros({blocks})}, {zeros({1}, kF64)},
+              tensor(std::vector<double>{0.1, 1, 1, 1}, {kStepScalarCount}), {.beta1 = 0, .beta2 = 0});
+  const std::vector<double> codes = m.to_vector<double>(), codes_sq = v.to_vector<double>();
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const float x = gradients[i];
+    ASSERT_EQ(codes[i], nearest_code(map, x)) << x;
+    ASSERT_EQ(codes_sq[i], nearest_code(map_sq, x * x)) << x;
   }
 }
 

@@ -43,7 +43,7 @@ void adamw_cpu(TensorList params, TensorList grads, TensorList exp_avg, TensorLi
       for_each_chunk(params, [&](int64_t, const Chunk& c) {
         adamw_chunk(params[c.tensor].data<T>() + c.begin, grads[c.tensor].data<const T>() + c.begin,
                     exp_avg[c.tensor].data<T>() + c.begin, exp_avg_sq[c.tensor].data<T>() + c.begin,
-                    c.end - c.begin, s, *steps[c.tensor].data<const double>(), options);
+                    c.end - c.begin, AdamWStep<T>(s, *steps[c.tensor].data<const double>(), options));
       });
     }
   });
