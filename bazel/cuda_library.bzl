@@ -8,7 +8,7 @@
                         compiles them
 """
 
-load("@cuda_toolkit//:toolkit.bzl", "NVCC", "VERSION")
+load("@cuda_toolkit//:toolkit.bzl", "NVCC", "PROBLEM", "VERSION")
 load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
 
 # The emulated compile. The sanitizers only make the compiler call __tsan_read*/__tsan_write* at each access, and
@@ -56,7 +56,7 @@ def _cuda_object_impl(ctx):
     objects = []
     for src in ctx.files.srcs:
         if not NVCC:
-            fail("--config=cuda needs a CUDA toolkit: put nvcc on PATH or set CUDA_HOME")
+            fail("--config=cuda needs a CUDA toolkit: " + PROBLEM)
         obj = ctx.actions.declare_file("_nvcc/%s/%s.o" % (ctx.label.name, src.basename))
         args = ctx.actions.args()
         args.add_all(["-c", src, "-o", obj, "-ccbin", cc_toolchain.compiler_executable])

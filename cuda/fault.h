@@ -16,10 +16,12 @@ struct FaultSlot {
 };
 
 #if ROUX_EMULATED || defined(__CUDACC__)
-// Keeps the smallest position (below 2^31); value is cut to 32 bits by saturation.
+// Keeps the smallest position; position and value are cut to 32 bits by saturation.
 __device__ __forceinline__ void note_bad_index(FaultSlot slot, int64_t position, int64_t value) {
   const int64_t kept = value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : value;
-  atomicMin(slot.first, static_cast<unsigned long long>(position) << 32 | static_cast<uint32_t>(kept));
+  constexpr int64_t kLargest = 0xfffffffe;  // all ones mean that there is nothing
+  const uint64_t place = static_cast<uint64_t>(position < kLargest ? position : kLargest);
+  atomicMin(slot.first, static_cast<unsigned long long>(place << 32 | static_cast<uint32_t>(kept)));
 }
 #endif
 

@@ -9,9 +9,13 @@ namespace roux::cuda {
 namespace {
 
 int64_t free_memory_of(int index) {
+  int before = 0;
+  ROUX_CUDA(cudaGetDevice(&before));
   ROUX_CUDA(cudaSetDevice(index));
   size_t free = 0, total = 0;
-  ROUX_CUDA(cudaMemGetInfo(&free, &total));
+  const cudaError_t status = cudaMemGetInfo(&free, &total);
+  ROUX_CUDA(cudaSetDevice(before));
+  ROUX_CUDA(status);
   return static_cast<int64_t>(free);
 }
 

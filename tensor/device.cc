@@ -4,12 +4,14 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "tensor/enter_device.h"
 #include "tensor/error.h"
 
 namespace roux {
 namespace {
 constinit DeviceRuntime* runtimes[kDeviceTypeCount] = {};
-}
+constinit EnterDevice* enter[kDeviceTypeCount] = {};
+}  // namespace
 
 const char* name(DeviceType type) {
   static constexpr const char* kNames[kDeviceTypeCount] = {"cpu", "cuda", "emulated", "meta"};
@@ -49,6 +51,11 @@ int device_count(DeviceType type) {
 
 RegisterRuntime::RegisterRuntime(DeviceType type, DeviceRuntime* runtime) {
   runtimes[static_cast<int>(type)] = runtime;
+}
+
+void set_enter_device(DeviceType type, EnterDevice* function) { enter[static_cast<int>(type)] = function; }
+void enter_device(Device device) {
+  if (EnterDevice* const function = enter[static_cast<int>(device.type)]) function(device.index);
 }
 
 MemoryStats memory_stats(Device device) { return runtime(device.type).memory_stats(device.index); }

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "tensor/convert.h"
+#include "tensor/enter_device.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 #include "tensor/overlap.h"
@@ -98,6 +99,7 @@ void note_write(const Tensor& x, const char* op) {
                                   << x.strides() << ": several elements lie at one place; write to a copy";
   x.impl()->storage->bump_version();
   x.impl()->storage->set_last_write(op);
+  enter_device(x.device());
 }
 
 namespace {

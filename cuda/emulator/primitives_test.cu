@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "cuda/emulator/testing.h"
+#include "cuda/fault.h"
 #include "cuda/kernel.h"
 #include "cuda/mma.h"
 
@@ -326,6 +327,29 @@ TEST(Launch, ObserverSeesNameAndTime) {
   set_launch_observer(nullptr);
   EXPECT_EQ(seen_kernel, "constant_kernel");
   EXPECT_GE(milliseconds, 0);
+}
+
+__global__ void fault_kernel(FaultSlot fault, int64_t position, int64_t value) {
+  note_bad_index(fault, position + threadIdx.x, value);
+}
+
+// The first position of a launch, cut to 32 bits as the value is: a position beyond them is not a small one.
+TEST_P(Primitives, FaultsKeepTheSmallestPosition) {
+  const int64_t far = int64_t{1} << 40;
+  const auto text = [](int64_t position, int64_t value) {
+    return std::to_string(position) + " is " + std::to_string(value);
+  };
+  const auto noted = [&](int64_t position, int64_t value) {
+    const FaultSlot slot = open_fault_slot();
+    launch(fault_kernel, {.grid = 1, .block = 3}, slot, position, value);
+    return emulator::error_of([&] { close_fault_slot(slot, text); });
+  };
+  EXPECT_EQ(noted(7, -2), "7 is -2");
+  EXPECT_EQ(noted(int64_t{1} << 31, 9), "2147483648 is 9");
+  EXPECT_EQ(noted(far, far), "4294967294 is 2147483647");
+  EXPECT_EQ(noted(far, -far), "4294967294 is -2147483648");
+  const FaultSlot unused = open_fault_slot();
+  EXPECT_EQ(emulator::error_of([&] { close_fault_slot(unused, text); }), "");
 }
 
 }  // namespace roux::ROUX_CUDA_NAMESPACE
