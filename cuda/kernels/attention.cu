@@ -1,12 +1,10 @@
-// CUDA kernel of scaled_dot_product_attention, forward, on mma.sync: one block per 64 queries of a head, keys
-// and values pass by in tiles of 64 through two stages of shared memory (cp.async), scores stay in registers,
-// the softmax is carried along as running maximum and sum (Dao 2023, FlashAttention-2, alg. 1). A block
-// visits the tiles between the first and the last key that one of its queries sees.
+// CUDA kernel of scaled_dot_product_attention, forward, for 16-bit heads of up to 128, on mma.sync: one block
+// per 64 queries of a head, keys and values pass by in tiles of 64 through two stages of shared memory
+// (cp.async), scores stay in registers, the softmax is carried along as running maximum and sum (Dao 2023,
+// FlashAttention-2, alg. 1). A block visits the tiles between the first and the last key that one of its
+// queries sees.
+#include "cuda/attention_tiles.h"
 #include "cuda/mma.h"
-#include "tensor/error.h"
-#include "tensor/ops/attention_tables.h"
-#include "tensor/philox.h"
-#include "tensor/vector_math.h"
 
 namespace roux::ROUX_CUDA_NAMESPACE {
 namespace {
@@ -16,61 +14,6 @@ constexpr int kQueries = 16 * kWarps;  // rows of a tile of scores: 16 for each 
 constexpr int kKeys = 64;              // columns of a tile of scores
 constexpr int kPad = 8;  // elements behind each row in shared memory, so that ldmatrix meets all banks
 constexpr float kLog2E = 1.44269504088896340736f;
-
-// One of q, k, v, y: [B, heads, length, width], the last axis with stride 1.
-template <class T>
-struct Heads {
-  T* data;
-  int64_t batch_stride, head_stride, row_stride;  // in elements
-  int64_t length;
-  int width;
-  bool packets;  // every row starts 16-byte aligned
-  __device__ __forceinline__ T* head(int64_t batch, int64_t index) const {
-    return data + batch * batch_stride + index * head_stride;
-  }
-};
-
-// A tensor [B, H, T, S] whose axes may have size 1; undefined: null.
-template <class T>
-struct Scored {
-  const T* data;
-  int64_t stride[4];
-  __device__ __forceinline__ T at(int64_t batch, int64_t head, int64_t query, int64_t key) const {
-    return data[batch * stride[0] + head * stride[1] + query * stride[2] + key * stride[3]];
-  }
-};
-
-// What becomes of a product of query and key, and of a weight.
-struct Scoring {
-  float scale, softcap;
-  Scored<bool> mask;
-  Scored<float> bias;
-  const float* distance_bias;  // [H, distances]; may be null
-  int64_t distances;
-  float dropout, kept_scale;
-  const int64_t* draw_state;
-  int64_t increment;
-
-  __device__ __forceinline__ float score(float product, int64_t batch, int64_t head, int64_t query,
-                                         int64_t key, int64_t own) const {
-    float x = product * scale;
-    if (softcap > 0.0f) x = vmath::tanh(x / softcap) * softcap;
-    if (bias.data) x += bias.at(batch, head, query, key);
-    if (distance_bias) {
-      const int64_t entry = key - own + (distances - 1) / 2;
-      x += distance_bias[head * distances + min(max(entry, int64_t{0}), distances - 1)];
-    }
-    if (mask.data && !mask.at(batch, head, query, key)) x = -__builtin_inff();
-    return x;
-  }
-  // Element `index` of the weights' dropout.
-  __device__ __forceinline__ float keep(int64_t index) const {
-    const PhiloxWords words =
-        philox(static_cast<uint64_t>(draw_state[0]), static_cast<uint64_t>(draw_state[1] + increment),
-               static_cast<uint64_t>(index / 4));
-    return philox_uniform(words.word[index % 4]) >= dropout ? kept_scale : 0.0f;
-  }
-};
 
 // Copies rows [first, first + 64) of a head to a tile of shared memory, zeros where the head has no row or
 // column. Asynchronous where packets allow.
@@ -185,28 +128,10 @@ struct AttentionArguments {
   Heads<T> y;
   Heads<float> exact_y;  // data may be null
   AttentionIntervals intervals;
-  Scoring scoring;
+  Scoring<float> scoring;
   float *row_largest, *row_log_sum, *lse;  // [B, H, T]; lse may be null
-  int64_t group;                           // query heads per key-value head
+  int64_t heads, group;                    // query heads, and those per key-value head
 };
-
-// From the first to the last key that one of the queries [first, first + kQueries) sees. Called by whole
-// warps.
-__device__ __forceinline__ KeyInterval seen_by_block(const AttentionIntervals& intervals, int64_t batch,
-                                                     int64_t first, int64_t queries, int64_t keys, int lane) {
-  int begin = static_cast<int>(keys), end = 0;
-  for (int64_t query = first + lane; query < min(first + kQueries, queries); query += 32) {
-    const KeyInterval seen = intervals.seen_by(batch, query);
-    if (seen.begin == seen.end) continue;
-    begin = min(begin, static_cast<int>(seen.begin));
-    end = max(end, static_cast<int>(seen.end));
-  }
-  for (int distance = 16; distance > 0; distance /= 2) {
-    begin = min(begin, __shfl_xor_sync(0xffffffffu, begin, distance));
-    end = max(end, __shfl_xor_sync(0xffffffffu, end, distance));
-  }
-  return {begin, end};
-}
 
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<T> in) {
@@ -216,12 +141,14 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
   auto k_tile = [&](int64_t stage) { return shared + (1 + 2 * (stage % 2)) * kTile; };
   auto v_tile = [&](int64_t stage) { return shared + (2 + 2 * (stage % 2)) * kTile; };
 
-  const int64_t batch = blockIdx.z, head = blockIdx.y, first = blockIdx.x * int64_t{kQueries};
+  const int64_t tiles = (in.q.length + kQueries - 1) / kQueries;
+  const int64_t pair = blockIdx.x / tiles, batch = pair / in.heads, head = pair % in.heads;
+  const int64_t first = blockIdx.x % tiles * kQueries;
   const int warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
   const int64_t queries = in.q.length, keys = in.k.length;
   const T* k_head = in.k.head(batch, head / in.group);
   const T* v_head = in.v.head(batch, head / in.group);
-  const KeyInterval all = seen_by_block(in.intervals, batch, first, queries, keys, lane);
+  const KeyInterval all = seen_by_block(in.intervals, batch, first, kQueries, queries, keys);
   const int64_t tile_begin = all.begin / kKeys, tile_end = (all.end + kKeys - 1) / kKeys;
 
   load_tile<kWidth>(q_tile, in.q, in.q.head(batch, head), first);
@@ -264,7 +191,7 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
         for (int i = 0; i < 4; ++i) {
           const int64_t query = row + i / 2 * 8, key = tile * kKeys + n * 8 + lane % 4 * 2 + i % 2;
           if (query >= queries || key >= keys) continue;
-          const int64_t rows = (batch * gridDim.y + head) * queries;
+          const int64_t rows = (batch * in.heads + head) * queries;
           mine.scores[n][i] *= in.scoring.keep((rows + query) * keys + key);
         }
       }
@@ -296,7 +223,7 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
       if (exact_y && column + 1 < in.y.width) exact_y[column + 1] = high;
     }
     if (lane % 4 == 0) {
-      const int64_t i = (batch * gridDim.y + head) * queries + query;
+      const int64_t i = (batch * in.heads + head) * queries + query;
       in.row_largest[i] = mine.largest[r];
       in.row_log_sum[i] = sum == 0.0f ? 0.0f : vmath::log(sum);
       if (in.lse) in.lse[i] = mine.largest[r] + in.row_log_sum[i];
@@ -304,59 +231,25 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments<
   }
 }
 
-template <class T, class Data>
-Heads<Data> heads_of(const Tensor& x) {
-  const Strides& s = x.strides();
-  auto in_packets = [](int64_t stride) { return stride % 8 == 0; };
-  const bool packets = reinterpret_cast<uintptr_t>(x.raw_data()) % 16 == 0 && in_packets(s[0]) &&
-                       in_packets(s[1]) && in_packets(s[2]);
-  return {x.data<T>(), s[0], s[1], s[2], x.shape()[2], static_cast<int>(x.shape()[3]), packets};
-}
-
-template <class T>
-Scored<T> scored(const Tensor& x) {
-  Scored<T> result = {};
-  if (!x.defined()) return result;
-  result.data = static_cast<const T*>(x.raw_data());
-  for (int axis = 0; axis < 4; ++axis) result.stride[axis] = broadcast_strides(x)[axis];
-  return result;
-}
-
-Scoring scoring_of(const AttentionCase& options) {
-  Scoring s = {};
-  s.scale = static_cast<float>(options.scale);
-  s.softcap = static_cast<float>(options.softcap);
-  s.mask = scored<bool>(options.mask);
-  s.bias = scored<float>(options.bias);
-  if (options.distance_bias.defined()) {
-    s.distance_bias = options.distance_bias.data<const float>();
-    s.distances = options.distance_bias.shape()[1];
-  }
-  s.dropout = static_cast<float>(options.dropout);
-  s.kept_scale = static_cast<float>(1 / (1 - options.dropout));
-  if (options.dropout > 0) s.draw_state = options.draw_state.data<const int64_t>();
-  s.increment = options.increment;
-  return s;
-}
-
 template <class T, int kWidth>
 void run(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionCase& options, Tensor& y,
          Tensor& exact_y, Tensor& row_stats, Tensor& lse) {
   AttentionArguments<T> in;
-  in.q = heads_of<T, const T>(q);
-  in.k = heads_of<T, const T>(k);
-  in.v = heads_of<T, const T>(v);
-  in.y = heads_of<T, T>(y);
+  in.q = heads_of<const T>(q);
+  in.k = heads_of<const T>(k);
+  in.v = heads_of<const T>(v);
+  in.y = heads_of<T>(y);
   in.exact_y = {};
-  if (exact_y.defined()) in.exact_y = heads_of<float, float>(exact_y);
+  if (exact_y.defined()) in.exact_y = heads_of<float>(exact_y);
   in.intervals = AttentionIntervals(options, q.shape()[2], k.shape()[2]);
-  in.scoring = scoring_of(options);
+  in.scoring = scoring_of<float>(options);
   in.row_largest = row_stats.data<float>();
   in.row_log_sum = in.row_largest + row_stats.numel() / 2;
   in.lse = lse.defined() ? lse.data<float>() : nullptr;
+  in.heads = q.shape()[1];
   in.group = q.shape()[1] / k.shape()[1];
-  const dim3 grid(blocks_for(q.shape()[2], kQueries), static_cast<unsigned>(q.shape()[1]),
-                  static_cast<unsigned>(q.shape()[0]));
+  // One axis: the others end at 65535.
+  const auto grid = static_cast<unsigned>(q.shape()[0] * q.shape()[1]) * blocks_for(q.shape()[2], kQueries);
   const size_t shared = (kQueries + 4 * kKeys) * (kWidth + kPad) * sizeof(T);
   launch(attention_kernel<T, kWidth>, {.grid = grid, .block = kThreads, .dynamic_shared = shared}, in);
 }
@@ -364,17 +257,20 @@ void run(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionCase&
 template <class T>
 void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionCase& options, Tensor&,
                Tensor& y, Tensor& exact_y, Tensor& row_stats, Tensor& lse) {
-  if (q.numel() == 0 && y.numel() == 0) return;
+  if (row_stats.numel() == 0) return;
   const int64_t width = max(q.shape()[3], v.shape()[3]);
-  ROUX_CHECK(width <= 128) << "scaled_dot_product_attention: heads are too wide for the CUDA kernel: q is "
-                           << q.spec() << ", v is " << v.spec() << ", needed at most 128";
-  width <= 64 ? run<T, 64>(q, k, v, options, y, exact_y, row_stats, lse)
-              : run<T, 128>(q, k, v, options, y, exact_y, row_stats, lse);
+  if constexpr (sizeof(T) == 2) {
+    if (width <= 64) return run<T, 64>(q, k, v, options, y, exact_y, row_stats, lse);
+    if (width <= 128) return run<T, 128>(q, k, v, options, y, exact_y, row_stats, lse);
+  }
+  attention_by_tiles<T>(q, k, v, options, y, exact_y, row_stats, lse);
 }
 
 constexpr DeviceType kDevice = ROUX_CUDA_DEVICE_TYPE;
-const RegisterKernel kAttentionBfloat16(attention_kernels, kDevice, kBF16, attention<bfloat16>);
-const RegisterKernel kAttentionFloat16(attention_kernels, kDevice, kF16, attention<float16>);
+const RegisterKernel kBfloat16(attention_kernels, kDevice, kBF16, attention<bfloat16>);
+const RegisterKernel kFloat16(attention_kernels, kDevice, kF16, attention<float16>);
+const RegisterKernel kFloat(attention_kernels, kDevice, kF32, attention<float>);
+const RegisterKernel kDouble(attention_kernels, kDevice, kF64, attention<double>);
 
 }  // namespace
 }  // namespace roux::ROUX_CUDA_NAMESPACE

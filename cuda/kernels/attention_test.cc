@@ -1,6 +1,12 @@
-// The attention kernel on the emulated device against the CPU: bf16 and f16 inputs, causal and not, grouped
-// heads, masks, widths and lengths that do not fill tiles, strided heads.
+// The attention kernels on the emulated device against the CPU: f32, bf16 and f16 inputs, causal and not,
+// grouped heads, masks, widths and lengths that do not fill tiles, strided heads. The op suite has the rules
+// and the gradients.
+#define ROUX_EMULATED 1  // whose launches are observed
 #include "tensor/ops/attention.h"
+
+#include <algorithm>
+
+#include "cuda/kernel.h"
 #include "cuda/kernels/testing.h"
 #include "tensor/ops/attention_tables.h"
 #include "tensor/ops/view.h"
@@ -27,14 +33,15 @@ std::vector<Tensor> kernel(const std::vector<Tensor>& v, const Tensor& mask, boo
   Tensor y = empty_with_heads_inside({q.size(0), q.size(1), q.size(2), value.size(3)}, dtype, q.device());
   const Shape rows{q.size(0), q.size(1), q.size(2)};
   Tensor exact_y, workspace;
-  if (!cpu) exact_y = empty_with_heads_inside(y.shape(), kF32, q.device());
+  const bool rounds = !cpu && dtype != kF32;
+  if (rounds) exact_y = empty_with_heads_inside(y.shape(), kF32, q.device());
   Tensor row_stats = empty({kF32, {2, rows[0], rows[1], rows[2]}}, q.device());
   Tensor lse = empty({kF32, rows}, q.device());
   if (cpu) workspace = empty(attention_workspace_spec(q, k, value, false), kCpu);
   attention_kernels.run(q, q, k, value, options, workspace, y, exact_y, row_stats, lse);
   // The CPU's largest scores are not scaled yet where there is no mask.
   const Tensor largest = select(row_stats, 0, 0) * (cpu && !mask.defined() ? scale : 1.0);
-  return {cast(y, v[0].dtype()), cpu ? y : exact_y, largest + select(row_stats, 0, 1), lse};
+  return {cast(y, v[0].dtype()), rounds ? exact_y : y, largest + select(row_stats, 0, 1), lse};
 }
 
 void check(const Case& c, DType dtype, bool inside = false) {
@@ -46,7 +53,9 @@ void check(const Case& c, DType dtype, bool inside = false) {
       {make(c.heads, c.queries, c.width, 1), make(c.groups, c.keys, c.width, 2),
        make(c.groups, c.keys, c.value_width, 3)},
       [&](const std::vector<Tensor>& v) { return kernel(v, Tensor(), c.causal, 0.3); },
-      dtype == kBF16 ? 8e-3 : 1e-3);
+      dtype == kBF16  ? 8e-3
+      : dtype == kF16 ? 1e-3
+                      : 1e-5);
 }
 
 TEST(AttentionKernel, Shapes) {
@@ -129,12 +138,30 @@ TEST(AttentionKernel, Masks) {
   }
 }
 
-TEST(AttentionKernel, TooWideHeadsAreAnError) {
-  for (Device device : kernel_devices()) {
-    const Tensor x = sample({1, 1, 4, 160}, kBF16).to(device);
-    const std::string error = error_on(device, [&](Device) { kernel({x, x, x}, Tensor(), false, 1); });
-    EXPECT_NE(error.find("heads are too wide"), std::string::npos) << error;
+// What the tensor cores' kernel does not take.
+TEST(AttentionKernel, WideHeadsAndF32) {
+  for (DType dtype : {kF32, kBF16}) {
+    check({1, 2, 1, 35, 40, 160, 33, true}, dtype);
+    check({2, 1, 1, 3, 70, 9, 200, false}, dtype);
   }
+  check({2, 4, 2, 70, 66, 24, 40, true}, kF32, true);
+}
+
+// Where a grid ends: 65535 blocks in its second and third axis.
+TEST(AttentionKernel, TheGridHasOneAxis) {
+  static emulated::dim3 largest;
+  largest = {1, 1, 1};
+  emulated::set_launch_observer([](const emulated::LaunchRecord& record) {
+    largest.y = std::max(largest.y, record.config.grid.y);
+    largest.z = std::max(largest.z, record.config.grid.z);
+  });
+  for (DType dtype : {kBF16, kF32}) {
+    const Tensor x = sample({3, 2, 5, 8}, dtype).to(kEmulated);
+    kernel({x, x, x}, Tensor(), true, 1);
+  }
+  emulated::set_launch_observer(nullptr);
+  EXPECT_EQ(largest.y, 1u);
+  EXPECT_EQ(largest.z, 1u);
 }
 
 }  // namespace

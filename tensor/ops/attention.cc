@@ -37,6 +37,10 @@ AttentionTiles attention_tiles(int64_t queries, int64_t keys) {
 }
 
 TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, const Tensor& v, bool backward) {
+  if (const DeviceType type = q.device().type; type == DeviceType::kCuda || type == DeviceType::kEmulated) {
+    // Tiles lie in shared memory there; backward keeps a number per row.
+    return {q.dtype() == kF64 ? kF64 : kF32, {backward ? q.size(0) * q.size(1) * q.size(2) : 0}};
+  }
   const AttentionTiles tiles = attention_tiles(q.size(2), k.size(2));
   const int64_t width = q.size(3), v_width = v.size(3);
   // Tiles of scores, two numbers per row and two rows of a tile.

@@ -11,6 +11,7 @@ Ref swiglu_f64(const Refs& in) {
   return elementwise(in, [](const std::vector<double>& v) { return v[0] / (1 + std::exp(-v[0])) * v[1]; });
 }
 OP_SUITE(swiglu)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{swiglu(in[0], in[1])}; })
     .reference([](const Refs& in) { return Refs{swiglu_f64(in)}; })
     .sample({{3, 5, 7}, {3, 5, 7}})

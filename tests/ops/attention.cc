@@ -18,7 +18,7 @@ void attend_3(Device d, const AttentionOptions& options, DType dtype = kF32) {
 }
 
 OP_SUITE(scaled_dot_product_attention)
-    .devices(kBF16 | kF16)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{scaled_dot_product_attention(in[0], in[1], in[2])}; })
     .reference([](const Refs& in) { return y_of(attention_f64(in[0], in[1], in[2])); })
     .sample({{2, 3, 5, 4}, {2, 3, 7, 4}, {2, 3, 7, 6}})
@@ -84,7 +84,7 @@ OP_SUITE(scaled_dot_product_attention)
 
 // Fewer keys than queries too: the first queries then see nothing. One key-value head for all query heads.
 OP_SUITE_VARIANT(scaled_dot_product_attention, causal)
-    .devices(kBF16 | kF16)
+    .devices(kFloating)
     .call([](const Tensors& in) {
       return Tensors{scaled_dot_product_attention(in[0], in[1], in[2], {.rules = {.causal = true}})};
     })
@@ -99,7 +99,7 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, causal)
     .with(variant);
 
 OP_SUITE_VARIANT(scaled_dot_product_attention, grouped_masked)
-    .devices(kBF16 | kF16)
+    .devices(kFloating)
     .inputs({in_2(), in_2(), in_2(), booleans()})
     .call([](const Tensors& in) {
       return Tensors{
@@ -128,7 +128,7 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, constant_bias)
 
 // Scales other than the default, among them those that an implementation may take for none.
 OP_SUITE_VARIANT(scaled_dot_product_attention, scales)
-    .devices(kBF16 | kF16)
+    .devices(kFloating)
     .inputs({uniform_in(-1, 1), uniform_in(-1, 1), in_2(), booleans(), constant_in(-2, 2)})
     .call([](const Tensors& in) {
       Tensors out;
@@ -193,7 +193,7 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, grouped_bias)
 // With the log of the sum: of part of the keys, and where there are none.
 OP_SUITE(attention_with_lse)
     .dtypes(kF32 | kF64 | kBF16)
-    .devices(kBF16)
+    .devices(kF32 | kF64 | kBF16)
     .inputs({in_2(), in_2(), in_2(), in_2(), i32_in(2, 12)})
     .call([](const Tensors& in) {
       Tensors out;

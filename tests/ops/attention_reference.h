@@ -27,7 +27,9 @@ inline void tolerances(Suite& suite) {
 // A variant of options: errors stand in the main entry.
 inline void variant(Suite& suite) { suite.with(tolerances).skip("errors", "in the main entry"); }
 // The same with one 16-bit dtype, for the emulator's sake.
-inline void rule(Suite& suite) { suite.with(variant).dtypes(kF32 | kF64 | kBF16).devices(kBF16); }
+inline void rule(Suite& suite) {
+  suite.with(variant).dtypes(kF32 | kF64 | kBF16).devices(kF32 | kF64 | kBF16);
+}
 
 inline Domain i32_in(int64_t low, int64_t high) { return integers_in(low, high, kI32); }
 inline Domain in_2() { return uniform_in(-2, 2); }

@@ -44,6 +44,7 @@ Ref reshaped(Ref x, const Shape& shape) {
 }
 
 OP_SUITE(matmul)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{matmul(in[0], in[1])}; })
     .reference([](const Refs& in) { return Refs{product(in[0], in[1])}; })
     .sample({{3, 5}, {5, 4}})
@@ -85,6 +86,7 @@ OP_SUITE(matmul)
     .error("a scalar has no inner axis", [](Device d) { matmul(zeros({}, kF32, d), zeros({3}, kF32, d)); });
 
 OP_SUITE_VARIANT(matmul, vectors)
+    .devices(kFloating)
     .call([](const Tensors& in) {
       return Tensors{matmul(in[0], in[1]), matmul(in[1], in[2]), matmul(in[0], in[0])};
     })
@@ -105,6 +107,7 @@ OP_SUITE_VARIANT(matmul, vectors)
     .skip("errors", "in the main entry");
 
 OP_SUITE(linear)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{linear(in[0], in[1], in[2])}; })
     .reference([](const Refs& in) {
       Ref wt({in[1].shape[1], in[1].shape[0]});
@@ -143,6 +146,7 @@ OP_SUITE(linear)
 
 // Weights of f32 beside rows of 16 bits.
 OP_SUITE_VARIANT(linear, master_weights)
+    .devices(kFloating)
     .call([](const Tensors& in) {
       const DType dtype = in[0].dtype(), wide = dtype == kF64 ? kF64 : kF32;
       return Tensors{linear(in[0], cast(in[1], wide), cast(in[2], wide), WeightDType::kAny)};
@@ -176,6 +180,7 @@ OP_SUITE_VARIANT(linear, master_weights)
     });
 
 OP_SUITE_VARIANT(linear, no_bias)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{linear(in[0], in[1])}; })
     .reference([](const Refs& in) {
       Ref wt({in[1].shape[1], in[1].shape[0]});

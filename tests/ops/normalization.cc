@@ -73,6 +73,7 @@ OP_SUITE_VARIANT(rms_norm, eps)
     .skip("errors", "the default entry has them");
 
 OP_SUITE(layer_norm)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{layer_norm(in[0], in[1], in[2])}; })
     .reference([](const Refs& in) { return Refs{normalized(in[0], in[1], &in[2], true, 1e-5)}; })
     .sample({{2, 3, 8}, {8}, {8}})
@@ -96,6 +97,7 @@ OP_SUITE(layer_norm)
     .error("x must be floating with at least one axis: x is f32[]",
            [](Device d) { layer_norm(zeros({}, kF32, d), zeros({3}, kF32, d)); });
 OP_SUITE_VARIANT(layer_norm, eps)
+    .devices(kFloating)
     .call([](const Tensors& in) {
       return Tensors{layer_norm(in[0], in[1], in[2], 1), layer_norm(in[0], in[1], in[2], 0.03)};
     })
@@ -107,6 +109,7 @@ OP_SUITE_VARIANT(layer_norm, eps)
     .rounds_once(1e-6)
     .skip("errors", "the default entry has them");
 OP_SUITE_VARIANT(layer_norm, no_bias)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{layer_norm(in[0], in[1], Tensor(), 1e-3)}; })
     .reference([](const Refs& in) { return Refs{normalized(in[0], in[1], nullptr, true, 1e-3)}; })
     .sample({{5, 8}, {8}})
@@ -126,6 +129,7 @@ Ref group_normalized(const Ref& x, int64_t groups, const Ref* weight, const Ref*
   return y;
 }
 OP_SUITE(group_norm)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{group_norm(in[0], 3, in[1], in[2])}; })
     .reference([](const Refs& in) { return Refs{group_normalized(in[0], 3, &in[1], &in[2], 1e-5)}; })
     .sample({{2, 6, 5}, {6}, {6}})
@@ -148,6 +152,7 @@ OP_SUITE(group_norm)
       group_norm(zeros({2, 4}, kF32, d), 2, Tensor(), zeros({4}, kF64, d));
     });
 OP_SUITE_VARIANT(group_norm, plain)
+    .devices(kFloating)
     .call([](const Tensors& in) {
       return Tensors{group_norm(in[0], 1, Tensor(), Tensor(), 0.03), group_norm(in[0], 2, in[1], Tensor(), 1),
                      group_norm(in[0], 4, Tensor(), in[1])};

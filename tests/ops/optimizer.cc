@@ -100,6 +100,7 @@ std::function<void(Suite&)> adamw(const AdamWOptions& options) {
 }
 
 OP_SUITE(adamw_)
+    .devices(kF32 | kF64)
     .with(adamw({.weight_decay = 0.1, .lr_scale = 0.5}))
     .sample({{2, 7}, {2, 7}, {2, 7}, {2, 7}})
     .sample({{0}, {0}, {0}, {0}})
@@ -130,16 +131,19 @@ OP_SUITE(adamw_)
 
 // Every option at a value that matters, and where an implementation may take 0 or 1 for none.
 OP_SUITE_VARIANT(adamw_, options)
+    .devices(kF32 | kF64)
     .with(adamw({.beta1 = 0.7, .beta2 = 0.95, .eps = 0.3, .weight_decay = 1, .lr_scale = 2}))
     .sample({{3, 5}, {3, 5}, {3, 5}, {3, 5}})
     .skip("entry", "covered by the main entry");
 OP_SUITE_VARIANT(adamw_, zeros)
+    .devices(kF32 | kF64)
     .with(adamw({.beta1 = 0, .beta2 = 0, .eps = 1, .weight_decay = 0, .lr_scale = 1}))
     .sample({{3, 5}, {3, 5}, {3, 5}, {3, 5}})
     .skip("entry", "covered by the main entry");
 
 // An update whose gradients were not finite changes nothing.
 OP_SUITE_VARIANT(adamw_, not_finite)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({constant_in(-2, 2)})
     .call([](const Tensors& in) {
@@ -231,6 +235,7 @@ OP_SUITE(adamw_8bit_)
     });
 
 OP_SUITE(sgd_)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(-1, 1)})
     .call([](const Tensors& in) { return run_sgd(in, {.momentum = 0.9, .weight_decay = 0.01}); })
@@ -244,6 +249,7 @@ OP_SUITE(sgd_)
            [](Device d) { sgd_(list({{2}}, d), list({{2}}, d), {}, zeros({2}, kF32, d), {}); });
 
 OP_SUITE_VARIANT(sgd_, nesterov)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(-1, 1)})
     .call([](const Tensors& in) {
@@ -254,6 +260,7 @@ OP_SUITE_VARIANT(sgd_, nesterov)
     .skip("entry", "covered by the main entry");
 
 OP_SUITE_VARIANT(sgd_, ones)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(-1, 1)})
     .call([](const Tensors& in) { return run_sgd(in, {.momentum = 1, .weight_decay = 1, .lr_scale = 0.3}); })
@@ -262,6 +269,7 @@ OP_SUITE_VARIANT(sgd_, ones)
     .skip("entry", "covered by the main entry");
 
 OP_SUITE(grad_norm)
+    .devices(kFloating)
     .dtypes(kFloating)
     .inputs({constant_in(-2, 2), constant_in(-2, 2)})
     .output_dtype(kF64)
@@ -284,6 +292,7 @@ OP_SUITE(grad_norm)
     .error("at least one gradient", [](Device) { grad_norm({}); });
 
 OP_SUITE(clip_factor_)
+    .devices(kF64)
     .dtypes(kF64)
     .inputs({constant_in(0, 4)})
     .call([](const Tensors& in) {

@@ -48,6 +48,7 @@ const auto rotation = [](bool interleaved) {
 };
 
 OP_SUITE(rotary_embedding)
+    .devices(kFloating)
     .with(rotation(false))
     .sample({{2, 3, 5, 8}, {5, 4}, {5, 4}})
     .sample({{3, 0, 2}, {0, 1}, {0, 1}})
@@ -79,6 +80,7 @@ OP_SUITE(rotary_embedding)
 
 // Of a part of the head, with positions per row.
 OP_SUITE_VARIANT(rotary_embedding, partial)
+    .devices(kFloating)
     .with(rotation(false))
     .sample({{2, 3, 5, 9}, {2, 1, 5, 3}, {2, 1, 5, 3}})
     .sample({{3, 2, 7}, {3, 2, 1}, {3, 2, 1}})
@@ -86,6 +88,7 @@ OP_SUITE_VARIANT(rotary_embedding, partial)
     .skip("errors", "those of rotary_embedding");
 
 OP_SUITE_VARIANT(rotary_embedding, interleaved)
+    .devices(kFloating)
     .with(rotation(true))
     .sample({{2, 3, 5, 8}, {5, 4}, {5, 4}})
     .sample({{3, 0, 2}, {0, 1}, {0, 1}})
