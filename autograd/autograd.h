@@ -51,8 +51,10 @@ std::vector<Tensor> hvp(const TensorFunction& f, const std::vector<Tensor>& inpu
 int64_t register_hook(const Tensor& x, std::function<Tensor(const Tensor& grad)> hook);
 void remove_hook(const Tensor& x, int64_t id);
 // Calls callback(leaf gradient) after each accumulation into a leaf (where data parallelism starts its
-// reduction).
-void register_post_accumulate_hook(const Tensor& leaf, std::function<void(const Tensor& grad)> callback);
+// reduction). It may change or clear the leaf's gradient. Returns an id for remove_post_accumulate_hook,
+// which may not be called from a callback.
+int64_t register_post_accumulate_hook(const Tensor& leaf, std::function<void(const Tensor& grad)> callback);
+void remove_post_accumulate_hook(const Tensor& leaf, int64_t id);
 
 }  // namespace roux
 

@@ -130,7 +130,10 @@ TEST(Hooks, ReplaceAndRemove) {
   backward(y);
   EXPECT_EQ(x.grad().item(), 2);
   int calls = 0;
-  register_post_accumulate_hook(x, [&](const Tensor&) { ++calls; });
+  const int64_t counting = register_post_accumulate_hook(x, [&](const Tensor&) { ++calls; });
+  backward(x * x);
+  EXPECT_EQ(calls, 1);
+  remove_post_accumulate_hook(x, counting);
   backward(x * x);
   EXPECT_EQ(calls, 1);
 }

@@ -52,7 +52,7 @@ void AccumulateGrad::backward(absl::Span<const Tensor> grad_outputs, GradInputs&
       copy_(grad_, incoming);
     }
   }
-  for (const auto& callback : after) callback(grad_);
+  for (const auto& [id, callback] : after) callback(grad_);
 }
 
 Edge gradient_edge(const Tensor& x) {

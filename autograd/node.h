@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
@@ -83,7 +84,8 @@ class AccumulateGrad final : public Node {
   bool is_leaf_node() const override { return true; }
   void backward(absl::Span<const Tensor> grad_outputs, GradInputs& grads) override;
 
-  std::vector<std::function<void(const Tensor& grad)>> after;  // run after each accumulation
+  // Run after each accumulation, with the ids that remove them.
+  std::vector<std::pair<int64_t, std::function<void(const Tensor& grad)>>> after;
 
  private:
   Tensor grad_;

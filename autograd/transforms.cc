@@ -1,4 +1,6 @@
 // vjp, jvp, hvp and hooks.
+#include <algorithm>
+
 #include "autograd/autograd.h"
 #include "autograd/node.h"
 #include "tensor/error.h"
@@ -86,13 +88,22 @@ std::vector<Tensor> hvp(const TensorFunction& f, const std::vector<Tensor>& inpu
   return filled(grad_of_grads(y, leaves, {}, v, leaves), inputs);
 }
 
+namespace {
+
+int64_t next_hook_id() {
+  thread_local int64_t next_id = 0;
+  return ++next_id;
+}
+
+}  // namespace
+
 int64_t register_hook(const Tensor& x, std::function<Tensor(const Tensor& grad)> hook) {
   const Edge edge = gradient_edge(x);
   ROUX_CHECK(edge.node) << "register_hook: the tensor does not require grad";
   if (!edge.node->hooks) edge.node->hooks = std::make_unique<std::vector<Node::HookEntry>>();
-  thread_local int64_t next_id = 0;
-  edge.node->hooks->push_back({++next_id, edge.index, std::move(hook)});
-  return next_id;
+  const int64_t id = next_hook_id();
+  edge.node->hooks->push_back({id, edge.index, std::move(hook)});
+  return id;
 }
 
 void remove_hook(const Tensor& x, int64_t id) {
@@ -107,11 +118,22 @@ void remove_hook(const Tensor& x, int64_t id) {
   }
 }
 
-void register_post_accumulate_hook(const Tensor& leaf, std::function<void(const Tensor& grad)> callback) {
+int64_t register_post_accumulate_hook(const Tensor& leaf, std::function<void(const Tensor& grad)> callback) {
   const Edge edge = gradient_edge(leaf);
   ROUX_CHECK(edge.node && edge.node->is_leaf_node())
       << "register_post_accumulate_hook: needs a leaf that requires grad";
-  static_cast<AccumulateGrad*>(edge.node.get())->after.push_back(std::move(callback));
+  const int64_t id = next_hook_id();
+  static_cast<AccumulateGrad*>(edge.node.get())->after.push_back({id, std::move(callback)});
+  return id;
+}
+
+void remove_post_accumulate_hook(const Tensor& leaf, int64_t id) {
+  const Edge edge = gradient_edge(leaf);
+  if (!edge.node || !edge.node->is_leaf_node()) return;
+  auto& after = static_cast<AccumulateGrad*>(edge.node.get())->after;
+  after.erase(
+      std::remove_if(after.begin(), after.end(), [&](const auto& entry) { return entry.first == id; }),
+      after.end());
 }
 
 }  // namespace roux
