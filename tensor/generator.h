@@ -38,7 +38,7 @@ class Generator {
   Device device() const { return device_; }
   GeneratorState state() const { return {seed_, base_ + static_cast<uint64_t>(increment_)}; }
   void set_state(const GeneratorState& state);
-  RandomState next() { return {state_, increment_++}; }
+  RandomState next();
   // Moves the base past the draws made so far (once a step; after a replay pass the draws of the captured
   // step).
   void commit(int64_t replayed_draws = 0);
@@ -50,6 +50,20 @@ class Generator {
   Tensor state_;
   uint64_t seed_ = 0, base_ = 0;
   int64_t increment_ = 0;
+};
+
+// While it lives, draws of this thread's generators are those of their fork(stream), counted as their own: a
+// rank that computes its share of a batch drops out other units than its neighbour, and all generators stand
+// alike afterwards. Stream 0 is the generator itself. May be nested.
+class RandomStreamGuard {
+ public:
+  explicit RandomStreamGuard(uint64_t stream);
+  ~RandomStreamGuard();
+  RandomStreamGuard(const RandomStreamGuard&) = delete;
+  RandomStreamGuard& operator=(const RandomStreamGuard&) = delete;
+
+ private:
+  uint64_t previous_;
 };
 
 }  // namespace roux

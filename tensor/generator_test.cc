@@ -76,5 +76,23 @@ TEST(Generator, AForkDependsOnTheSeedAloneAndLeavesTheParent) {
   EXPECT_EQ(draw(later), before);
 }
 
+TEST(Generator, AStreamIsThatOfItsForkAndCountsAsItsOwn) {
+  Generator generator(11), plain(11);
+  Generator fork = plain.fork(3);
+  const std::vector<float> first = draw(fork), second = draw(fork);
+  {
+    const RandomStreamGuard stream(3);
+    EXPECT_EQ(draw(generator), first);
+    {
+      const RandomStreamGuard none(0);
+      draw(plain);
+    }
+    EXPECT_EQ(draw(generator), second);
+  }
+  draw(plain);
+  EXPECT_EQ(generator.state(), plain.state());
+  EXPECT_EQ(draw(generator), draw(plain));
+}
+
 }  // namespace
 }  // namespace roux
