@@ -177,6 +177,14 @@ void Optimizer::zero_grad() {
   }
 }
 
+std::vector<Tensor> Optimizer::parameters() const {
+  std::vector<Tensor> parameters;
+  for (const Group& group : groups_) {
+    for (const Slot& slot : group.slots) parameters.push_back(slot.param);
+  }
+  return parameters;
+}
+
 void Optimizer::set_scalar(StepScalar which, double value) {
   const Device device = scalars_.device();
   runtime(device.type)

@@ -65,6 +65,8 @@ class Optimizer {
   // parameter has a gradient, and for options that are negative, NaN or infinite.
   Tensor step(const StepOptions& options);
   void zero_grad();
+  // All parameters, group by group.
+  std::vector<Tensor> parameters() const;
   // Whether the last step was skipped because a gradient was not finite (waits for the device).
   bool skipped() const;
   // Steps that were not skipped (waits for the device; 0 on meta).
