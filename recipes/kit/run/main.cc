@@ -1,8 +1,10 @@
 #include "recipes/kit/run/main.h"
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -11,9 +13,11 @@
 #include "recipes/kit/run/interrupt.h"
 #include "recipes/kit/run/prepare.h"
 #include "recipes/kit/run/profile.h"
+#include "recipes/kit/run/ranks.h"
 #include "recipes/kit/run/shell_quote.h"
 #include "recipes/kit/run/text_table.h"
 #include "recipes/kit/run/trace.h"
+#include "tensor/comm/communicator.h"
 #include "tensor/cpu/roofs.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
@@ -24,8 +28,14 @@ namespace {
 
 enum ExitCode { kDone = 0, kError = 1, kClaimFails = 3, kInterrupted = 130 };
 
+// The other ranks would wait for this one: the job ends. Rank 0 goes first, for it may have met the same.
 int fail(absl::string_view message) {
-  std::fprintf(stderr, "error: %.*s\n", static_cast<int>(message.size()), message.data());
+  const std::string text = absl::StrCat("error: ", message);
+  if (world().size() > 1) {
+    if (world().rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(2));
+    abort_world(text, kError);
+  }
+  std::fprintf(stderr, "%s\n", text.c_str());
   return kError;
 }
 int fail(const absl::Status& status) { return fail(status.message()); }
@@ -108,7 +118,9 @@ bool is_worth_resuming(const absl::Status& status) {
   return !absl::IsInvalidArgument(status) && !absl::IsAborted(status);
 }
 
-int explain_failing_claims(const std::vector<Claim>& claims) {
+bool speaks() { return world().rank() == 0; }
+
+void explain_failing_claims(const std::vector<Claim>& claims) {
   int failing = 0;
   std::string first;
   for (const Claim& claim : claims) {
@@ -119,18 +131,20 @@ int explain_failing_claims(const std::vector<Claim>& claims) {
                failing == 1 ? "an asserted claim fails"
                             : absl::StrCat(failing, " asserted claims fail, the first").c_str(),
                first.c_str());
-  return kClaimFails;
 }
 
 int run_recipe(const char* program, const ErasedRecipe& recipe, const Options& options) {
+  if (options.plan && !speaks()) return kDone;
   if (options.threads > 0) set_num_threads(options.threads);
-  const absl::StatusOr<PreparedRun> prepared = prepare_run(recipe, options);
+  absl::StatusOr<PreparedRun> prepared = prepare_run(recipe, options);
   if (absl::IsCancelled(prepared.status()) && interrupt_requested()) {
     std::fputs("interrupted before the run began: the same command starts it\n", stderr);
     return kInterrupted;
   }
   if (!prepared.ok()) return fail(prepared.status());
   if (options.plan) return kDone;
+  const auto scratch = follow_rank_0(prepared->setup);
+  if (!scratch.ok()) return fail(scratch.status());
   const absl::StatusOr<std::unique_ptr<Run>> opened = Run::open(prepared->setup);
   if (!opened.ok()) return fail(opened.status());
   Run& run = **opened;
@@ -139,38 +153,52 @@ int run_recipe(const char* program, const ErasedRecipe& recipe, const Options& o
   run.print("");  // the bar goes
   if (!status.ok() && !absl::IsCancelled(status) && run.discard_if_nothing_was_done()) return fail(status);
   const absl::Status ended = run.count_session(status.ok());
-  if (absl::IsCancelled(status) && interrupt_requested()) {
-    std::fprintf(stderr, "interrupted; to go on:\n  %s\n", resume_command(program, run).c_str());
+  if (absl::IsCancelled(status) && (interrupt_requested() || world().size() > 1)) {
+    if (speaks())
+      std::fprintf(stderr, "interrupted; to go on:\n  %s\n", resume_command(program, run).c_str());
     return kInterrupted;
   }
   if (!status.ok()) {
-    fail(status);
-    if (is_worth_resuming(status) && holds_work(run.out()))
-      std::fprintf(stderr, "what was done is kept; to go on once that is mended:\n  %s\n",
-                   resume_command(program, run).c_str());
-    return kError;
+    const bool resumable = is_worth_resuming(status) && holds_work(run.out());
+    return fail(absl::StrCat(status.message(),
+                             resumable
+                                 ? absl::StrCat("\nwhat was done is kept; to go on once that is mended:\n  ",
+                                                resume_command(program, run))
+                                 : ""));
   }
   if (!ended.ok()) return fail(ended);
-  return any_asserted_fails(run.claims()) ? explain_failing_claims(run.claims()) : kDone;
+  if (!any_asserted_fails(run.claims())) return kDone;
+  if (speaks()) explain_failing_claims(run.claims());
+  return kClaimFails;
 }
 
-}  // namespace
-
-int recipe_main(int argc, char** argv, const ErasedRecipe& recipe) {
-  install_interrupt_handlers();
+int main_of_rank(int argc, char** argv, const ErasedRecipe& recipe) {
   try {
     const std::vector<Setting>& settings = recipe.settings[default_preset(recipe)];
     const absl::StatusOr<Options> options =
         parse_flags(std::vector<std::string>(argv + 1, argv + argc), recipe.info, recipe.presets, settings);
     if (!options.ok()) return fail(options.status());
     if (options->help) {
-      std::fputs(help_text(recipe.info, recipe.presets, settings).c_str(), stdout);
+      if (speaks()) std::fputs(help_text(recipe.info, recipe.presets, settings).c_str(), stdout);
       return kDone;
     }
     return run_recipe(argv[0], recipe, *options);
   } catch (const std::exception& error) {
     return fail(error.what());
   }
+}
+
+}  // namespace
+
+int recipe_main(int argc, char** argv, const ErasedRecipe& recipe) {
+  InterruptOptions interrupts;
+  if (!is_first_of_launcher()) interrupts.message = "";
+  install_interrupt_handlers(interrupts);  // before MPI: its threads inherit what is blocked
+  const absl::Status started = start_ranks();
+  if (!started.ok()) return fail(started);
+  const int code = main_of_rank(argc, argv, recipe);
+  leave_world();  // every rank comes here with the same code; one that failed alone has ended the job
+  return code;
 }
 
 }  // namespace roux::kit

@@ -214,8 +214,8 @@ bool Part::checkpoint_due() const {
 }
 
 absl::Status Part::save_if_due(int64_t step, const SaveFunction& function) {
-  const bool stop = run_.interrupted();
-  if (function && (stop || checkpoint_due())) ROUX_RETURN_IF_ERROR(save(step, function));
+  const bool stop = run_.any_rank_interrupted();
+  if (function && !run_.setup_.follower && (stop || checkpoint_due())) ROUX_RETURN_IF_ERROR(save(step, function));
   if (stop) return absl::CancelledError("interrupted");
   last_step_ = Clock::now();
   return absl::OkStatus();

@@ -12,10 +12,13 @@
 #include "recipes/kit/run/interrupt.h"
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/machine.h"
+#include "recipes/kit/run/ranks.h"
 #include "recipes/kit/run/report.h"
 #include "recipes/kit/run/sources_used.h"
 #include "recipes/kit/run/terminal.h"
+#include "tensor/comm/communicator.h"
 #include "tensor/error.h"
+#include "tensor/ops/creation.h"
 #include "tensor/parallel.h"
 
 namespace roux::kit {
@@ -86,6 +89,7 @@ SourceOptions Run::source_options() const {
 
 absl::Status Run::uses(const Provenance& from) {
   if (setup_.options.plan) return absl::OkStatus();
+  ROUX_RETURN_IF_ERROR(same_on_all_ranks(absl::StrCat("the source ", from.name), from.sha256));
   ROUX_ASSIGN_OR_RETURN(const std::string config, read_file(path("config.json")));
   ROUX_ASSIGN_OR_RETURN(const std::string with, with_source(config, from, path("config.json")));
   ROUX_RETURN_IF_ERROR(write_file_atomically(path("config.json"), with));
@@ -96,8 +100,15 @@ absl::Status Run::uses(const Provenance& from) {
 
 bool Run::interrupted() const { return interrupt_requested() || stopping_; }
 
+bool Run::any_rank_interrupted() const {
+  if (world().size() == 1) return interrupted();
+  const Tensor any = tensor(std::vector<int64_t>{interrupted()}, {1});
+  world().all_reduce_(any, ReduceOp::kMax).wait();
+  return any.item() != 0;
+}
+
 absl::Status Run::check_interrupt() const {
-  return interrupted() ? absl::CancelledError("interrupted") : absl::OkStatus();
+  return any_rank_interrupted() ? absl::CancelledError("interrupted") : absl::OkStatus();
 }
 
 bool Run::discard_if_nothing_was_done() {
@@ -221,7 +232,7 @@ std::string Run::progress_text() {
 }
 
 void Run::report_progress() {
-  if (setup_.options.plan || !report_clock_.start()) return;
+  if (setup_.options.plan || setup_.follower || !report_clock_.start()) return;
   // A report that cannot be written does not stop a run; the last one, of finish(), does.
   write_report(absl::StrCat("The run was going on at ", progress_text(),
                             ". If it has ended since, --resume goes on from its last checkpoint."))

@@ -73,6 +73,7 @@ struct RunSetup {
   double checkpoint_seconds = 60;  // between two checkpoints of a part
   double report_seconds = 30;      // between two partial reports, at least; see ReportClock
   bool quiet = false;              // no progress on stderr, nothing on stdout (tests)
+  bool follower = false;           // a rank but the first (ranks.h): no checkpoint between the ends of parts
 };
 
 class Run {
@@ -161,6 +162,8 @@ class Run {
   const std::vector<Claim>& claims() const { return claims_; }
 
   bool interrupted() const;
+  // Whether any rank is: every rank asks, at the same place.
+  bool any_rank_interrupted() const;
   // For loops without parts: Cancelled after Ctrl-C.
   absl::Status check_interrupt() const;
 

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "recipes/kit/run/run.h"
+#include "tensor/comm/communicator.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 
@@ -154,14 +155,14 @@ absl::StatusOr<std::vector<std::string>> Run::run_parts(const std::vector<AnyPar
   const int width = num_threads();
   if (threads == 0) threads = width;
   threads = std::clamp<int>(threads, 1, static_cast<int>(std::max<size_t>(parts.size(), 1)));
-  threads = parallel_parts(threads, device_, setup_.memory);
+  threads = world().size() > 1 ? 1 : parallel_parts(threads, device_, setup_.memory);
   std::vector<absl::StatusOr<std::string>> results(parts.size(), absl::CancelledError("interrupted"));
   std::vector<std::exception_ptr> thrown(parts.size());
   Schedule schedule(waits);
   const auto work = [&] {
     set_num_threads(std::max(1, width / threads));  // thread-local; results do not depend on it
     while (const std::optional<size_t> i = schedule.take()) {
-      if (!interrupted()) {
+      if (!any_rank_interrupted()) {
         try {
           results[*i] = run_part(parts[*i], segments[*i]);
         } catch (...) {

@@ -44,6 +44,18 @@ std::vector<LmBatch> pieces(const TokenBatch& batch, const std::vector<int32_t>&
 
 }  // namespace
 
+LmBatch LmBatch::rows_between(int64_t begin, int64_t end) const {
+  LmBatch out{input.slice(0, begin, end), target.slice(0, begin, end)};
+  if (document_begin.defined()) out.document_begin = document_begin.slice(0, begin, end);
+  if (lengths.defined()) out.lengths = lengths.slice(0, begin, end);
+  const std::vector<int32_t> targets = out.target.to_vector<int32_t>();
+  out.target_count =
+      std::count_if(targets.begin(), targets.end(), [](int32_t t) { return t != kIgnoreTarget; });
+  if (!rows.empty()) out.rows = cut(rows, begin, end);
+  if (!domain.empty()) out.domain = cut(domain, begin, end);
+  return out;
+}
+
 LmBatch to_batch(const TokenBatch& batch, Device device) {
   const Shape shape{batch.rows, batch.length};
   LmBatch out{tensor(batch.input, shape, device), tensor(batch.target, shape, device)};

@@ -28,6 +28,8 @@ struct LmBatch {
   std::vector<int32_t> domain = {};  // of each row, from a MixtureLoader
 
   int64_t tokens() const { return input.numel(); }
+  int64_t row_count() const { return input.size(0); }
+  LmBatch rows_between(int64_t begin, int64_t end) const;  // views; 0 <= begin <= end <= row_count()
 };
 
 LmBatch to_batch(const TokenBatch& batch, Device device);

@@ -1,7 +1,9 @@
 // A recipe for the tests of branching: a base, an arm from the base, an arm from that arm. The model has
 // dropout, so that model, optimizer, loader and generator all have state. ROUX_TEST_KILL_AT=N ends the
-// process without a word in the N-th step, wherever that is.
+// process without a word in the N-th step, wherever that is; ROUX_TEST_RANK=R only that rank, and
+// ROUX_TEST_HOW=throw|hang|exit|term in another way.
 #include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -16,6 +18,7 @@
 #include "recipes/kit/train/train.h"
 #include "recipes/kit/train/training.h"
 #include "recipes/kit/train/update.h"
+#include "tensor/comm/communicator.h"
 #include "tensor/error.h"
 #include "tensor/generator.h"
 
@@ -24,9 +27,11 @@ namespace {
 
 struct Config {
   int64_t steps = 12;
+  double dropout = 0.1;
+  bool f64 = false;
   template <class Visit>
   void visit(Visit&& visit) {
-    visit("steps", steps);
+    visit("steps", steps), visit("dropout", dropout), visit("f64", f64);
   }
 };
 
@@ -47,21 +52,30 @@ struct Curve {
 void die_in_time() {
   static std::atomic<int64_t> steps{0};
   static const char* at = std::getenv("ROUX_TEST_KILL_AT");
-  if (at != nullptr && ++steps == std::atoll(at)) ::raise(SIGKILL);
+  static const char* rank = std::getenv("ROUX_TEST_RANK");
+  static const char* how = std::getenv("ROUX_TEST_HOW");
+  if (at == nullptr || ++steps != std::atoll(at)) return;
+  if (rank != nullptr && world().rank() != std::atoi(rank)) return;
+  const std::string way = how != nullptr ? how : "kill";
+  ROUX_CHECK(way != "throw") << "the test's error";
+  if (way == "hang") ::pause();
+  if (way == "exit") std::exit(7);
+  if (way == "term") ::kill(::getpid(), SIGTERM);
+  if (way == "kill") ::raise(SIGKILL);
 }
 
-TransformerConfig shape() {
+TransformerConfig shape(const Config& recipe) {
   TransformerConfig config = gpt2_style();
   config.vocab_size = 29, config.max_position_embeddings = 12, config.hidden_size = 16;
   config.intermediate_size = 64, config.num_hidden_layers = 1, config.num_attention_heads = 2;
-  config.dropout.hidden = config.dropout.embedding = 0.1;
+  config.dropout.hidden = config.dropout.embedding = recipe.dropout;
   return config;
 }
 
 absl::StatusOr<Curve> train_arm(const Config& config, const WindowSet& text, const Arm& arm, uint64_t seed,
                                 Part& part) {
   Generator generator(seed, part.device());
-  Transformer model(shape(), Init{&generator, 0.1, kF32, part.device()});
+  Transformer model(shape(config), Init{&generator, 0.1, config.f64 ? kF64 : kF32, part.device()});
   AdamW optimizer({{model.named_parameters()}}, {.weight_decay = 0.1});
   const States learned = {{"model", model}, {"optimizer", optimizer}};
   if (!arm.from.empty()) ROUX_RETURN_IF_ERROR(part.load_from(arm.from, learned));
@@ -91,9 +105,10 @@ absl::StatusOr<Curve> train_arm(const Config& config, const WindowSet& text, con
   return Curve{log.curves.at("validation_loss"), log.best_step};
 }
 
-absl::StatusOr<std::vector<double>> judge(const WindowSet& text, uint64_t seed, Part& part) {
+absl::StatusOr<std::vector<double>> judge(const Config& config, const WindowSet& text, uint64_t seed,
+                                          Part& part) {
   Generator unused;
-  Transformer model(shape(), Init{&unused, 0.1, kF32, part.device()});
+  Transformer model(shape(config), Init{&unused, 0.1, config.f64 ? kF64 : kF32, part.device()});
   ROUX_RETURN_IF_ERROR(part.load_from("second", {{"model", model}}));
   model.eval();
   return for_items(part, text.size(), 3, [&](int64_t begin, int64_t end, const std::vector<double>&) {
@@ -123,7 +138,7 @@ absl::Status reproduce(const Config& config, Run& run) {
   std::vector<PartOf<std::vector<double>>> judges;
   for (const uint64_t seed : run.seeds()) {
     judges.push_back({absl::StrCat("judge/seed", seed),
-                      [&, seed](Part& part) { return judge(text, seed, part); },
+                      [&, seed](Part& part) { return judge(config, text, seed, part); },
                       {"second"}});
   }
   ROUX_ASSIGN_OR_RETURN(const auto losses, run.side_by_side(judges));

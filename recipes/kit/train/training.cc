@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
+#include <vector>
 
+#include "tensor/comm/communicator.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/matmul.h"
@@ -29,15 +32,23 @@ FirstBatch first_batch_of(const TokenBatch& batch, std::function<std::string(int
 double evaluate_loss(const WindowSet& windows, absl::Span<const int64_t> rows, int64_t rows_per_batch,
                      Device device, const std::function<Tensor(const LmBatch&)>& loss_sum) {
   NoGradGuard no_grad;
-  double sum = 0;
+  const auto count = static_cast<int64_t>(rows.size());
+  std::vector<double> sums;  // of each batch
   int64_t targets = 0;
-  for (size_t begin = 0; begin < rows.size(); begin += static_cast<size_t>(rows_per_batch)) {
-    const LmBatch batch =
-        to_batch(windows.batch(rows.subspan(begin, static_cast<size_t>(rows_per_batch))), device);
-    sum += loss_sum(batch).item();
+  for (int64_t begin = 0; begin < count; begin += rows_per_batch) {
+    const TokenBatch batch = windows.batch(rows.subspan(
+        static_cast<size_t>(begin), static_cast<size_t>(std::min(rows_per_batch, count - begin))));
     targets += batch.target_count;
+    const bool own = static_cast<int64_t>(sums.size()) % world().size() == world().rank();
+    sums.push_back(own ? loss_sum(to_batch(batch, device)).item() : 0);
   }
-  return sum / static_cast<double>(targets);
+  if (world().size() > 1 && !sums.empty()) {
+    const Tensor all = tensor(sums, {static_cast<int64_t>(sums.size())});
+    world().all_reduce_(all, ReduceOp::kSum).wait();
+    sums = all.to_vector<double>();
+  }
+  // In the order of the batches, whoever computed them.
+  return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(targets);
 }
 
 double measured_peak_flops(int threads) {

@@ -16,7 +16,8 @@ namespace roux::kit {
 // Rows of a batch for Run::show_batch: which tokens are targets.
 FirstBatch first_batch_of(const TokenBatch& batch, std::function<std::string(int64_t)> decode);
 
-// Mean loss per target over these rows, in batches of `rows_per_batch`, without recording.
+// Mean loss per target over these rows, in batches of `rows_per_batch`, without recording. Ranks share the
+// batches; the result is that of one rank, bit for bit.
 double evaluate_loss(const WindowSet& windows, absl::Span<const int64_t> rows, int64_t rows_per_batch,
                      Device device, const std::function<Tensor(const LmBatch&)>& loss_sum);
 

@@ -2,9 +2,14 @@
 
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "autograd/anomaly.h"
 #include "autograd/autograd.h"
+#include "nn/parallel/gradient_reducer.h"
 #include "tensor/error.h"
+#include "tensor/generator.h"
+#include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 
 namespace roux::kit {
@@ -16,28 +21,53 @@ bool is_asked(const Tensor& loss) {
   return type == DeviceType::kCpu || type == DeviceType::kEmulated;
 }
 
-std::string first_nan_op(const std::function<Tensor()>& forward_backward) {
+std::string first_nan_op(const internal::ForwardBackward& forward_backward) {
   const AnomalyGuard anomaly;
   try {
-    forward_backward();
+    forward_backward([] {});
   } catch (const Error& error) {
     return error.what();
   }
   return "";
 }
 
+// Each rank looks at its own rows.
+std::string first_of_ranks(const std::string& text) {
+  const std::vector<std::string> all = world().all_gather(text);
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    if (!all[rank].empty()) return absl::StrCat(all[rank], " on rank ", rank);
+  }
+  return "";
+}
+
+Tensor sum_over_ranks(const Tensor& loss) {
+  const Tensor sum = loss.defined() ? loss.reshape({1}).to(kF64) : zeros({1}, kF64);
+  world().all_reduce_(sum, ReduceOp::kSum).wait();
+  return sum;
+}
+
 }  // namespace
 
 namespace internal {
 
-StepResult update_with(Optimizer& optimizer, const StepOptions& options,
-                       const std::function<Tensor()>& forward_backward) {
-  StepResult result{.loss = forward_backward()};
+StepResult update_with(Optimizer& optimizer, const StepOptions& options, bool shared,
+                       const ForwardBackward& forward_backward) {
+  StepResult result;
+  if (shared) {
+    const RandomStreamGuard own_draws(static_cast<uint64_t>(world().rank()));
+    GradientReducer reducer(world(), optimizer.parameters());
+    const Tensor loss = forward_backward([&] { reducer.start(); });
+    reducer.finish();
+    result.loss = sum_over_ranks(loss);
+  } else {
+    result.loss = forward_backward([] {});
+  }
   result.grad_norm = optimizer.step(options);
   result.lr = options.lr;
   optimizer.zero_grad();
   if (is_asked(result.loss) && (optimizer.skipped() || !std::isfinite(result.loss.item()))) {
     result.nonfinite = first_nan_op(forward_backward);
+    if (shared) result.nonfinite = first_of_ranks(result.nonfinite);
     optimizer.zero_grad();
   }
   return result;
@@ -54,10 +84,26 @@ void check_targets(size_t batches, int64_t targets) {
                           << " targets together, needed >= 1";
 }
 
+bool ranks_share(const Optimizer& optimizer) {
+  return world().size() > 1 && optimizer.parameters()[0].device().type != DeviceType::kMeta;
+}
+
+void check_ranks_agree(const std::vector<int64_t>& own) {
+  const Tensor sums = tensor(own, {static_cast<int64_t>(own.size())});
+  world().all_reduce_(sums, ReduceOp::kSum).wait();
+  const std::vector<int64_t> all = sums.to_vector<int64_t>();
+  for (size_t i = 0; i < own.size(); ++i) {
+    ROUX_CHECK(all[i] == own[i] * world().size())
+        << "update: the ranks were given different batches: micro-batches, targets and tokens are "
+        << absl::StrJoin(own, ", ") << " on rank " << world().rank() << ", and " << absl::StrJoin(all, ", ")
+        << " together on " << world().size() << " ranks";
+  }
+}
+
 }  // namespace internal
 
 StepResult update(Optimizer& optimizer, const StepOptions& options, const std::function<Tensor()>& loss) {
-  return internal::update_with(optimizer, options, [&] {
+  return internal::update_with(optimizer, options, false, [&](const std::function<void()>&) {
     const Tensor value = loss();
     backward(value);
     return value.detach();

@@ -12,10 +12,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "optim/optimizer.h"
 #include "recipes/kit/train/train.h"
+#include "tensor/comm/communicator.h"
 #include "tensor/tensor.h"
 
 namespace roux::kit {
@@ -28,28 +30,70 @@ StepResult update(Optimizer& optimizer, const StepOptions& options, const std::f
 
 namespace internal {
 
-// `forward_backward` gives the detached loss.
-StepResult update_with(Optimizer& optimizer, const StepOptions& options,
-                       const std::function<Tensor()>& forward_backward);
+// Gives the detached loss; calls its argument before its last backward.
+using ForwardBackward = std::function<Tensor(const std::function<void()>& before_last)>;
+// `shared`: loss and gradients are this rank's part of a sum.
+StepResult update_with(Optimizer& optimizer, const StepOptions& options, bool shared,
+                       const ForwardBackward& forward_backward);
 Tensor backward_of_share(const Tensor& loss_sum, int64_t targets, const Tensor& so_far);
 void check_targets(size_t batches, int64_t targets);
+// More than one, and no plan on meta, which each makes for itself.
+bool ranks_share(const Optimizer& optimizer);
+void check_ranks_agree(const std::vector<int64_t>& batches_targets_tokens);
+
+// What a rank computes of a step's micro-batches: whole ones where each rank gets as many, else rows of each
+// (of a Batch with row_count() and rows_between(begin, end), as LmBatch has them), else whole ones. Nothing
+// where there is one that cannot be cut: then every rank computes it.
+template <class Batch>
+std::optional<std::vector<Batch>> share_of_rank(const std::vector<Batch>& micro, int rank, int ranks) {
+  const auto count = static_cast<int64_t>(micro.size());
+  std::vector<Batch> own;
+  if constexpr (requires(const Batch& b) { b.rows_between(int64_t{0}, b.row_count()); }) {
+    if (count % ranks != 0) {
+      for (const Batch& batch : micro) {
+        const auto [begin, end] = slice_of_rank(batch.row_count(), rank, ranks);
+        if (begin < end) own.push_back(batch.rows_between(begin, end));
+      }
+      return own;
+    }
+  }
+  if (count == 1) return std::nullopt;
+  const auto [begin, end] = slice_of_rank(count, rank, ranks);
+  own.assign(micro.begin() + begin, micro.begin() + end);
+  return own;
+}
 
 }  // namespace internal
 
 // The same with accumulation: loss_sum(batch) of each micro-batch is divided by the targets of all of them,
 // so that 1 x 8 rows equal 8 x 1 and a row with few targets does not weigh more. Batch has `target_count` and
 // tokens(), as LmBatch has.
+//
+// On several ranks (tensor/comm) each is given the same micro-batches and computes its share of them; loss
+// and gradients are summed over the ranks while backward runs. The update above computes the same on every
+// rank. Throws Error when the ranks were given batches of different sizes.
 template <class Batch, class Loss>
 StepResult update(Optimizer& optimizer, const StepOptions& options, const std::vector<Batch>& micro,
                   const Loss& loss_sum) {
   int64_t targets = 0, tokens = 0;
   for (const Batch& batch : micro) targets += batch.target_count, tokens += batch.tokens();
   internal::check_targets(micro.size(), targets);
-  StepResult result = internal::update_with(optimizer, options, [&] {
-    Tensor loss;
-    for (const Batch& batch : micro) loss = internal::backward_of_share(loss_sum(batch), targets, loss);
-    return loss;
-  });
+  std::optional<std::vector<Batch>> share;
+  if (internal::ranks_share(optimizer)) {
+    internal::check_ranks_agree({static_cast<int64_t>(micro.size()), targets, tokens});
+    share = internal::share_of_rank(micro, world().rank(), world().size());
+  }
+  const std::vector<Batch>& own = share ? *share : micro;
+  StepResult result = internal::update_with(optimizer, options, share.has_value(),
+                                            [&](const std::function<void()>& before_last) {
+                                              Tensor loss;
+                                              for (size_t i = 0; i < own.size(); ++i) {
+                                                const Tensor sum = loss_sum(own[i]);
+                                                if (i + 1 == own.size()) before_last();
+                                                loss = internal::backward_of_share(sum, targets, loss);
+                                              }
+                                              return loss;
+                                            });
   result.tokens = tokens;
   return result;
 }
