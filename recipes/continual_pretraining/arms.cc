@@ -296,11 +296,6 @@ std::vector<int64_t> evaluation_steps(const Config& config, int64_t steps) {
 
 absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
   if (run.planning()) return stand_in(config);
-  if (run.preset().name == kit::kGpuPreset && run.options().data.empty()) {
-    return absl::InvalidArgumentError(
-        "--preset=gpu reads 20 million bytes of D0 and 10 million of D1: give texts of that size with "
-        "--data=PATH");
-  }
   const kit::CorpusOptions options{.length = config.decoder.length,
                                    .validation_share = config.validation_share,
                                    .validation_windows = config.eval_windows};
