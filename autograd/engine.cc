@@ -171,12 +171,18 @@ class Engine {
       needs[i] = node->next[i].node && states_[node->next[i].node.get()].needed;
     }
     absl::InlinedVector<Tensor, 4> grads(node->next.size());
+    absl::InlinedVector<Tensor*, 4> sums(node->next.size(), nullptr);
+    for (size_t i = 0; i < needs.size() && !create_graph_; ++i) {
+      if (!needs[i]) continue;
+      Tensor& sum = states_[node->next[i].node.get()].grads[node->next[i].index];
+      if (sum.defined() && sole_owner(sum)) sums[i] = &sum;
+    }
     bool flows = false;
     for (const Tensor& grad : state.grads) flows |= grad.defined();
     if (flows) {
       absl::InlinedVector<Tensor, 1> grad_outputs = std::move(state.grads);
       state.grads.clear();
-      GradInputs grad_inputs(needs, absl::MakeSpan(grads));
+      GradInputs grad_inputs(needs, sums, absl::MakeSpan(grads));
       BackwardNodeScope scope(node);
       const TraceScope trace(node->op(), ScopeKind::kBackward);
       node->backward(grad_outputs, grad_inputs);

@@ -26,14 +26,21 @@ struct Edge {
 // What a rule fills: the gradient of each input that is asked for.
 class GradInputs {
  public:
-  GradInputs(absl::Span<const bool> needs, absl::Span<Tensor> grads) : needs_(needs), grads_(grads) {}
+  // sums: for each input null or what take_sum() gives out.
+  GradInputs(absl::Span<const bool> needs, absl::Span<Tensor* const> sums, absl::Span<Tensor> grads)
+      : needs_(needs), sums_(sums), grads_(grads) {}
   size_t size() const { return grads_.size(); }
   bool needs(size_t i) const { return needs_[i]; }
   // May have a broadcast (larger) shape of the input: the engine sums it back.
   void set(size_t i, Tensor grad) { grads_[i] = std::move(grad); }
+  // For a rule that adds its gradient to those of input i that came before: their sum, contiguous, of the
+  // input's shape, and nobody else's. It is the rule's now: what it sets must contain it. Undefined where
+  // there is none that may be written.
+  Tensor take_sum(size_t i) { return sums_[i] != nullptr ? std::exchange(*sums_[i], Tensor()) : Tensor(); }
 
  private:
   absl::Span<const bool> needs_;
+  absl::Span<Tensor* const> sums_;
   absl::Span<Tensor> grads_;
 };
 

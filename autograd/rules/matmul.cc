@@ -42,7 +42,15 @@ Tensor weight_gradient(const Tensor& grad_output, const Tensor& x, DType dtype) 
 
 // grad_x = g W, grad_W = g^T x, grad_bias = g (summed over the rows)
 void linear_backward(const LinearSaved& s, const Tensor& grad_output, GradInputs& grad) {
-  if (grad.needs(0)) grad.set(0, matmul(grad_output, s.weight.get()));
+  if (grad.needs(0)) {
+    const Tensor weight = s.weight.get();
+    Tensor sum = grad.take_sum(0);  // of projections that read the same x
+    if (sum.defined()) {
+      Tensor flat = view(sum, {sum.numel() / weight.size(1), weight.size(1)});
+      matmul_into(flat_rows(grad_output), weight, true, flat);
+    }
+    grad.set(0, sum.defined() ? sum : matmul(grad_output, weight));
+  }
   if (grad.needs(1)) grad.set(1, weight_gradient(grad_output, s.x.get(), s.weight_dtype));
   if (grad.size() > 2 && grad.needs(2)) {
     grad.set(2, s.bias_dtype == grad_output.dtype()

@@ -301,6 +301,52 @@ TEST(OneHotTokens, TheirGradientIsAProductWithTheEmbedding) {
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(got.to_vector<double>()[i], expected[i], 1e-14);
 }
 
+// Projections of one x: each adds its gradient of x to those of the others where they stand. The result is
+// the sum of what each gives alone, with and without a graph of it.
+TEST(Linear, ProjectionsOfOneInputAddTheirGradients) {
+  Generator generator(3);
+  for (const auto& [dtype, tolerance] : {std::pair{kF32, 1e-6}, {kF64, 1e-14}, {kBF16, 0.02}}) {
+    const Tensor x = normal({3, 50, 24}, 0, 1, generator).to(dtype).set_requires_grad(true);
+    Tensor all, wanted = zeros({3, 50, 24}, kF64);
+    for (const int64_t n : {16, 40, 8, 16}) {
+      const Tensor weight = normal({n, 24}, 0, 1, generator).to(dtype);
+      const auto loss = [&] { return sum(silu(linear(x, weight))); };
+      wanted = wanted + grad({loss()}, {x})[0].to(kF64);
+      all = all.defined() ? all + loss() : loss();
+    }
+    for (const bool create_graph : {true, false}) {
+      const Tensor got = grad({all}, {x}, {.retain_graph = true, .create_graph = create_graph})[0];
+      EXPECT_EQ(got.dtype(), dtype);
+      EXPECT_LT(amax(abs(got.to(kF64) - wanted)).item() / amax(abs(wanted)).item(), tolerance);
+    }
+  }
+}
+
+// A gradient that the caller holds is not written to.
+TEST(Linear, DoesNotAddToAGradientThatIsSomeonesElse) {
+  const Tensor x = ones({50, 24}).set_requires_grad(true), y = x * 1.0, held = ones({50, 24});
+  const Tensor z = linear(y, ones({16, 24}));
+  const Tensor both = grad({y, z}, {x}, {.grad_outputs = {held, ones({50, 16})}})[0];
+  EXPECT_EQ(held.to_vector<double>(), Doubles(1200, 1));
+  EXPECT_EQ(both.to_vector<double>(), Doubles(1200, 17));
+}
+
+// The gradients of x by several projections need no more memory than that by one.
+TEST(Linear, ProjectionsOfOneInputHaveOneGradientOfIt) {
+  constexpr int64_t kRows = 4096, kWidth = 256;
+  const auto peak = [](int projections) {
+    const Tensor x = zeros({kRows, kWidth}, kF32, kMeta).set_requires_grad(true);
+    const Tensor weight = zeros({8, kWidth}, kF32, kMeta);
+    Tensor all = sum(linear(x, weight));
+    for (int i = 1; i < projections; ++i) all = all + sum(linear(x, weight));
+    const int64_t before = memory_stats(kMeta).current;
+    reset_peak_memory(kMeta);
+    backward(all);
+    return memory_stats(kMeta).peak - before;
+  };
+  EXPECT_LT(peak(3) - peak(1), kRows * kWidth * 4 / 2);
+}
+
 // f32 weights beside 16-bit rows: their gradient is a sum in f32 that 16 bits never held (600 terms, rounded
 // to 8 bits, would miss by 0.01), with and without a graph of it, and both first gradients have gradients.
 TEST(LinearWeightDType, GradientsOfMasterWeightsAreNotRounded) {

@@ -45,25 +45,25 @@ GemmOperand<T> operand(const Tensor& x) {
   return {x.data<const T>(), layout.ld, layout.transposed};
 }
 
-// c [m, n] = a b + bias with ldc = n; one task a block.
+// c [m, n] = a b + bias, or c += a b, with ldc = n; one task a block.
 template <class T, class C>
 void multiply_block(const Blocks& blocks, int64_t index, int64_t m, int64_t n, int64_t k,
-                    const GemmOperand<T>& a, const GemmOperand<T>& b, const T* bias, C* c) {
+                    const GemmOperand<T>& a, const GemmOperand<T>& b, const T* bias, bool accumulate, C* c) {
   const int64_t row = index % blocks.down * blocks.rows, col = index / blocks.down * blocks.cols;
   const int64_t rows = std::min(blocks.rows, m - row), cols = std::min(blocks.cols, n - col);
   C* out = c + row * n + col;
   for (int64_t i = 0; bias != nullptr && i < rows; ++i) {
     for (int64_t j = 0; j < cols; ++j) out[i * n + j] = static_cast<C>(bias[col + j]);
   }
+  accumulate |= bias != nullptr;
   if (sizeof(T) >= 4 && a.transposed && a.ld >= kFarApart) {
     const int64_t depth = kShortSum;
     for (int64_t at = 0; at < std::max<int64_t>(k, 1); at += depth) {
-      gemm(rows, cols, std::min(depth, k - at), a.at(row, at), b.at(at, col), bias != nullptr || at > 0, out,
-           n);
+      gemm(rows, cols, std::min(depth, k - at), a.at(row, at), b.at(at, col), accumulate || at > 0, out, n);
     }
     return;
   }
-  gemm(rows, cols, k, a.at(row, 0), b.at(0, col), bias != nullptr, out, n);
+  gemm(rows, cols, k, a.at(row, 0), b.at(0, col), accumulate, out, n);
 }
 
 // Partial sums over k into the workspace [S, M, N], then their sum in order; the bias or what stands in y (as
@@ -81,7 +81,7 @@ void multiply_split(const Tensor& a, const Tensor& b, const T* bias, bool accumu
   parallel_for(0, parts * per_part, 1, [&](int64_t begin, int64_t) {
     const int64_t part = begin / per_part, k0 = std::min(k, part * part_k);
     const int64_t depth = (part == parts - 1 ? k : std::min(k, k0 + part_k)) - k0;
-    multiply_block<T, C>(blocks, begin % per_part, m, n, depth, ga.at(0, k0), gb.at(k0, 0), nullptr,
+    multiply_block<T, C>(blocks, begin % per_part, m, n, depth, ga.at(0, k0), gb.at(k0, 0), nullptr, false,
                          partial + part * m * n);
   });
   Y* out = y.data<Y>();
@@ -133,7 +133,7 @@ void multiply_batched(const Tensor& a, const Tensor& b, const T* bias, Tensor& y
       GemmOperand<T> item_a = ga, item_b = gb;
       item_a.data += a_at;
       item_b.data += b_at;
-      multiply_block<T, T>(blocks, task % per_item, m, n, k, item_a, item_b, bias, out + item * m * n);
+      multiply_block<T, T>(blocks, task % per_item, m, n, k, item_a, item_b, bias, false, out + item * m * n);
     }
   });
 }
@@ -148,19 +148,18 @@ void matmul_cpu(const Tensor& a, const Tensor& b, const Tensor& bias, Tensor& wo
   }
 }
 
+template <class T>
 void matmul_f32_cpu(const Tensor& a, const Tensor& b, bool accumulate, Tensor& workspace, Tensor& y) {
   if (workspace.defined()) {
-    multiply_split<bfloat16, float>(a, b, nullptr, accumulate, workspace, y);
+    multiply_split<T, float>(a, b, nullptr, accumulate, workspace, y);
     return;
   }
   const int64_t m = y.shape()[0], n = y.shape()[1], k = a.shape()[1];
-  const GemmOperand<bfloat16> ga = operand<bfloat16>(a), gb = operand<bfloat16>(b);
+  const GemmOperand<T> ga = operand<T>(a), gb = operand<T>(b);
   float* out = y.data<float>();
   const Blocks blocks = cut(m, n, k);
   parallel_for(0, blocks.down * blocks.across, 1, [&](int64_t index, int64_t) {
-    const int64_t row = index % blocks.down * blocks.rows, col = index / blocks.down * blocks.cols;
-    gemm(std::min(blocks.rows, m - row), std::min(blocks.cols, n - col), k, ga.at(row, 0), gb.at(0, col),
-         accumulate, out + row * n + col, n);
+    multiply_block<T, float>(blocks, index, m, n, k, ga, gb, nullptr, accumulate, out);
   });
 }
 
@@ -169,7 +168,9 @@ const RegisterKernel kMatmulF64(matmul_kernels, DeviceType::kCpu, kF64, matmul_c
 // Elsewhere the op converts to f32.
 const DTypeSet kFast16Bit = has_bf16_gemm() ? DTypeSet(kBF16) : DTypeSet();
 const RegisterKernel kMatmulBf16(matmul_kernels, DeviceType::kCpu, kFast16Bit, matmul_cpu<bfloat16>);
-const RegisterKernel kMatmulBf16Sums(matmul_f32_kernels, DeviceType::kCpu, kFast16Bit, matmul_f32_cpu);
+const RegisterKernel kMatmulF32Sums(matmul_f32_kernels, DeviceType::kCpu, kF32, matmul_f32_cpu<float>);
+const RegisterKernel kMatmulBf16Sums(matmul_f32_kernels, DeviceType::kCpu, kFast16Bit,
+                                     matmul_f32_cpu<bfloat16>);
 
 }  // namespace
 }  // namespace roux::cpu

@@ -75,7 +75,7 @@ TEST(Matmul, LayoutsAndDtypes) {
   }
 }
 
-// The product of 16-bit numbers as f32, and twice of it.
+// The product of 16-bit numbers as f32, and twice of it; of wider ones in their own dtype.
 TEST(MatmulInto, AddsProductsThatAreNotRounded) {
   for (DType dtype : {kF32, kF64, kBF16, kF16}) {
     for (const auto& [m, n, k] :
@@ -296,6 +296,16 @@ TEST(Matmul, Errors) {
             }),
             "linear: inner dimensions differ: x is f32[8,127], weight is f32[64,128], needed x [..., in] and "
             "weight [out, in]");
+}
+
+// Rows that are far apart are summed in short parts; all of them are added. Of few rows, too.
+TEST(MatmulInto, AddsFarApartAndFewRows) {
+  for (const auto& [m, n, k] : {std::array<int64_t, 3>{1100, 40, 140}, {3, 40, 50}}) {
+    const Tensor a = random({k, m}, kF32).transpose(0, 1), b = random({k, n}, kF32);
+    Tensor sum = matmul(a, b);
+    matmul_into(a, b, true, sum);
+    EXPECT_LT(error_of(sum * 0.5, a, b), tolerance(kF32)) << a.spec() << b.spec();
+  }
 }
 
 }  // namespace

@@ -249,9 +249,11 @@ void matmul_into(const Tensor& a, const Tensor& b, bool accumulate, Tensor& sum)
   const DType dtype = a.dtype();
   const DeviceType device = a.device().type;
   if (sum.numel() == 0) return;
-  if (needs_conversion(dtype, a.device())) {
+  const bool as_multiply = batch_invariant() || are_few_rows(a, b) || (dtype == kF32 && !accumulate);
+  if (dtype != sum.dtype() && needs_conversion(dtype, a.device())) {
     matmul_into(cast_as_stored(a, kF32), cast_as_stored(b, kF32), accumulate, sum);
-  } else if (dtype != sum.dtype() && (device == DeviceType::kMeta || matmul_f32_kernels.has(device, dtype))) {
+  } else if (sum.dtype() == kF32 && !(dtype == kF32 && as_multiply) &&
+             (device == DeviceType::kMeta || matmul_f32_kernels.has(device, dtype))) {
     const Tensor ready = gemm_ready(a);
     Tensor workspace = split_workspace(a, b, kF32);
     matmul_f32_kernels.run(ready, ready, gemm_ready(b), accumulate, workspace, sum);
