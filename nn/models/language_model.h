@@ -52,7 +52,7 @@ class LanguageModel : public Module {
   Tensor logits(const Tensor& ids) const { return logits(LmInput{.ids = ids}); }
 
   // Cross-entropy of targets: [...] from hidden: [..., D], as linear_cross_entropy takes them: the logits are
-  // never held at once.
+  // never held at once (but of an output weight in blocks they are).
   Tensor losses(const Tensor& hidden, const Tensor& targets, const CrossEntropyOptions& options) const;
   // Summed over all tokens; targets of options.ignore_index (-100) count for nothing.
   Tensor loss_sum(const LmInput& in, const Tensor& targets, CrossEntropyOptions options = {}) const;

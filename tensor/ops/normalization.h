@@ -9,7 +9,8 @@
 namespace roux {
 
 // y = x / sqrt(mean(x^2) + eps) * weight                                        [Zhang & Sennrich 2019]
-// x: [..., D] floating; weight: [D], dtype of x. Returns y like x. Throws Error on a shape or dtype mismatch.
+// x: [..., D] floating; weight: [D], dtype of x. Returns y like x. Throws Error on a shape or dtype mismatch
+// and, as the next two do, for an eps that is negative, NaN or infinite.
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps = 1e-6);
 
 // y = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias, var over D (not D - 1)       [Ba et al. 2016]
