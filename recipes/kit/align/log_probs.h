@@ -12,13 +12,12 @@
 
 #include "absl/types/span.h"
 #include "nn/models/language_model.h"
+#include "recipes/kit/data/tokens.h"
 #include "recipes/kit/data/windows.h"
 #include "recipes/kit/train/batches.h"
 #include "tensor/tensor.h"
 
 namespace roux::kit {
-
-using Tokens = std::vector<int32_t>;
 
 // [B, T] floating: log-probabilities of batch.target, any finite number where there is no target. Of a model,
 // of a policy without its adapters, of a frozen trunk with the old top layers.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "recipes/kit/decode/sampling.h"
 #include "recipes/kit/decode/trie.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
@@ -17,11 +18,11 @@ struct Job {
   const Question* question;
   std::vector<int32_t> choices;
   TokenTrie trie;
-  std::vector<double> log_probs;  // of each node's token
+  std::vector<TokenScore> scores;  // of each node's token
 
   Job(const Question& q, std::vector<int32_t> some) : question(&q), choices(std::move(some)) {
     for (const int32_t choice : choices) trie.add(q.choices[static_cast<size_t>(choice)], choice);
-    log_probs.assign(static_cast<size_t>(trie.size()), 0);
+    scores.resize(static_cast<size_t>(trie.size()));
   }
   // Choices that begin alike stand together, so that pieces of them share what they can.
   static std::vector<int32_t> sorted_choices(const Question& q) {
@@ -75,13 +76,14 @@ void look_up(const DecodeSession& session, int64_t vocabulary, absl::Span<const 
     const float* row = log_probs.data<float>();
     for (size_t i = 0; i < tokens.size(); ++i, row += vocabulary) {
       const auto& [job, node] = lookups[begin + i];
+      const int32_t best = most_probable(absl::MakeConstSpan(row, static_cast<size_t>(vocabulary)));
       for (const auto& [token, child] : job->trie.children(node)) {
         ROUX_CHECK(token >= 0 && token < vocabulary)
             << "choice_log_probs: question \"" << job->question->id << "\" has token " << token
             << ", the vocabulary " << vocabulary;
         ROUX_CHECK(!std::isnan(row[token])) << "choice_log_probs: question \"" << job->question->id
                                             << "\": the model's logits are not finite";
-        job->log_probs[static_cast<size_t>(child)] = row[token];
+        job->scores[static_cast<size_t>(child)] = {row[token], token == best};
       }
     }
   }
@@ -193,9 +195,9 @@ std::vector<double> normalised(absl::Span<const double> log_probs) {
 
 }  // namespace
 
-std::vector<std::vector<std::vector<double>>> choice_token_log_probs(const DecodeModel& model,
-                                                                     absl::Span<const Question> questions,
-                                                                     const ScoreOptions& options) {
+std::vector<std::vector<std::vector<TokenScore>>> choice_token_scores(const DecodeModel& model,
+                                                                      absl::Span<const Question> questions,
+                                                                      const ScoreOptions& options) {
   ROUX_CHECK(options.rows > 0) << "choice_log_probs: rows is " << options.rows << ", needed above 0";
   NoGradGuard no_grad;
   std::vector<Job> jobs = make_jobs(model, questions, options.rows);
@@ -212,7 +214,7 @@ std::vector<std::vector<std::vector<double>>> choice_token_log_probs(const Decod
     run(model, absl::MakeSpan(jobs).subspan(begin, end - begin));
     begin = end;
   }
-  std::vector<std::vector<std::vector<double>>> all;
+  std::vector<std::vector<std::vector<TokenScore>>> all;
   for (const Question& question : questions) all.emplace_back(question.choices.size());
   for (const Job& job : jobs) {
     auto& of_question = all[static_cast<size_t>(job.question - questions.data())];
@@ -220,8 +222,22 @@ std::vector<std::vector<std::vector<double>>> choice_token_log_probs(const Decod
       const Tokens& tokens = job.question->choices[static_cast<size_t>(choice)];
       for (size_t length = 1; length <= tokens.size(); ++length) {
         const int32_t node = *job.trie.find(absl::MakeConstSpan(tokens).first(length));
-        of_question[static_cast<size_t>(choice)].push_back(job.log_probs[static_cast<size_t>(node)]);
+        of_question[static_cast<size_t>(choice)].push_back(job.scores[static_cast<size_t>(node)]);
       }
+    }
+  }
+  return all;
+}
+
+std::vector<std::vector<std::vector<double>>> choice_token_log_probs(const DecodeModel& model,
+                                                                     absl::Span<const Question> questions,
+                                                                     const ScoreOptions& options) {
+  std::vector<std::vector<std::vector<double>>> all;
+  for (const auto& choices : choice_token_scores(model, questions, options)) {
+    auto& of_question = all.emplace_back();
+    for (const std::vector<TokenScore>& tokens : choices) {
+      auto& log_probs = of_question.emplace_back();
+      for (const TokenScore& token : tokens) log_probs.push_back(token.log_prob);
     }
   }
   return all;

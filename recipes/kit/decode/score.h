@@ -33,9 +33,18 @@ struct ScoreOptions {
   int64_t rows = 64;  // at once
 };
 
-// [question][choice][token]: each token's log-probability behind the prompt and the tokens before it, from
-// f32 logits. Throws Error naming the question for a prompt or a choice without tokens, no room in the
-// context, and logits that are not finite.
+// A token behind the prompt and the tokens before it.
+struct TokenScore {
+  double log_prob = 0;  // from f32 logits
+  bool likeliest =
+      false;  // greedy decoding takes it: no other token is more probable, nor as probable with a lower id
+};
+// [question][choice][token]. Throws Error naming the question for a prompt or a choice without tokens, no
+// room in the context, and logits that are not finite.
+std::vector<std::vector<std::vector<TokenScore>>> choice_token_scores(const DecodeModel& model,
+                                                                      absl::Span<const Question> questions,
+                                                                      const ScoreOptions& options = {});
+// [question][choice][token]: the log-probabilities alone.
 std::vector<std::vector<std::vector<double>>> choice_token_log_probs(const DecodeModel& model,
                                                                      absl::Span<const Question> questions,
                                                                      const ScoreOptions& options = {});

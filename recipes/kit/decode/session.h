@@ -20,11 +20,10 @@
 #include "absl/types/span.h"
 #include "nn/models/encoder_decoder.h"
 #include "nn/models/language_model.h"
+#include "recipes/kit/data/tokens.h"
 #include "tensor/tensor.h"
 
 namespace roux::kit {
-
-using Tokens = std::vector<int32_t>;
 
 // Rows 0, 1, ... of one batch. Belongs to one thread; nothing is recorded for backward.
 class DecodeSession {
