@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "autograd/autograd.h"
-#include "autograd/checkpoint.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tensor/error_of.h"
@@ -32,7 +31,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-const Tensor kUndefined;
 Tensor floats(const Shape& shape) { return zeros(shape); }
 Tensor ids(const Shape& shape) { return zeros(shape, kI64); }
 constexpr int64_t kHuge = int64_t{1} << 40, kMax = std::numeric_limits<int64_t>::max(),

@@ -118,14 +118,16 @@ ROUX_ALWAYS_INLINE void multiply_slab(const BlockRows& in, int64_t row, int64_t 
 
 template <class Lanes, DType kFormat, int kCols>
 ROUX_ALWAYS_INLINE void multiply_cols(const BlockRows& in, int64_t col) {
+  // Of formats with many strips, sums of four rows stay in registers beside those of half as many weights.
+  constexpr int kAtFour = BlockFormat<kFormat>::kStrips <= 2 ? kCols : (kCols + 1) / 2;
   switch (in.m) {
     case 1:
       return multiply_block<Lanes, kFormat, 1, kCols>(in, col);
     case 2:
       return multiply_block<Lanes, kFormat, 2, kCols>(in, col);
-    case BlockFormat<kFormat>::kStrips <= 2 ? 4:
-      -1 :  // more do not stay in registers
-            return multiply_block<Lanes, kFormat, 4, kCols>(in, col);
+    case 4:
+      for (int64_t c = col; c < col + kCols; c += kAtFour) multiply_block<Lanes, kFormat, 4, kAtFour>(in, c);
+      return;
     default:
       for (int64_t row = 0; row < in.m; row += kSlab) {
         multiply_slab<Lanes, kFormat, kCols>(in, row, std::min(kSlab, in.m - row), col);
