@@ -154,4 +154,11 @@ absl::StatusOr<NamedTensors> to_checkpoint(const EncoderDecoderConfig& c, const 
   return file;
 }
 
+FileModule file_module(const EncoderDecoderConfig& c, const std::string& ours) {
+  for (const auto& [our_name, their_name] : modules_of(c)) {
+    if (our_name == ours) return {their_name, {ours}};
+  }
+  return {ours, {ours}};
+}
+
 }  // namespace roux

@@ -2,7 +2,10 @@
 #ifndef ROUX_NN_MODELS_ENCODER_DECODER_NAMES_H_
 #define ROUX_NN_MODELS_ENCODER_DECODER_NAMES_H_
 
+#include <string>
+
 #include "absl/status/statusor.h"
+#include "nn/models/checkpoint_names.h"
 #include "nn/models/encoder_decoder.h"
 
 namespace roux {
@@ -13,6 +16,8 @@ namespace roux {
 // an untied model (which transformers leaves out where it equals the embeddings) has these.
 absl::StatusOr<NamedTensors> from_checkpoint(const EncoderDecoderConfig& c, const NamedTensors& file);
 absl::StatusOr<NamedTensors> to_checkpoint(const EncoderDecoderConfig& c, const NamedTensors& model);
+// Each module of ours is one of the file's.
+FileModule file_module(const EncoderDecoderConfig& c, const std::string& ours);
 
 }  // namespace roux
 

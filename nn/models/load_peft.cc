@@ -26,8 +26,8 @@ using peft_file::kConfig;
 using peft_file::kMagnitude;
 using peft_file::kPrefix;
 using peft_file::kTensors;
-using peft_file::located;
-using peft_file::no_transformer;
+using peft_file::ties_embeddings;
+using peft_file::with_kind;
 
 struct Contents {
   std::map<std::string, Adapter> adapters;  // by module
@@ -82,8 +82,8 @@ struct Placed {
 };
 
 // Rows of a fused module to those of ours: [("...q_proj", rows), ...].
-absl::StatusOr<NamedTensors> rows_of(const TransformerConfig& c, const std::string& module,
-                                     const Tensor& rows) {
+template <class Config>
+absl::StatusOr<NamedTensors> rows_of(const Config& c, const std::string& module, const Tensor& rows) {
   ROUX_ASSIGN_OR_RETURN(NamedTensors parts, from_checkpoint(c, {{module + ".bias", rows}}));
   for (auto& [name, part] : parts) name = split_leaf(name).first;
   return parts;
@@ -96,7 +96,8 @@ bool has_weight(const Module& m, const std::string& path) {
   return false;
 }
 
-absl::StatusOr<std::vector<Placed>> place(const Transformer& model, const Contents& contents,
+template <class Model>
+absl::StatusOr<std::vector<Placed>> place(const Model& model, const Contents& contents,
                                           const PeftConfig& config, const std::string& name) {
   std::map<std::string, Linear*> by_path;
   for (const auto& [path, linear] : linears(model)) by_path[path] = linear;
@@ -135,7 +136,8 @@ absl::StatusOr<std::vector<Placed>> place(const Transformer& model, const Conten
 }
 
 // Copies in the model's names, dtypes and on its device, of modules_to_save.
-absl::StatusOr<NamedTensors> whole_modules(const Transformer& model, const Contents& contents) {
+template <class Model>
+absl::StatusOr<NamedTensors> whole_modules(const Model& model, const Contents& contents) {
   ROUX_ASSIGN_OR_RETURN(NamedTensors state, from_checkpoint(model.config(), contents.whole));
   const NamedTensors parameters = model.named_parameters();
   for (auto& [name, value] : state) {
@@ -146,7 +148,7 @@ absl::StatusOr<NamedTensors> whole_modules(const Transformer& model, const Conte
           absl::StrCat(name, " is ", to_string(value.spec()), " in the file, in this model ",
                        old == parameters.end() ? "missing" : to_string(old->second.spec())));
     }
-    if (model.config().tie_word_embeddings && old->second.impl() == model.embedding_weight().impl()) {
+    if (ties_embeddings(model.config()) && old->second.impl() == model.embedding_weight().impl()) {
       return absl::UnimplementedError("tied embeddings among modules_to_save are not supported");
     }
     value = value.detach();
@@ -162,7 +164,7 @@ Tensor own_copy(const Tensor& x, DType dtype, Device device) {
 }
 
 // One attach_lora() for all layers of one rank and scale.
-void attach(Transformer& model, const std::vector<Placed>& placed) {
+void attach(Module& model, const std::vector<Placed>& placed) {
   std::map<std::pair<int64_t, double>, LoraOptions> groups;
   for (const Placed& x : placed) {
     const std::pair key(x.options.r, x.options.alpha);
@@ -172,7 +174,7 @@ void attach(Transformer& model, const std::vector<Placed>& placed) {
   for (const auto& [key, options] : groups) attach_lora(model, options, unused);
 }
 
-void fill(const Transformer& model, const std::vector<Placed>& placed) {
+void fill(const Module& model, const std::vector<Placed>& placed) {
   std::unordered_map<std::string, Tensor*> slots;
   for (const Module::Slot& slot : model.slots()) slots[slot.name] = slot.tensor;
   std::unordered_map<const TensorImpl*, Tensor> copies;  // one lora_A of several layers stays one
@@ -190,7 +192,8 @@ void fill(const Transformer& model, const std::vector<Placed>& placed) {
   }
 }
 
-absl::Status load_from(Transformer& model, const std::string& folder, const std::string& name) {
+template <class Model>
+absl::Status load_from(Model& model, const std::string& folder, const std::string& name) {
   ROUX_ASSIGN_OR_RETURN(const std::string text, read_file(folder + kConfig));
   ROUX_ASSIGN_OR_RETURN(const PeftConfig config, parse_peft_config(text, "adapter_config.json"));
   ROUX_ASSIGN_OR_RETURN(const NamedTensors file, load_safetensors(folder + kTensors));
@@ -214,9 +217,7 @@ absl::Status load_from(Transformer& model, const std::string& folder, const std:
 }  // namespace
 
 absl::Status load_peft(LanguageModel& model, const std::string& folder, const std::string& name) {
-  auto* transformer = dynamic_cast<Transformer*>(&model);
-  if (transformer == nullptr) return no_transformer(model.pretty_print(), folder);
-  return located(load_from(*transformer, folder, name), folder);
+  return with_kind(model, folder, [&](auto& kind) { return load_from(kind, folder, name); });
 }
 
 }  // namespace roux

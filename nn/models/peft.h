@@ -20,8 +20,8 @@ namespace roux {
 // modules_to_save, which take the place of the model's weights (in memory of their own), and nothing else.
 // All or nothing. Errors of the files, with the path; InvalidArgument where the adapter is one of another
 // base or config and tensors do not fit each other; Unimplemented for what is not LoRA or DoRA of Linear
-// layers (embeddings, a tied head among modules_to_save), and here and below for what is no Transformer.
-// Throws Error when a layer has an adapter of that name.
+// layers (embeddings, a tied head among modules_to_save), and here and below for what is neither a
+// Transformer nor an EncoderDecoder. Throws Error when a layer has an adapter of that name.
 absl::Status load_peft(LanguageModel& model, const std::string& folder, const std::string& name = "default");
 
 struct SavePeftOptions {

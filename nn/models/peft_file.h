@@ -3,10 +3,13 @@
 #define ROUX_NN_MODELS_PEFT_FILE_H_
 
 #include <string>
+#include <type_traits>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "nn/models/checkpoint_names.h"
+#include "nn/models/encoder_decoder_names.h"
 #include "tensor/tensor.h"
 
 namespace roux::peft_file {
@@ -27,10 +30,26 @@ inline absl::Status located(const absl::Status& status, const std::string& folde
   return absl::Status(status.code(), absl::StrCat(folder, ": ", status.message()));
 }
 
-inline absl::Status no_transformer(const std::string& model, const std::string& folder) {
-  return absl::UnimplementedError(
-      absl::StrCat(folder, ": adapters of ", model, ": only those of a Transformer are supported"));
+// Calls fn with the Transformer or the EncoderDecoder that the model, const or not, is.
+template <class Model, class Fn>
+absl::Status with_kind(Model& model, const std::string& folder, const Fn& fn) {
+  using MayBeTransformer = std::conditional_t<std::is_const_v<Model>, const Transformer, Transformer>;
+  using MayBeBoth = std::conditional_t<std::is_const_v<Model>, const EncoderDecoder, EncoderDecoder>;
+  if (auto* decoder = dynamic_cast<MayBeTransformer*>(&model)) return located(fn(*decoder), folder);
+  if (auto* both = dynamic_cast<MayBeBoth*>(&model)) return located(fn(*both), folder);
+  return absl::UnimplementedError(absl::StrCat(folder, ": adapters of ", model.pretty_print(),
+                                               ": only those of a Transformer or an EncoderDecoder are "
+                                               "supported"));
 }
+
+// Whether the embeddings stand in several places, which PEFT would not keep alike.
+inline bool ties_embeddings(const TransformerConfig& c) { return c.tie_word_embeddings; }
+inline bool ties_embeddings(const EncoderDecoderConfig&) { return true; }
+inline const char* task_type(const TransformerConfig& c) { return c.causal ? "CAUSAL_LM" : ""; }
+inline const char* task_type(const EncoderDecoderConfig&) { return "SEQ_2_SEQ_LM"; }
+// Whether files have [in, out].
+inline bool transposed(const TransformerConfig& c) { return c.family == Family::kGpt2; }
+inline bool transposed(const EncoderDecoderConfig&) { return false; }
 
 }  // namespace roux::peft_file
 

@@ -29,8 +29,10 @@ using peft_file::kConfig;
 using peft_file::kMagnitude;
 using peft_file::kPrefix;
 using peft_file::kTensors;
-using peft_file::located;
-using peft_file::no_transformer;
+using peft_file::task_type;
+using peft_file::ties_embeddings;
+using peft_file::transposed;
+using peft_file::with_kind;
 
 const LoraAdapter* adapter_of(const Linear& linear, const std::string& name) {
   for (const auto& adapter : linear.adapters()) {
@@ -47,7 +49,8 @@ struct Joined {
 };
 
 // Rows of the layers that stand in one module of the file, as that module has them.
-absl::StatusOr<Tensor> joined_rows(const TransformerConfig& c, const FileModule& module,
+template <class Config>
+absl::StatusOr<Tensor> joined_rows(const Config& c, const FileModule& module,
                                    const std::vector<Tensor>& rows) {
   NamedTensors parts;
   for (size_t i = 0; i < rows.size(); ++i) parts.emplace_back(module.ours[i] + ".bias", rows[i]);
@@ -57,7 +60,8 @@ absl::StatusOr<Tensor> joined_rows(const TransformerConfig& c, const FileModule&
 
 // Different lora_As behind each other, and lora_B with rows that read one of them each. A layer without an
 // adapter gets zeros, and the norms of its weight as magnitudes.
-absl::StatusOr<Joined> join(const TransformerConfig& c, const FileModule& module,
+template <class Config>
+absl::StatusOr<Joined> join(const Config& c, const FileModule& module,
                             const std::vector<const Linear*>& layers, const std::string& name) {
   std::vector<const LoraAdapter*> adapters;
   const LoraAdapter* first = nullptr;
@@ -108,7 +112,8 @@ bool same_in_config(const LoraOptions& a, const LoraOptions& b) {
   return a.dora == b.dora && a.rank_stabilised == b.rank_stabilised && a.dropout == b.dropout;
 }
 
-absl::StatusOr<std::vector<Joined>> joined_adapters(const Transformer& model, const std::string& name) {
+template <class Model>
+absl::StatusOr<std::vector<Joined>> joined_adapters(const Model& model, const std::string& name) {
   std::map<std::string, const Linear*> by_path;
   std::vector<std::string> paths;
   for (const auto& [path, linear] : linears(model)) by_path[path] = linear, paths.push_back(path);
@@ -138,7 +143,8 @@ absl::StatusOr<std::vector<Joined>> joined_adapters(const Transformer& model, co
 std::string last_part(const std::string& module) { return split_leaf(module).second; }
 
 // Last parts of names where all modules that have it are meant, else whole names.
-std::vector<std::string> target_modules(const Transformer& model, const std::vector<Joined>& adapters) {
+template <class Model>
+std::vector<std::string> target_modules(const Model& model, const std::vector<Joined>& adapters) {
   std::set<std::string> adapted, elsewhere, out;
   for (const Joined& x : adapters) adapted.insert(x.module);
   for (const auto& [path, linear] : linears(model)) {
@@ -152,14 +158,15 @@ std::vector<std::string> target_modules(const Transformer& model, const std::vec
 }
 
 // Parameters of modules in which some train that are not of the adapter, under names of files.
-absl::StatusOr<NamedTensors> modules_to_save(const Transformer& model, const std::string& adapter) {
+template <class Model>
+absl::StatusOr<NamedTensors> modules_to_save(const Model& model, const std::string& adapter) {
   std::set<std::string> modules;
   const std::string of_adapter = absl::StrCat(".", adapter);
   for (const auto& [name, parameter] : trainable(model)) {
     const std::string module = split_leaf(name).first;
     const bool its_own = absl::EndsWith(module, of_adapter) && absl::StrContains(name, ".lora_");
     if (its_own) continue;
-    if (model.config().tie_word_embeddings && parameter.impl() == model.embedding_weight().impl()) {
+    if (ties_embeddings(model.config()) && parameter.impl() == model.embedding_weight().impl()) {
       return absl::InvalidArgumentError("the embeddings train and are tied: PEFT would not tie them");
     }
     modules.insert(module);
@@ -171,7 +178,8 @@ absl::StatusOr<NamedTensors> modules_to_save(const Transformer& model, const std
   return to_checkpoint(model.config(), parameters);
 }
 
-absl::Status save_to(const Transformer& model, const std::string& folder, const SavePeftOptions& options) {
+template <class Model>
+absl::Status save_to(const Model& model, const std::string& folder, const SavePeftOptions& options) {
   const NoGradGuard no_grad;
   ROUX_ASSIGN_OR_RETURN(const std::vector<Joined> adapters, joined_adapters(model, options.name));
   ROUX_ASSIGN_OR_RETURN(const NamedTensors whole, modules_to_save(model, options.name));
@@ -179,10 +187,10 @@ absl::Status save_to(const Transformer& model, const std::string& folder, const 
   PeftConfig config;
   config.r = first.r, config.lora_alpha = first.alpha, config.lora_dropout = first.dropout;
   config.use_rslora = first.rank_stabilised, config.use_dora = first.dora;
-  config.fan_in_fan_out = model.config().family == Family::kGpt2;
+  config.fan_in_fan_out = transposed(model.config());
   config.target_modules = target_modules(model, adapters);
   config.base_model_name_or_path = options.base_model;
-  config.task_type = model.config().causal ? "CAUSAL_LM" : "";
+  config.task_type = task_type(model.config());
   NamedTensors file;
   for (const Joined& x : adapters) {
     const std::string name = absl::StrCat(kPrefix, x.module);
@@ -209,9 +217,7 @@ absl::Status save_to(const Transformer& model, const std::string& folder, const 
 
 absl::Status save_peft(const LanguageModel& model, const std::string& folder,
                        const SavePeftOptions& options) {
-  const auto* transformer = dynamic_cast<const Transformer*>(&model);
-  if (transformer == nullptr) return no_transformer(model.pretty_print(), folder);
-  return located(save_to(*transformer, folder, options), folder);
+  return with_kind(model, folder, [&](const auto& kind) { return save_to(kind, folder, options); });
 }
 
 }  // namespace roux

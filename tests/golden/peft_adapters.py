@@ -14,7 +14,7 @@ import torch
 from language_models import B, HERE, T, V, in_f64
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 CASES = {
@@ -26,6 +26,8 @@ CASES = {
     "gpt2_lora": ("gpt2", dict(r=2, lora_alpha=3, target_modules=["c_attn", "mlp.c_proj"], fan_in_fan_out=True)),
     "gpt2_dora": ("gpt2", dict(r=2, lora_alpha=3, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True,
                                use_dora=True)),
+    "t5_lora": ("t5", dict(r=2, lora_alpha=3, target_modules=["q", "v", "wo"], rank_pattern={"wo": 3})),
+    "bart_dora": ("bart", dict(r=3, lora_alpha=4, target_modules=["q_proj", "out_proj", "fc1"], use_dora=True)),
     "gpt_neox_dora": ("gpt_neox", dict(r=2, lora_alpha=3, target_modules=["query_key_value"], use_dora=True)),
 }
 
@@ -38,9 +40,11 @@ def file_name(parameter):
 
 def write(case):
     base_name, options = CASES[case]
-    base = AutoModelForCausalLM.from_pretrained(os.path.join(HERE, "language_models", base_name)).eval()
+    both = base_name in ("t5", "bart")
+    kind = AutoModelForSeq2SeqLM if both else AutoModelForCausalLM
+    base = kind.from_pretrained(os.path.join(HERE, "language_models", base_name)).eval()
     torch.manual_seed(3)
-    model = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **options)).eval()
+    model = get_peft_model(base, LoraConfig(task_type="SEQ_2_SEQ_LM" if both else "CAUSAL_LM", **options)).eval()
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -58,16 +62,22 @@ def write(case):
     ids = torch.randint(3, V, (B, T), generator=generator)
     targets = torch.randint(0, V, (B, T), generator=generator)
     targets[0, :3] = -100
-    single = model(input_ids=ids, use_cache=False).logits.detach()
+    inputs = {"input_ids": ids, "use_cache": False}
+    if both:
+        source = torch.randint(3, V, (B, T - 2), generator=generator)
+        inputs = {"input_ids": source, "decoder_input_ids": ids, "use_cache": False}
+    single = model(**inputs).logits.detach()
     with in_f64(base):
         model.double()
         trained = [(file_name(name), p) for name, p in model.named_parameters() if p.requires_grad]
         model.zero_grad()
-        logits = model(input_ids=ids, use_cache=False).logits
+        logits = model(**inputs).logits
         loss = torch.nn.functional.cross_entropy(logits.reshape(-1, V), targets.reshape(-1), reduction="sum")
         loss.backward()
         torch.testing.assert_close(single.double(), logits.detach(), rtol=0, atol=5e-5)
         out = {"ids": ids, "targets": targets, "logits": logits.detach(), "loss": loss.detach()}
+        if both:
+            out["source"] = source
         out |= {"grad." + name: p.grad.clone() for name, p in trained}
         adapted = {name.split(".base_layer.")[0] for name in base.state_dict() if ".base_layer." in name}
         merged = model.merge_and_unload().state_dict()
