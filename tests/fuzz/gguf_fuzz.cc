@@ -1,7 +1,9 @@
-// GGUF metadata, and the tokenizer that it may hold.
+// GGUF metadata, the tokenizer that it may hold, and that written as tokenizer.json.
 #include <string>
 
 #include "recipes/kit/text/gguf_tokenizer.h"
+#include "recipes/kit/text/gguf_tokenizer_json.h"
+#include "recipes/kit/text/tokenizer_json.h"
 #include "tensor/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -16,5 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     ROUX_INVARIANT(span.begin <= span.end && span.end <= text.size());
   }
   (*tokenizer)->decode(encoding.ids);
+  const auto files = roux::kit::gguf_tokenizer_files(*metadata);
+  if (files.ok()) (void)roux::kit::parse_tokenizer_json(files->tokenizer_json, "tokenizer.json");
   return 0;
 }

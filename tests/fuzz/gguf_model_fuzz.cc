@@ -23,6 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   volatile int64_t used = sum;
   (void)used;
-  (void)roux::kit::gguf_config(*file);
+  if (roux::kit::is_gguf_encoder_decoder(*file)) {
+    (void)roux::kit::gguf_encoder_decoder_config(*file);
+  } else {
+    (void)roux::kit::gguf_config(*file);
+  }
   return 0;
 }

@@ -1,5 +1,5 @@
 """Tiny models as GGUF files, for recipes/kit/models/gguf_model_test.cc: those of language_models/ as llama.cpp's
-converter writes them, and Llamas with every type of block.
+converter writes them (Qwen2's also split over three files), and Llamas with every type of block.
 
 Run:  /tmp/venv/bin/pip install torch transformers safetensors gguf
       /tmp/venv/bin/python gguf_models.py     writes gguf_models/<name>.gguf and gguf_models/golden.safetensors
@@ -15,7 +15,8 @@ import gguf
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, LlamaConfig,
+                          LlamaForCausalLM)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = os.path.join(HERE, "gguf_models")
@@ -118,6 +119,10 @@ def write_keys(writer, arch, config):
         writer.add_expert_used_count(config.num_experts_per_tok)
         writer.add_expert_feed_forward_length(config.moe_intermediate_size)
         writer.add_expert_shared_feed_forward_length(config.shared_expert_intermediate_size)
+    write_tokens(writer, config)
+
+
+def write_tokens(writer, config):
     tokens = [chr(ord("a") + i) for i in range(config.vocab_size - 2)] + ["ab", "<|end|>"]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
@@ -183,6 +188,64 @@ def of_folder(name, out):
     out |= {name + ".ids": ids, name + ".logits": logits}
 
 
+def of_t5(name, out):
+    folder = os.path.join(HERE, "language_models", name)
+    config = AutoConfig.from_pretrained(folder)
+    config.relative_attention_max_distance = 128  # no key can say another
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder, config=config, dtype=torch.float32).eval()
+    path = os.path.join(FOLDER, name + ".gguf")
+    writer = gguf.GGUFWriter(path, "t5")
+    writer.add_context_length(512)
+    writer.add_embedding_length(config.d_model)
+    writer.add_feed_forward_length(config.d_ff)
+    writer.add_block_count(config.num_layers)
+    if config.num_decoder_layers != config.num_layers:
+        writer.add_decoder_block_count(config.num_decoder_layers)
+    writer.add_head_count(config.num_heads)
+    writer.add_key_length(config.d_kv)
+    writer.add_value_length(config.d_kv)
+    writer.add_layer_norm_eps(config.layer_norm_epsilon)
+    writer.add_relative_attn_buckets_count(config.relative_attention_num_buckets)
+    writer.add_layer_norm_rms_eps(config.layer_norm_epsilon)
+    writer.add_decoder_start_token_id(0)
+    write_tokens(writer, config)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.T5, max(config.num_layers, config.num_decoder_layers))
+    state = model.state_dict()
+    for key, tensor in state.items():
+        tied = key == "lm_head.weight" and torch.equal(tensor, state["shared.weight"])
+        if tied or "coder.embed_tokens" in key:
+            continue
+        writer.add_tensor(names.get_name(key, try_suffixes=(".weight", ".bias")), tensor.float().numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    golden = load_file(os.path.join(folder, "golden.safetensors"))
+    with torch.no_grad():
+        logits = model(input_ids=golden["source"], decoder_input_ids=golden["ids"], use_cache=False).logits
+    out |= {name + ".ids": golden["ids"], name + ".source": golden["source"], name + ".logits": logits}
+
+
+def split_qwen2():
+    """The tensors of qwen2.gguf over three files as llama-gguf-split writes them, the keys in the first."""
+    reader = gguf.GGUFReader(os.path.join(FOLDER, "qwen2.gguf"))
+    config = AutoConfig.from_pretrained(os.path.join(HERE, "language_models", "qwen2"))
+    for part in range(3):
+        writer = gguf.GGUFWriter(os.path.join(FOLDER, f"qwen2-split-{part + 1:05}-of-00003.gguf"), "qwen2")
+        if part == 0:
+            write_keys(writer, "qwen2", config)
+        writer.add_uint16(gguf.Keys.Split.LLM_KV_SPLIT_NO, part)
+        writer.add_uint16(gguf.Keys.Split.LLM_KV_SPLIT_COUNT, 3)
+        writer.add_int32(gguf.Keys.Split.LLM_KV_SPLIT_TENSORS_COUNT, len(reader.tensors))
+        share = -(-len(reader.tensors) // 3)
+        for tensor in reader.tensors[part * share:(part + 1) * share]:
+            writer.add_tensor(tensor.name, tensor.data.reshape(tuple(reversed(tensor.shape.tolist()))))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+
+
 def random_blocks(generator, shape, kind):
     """Bytes of blocks whose scales (f16, at the places that the format has them) are between 2^-9 and 2^-7."""
     values, size = gguf.GGML_QUANT_SIZES[kind]
@@ -228,6 +291,9 @@ def main():
     out = {}
     for name in ARCHITECTURES:
         of_folder(name, out)
+    split_qwen2()
+    for name in ("t5", "t5_v1_1"):
+        of_t5(name, out)
     with_blocks("half_types", 32, [TYPES.F16, TYPES.BF16], out)
     with_blocks("small_blocks", 64, [TYPES.Q4_0, TYPES.Q4_1, TYPES.Q5_0, TYPES.Q5_1, TYPES.Q8_0], out)
     with_blocks("k_blocks", 256, [TYPES.Q4_K, TYPES.Q5_K, TYPES.Q6_K], out)

@@ -352,22 +352,42 @@ def tiny_gguf_bert():
         "tokenizer.ggml.cls_token_id": 2, "tokenizer.ggml.seperator_token_id": 3, "tokenizer.ggml.unknown_token_id": 1})
 
 
-def tiny_gguf_llama():
-    """A SentencePiece BPE model with space prefix and user-defined pieces, as Llama 2's and Mistral's are converted."""
+def tiny_gguf_t5():
+    """The vocabulary of tiny_t5.json as GGUF files write it; the answers are those of tiny_t5."""
+    data = json.load(open(os.path.join(OUT, "tiny_t5.json"), encoding="utf-8"))
+    special = {a["id"] for a in data["added_tokens"]}
+    charsmap = base64.b64decode(data["normalizer"]["normalizers"][0]["precompiled_charsmap"])
+    pieces = data["model"]["vocab"]
+    write_gguf(os.path.join(OUT, "tiny_t5.gguf"), {
+        "tokenizer.ggml.model": "t5", "tokenizer.ggml.tokens": [piece for piece, _ in pieces],
+        "tokenizer.ggml.token_type": [2 if i == 0 else 3 if i in special else 1 for i in range(len(pieces))],
+        "tokenizer.ggml.scores": [score for _, score in pieces], "tokenizer.ggml.precompiled_charsmap": list(charsmap),
+        "tokenizer.ggml.add_space_prefix": True, "tokenizer.ggml.remove_extra_whitespaces": True,
+        "tokenizer.ggml.unknown_token_id": 0, "tokenizer.ggml.eos_token_id": 2,
+        "tokenizer.ggml.add_bos_token": False, "tokenizer.ggml.add_eos_token": True})
+
+
+def tiny_gguf_llama_plain():
+    """The same without user-defined pieces, as Llama 2's and Mistral's are."""
+    tiny_gguf_llama("tiny_llama_plain", [])
+
+
+def tiny_gguf_llama(name="tiny_llama", user_defined=("▁▁", "▁▁▁▁", "\n\n", "[SEP]", "don")):
+    """A SentencePiece BPE model with space prefix and user-defined pieces, as such are converted."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([x.replace("\0", "") for x in training_text()]), model_writer=model, vocab_size=700,
         model_type="bpe", byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False,
-        character_coverage=0.98, minloglevel=2, user_defined_symbols=["▁▁", "▁▁▁▁", "\n\n", "[SEP]", "don"])
+        character_coverage=0.98, minloglevel=2, user_defined_symbols=list(user_defined))
     pieces = [dict(fields(value)) for number, value in fields(model.getvalue()) if number == 1]
     types = [piece.get(3, 1) for piece in pieces]
     tokens = [piece[1].decode().replace("▁", " ") if kind == 4 else piece[1].decode() for piece, kind in zip(pieces, types)]
-    write_gguf(os.path.join(OUT, "tiny_llama.gguf"), {
+    write_gguf(os.path.join(OUT, name + ".gguf"), {
         "tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types,
         "tokenizer.ggml.scores": [struct.unpack("<f", piece[2])[0] for piece in pieces],
         "tokenizer.ggml.unknown_token_id": 0, "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2})
     sp = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-    write_golden("tiny_llama", sp.encode, sp.decode)
+    write_golden(name, sp.encode, sp.decode)
 
 
 def write_gguf(path, metadata):
@@ -380,6 +400,8 @@ def write_gguf(path, metadata):
             f.write(string(key))
             if isinstance(value, str):
                 f.write(struct.pack("<I", 8) + string(value))
+            elif isinstance(value, bool):
+                f.write(struct.pack("<IB", 7, value))
             elif isinstance(value, int):
                 f.write(struct.pack("<II", 4, value))
             elif isinstance(value[0], str):
@@ -515,7 +537,8 @@ TINY = {"tiny_gpt2": tiny_gpt2, "tiny_gpt2_prefix": tiny_gpt2_prefix, "tiny_llam
         "tiny_qwen2": tiny_qwen2, "tiny_llama2": tiny_llama2, "tiny_bert": tiny_bert,
         "tiny_unigram": tiny_sentencepiece("unigram"), "tiny_bpe": tiny_sentencepiece("bpe"), "tiny_merged": tiny_merged,
         "tiny_t5": tiny_precompiled("tiny_t5", False), "tiny_xlmr": tiny_precompiled("tiny_xlmr", True),
-        "tiny_added": tiny_added, "tiny_gguf_bert": tiny_gguf_bert, "tiny_gguf_llama": tiny_gguf_llama}
+        "tiny_added": tiny_added, "tiny_gguf_bert": tiny_gguf_bert, "tiny_gguf_llama": tiny_gguf_llama,
+        "tiny_gguf_llama_plain": tiny_gguf_llama_plain, "tiny_gguf_t5": tiny_gguf_t5}
 BIG = {"smollm2": smollm2, "gpt2": gpt2_with("gpt2", GPT2), "gpt2_llama3": gpt2_with("gpt2_llama3", LLAMA3),
        "gpt2_tekken": gpt2_with("gpt2_tekken", TEKKEN), "qwen": qwen, "qwen35": qwen35, "minilm": minilm,
        "deepseek": deepseek, "mistral_v1": mistral("v1"), "mistral_v3": mistral("v3"), "gemma3": gemma3, "tekken": tekken,

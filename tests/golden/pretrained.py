@@ -1,7 +1,7 @@
 """What transformers makes of the real models that recipes/data/fetch brings, for recipes/kit/models/pretrained_test.cc:
 SmolLM2-135M-Instruct (GGUF, dequantised to f32): logits of prompts at some positions, the likelihood of a text, 200
-greedy tokens; Gemma 3 270M (GGUF, likewise): logits; all-MiniLM-L6-v2: embeddings of sentences, as its
-sentence-transformers configuration says.
+greedy tokens; Gemma 3 270M (GGUF, likewise): logits, and those of a text beyond its window in f64; all-MiniLM-L6-v2:
+embeddings of sentences, as its sentence-transformers configuration says.
 
 Run:  recipes/data/fetch smollm2 minilm gemma3
       python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch transformers safetensors gguf
@@ -11,6 +11,7 @@ Made with torch 2.15.0 (CPU), transformers 5.24.0, gguf 0.19.0.
 """
 import glob
 import os
+import types
 
 import torch
 from safetensors.torch import save_file
@@ -29,6 +30,8 @@ GREEDY_PROMPT = ("<|im_start|>user\nExplain in a few sentences why the sky is bl
                  "<|im_start|>assistant\n")
 GREEDY_TOKENS = 200
 TEXT_BYTES = 6000
+LONG_TOKENS = 760  # Gemma 3's window is 512
+LONG_POSITIONS = [0, 100, 300, 511, 512, 513, 600, 701, 702, 759]
 SENTENCES = [
     "A man is eating food.",
     "A man is eating a piece of bread.",
@@ -48,22 +51,24 @@ def load(resource):
     return tokenizer, AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32).eval()
 
 
+def keep_logits(name, model, ids, positions, tensors):
+    rows = model(ids).logits[0, positions]
+    vocabulary = rows.shape[1]
+    spread = torch.arange(7, vocabulary, vocabulary // 32)[:32].expand(len(positions), -1)
+    chosen = torch.cat([rows.topk(32).indices, spread], 1)
+    tensors[name + ".ids"] = ids[0].int()
+    tensors[name + ".positions"] = torch.tensor(positions, dtype=torch.int32)
+    tensors[name + ".chosen"] = chosen.int()
+    tensors[name + ".logits"] = rows.gather(1, chosen).float()
+    tensors[name + ".log_sum_exp"] = rows.double().logsumexp(1)
+
+
 def logits(prefix, tokenizer, model, prompts, tensors, texts):
     for i, prompt in enumerate(prompts):
         ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).input_ids
-        all_logits = model(ids).logits[0]
-        count, vocabulary = all_logits.shape
-        positions = sorted({0, count // 3, 2 * count // 3, count - 1})
-        rows = all_logits[positions]
-        spread = torch.arange(7, vocabulary, vocabulary // 32)[:32].expand(len(positions), -1)
-        chosen = torch.cat([rows.topk(32).indices, spread], 1)
-        name = f"{prefix}.{i}"
-        texts[name] = prompt
-        tensors[name + ".ids"] = ids[0].int()
-        tensors[name + ".positions"] = torch.tensor(positions, dtype=torch.int32)
-        tensors[name + ".chosen"] = chosen.int()
-        tensors[name + ".logits"] = rows.gather(1, chosen)
-        tensors[name + ".log_sum_exp"] = rows.double().logsumexp(1)
+        count = ids.shape[1]
+        texts[f"{prefix}.{i}"] = prompt
+        keep_logits(f"{prefix}.{i}", model, ids, sorted({0, count // 3, 2 * count // 3, count - 1}), tensors)
 
 
 def smollm2(tensors, texts):
@@ -97,6 +102,32 @@ def gemma3(tensors, texts):
     tokenizer, model = load("gemma3")
     prompts = ["<bos>" + prompt for prompt in PROMPTS if "<|im_start|>" not in prompt]
     logits("gemma3", tokenizer, model, prompts, tensors, texts)
+    gemma3_long(tokenizer, model, tensors, texts)
+
+
+def exact_rotary(self, x, position_ids, layer_type=None):
+    """transformers makes angles in f32 whatever the model's dtype: at position 701 they err by 5e-5."""
+    theta = self.config.rope_parameters[layer_type]["rope_theta"]
+    exponents = torch.arange(0, self.config.head_dim, 2, dtype=torch.float64) / self.config.head_dim
+    angles = position_ids.double()[..., None] / theta**exponents
+    angles = torch.cat([angles, angles], -1)
+    return angles.cos(), angles.sin()
+
+
+def gemma3_long(tokenizer, model, tensors, texts):
+    with open(os.path.join(HERE, "../../recipes/data/excerpts/austen_emma.txt"), "rb") as file:
+        text = file.read(4000).decode("utf-8", "ignore")
+    ids = tokenizer("<bos>" + text, return_tensors="pt", add_special_tokens=False).input_ids[:, :LONG_TOKENS]
+    texts["gemma3_long.0"] = tokenizer.decode(ids[0])
+    assert tokenizer(texts["gemma3_long.0"], add_special_tokens=False).input_ids == ids[0].tolist()
+    single = model(ids).logits[0, LONG_POSITIONS]
+    model = model.double()
+    theirs = model(ids).logits[0, LONG_POSITIONS]
+    model.model.rotary_emb.forward = types.MethodType(exact_rotary, model.model.rotary_emb)
+    exact = model(ids).logits[0, LONG_POSITIONS]
+    for name, x in (("f32", single), ("f64 with angles of f32", theirs)):
+        print("gemma3_long:", name, "differs from f64 by", (x - exact).abs().amax(1).tolist())
+    keep_logits("gemma3_long.0", model, ids, LONG_POSITIONS, tensors)
 
 
 def minilm(tensors, texts):

@@ -5,6 +5,7 @@
 #include "recipes/kit/data/runfiles.h"
 #include "recipes/kit/data/text_file.h"
 #include "recipes/kit/text/gguf_tokenizer.h"
+#include "recipes/kit/text/gguf_tokenizer_json.h"
 #include "recipes/kit/text/sentencepiece_merge.h"
 #include "recipes/kit/text/sentencepiece_model.h"
 #include "recipes/kit/text/tokenizer_json.h"
@@ -53,12 +54,39 @@ INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,
                                          Case{"tiny_t5.json", kSpecial}, Case{"tiny_xlmr.json", kSpecial},
                                          Case{"tiny_added.json", kSpecial},
                                          Case{"tiny_llama.gguf", {.parse_special = false}},
+                                         Case{"tiny_llama_plain.gguf", {.parse_special = false}},
+                                         Case{"tiny_t5.gguf", kSpecial, "tiny_t5.golden"},
                                          Case{"tiny_unigram.model"}, Case{"tiny_bpe.model"}),
                          [](const auto& info) {
                            std::string file = info.param.file;
                            file.replace(file.find('.'), 1, "_");
                            return file;
                          });
+
+// Written as tokenizer.json, which transformers reads.
+TEST(TokenizerGolden, GgufTokenizersAsJson) {
+  const std::string folder = "tests/golden/tokenizers/";
+  for (const Case& c : {Case{"tiny_llama_plain.gguf", {.parse_special = false}, "tiny_llama_plain.golden"},
+                        Case{"tiny_t5.gguf", kSpecial, "tiny_t5.golden"}}) {
+    const auto metadata = kit::load_gguf_metadata(*kit::find_runfile(folder + c.file));
+    ASSERT_TRUE(metadata.ok()) << metadata.status();
+    const auto files = kit::gguf_tokenizer_files(*metadata);
+    ASSERT_TRUE(files.ok()) << files.status();
+    const auto tokenizer = kit::parse_tokenizer_json(files->tokenizer_json, c.file);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    const auto golden = read_golden(*kit::find_runfile(folder + c.golden));
+    ASSERT_TRUE(golden.ok()) << golden.status();
+    const GoldenResult result = compare(**tokenizer, *golden, c.options);
+    EXPECT_GE(result.strings, 10000);
+    EXPECT_EQ(result.wrong_ids, 0) << c.file << ": " << result.first_wrong;
+    EXPECT_EQ(result.wrong_texts, 0) << c.file << ": " << result.first_wrong;
+    EXPECT_EQ(result.wrong_stream, 0) << c.file << ": " << result.first_wrong;
+  }
+  const auto both = kit::load_gguf_metadata(*kit::find_runfile(folder + "tiny_llama.gguf"));
+  EXPECT_NE(std::string(kit::gguf_tokenizer_files(*both).status().message())
+                .find("with add_space_prefix and user-defined pieces cannot be written as tokenizer.json"),
+            std::string::npos);
+}
 
 // The reference grows the model through sentencepiece's own ModelProto.
 TEST(TokenizerGolden, SentencepieceMergeIsTheReferences) {

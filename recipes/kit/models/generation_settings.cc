@@ -67,6 +67,14 @@ absl::StatusOr<GenerationSettings> gguf_generation_settings(const GgufMetadata& 
     settings.stop_ids.push_back(static_cast<int32_t>(id));
   }
   sort_ids(&settings.stop_ids);
+  const absl::StatusOr<std::string> architecture = metadata.text("general.architecture");
+  const std::string start = absl::StrCat(architecture.ok() ? *architecture : "", ".decoder_start_token_id");
+  if (metadata.has(start)) {
+    ROUX_ASSIGN_OR_RETURN(const int64_t id, metadata.integer(start));
+    if (id < 0 || id > kMaxId)
+      return absl::InvalidArgumentError(absl::StrCat(metadata.name(), ": ", start, " is ", id));
+    settings.decoder_start_id = static_cast<int32_t>(id);
+  }
   return settings;
 }
 

@@ -8,63 +8,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "recipes/kit/models/gguf_keys.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
 namespace {
 
-// The keys below an architecture's name; what is wrong with them is collected.
-class Keys {
- public:
-  Keys(const GgufFile& file, std::string architecture)
-      : file_(file), architecture_(std::move(architecture)) {}
-
-  const GgufFile& file() const { return file_; }
-  std::string key(const std::string& name) const { return absl::StrCat(architecture_, ".", name); }
-  bool has(const std::string& name) const { return file_.metadata().has(key(name)); }
-  bool has_tensor(const std::string& name) const { return file_.find(name) != nullptr; }
-  int64_t integer(const std::string& name) { return take<int64_t>(file_.metadata().integer(key(name)), 1); }
-  int64_t integer(const std::string& name, int64_t otherwise) {
-    return has(name) ? integer(name) : otherwise;
-  }
-  double number(const std::string& name) { return take<double>(file_.metadata().number(key(name)), 1); }
-  double number(const std::string& name, double otherwise) { return has(name) ? number(name) : otherwise; }
-  std::string text(const std::string& name, const std::string& otherwise) {
-    return has(name) ? take<std::string>(file_.metadata().text(key(name)), otherwise) : otherwise;
-  }
-  bool boolean(const std::string& name, bool otherwise) {
-    return has(name) ? take<bool>(file_.metadata().boolean(key(name)), otherwise) : otherwise;
-  }
-
-  void invalid(const std::string& what) { invalid_.push_back(what); }
-  void unsupported(const std::string& what) {
-    unsupported_.push_back(absl::StrCat(what, " is not supported"));
-  }
-  absl::Status status() const {
-    std::vector<std::string> all = invalid_;
-    all.insert(all.end(), unsupported_.begin(), unsupported_.end());
-    if (all.empty()) return absl::OkStatus();
-    const auto code =
-        invalid_.empty() ? absl::StatusCode::kUnimplemented : absl::StatusCode::kInvalidArgument;
-    return absl::Status(code, absl::StrCat(file_.path(), ": ", absl::StrJoin(all, "; ")));
-  }
-
- private:
-  template <class T>
-  T take(const absl::StatusOr<T>& value, T otherwise) {
-    if (value.ok()) return *value;
-    const absl::string_view message = value.status().message();  // "<path>: no key ..."
-    invalid(std::string(message.substr(std::min(message.size(), file_.path().size() + 2))));
-    return otherwise;
-  }
-
-  const GgufFile& file_;
-  std::string architecture_;
-  std::vector<std::string> invalid_, unsupported_;
-};
+using internal::GgufKeys;
 
 // Numbers that are a tensor; empty without it.
-std::vector<float> read_numbers(Keys& k, const std::string& name) {
+std::vector<float> read_numbers(GgufKeys& k, const std::string& name) {
   const GgufTensor* found = k.file().find(name);
   if (found == nullptr) return {};
   const absl::StatusOr<Tensor> tensor = k.file().load(*found);
@@ -75,7 +28,7 @@ std::vector<float> read_numbers(Keys& k, const std::string& name) {
 
 // Llama 3's frequencies are not in the keys: the converter divides them itself and writes the divisors.
 // They are recognised as those of its one formula, with the factor that they contain.
-void read_frequency_factors(Keys& k, TransformerConfig* c) {
+void read_frequency_factors(GgufKeys& k, TransformerConfig* c) {
   const std::vector<float> values = read_numbers(k, "rope_freqs.weight");
   if (values.empty()) return;
   RopeScaling scaling{.type = RopeType::kLlama3, .original_max_position_embeddings = 8192};
@@ -95,7 +48,7 @@ void read_frequency_factors(Keys& k, TransformerConfig* c) {
 }
 
 // Phi-3's factors of frequencies, for short and for long texts.
-void read_long_rope(Keys& k, TransformerConfig* c) {
+void read_long_rope(GgufKeys& k, TransformerConfig* c) {
   const std::vector<float> all_short = read_numbers(k, "rope_factors_short.weight"),
                            all_long = read_numbers(k, "rope_factors_long.weight");
   if (all_short.empty() && all_long.empty()) return;
@@ -109,7 +62,7 @@ void read_long_rope(Keys& k, TransformerConfig* c) {
   if (k.has("rope.scaling.attn_factor")) s.attention_factor = k.number("rope.scaling.attn_factor");
 }
 
-void read_rope(Keys& k, TransformerConfig* c) {
+void read_rope(GgufKeys& k, TransformerConfig* c) {
   c->rope.theta = k.number("rope.freq_base", c->rope.theta);
   const int64_t rotated = k.integer("rope.dimension_count", c->head_size());
   c->rope.fraction = static_cast<double>(rotated) / static_cast<double>(c->head_size());
@@ -131,7 +84,7 @@ void read_rope(Keys& k, TransformerConfig* c) {
 }
 
 // What all architectures say in the same way, over the options of `style`.
-TransformerConfig read_sizes(Keys& k, const TransformerConfig& style) {
+TransformerConfig read_sizes(GgufKeys& k, const TransformerConfig& style) {
   TransformerConfig c = style;
   if (const GgufTensor* tokens = k.file().find("token_embd.weight");
       tokens != nullptr && tokens->shape.rank() == 2) {
@@ -171,14 +124,14 @@ TransformerConfig read_sizes(Keys& k, const TransformerConfig& style) {
 }
 
 // Experts whose width is that of all layers' MLPs.
-MoeConfig read_experts(Keys& k, const TransformerConfig& c, bool renormalise) {
+MoeConfig read_experts(GgufKeys& k, const TransformerConfig& c, bool renormalise) {
   return {.experts = k.integer("expert_count"),
           .per_token = k.integer("expert_used_count"),
           .width = k.integer("expert_feed_forward_length", c.intermediate_size),
           .renormalise = renormalise};
 }
 
-TransformerConfig read_llama(Keys& k) {
+TransformerConfig read_llama(GgufKeys& k) {
   const bool mixtral = k.integer("expert_count", 0) > 0;
   TransformerConfig c = read_sizes(k, mixtral ? mixtral_style() : TransformerConfig());
   if (mixtral) c.moe = read_experts(k, c, /*renormalise=*/true);
@@ -189,13 +142,13 @@ TransformerConfig read_llama(Keys& k) {
   return c;
 }
 
-TransformerConfig read_qwen2(Keys& k) {
+TransformerConfig read_qwen2(GgufKeys& k) {
   TransformerConfig c = read_sizes(k, TransformerConfig());
   c.family = Family::kQwen2;
   return c;
 }
 
-TransformerConfig read_qwen2_moe(Keys& k) {
+TransformerConfig read_qwen2_moe(GgufKeys& k) {
   TransformerConfig c = read_sizes(k, qwen2_moe_style());
   c.moe = MoeConfig{.experts = k.integer("expert_count"),
                     .per_token = k.integer("expert_used_count"),
@@ -205,26 +158,24 @@ TransformerConfig read_qwen2_moe(Keys& k) {
   return c;
 }
 
-TransformerConfig read_qwen3(Keys& k) { return read_sizes(k, qwen3_style()); }
+TransformerConfig read_qwen3(GgufKeys& k) { return read_sizes(k, qwen3_style()); }
 
-TransformerConfig read_phi3(Keys& k) {
+TransformerConfig read_phi3(GgufKeys& k) {
   TransformerConfig c = read_sizes(k, phi3_style());
   c.sliding_window = std::nullopt;
   if (k.integer("attention.sliding_window", 0) > 0) c.sliding_window = k.integer("attention.sliding_window");
   return c;
 }
 
-TransformerConfig read_olmoe(Keys& k) {
+TransformerConfig read_olmoe(GgufKeys& k) {
   TransformerConfig c = read_sizes(k, olmoe_style());
   c.moe = read_experts(k, c, /*renormalise=*/false);
   return c;
 }
 
-TransformerConfig read_olmo2(Keys& k) { return read_sizes(k, olmo2_style()); }
+TransformerConfig read_gemma(GgufKeys& k) { return read_sizes(k, gemma_style()); }
 
-TransformerConfig read_gemma(Keys& k) { return read_sizes(k, gemma_style()); }
-
-TransformerConfig read_gemma2(Keys& k) {
+TransformerConfig read_gemma2(GgufKeys& k) {
   TransformerConfig c = read_sizes(k, gemma2_style());
   c.sliding_window = k.integer("attention.sliding_window", 4096);
   c.attention_softcap = k.number("attn_logit_softcapping", 50);
@@ -237,7 +188,7 @@ TransformerConfig read_gemma2(Keys& k) {
 }
 
 // The positions of layers with a window are those of a theta that no key says, without scaling.
-TransformerConfig read_gemma3(Keys& k) {
+TransformerConfig read_gemma3(GgufKeys& k) {
   TransformerConfig c = read_sizes(k, gemma3_style());
   c.sliding_window = k.integer("attention.sliding_window");
   c.full_attention_every = k.integer("attention.sliding_window_pattern", 6);
@@ -248,17 +199,17 @@ TransformerConfig read_gemma3(Keys& k) {
   return c;
 }
 
-TransformerConfig read_bloom(Keys& k) { return read_sizes(k, bloom_style()); }
+TransformerConfig read_bloom(GgufKeys& k) { return read_sizes(k, bloom_style()); }
 
-TransformerConfig read_gpt2(Keys& k) { return read_sizes(k, gpt2_style()); }
+TransformerConfig read_gpt2(GgufKeys& k) { return read_sizes(k, gpt2_style()); }
 
-TransformerConfig read_gpt_neox(Keys& k) {
+TransformerConfig read_gpt_neox(GgufKeys& k) {
   TransformerConfig c = read_sizes(k, gpt_neox_style());
   c.residual = k.boolean("use_parallel_residual", true) ? Residual::kParallel : Residual::kPreNorm;
   return c;
 }
 
-TransformerConfig read_bert(Keys& k) {
+TransformerConfig read_bert(GgufKeys& k) {
   TransformerConfig c = read_sizes(k, bert_style());
   c.causal = k.boolean("attention.causal", false);
   c.head_transform = c.head_bias = false;  // the format has no head for masked tokens
@@ -269,7 +220,7 @@ TransformerConfig read_bert(Keys& k) {
 }
 
 // Experts stand in one tensor a layer, which is looked at before there are modules for each of them.
-void check_experts(Keys& k, const TransformerConfig& c) {
+void check_experts(GgufKeys& k, const TransformerConfig& c) {
   constexpr int64_t kMost = 1024;
   if (c.moe->experts > kMost) k.unsupported(absl::StrCat(k.key("expert_count"), " above ", kMost));
   for (int64_t layer = 0; layer < c.num_hidden_layers; ++layer) {
@@ -285,7 +236,7 @@ void check_experts(Keys& k, const TransformerConfig& c) {
 
 struct Architecture {
   const char* name;
-  TransformerConfig (*read)(Keys& keys);
+  TransformerConfig (*read)(GgufKeys& keys);
 };
 constexpr Architecture kArchitectures[] = {
     {"llama", read_llama},   {"qwen2", read_qwen2}, {"qwen2moe", read_qwen2_moe}, {"qwen3", read_qwen3},
@@ -304,14 +255,10 @@ absl::StatusOr<TransformerConfig> gguf_config(const GgufFile& file) {
         absl::StrJoin(kArchitectures, ", ",
                       [](std::string* out, const Architecture& row) { absl::StrAppend(out, row.name); });
     return absl::UnimplementedError(absl::StrCat(file.path(), ": general.architecture \"", name,
-                                                 "\" is not supported; these are: ", known));
+                                                 "\" is not supported; these are: ", known, ", t5"));
   }
-  if (const absl::StatusOr<int64_t> parts = file.metadata().integer("split.count");
-      parts.ok() && *parts > 1) {
-    return absl::UnimplementedError(absl::StrCat(file.path(), ": one of ", *parts,
-                                                 " parts of a model: join them (llama-gguf-split --merge)"));
-  }
-  Keys keys(file, name);
+  GgufKeys keys(file, name);
+  ROUX_RETURN_IF_ERROR(keys.whole());
   TransformerConfig c = architecture->read(keys);
   ROUX_RETURN_IF_ERROR(keys.status());
   if (c.moe) check_experts(keys, c);

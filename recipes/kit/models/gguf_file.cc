@@ -4,7 +4,11 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "recipes/kit/text/gguf_reader.h"
 #include "tensor/error.h"
 #include "tensor/io/mapped_file.h"
@@ -118,12 +122,95 @@ absl::Status place(GgufReader& reader, int64_t data_begin, int64_t alignment, in
   return absl::OkStatus();
 }
 
-}  // namespace
+constexpr char kCount[] = "split.count", kNumber[] = "split.no", kTensors[] = "split.tensors.count";
+constexpr int64_t kMaxParts = 99999;  // that names of five digits count
 
-absl::StatusOr<GgufFile> GgufFile::open(const std::string& path) {
+// A number of five digits; -1 for anything else.
+int64_t five_digits(absl::string_view text) {
+  int64_t number = -1;
+  const bool digits = text.size() == 5 && std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
+  return digits && absl::SimpleAtoi(text, &number) ? number : -1;
+}
+
+absl::StatusOr<GgufFile> open_one(const std::string& path) {
   ROUX_ASSIGN_OR_RETURN(std::shared_ptr<MappedFile> file, MappedFile::open(path));
   const absl::string_view bytes = file->bytes();
-  return parse({bytes.data(), bytes.size()}, std::move(file), path);
+  return GgufFile::parse({bytes.data(), bytes.size()}, std::move(file), path);
+}
+
+// Of how many parts the file is one; 1 without the key.
+absl::StatusOr<int64_t> part_count(const GgufMetadata& metadata) {
+  if (!metadata.has(kCount)) return 1;
+  ROUX_ASSIGN_OR_RETURN(const int64_t count, metadata.integer(kCount));
+  if (count >= 0 && count <= kMaxParts) return std::max<int64_t>(1, count);
+  return absl::InvalidArgumentError(
+      absl::StrCat(metadata.name(), ": ", kCount, " is ", count, ", expected 0 to ", kMaxParts));
+}
+
+}  // namespace
+
+std::vector<std::string> gguf_parts(const std::string& path) {
+  constexpr absl::string_view kEnd = ".gguf", kOf = "-of-";
+  constexpr size_t kTail = 1 + 5 + kOf.size() + 5 + kEnd.size();  // "-00002-of-00003.gguf"
+  if (path.size() <= kTail || !absl::EndsWith(path, kEnd)) return {path};
+  const absl::string_view tail = absl::string_view(path).substr(path.size() - kTail);
+  const int64_t number = five_digits(tail.substr(1, 5)), count = five_digits(tail.substr(6 + kOf.size(), 5));
+  if (tail[0] != '-' || tail.substr(6, kOf.size()) != kOf || number < 1 || number > count) return {path};
+  std::vector<std::string> parts;
+  const std::string stem = path.substr(0, path.size() - kTail);
+  for (int64_t i = 1; i <= count; ++i) {
+    parts.push_back(absl::StrCat(stem, absl::StrFormat("-%05d-of-%05d.gguf", i, count)));
+  }
+  return parts;
+}
+
+absl::StatusOr<GgufFile> GgufFile::open(const std::string& path) {
+  const std::vector<std::string> names = gguf_parts(path);
+  ROUX_ASSIGN_OR_RETURN(GgufFile file, open_one(names[0]));
+  ROUX_ASSIGN_OR_RETURN(const int64_t count, part_count(file.metadata_));
+  const auto misfit = [&](const std::string& name, const std::string& what) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": ", what));
+  };
+  if (count != static_cast<int64_t>(names.size())) {
+    return misfit(names[0], absl::StrCat("its keys say that it is one of ", count,
+                                         " parts of a model, its name that it is one of ", names.size()));
+  }
+  for (size_t i = 0; count > 1 && i < names.size(); ++i) {
+    absl::StatusOr<GgufFile> part = absl::UnknownError("");
+    if (i > 0) {
+      part = open_one(names[i]);
+      if (!part.ok()) return part.status();
+    }
+    const GgufMetadata& keys = i > 0 ? part->metadata_ : file.metadata_;
+    ROUX_ASSIGN_OR_RETURN(const int64_t of, part_count(keys));
+    ROUX_ASSIGN_OR_RETURN(const int64_t number, keys.integer(kNumber));
+    if (of != count || number != static_cast<int64_t>(i)) {
+      return misfit(names[i], absl::StrCat(kNumber, " is ", number, " and ", kCount, " ", of, ", expected ",
+                                           i, " and ", count));
+    }
+    if (i > 0) ROUX_RETURN_IF_ERROR(file.append(*std::move(part)));
+  }
+  if (count > 1 && file.metadata_.has(kTensors)) {
+    ROUX_ASSIGN_OR_RETURN(const int64_t tensors, file.metadata_.integer(kTensors));
+    if (tensors != static_cast<int64_t>(file.tensors_.size())) {
+      return misfit(names[0],
+                    absl::StrCat(kTensors, " is ", tensors, ", the parts have ", file.tensors_.size()));
+    }
+  }
+  return file;
+}
+
+absl::Status GgufFile::append(GgufFile part) {
+  for (GgufTensor& tensor : part.tensors_) {
+    if (!index_.emplace(tensor.name, tensors_.size()).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(part.path(), ": tensor \"", tensor.name, "\" is in an earlier part too"));
+    }
+    tensor.part = parts_.size();
+    tensors_.push_back(std::move(tensor));
+  }
+  parts_.push_back(std::move(part.parts_[0]));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<GgufFile> GgufFile::parse(std::string_view bytes, std::shared_ptr<void> owner,
@@ -150,7 +237,8 @@ absl::StatusOr<GgufFile> GgufFile::parse(std::string_view bytes, std::shared_ptr
   const auto end = static_cast<int64_t>(reader.offset());
   const int64_t data_begin = (end + alignment - 1) / alignment * alignment;
   ROUX_RETURN_IF_ERROR(place(reader, data_begin, alignment, static_cast<int64_t>(bytes.size()), &tensors));
-  return GgufFile(std::move(metadata), std::move(tensors), std::move(index), bytes.data(), std::move(owner));
+  return GgufFile(std::move(metadata), std::move(tensors), std::move(index),
+                  {bytes.data(), std::move(owner)});
 }
 
 const GgufTensor* GgufFile::find(std::string_view name) const {
@@ -166,8 +254,9 @@ absl::StatusOr<Tensor> GgufFile::load(const GgufTensor& tensor) const {
   TensorSpec spec{*tensor.type.dtype, tensor.shape};
   if (is_block(spec.dtype)) spec.shape[spec.shape.rank() - 1] /= tensor.type.values;
   if (tensor.bytes == 0) return from_memory(nullptr, spec, nullptr);
-  char* data = const_cast<char*>(data_) + tensor.begin;  // the owner's memory is writable by contract
-  return from_memory(data, spec, owner_);
+  const Part& part = parts_[tensor.part];
+  char* data = const_cast<char*>(part.data) + tensor.begin;  // the owner's memory is writable by contract
+  return from_memory(data, spec, part.owner);
 }
 
 }  // namespace roux::kit

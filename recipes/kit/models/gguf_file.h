@@ -1,5 +1,5 @@
 // A GGUF file (versions 2 and 3, little endian) with its tensors: what llama.cpp and its tools keep models
-// in.
+// in. A model that was split over several files is one such file here.
 //
 //   ROUX_ASSIGN_OR_RETURN(const GgufFile file, GgufFile::open("SmolLM2-135M-Instruct.Q4_1.gguf"));
 //   for (const GgufTensor& tensor : file.tensors()) use(tensor.name, file.load(tensor));
@@ -37,10 +37,18 @@ struct GgufTensor {
   Shape shape;  // of values, the axis of rows' values last (the file has it first)
   GgufType type;
   int64_t begin = 0, bytes = 0;  // from the start of the file
+  size_t part = 0;               // of the files of a model that was split: which one
 };
+
+// The paths of all parts of a model, when `path` is named as llama-gguf-split names one of them
+// ("m-00002-of-00003.gguf"), in order; else `path` alone. Looks at no file.
+std::vector<std::string> gguf_parts(const std::string& path);
 
 class GgufFile {
  public:
+  // With the other parts of the model, where its keys say that it was split: they stand beside it, and any of
+  // them may be named. Keys are those of the first part, as is path(). InvalidArgument where the parts do not
+  // fit each other; the parts' own errors.
   static absl::StatusOr<GgufFile> open(const std::string& path);
   // The same for the bytes of a file, which begin at a multiple of 8; `owner` keeps them alive, and they may
   // be written to. `path` is for messages.
@@ -50,6 +58,7 @@ class GgufFile {
   const GgufMetadata& metadata() const { return metadata_; }
   const std::vector<GgufTensor>& tensors() const { return tensors_; }  // in the file's order
   const std::string& path() const { return metadata_.name(); }
+  size_t parts() const { return parts_.size(); }
   const GgufTensor* find(std::string_view name) const;  // null: there is none
 
   // A view of one of tensors(), on the CPU, in the dtype of its type: blocks as they are, of which an element
@@ -57,19 +66,22 @@ class GgufFile {
   absl::StatusOr<Tensor> load(const GgufTensor& tensor) const;
 
  private:
+  struct Part {
+    const char* data;  // the file's first byte
+    std::shared_ptr<void> owner;
+  };
   GgufFile(GgufMetadata metadata, std::vector<GgufTensor> tensors,
-           absl::flat_hash_map<std::string, size_t> index, const char* data, std::shared_ptr<void> owner)
+           absl::flat_hash_map<std::string, size_t> index, Part part)
       : metadata_(std::move(metadata)),
         tensors_(std::move(tensors)),
         index_(std::move(index)),
-        data_(data),
-        owner_(std::move(owner)) {}
+        parts_{std::move(part)} {}
+  absl::Status append(GgufFile part);
 
   GgufMetadata metadata_;
   std::vector<GgufTensor> tensors_;
   absl::flat_hash_map<std::string, size_t> index_;  // by name
-  const char* data_;                                // the file's first byte
-  std::shared_ptr<void> owner_;
+  std::vector<Part> parts_;
 };
 
 }  // namespace roux::kit

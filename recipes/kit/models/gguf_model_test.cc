@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "nn/models/model_test_util.h"
 #include "recipes/kit/models/gguf_config.h"
 #include "recipes/kit/text/gguf_test_writer.h"
@@ -61,6 +64,79 @@ TEST_P(Architectures, EqualTheModelThatWasConverted) {
   } else {
     EXPECT_TRUE(roux::testing::same_bits(output(**mapped, ids), output(**copied, ids)));
   }
+}
+
+class EncoderDecoders : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(All, EncoderDecoders, ::testing::Values("t5", "t5_v1_1"));
+
+TEST_P(EncoderDecoders, EqualTheModelThatWasConverted) {
+  const NamedTensors expected = golden();
+  const std::string name = GetParam();
+  const auto file = GgufFile::open(path_of(name));
+  ASSERT_TRUE(file.ok()) << file.status();
+  for (const bool map : {false, true}) {
+    const auto loaded = load_gguf_language_model(*file, {.map = map});
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    auto& model = dynamic_cast<EncoderDecoder&>(**loaded);
+    EXPECT_EQ(model.config().decoder.tie_word_embeddings, name == "t5");
+    model.eval();
+    const Memory memory = model.encode({.ids = named(expected, name + ".source")});
+    const Tensor logits = model.logits({.ids = named(expected, name + ".ids"), .memory = memory});
+    EXPECT_LT(relative_difference(logits, named(expected, name + ".logits")), 2e-6);
+  }
+  EXPECT_EQ(gguf_config(*file).status().message().find(path_of(name) + ": general.architecture \"t5\""), 0u);
+}
+
+std::string part_of_qwen2(int part) {
+  return absl::StrCat("tests/golden/gguf_models/qwen2-split-0000", part, "-of-00003.gguf");
+}
+
+TEST(Parts, AreOneModel) {
+  EXPECT_EQ(gguf_parts(part_of_qwen2(2)),
+            (std::vector<std::string>{part_of_qwen2(1), part_of_qwen2(2), part_of_qwen2(3)}));
+  for (const char* name : {"m.gguf", "m-0001-of-0003.gguf", "m-00004-of-00003.gguf", "m-00000-of-00003.gguf",
+                           "-00001-of-00003.safetensors", "m-0x001-of-00003.gguf"}) {
+    EXPECT_EQ(gguf_parts(name), std::vector<std::string>{name});
+  }
+  const NamedTensors expected = golden();
+  const auto whole = GgufFile::open(path_of("qwen2"));
+  for (const int named_part : {1, 3}) {
+    const auto file = GgufFile::open(part_of_qwen2(named_part));
+    ASSERT_TRUE(file.ok()) << file.status();
+    EXPECT_EQ(file->parts(), 3u);
+    EXPECT_EQ(file->path(), part_of_qwen2(1));
+    EXPECT_EQ(file->tensors().size(), whole->tensors().size());
+    for (const bool map : {false, true}) {
+      const auto model = load_gguf_model(*file, {.map = map});
+      ASSERT_TRUE(model.ok()) << model.status();
+      EXPECT_TRUE(roux::testing::same_bits((*model)->logits(named(expected, "qwen2.ids")),
+                                           (*load_gguf_model(*whole))->logits(named(expected, "qwen2.ids"))));
+    }
+  }
+}
+
+TEST(Parts, MustFitEachOther) {
+  const std::string folder = fresh_directory();
+  // The files of these parts under the names of the three.
+  const auto complaint = [&](const std::vector<int>& parts) {
+    std::error_code ignored;
+    for (int i = 1; i <= 3; ++i)
+      std::filesystem::remove(absl::StrCat(folder, "/m-0000", i, "-of-00003.gguf"), ignored);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      EXPECT_TRUE(write_file_atomically(absl::StrCat(folder, "/m-0000", i + 1, "-of-00003.gguf"),
+                                        *read_file(part_of_qwen2(parts[i])))
+                      .ok());
+    }
+    const absl::Status status = GgufFile::open(folder + "/m-00001-of-00003.gguf").status();
+    return absl::StrReplaceAll(std::string(status.message()), {{folder + "/", ""}});
+  };
+  EXPECT_EQ(complaint({1, 2, 3}), "");
+  EXPECT_EQ(complaint({1, 3, 2}), "m-00002-of-00003.gguf: split.no is 2 and split.count 3, expected 1 and 3");
+  EXPECT_NE(complaint({1, 2}).find("m-00003-of-00003.gguf"), std::string::npos);
+  ASSERT_TRUE(write_file_atomically(folder + "/m.gguf", *read_file(part_of_qwen2(1))).ok());
+  EXPECT_EQ(
+      GgufFile::open(folder + "/m.gguf").status().message(),
+      folder + "/m.gguf: its keys say that it is one of 3 parts of a model, its name that it is one of 1");
 }
 
 // The first row of every tensor, as the gguf package reads it; matrices stay blocks where they are mapped.
@@ -124,7 +200,7 @@ TEST_F(Damaged, UnknownArchitecturesAndKeysAreNamed) {
   const std::string length("\x05\0\0\0\0\0\0\0", 8);
   EXPECT_EQ(complaint(replaced(llama_, length + "llama", length + "lemma")),
             "general.architecture \"lemma\" is not supported; these are: llama, qwen2, qwen2moe, qwen3, "
-            "phi3, olmoe, gemma, gemma2, gemma3, gpt2, gptneox, bloom, bert, olmo2");
+            "phi3, olmoe, gemma, gemma2, gemma3, gpt2, gptneox, bloom, bert, t5");
   std::string bytes = replaced(llama_, "llama.embedding_length", "llama.embedding_lengtX");
   bytes = replaced(bytes, "llama.context_length", "llama.context_lengtX");
   EXPECT_NE(complaint(bytes).find("no key llama.context_length"), std::string::npos);

@@ -1,6 +1,7 @@
 #include "recipes/kit/models/gguf_weights.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -55,9 +56,31 @@ constexpr Row kNorms[] = {{"input_layernorm", "attn_norm"},
 constexpr Row kNormsBehind[] = {{"input_layernorm", "attn_output_norm"},
                                 {"post_attention_layernorm", "layer_output_norm"}};
 
-// Tensors without a slot: frequencies, which gguf_config reads.
+// Of T5, below "enc.blk.0." and "dec.blk.0.".
+constexpr Row kInT5Layers[] = {{"self_attn.q_proj", "attn_q"},
+                               {"self_attn.k_proj", "attn_k"},
+                               {"self_attn.v_proj", "attn_v"},
+                               {"self_attn.o_proj", "attn_o"},
+                               {"cross_attn.q_proj", "cross_attn_q"},
+                               {"cross_attn.k_proj", "cross_attn_k"},
+                               {"cross_attn.v_proj", "cross_attn_v"},
+                               {"cross_attn.o_proj", "cross_attn_o"},
+                               {"input_layernorm", "attn_norm"},
+                               {"cross_attn_layernorm", "cross_attn_norm"},
+                               {"post_attention_layernorm", "ffn_norm"},
+                               {"mlp.gate_proj", "ffn_gate"},
+                               {"mlp.up_proj", "ffn_up"},
+                               {"mlp.down_proj", "ffn_down"}};
+constexpr Row kT5Modules[] = {{"shared", "token_embd"},
+                              {"lm_head", "output"},
+                              {"encoder.norm", "enc.output_norm"},
+                              {"decoder.norm", "dec.output_norm"},
+                              {"encoder.relative_attention.bias", "enc.blk.0.attn_rel_b"},
+                              {"decoder.relative_attention.bias", "dec.blk.0.attn_rel_b"}};
+
+// Tensors without a slot: frequencies, which gguf_config reads, and one that the first T5 has and never used.
 constexpr const char* kOthers[] = {"rope_freqs.weight", "rope_factors_short.weight",
-                                   "rope_factors_long.weight"};
+                                   "rope_factors_long.weight", "dec.blk.0.cross_attn_rel_b.weight"};
 
 const char* find(absl::Span<const Row> rows, absl::string_view ours) {
   for (const Row& row : rows) {
@@ -68,20 +91,21 @@ const char* find(absl::Span<const Row> rows, absl::string_view ours) {
 
 // Where a tensor of ours stands in a file.
 struct Place {
-  std::string name;          // of the file's tensor
-  int64_t expert = -1;       // of those that the tensor holds behind each other
-  int64_t rotary_heads = 0;  // of q and k
-  bool norm = false;
+  std::string name;     // of the file's tensor
+  int64_t expert = -1;  // of `experts`, which the tensor holds behind each other
+  int64_t experts = 0;
+  int64_t rotary_heads = 0;  // of q and k, where rotary positions pair rows that are neighbours
+  bool plus_one = false;     // the file has it with 1 added
   // In a file without the tensor `unless`: rows from `begin` on of a tensor of `rows`.
   std::string fused, unless;
   int64_t begin = 0, rows = 0;
 };
 
-Place place_of(const TransformerConfig& c, const std::string& ours) {
+Place place_of(const TransformerConfig& c, bool neighbours, const std::string& ours) {
   const size_t dot = ours.rfind('.');
   const std::string module = ours.substr(0, dot), leaf = ours.substr(dot);  // ".weight"
   Place place;
-  place.norm = absl::EndsWith(module, "norm");
+  place.plus_one = absl::EndsWith(module, "norm") && c.norm == NormKind::kRmsPlusOne;
   if (const char* name = find(kModules, module)) {
     place.name = name + leaf;
     return place;
@@ -100,6 +124,7 @@ Place place_of(const TransformerConfig& c, const std::string& ours) {
     if (const char* projection = find(kExperts, expert.back());
         projection != nullptr && absl::SimpleAtoi(expert.front(), &place.expert)) {
       place.name = block + projection + leaf;
+      place.experts = c.moe->experts;
     }
   }
   const auto part_of = [&](const char* fused, const char* first, int64_t begin, int64_t rows) {
@@ -110,16 +135,29 @@ Place place_of(const TransformerConfig& c, const std::string& ours) {
   const bool gated = c.activation == Activation::kSwiglu || c.activation == Activation::kGeglu;
   if (inner == "self_attn.q_proj") {
     part_of("attn_qkv", "attn_q", 0, q + 2 * kv);
-    place.rotary_heads = c.num_attention_heads;
+    place.rotary_heads = neighbours ? c.num_attention_heads : 0;
   } else if (inner == "self_attn.k_proj") {
     part_of("attn_qkv", "attn_q", q, q + 2 * kv);
-    place.rotary_heads = c.kv_heads();
+    place.rotary_heads = neighbours ? c.kv_heads() : 0;
   } else if (inner == "self_attn.v_proj") {
     part_of("attn_qkv", "attn_q", q + kv, q + 2 * kv);
   } else if (gated && inner == "mlp.gate_proj") {
     part_of("ffn_up", "ffn_gate", 0, 2 * c.intermediate_size);
   } else if (gated && inner == "mlp.up_proj") {
     part_of("ffn_up", "ffn_gate", c.intermediate_size, 2 * c.intermediate_size);
+  }
+  return place;
+}
+
+Place place_in_t5(const std::string& ours) {
+  const size_t dot = ours.rfind('.');
+  const std::string module = ours.substr(0, dot), leaf = ours.substr(dot);
+  Place place;
+  if (const char* name = find(kT5Modules, module)) place.name = name + leaf;
+  const std::vector<std::string> path = absl::StrSplit(module, absl::MaxSplits('.', 3));
+  if (path.size() < 4) return place;  // encoder.layers.<number>.<module>
+  if (const char* name = find(kInT5Layers, path[3])) {
+    place.name = absl::StrCat(path[0].substr(0, 3), ".blk.", path[2], ".", name, leaf);
   }
   return place;
 }
@@ -140,10 +178,8 @@ Shape without_ones(Shape shape) {
 
 class Reader {
  public:
-  Reader(const GgufFile& file, const TransformerConfig& config) : file_(file), c_(config) {
-    const absl::StatusOr<std::string> architecture = file.metadata().text("general.architecture");
-    neighbours_ = architecture.ok() && *architecture == "llama";
-  }
+  using PlaceOf = std::function<Place(const std::string& ours)>;
+  Reader(const GgufFile& file, PlaceOf place_of) : file_(file), place_of_(std::move(place_of)) {}
 
   absl::StatusOr<NamedTensors> read(const NamedTensors& wanted) {
     NoGradGuard no_grad;
@@ -163,7 +199,7 @@ class Reader {
  private:
   // Undefined, with the reason noted, if there is none that fits.
   Tensor find(const std::string& ours, const Shape& shape) {
-    const Place place = place_of(c_, ours);
+    const Place place = place_of_(ours);
     const GgufTensor* whole = file_.find(place.unless) == nullptr ? file_.find(place.fused) : nullptr;
     const bool fused = whole != nullptr && whole->shape.rank() > 0 && whole->shape[0] == place.rows;
     const GgufTensor* tensor = fused ? whole : file_.find(place.name);
@@ -182,9 +218,9 @@ class Reader {
     Tensor x = *loaded;
     if (fused) x = slice(x, 0, place.begin, place.begin + shape[0]);
     if (place.expert >= 0) x = select(x, 0, place.expert);
-    if (neighbours_ && place.rotary_heads > 0) x = rows_in_halves(x, place.rotary_heads);
+    if (place.rotary_heads > 0) x = rows_in_halves(x, place.rotary_heads);
     if (is_block(x.dtype()) && shape.rank() < 2) x = dequantize(x);  // products alone read blocks
-    if (place.norm && c_.norm == NormKind::kRmsPlusOne) x = x.to(kF32) - 1;
+    if (place.plus_one) x = x.to(kF32) - 1;
     while (x.dim() < shape.rank()) x = unsqueeze(x, 0);
     while (x.dim() > shape.rank()) x = squeeze(x, 0);
     return x.contiguous();
@@ -192,7 +228,7 @@ class Reader {
 
   bool fits(const GgufTensor& tensor, const Place& place, bool fused, Shape needed) {
     if (fused) needed[0] = place.rows;
-    if (place.expert >= 0) needed.insert(0, c_.moe->experts);
+    if (place.expert >= 0) needed.insert(0, place.experts);
     if (without_ones(tensor.shape) == without_ones(needed)) return true;
     misshapen_.push_back(
         absl::StrCat(tensor.name, " is ", to_string(tensor.shape), ", needed ", to_string(needed)));
@@ -221,8 +257,7 @@ class Reader {
   }
 
   const GgufFile& file_;
-  const TransformerConfig& c_;
-  bool neighbours_;  // rotary positions pair rows that are neighbours
+  PlaceOf place_of_;
   absl::flat_hash_set<std::string> used_;
   std::vector<std::string> missing_, unknown_, misshapen_;
   std::map<std::string, int64_t> unread_;
@@ -232,7 +267,14 @@ class Reader {
 
 absl::StatusOr<NamedTensors> gguf_weights(const GgufFile& file, const TransformerConfig& config,
                                           const NamedTensors& wanted) {
-  return Reader(file, config).read(wanted);
+  const absl::StatusOr<std::string> architecture = file.metadata().text("general.architecture");
+  const bool neighbours = architecture.ok() && *architecture == "llama";
+  return Reader(file, [&](const std::string& ours) { return place_of(config, neighbours, ours); })
+      .read(wanted);
+}
+absl::StatusOr<NamedTensors> gguf_weights(const GgufFile& file, const EncoderDecoderConfig&,
+                                          const NamedTensors& wanted) {
+  return Reader(file, place_in_t5).read(wanted);
 }
 
 }  // namespace roux::kit

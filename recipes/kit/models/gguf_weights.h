@@ -1,8 +1,9 @@
-// The tensors of a GGUF file under a Transformer's own names and in its layouts.
+// The tensors of a GGUF file under a model's own names and in its layouts.
 #ifndef ROUX_RECIPES_KIT_MODELS_GGUF_WEIGHTS_H_
 #define ROUX_RECIPES_KIT_MODELS_GGUF_WEIGHTS_H_
 
 #include "absl/status/statusor.h"
+#include "nn/models/encoder_decoder.h"
 #include "nn/transformer_config.h"
 #include "recipes/kit/models/gguf_file.h"
 
@@ -18,6 +19,9 @@ namespace roux::kit {
 // One error lists all tensors that are missing, unknown, of another shape (InvalidArgument), or of a type
 // that cannot be read (Unimplemented), by the file's names.
 absl::StatusOr<NamedTensors> gguf_weights(const GgufFile& file, const TransformerConfig& config,
+                                          const NamedTensors& wanted);
+// Of T5: config is gguf_encoder_decoder_config(file).
+absl::StatusOr<NamedTensors> gguf_weights(const GgufFile& file, const EncoderDecoderConfig& config,
                                           const NamedTensors& wanted);
 
 }  // namespace roux::kit

@@ -45,7 +45,7 @@ absl::StatusOr<Pretrained> load_language_model(const std::string& path_or_name, 
   if (files.gguf) {
     ROUX_ASSIGN_OR_RETURN(const GgufFile file, GgufFile::open(files.path));
     ROUX_ASSIGN_OR_RETURN(loaded.generation, gguf_generation_settings(file.metadata()));
-    ROUX_ASSIGN_OR_RETURN(loaded.model, load_gguf_model(file, options.weights));
+    ROUX_ASSIGN_OR_RETURN(loaded.model, load_gguf_language_model(file, options.weights));
   } else {
     ROUX_ASSIGN_OR_RETURN(loaded.generation, folder_settings(files.path));
     ROUX_ASSIGN_OR_RETURN(loaded.model, load_pretrained(files.path, options.weights));

@@ -70,6 +70,37 @@ TEST(LanguageModel, EncoderDecodersToo) {
   EXPECT_EQ(bart->generation.decoder_start_id, 2);
 }
 
+// A model that was split, by its folder and by one of its files; the hash is that of all.
+TEST(LanguageModel, ComesFromSeveralGgufFiles) {
+  const std::string folder = fresh_directory();
+  for (const char* part : {"1", "2", "3"}) {
+    const std::string name = std::string("qwen2-split-0000") + part + "-of-00003.gguf";
+    fs::copy_file("tests/golden/gguf_models/" + name, folder + "/" + name);
+  }
+  const auto loaded = load_language_model(folder);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->files.path, folder + "/qwen2-split-00001-of-00003.gguf");
+  EXPECT_EQ(loaded->tokenizer->vocab_size(), 20);
+  const auto by_file = load_language_model(folder + "/qwen2-split-00003-of-00003.gguf");
+  ASSERT_TRUE(by_file.ok()) << by_file.status();
+  EXPECT_EQ(by_file->files.from.sha256, loaded->files.from.sha256);
+  fs::remove(folder + "/qwen2-split-00002-of-00003.gguf");
+  EXPECT_TRUE(absl::IsNotFound(load_language_model(folder).status()));
+}
+
+TEST(LanguageModel, EncoderDecodersOfGgufFilesToo) {
+  const auto loaded = load_language_model("tests/golden/gguf_models/t5.gguf");
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_NE(dynamic_cast<const EncoderDecoder*>(loaded->model.get()), nullptr);
+  EXPECT_EQ(loaded->generation.decoder_start_id, 0);
+  const std::string folder = fresh_directory();
+  ASSERT_TRUE(save_language_model(*loaded, folder).ok());
+  const auto again = load_language_model(folder);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->generation.decoder_start_id, 0);
+  EXPECT_EQ(again->model->state_dict().size(), loaded->model->state_dict().size());
+}
+
 TEST(LanguageModel, ComesFromAGgufFile) {
   const auto loaded = load_language_model("tests/golden/gguf_models/llama.gguf");
   ASSERT_TRUE(loaded.ok()) << loaded.status();

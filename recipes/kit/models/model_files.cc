@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "recipes/kit/data/sha256.h"
 #include "recipes/kit/data/sources/source_files.h"
+#include "recipes/kit/models/gguf_file.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -53,16 +54,20 @@ absl::StatusOr<ModelFiles> fetched(const Fetched& model, const SourceOptions& op
   return found;
 }
 
-// The one .gguf file of a folder without config.json.
+// The first part of a model that is split, or the file of another.
+std::string first_part(const std::string& path) { return gguf_parts(path)[0]; }
+
+// The one .gguf model of a folder without config.json.
 absl::StatusOr<std::string> only_gguf(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code error;
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (is_gguf(at->path().string())) files.push_back(at->path().string());
+    if (is_gguf(at->path().string())) files.push_back(first_part(at->path().string()));
   }
   if (error) return absl::UnavailableError(absl::StrCat(folder, ": ", error.message()));
-  if (files.size() == 1) return files[0];
   std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  if (files.size() == 1) return files[0];
   return absl::InvalidArgumentError(
       files.empty() ? absl::StrCat(folder, ": no config.json and no .gguf file in this folder")
                     : absl::StrCat(folder, ": several models in this folder: ", absl::StrJoin(files, ", ")));
@@ -118,8 +123,10 @@ absl::StatusOr<ModelFiles> find_model_files(const std::string& path_or_name, con
         absl::StrCat(path_or_name, ": a model is a .gguf file or a folder with config.json"));
   }
   found.from = {.kind = Provenance::kFile, .name = path_or_name};
-  std::vector<std::string> files = {found.path};
-  if (!found.gguf) {
+  std::vector<std::string> files = gguf_parts(found.path);
+  if (found.gguf) {
+    found.path = files[0];
+  } else {
     ROUX_ASSIGN_OR_RETURN(files, files_of(found.path));
   }
   ROUX_ASSIGN_OR_RETURN(found.from.sha256, hash_of(files));

@@ -10,7 +10,7 @@
 namespace roux::kit {
 
 struct ModelFiles {
-  std::string path;  // a .gguf file, or a folder with config.json
+  std::string path;  // a .gguf file (the first of a split model), or a folder with config.json
   bool gguf = false;
   Provenance from;  // with the hash of all files that belong to the model
 };

@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/text/bpe.h"
+#include "recipes/kit/text/charsmap.h"
+#include "recipes/kit/text/unigram.h"
 #include "recipes/kit/text/word_piece.h"
 #include "tensor/error.h"
 
@@ -124,6 +126,36 @@ absl::Status set_scored(const GgufMetadata& meta, std::vector<std::string> token
   return absl::OkStatus();
 }
 
+// T5's unigram pieces, as Hugging Face's library cuts them: SentencePiece's rules, runs of spaces as one
+// mark, words with a mark in front.
+absl::Status set_unigram(const GgufMetadata& meta, std::vector<std::string> tokens, TokenizerParts* parts) {
+  ROUX_ASSIGN_OR_RETURN(std::vector<double> scores, meta.numbers("tokenizer.ggml.scores"));
+  ROUX_ASSIGN_OR_RETURN(const std::string rules, gguf_charsmap(meta));
+  const bool prefix = or_default(meta.boolean("tokenizer.ggml.add_space_prefix"), true);
+  if (!prefix || !or_default(meta.boolean("tokenizer.ggml.remove_extra_whitespaces"), true)) {
+    return absl::UnimplementedError(absl::StrCat(meta.name(), ": a t5 tokenizer without tokenizer.ggml.",
+                                                 prefix ? "remove_extra_whitespaces" : "add_space_prefix",
+                                                 " is not supported"));
+  }
+  if (!rules.empty()) {
+    absl::StatusOr<Charsmap> charsmap = Charsmap::parse(rules);
+    if (!charsmap.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(meta.name(), ": tokenizer.ggml.precompiled_charsmap: ", charsmap.status().message()));
+    }
+    parts->normalizer.add(charsmap_step(*std::move(charsmap)));
+  }
+  ROUX_ASSIGN_OR_RETURN(Regex spaces, Regex::compile(" {2,}"));
+  parts->normalizer.add(replace_step(std::move(spaces), kSpace));
+  parts->pre_tokenizer.add(metaspace_step(kSpace, PrependScheme::kAlways, /*split=*/true));
+  UnigramOptions options;
+  options.unknown = parts->special.unknown;
+  ROUX_ASSIGN_OR_RETURN(parts->model,
+                        located(meta, UnigramModel::build(std::move(tokens), std::move(scores), options)));
+  parts->decode.kind = DecodeRules::Kind::kMetaspace;
+  return absl::OkStatus();
+}
+
 // BERT's vocabulary as GGUF files write it: "word" is "\u2581word", "##ing" is "ing", "[CLS]" stays.
 std::string word_piece_token(const std::string& token) {
   if (token.size() > 3 && token.compare(0, 3, kSpace) == 0) return token.substr(3);
@@ -178,10 +210,8 @@ absl::Status set_word_piece(const GgufMetadata& meta, std::vector<std::string> t
   return absl::OkStatus();
 }
 
-void set_template(const GgufMetadata& meta, TokenizerParts* parts) {
-  const bool bos = or_default(meta.boolean("tokenizer.ggml.add_bos_token"),
-                              parts->decode.kind == DecodeRules::Kind::kMetaspace);
-  const bool eos = or_default(meta.boolean("tokenizer.ggml.add_eos_token"), false);
+void set_template(const GgufMetadata& meta, const std::string& model, TokenizerParts* parts) {
+  const auto [bos, eos] = gguf_ends(meta, model);
   if (bos && parts->special.bos) {
     parts->single.insert(parts->single.begin(), {*parts->special.bos, 0});
     parts->pair.insert(parts->pair.begin(), {*parts->special.bos, 0});
@@ -193,6 +223,26 @@ void set_template(const GgufMetadata& meta, TokenizerParts* parts) {
 }
 
 }  // namespace
+
+GgufEnds gguf_ends(const GgufMetadata& meta, const std::string& model) {
+  return {or_default(meta.boolean("tokenizer.ggml.add_bos_token"), model == "llama"),
+          or_default(meta.boolean("tokenizer.ggml.add_eos_token"), model == "t5")};
+}
+
+absl::StatusOr<std::string> gguf_charsmap(const GgufMetadata& meta) {
+  constexpr char kKey[] = "tokenizer.ggml.precompiled_charsmap";
+  std::string bytes;
+  if (!meta.has(kKey)) return bytes;
+  ROUX_ASSIGN_OR_RETURN(const std::vector<int64_t> values, meta.integers(kKey));
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] < -128 || values[i] > 255) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(meta.name(), ": ", kKey, "[", i, "] is ", values[i], ", expected a byte"));
+    }
+    bytes.push_back(static_cast<char>(values[i]));
+  }
+  return bytes;
+}
 
 bool gguf_ignores_merges(std::string_view pre) {
   return pre == "llama-bpe" || pre == "llama3" || pre == "tekken";
@@ -218,25 +268,28 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> gguf_tokenizer(const GgufMetada
   ROUX_ASSIGN_OR_RETURN(parts.special.padding, special_id(meta, "padding_token_id", vocab));
   parts.chat_template = or_default(meta.text("tokenizer.chat_template"), std::string());
   for (size_t i = 0; i < types.size(); ++i) {
-    if (types[i] != kControl && types[i] != kUserDefined) continue;
+    const bool unknown = types[i] == kUnknown && model == "t5";  // T5's "<unk>" is read from text
+    if (types[i] != kControl && types[i] != kUserDefined && !unknown) continue;
     if (tokens[i].empty()) continue;
     AddedToken token;
     token.content = tokens[i];
     token.id = static_cast<int32_t>(i);
-    token.special = types[i] == kControl;
+    token.special = types[i] != kUserDefined;
     parts.added_tokens.push_back(std::move(token));
   }
   if (model == "gpt2") {
     ROUX_RETURN_IF_ERROR(set_byte_level(meta, std::move(tokens), &parts));
   } else if (model == "llama") {
     ROUX_RETURN_IF_ERROR(set_scored(meta, std::move(tokens), types, &parts));
+  } else if (model == "t5") {
+    ROUX_RETURN_IF_ERROR(set_unigram(meta, std::move(tokens), &parts));
   } else if (model == "bert") {
     ROUX_RETURN_IF_ERROR(set_word_piece(meta, std::move(tokens), types, &parts));
   } else {
     return absl::UnimplementedError(absl::StrCat(meta.name(), ": tokenizer.ggml.model \"", model,
-                                                 "\" is not supported; gpt2, llama and bert are"));
+                                                 "\" is not supported; gpt2, llama, t5 and bert are"));
   }
-  if (model != "bert") set_template(meta, &parts);
+  if (model != "bert") set_template(meta, model, &parts);
   return Tokenizer::build(std::move(parts));
 }
 

@@ -1,11 +1,14 @@
 #include "recipes/kit/text/gguf_tokenizer_json.h"
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "recipes/kit/text/bpe.h"
 #include "recipes/kit/text/gguf_tokenizer.h"
 #include "recipes/kit/text/pre_tokenizer.h"
 #include "tensor/error.h"
@@ -15,24 +18,26 @@ namespace {
 
 using nlohmann::json;
 
-enum TokenType : int64_t { kControl = 3, kUserDefined = 4 };  // tokenizer.ggml.token_type
+enum TokenType : int64_t { kUnknown = 2, kControl = 3, kUserDefined = 4 };  // tokenizer.ggml.token_type
 
-bool flag(const GgufMetadata& meta, const std::string& key) {
+bool flag(const GgufMetadata& meta, const std::string& key, bool otherwise) {
   const absl::StatusOr<bool> value = meta.boolean(absl::StrCat("tokenizer.ggml.", key));
-  return value.ok() && *value;
+  return value.ok() ? *value : otherwise;
 }
 
-json added_tokens(const std::vector<std::string>& tokens, const std::vector<int64_t>& types) {
+json added_tokens(const std::string& model, const std::vector<std::string>& tokens,
+                  const std::vector<int64_t>& types) {
   json added = json::array();
   for (size_t i = 0; i < types.size(); ++i) {
-    if ((types[i] != kControl && types[i] != kUserDefined) || tokens[i].empty()) continue;
+    const bool unknown = types[i] == kUnknown && model == "t5";
+    if ((types[i] != kControl && types[i] != kUserDefined && !unknown) || tokens[i].empty()) continue;
     added.push_back({{"id", i},
                      {"content", tokens[i]},
                      {"single_word", false},
                      {"lstrip", false},
                      {"rstrip", false},
                      {"normalized", false},
-                     {"special", types[i] == kControl}});
+                     {"special", types[i] != kUserDefined}});
   }
   return added;
 }
@@ -73,26 +78,35 @@ json config_of(const Tokenizer& tokenizer) {
   return config;
 }
 
-}  // namespace
+// The parts of a tokenizer.json that depend on the kind.
+struct Kind {
+  json normalizer = nullptr, pre_tokenizer = nullptr, decoder, model;
+};
 
-absl::StatusOr<TokenizerFiles> gguf_tokenizer_files(const GgufMetadata& meta) {
-  ROUX_ASSIGN_OR_RETURN(const std::string model, meta.text("tokenizer.ggml.model"));
-  if (model != "gpt2" || flag(meta, "add_space_prefix")) {
-    return absl::UnimplementedError(absl::StrCat(meta.name(), ": a tokenizer of tokenizer.ggml.model \"",
-                                                 model, "\"", model == "gpt2" ? " with add_space_prefix" : "",
-                                                 " cannot be written as tokenizer.json"));
+json bpe(const json& vocab, const json& merges) {
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", nullptr},
+          {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr},
+          {"fuse_unk", false},
+          {"byte_fallback", false},
+          {"ignore_merges", false},
+          {"vocab", vocab},
+          {"merges", merges}};
+}
+json vocabulary(const std::vector<std::string>& tokens) {
+  json vocab = json::object();
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (!tokens[i].empty()) vocab[tokens[i]] = i;
   }
-  // Checks all that is read below.
-  ROUX_ASSIGN_OR_RETURN(const std::shared_ptr<const Tokenizer> tokenizer, gguf_tokenizer(meta));
+  return vocab;
+}
+
+absl::StatusOr<Kind> byte_level(const GgufMetadata& meta, const std::vector<std::string>& tokens) {
   ROUX_ASSIGN_OR_RETURN(const std::string pre, meta.text("tokenizer.ggml.pre"));
-  ROUX_ASSIGN_OR_RETURN(const std::vector<std::string> tokens, meta.texts("tokenizer.ggml.tokens"));
   ROUX_ASSIGN_OR_RETURN(const std::vector<std::string> merges, meta.texts("tokenizer.ggml.merges"));
-  std::vector<int64_t> types;
-  if (meta.has("tokenizer.ggml.token_type")) {
-    ROUX_ASSIGN_OR_RETURN(types, meta.integers("tokenizer.ggml.token_type"));
-  }
-  json vocab = json::object(), steps = json::array();
-  for (size_t i = 0; i < tokens.size(); ++i) vocab[tokens[i]] = i;
+  json steps = json::array();
   for (const std::string& pattern : pre_tokenizer_patterns(pre)) {
     steps.push_back(
         {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}});
@@ -100,26 +114,99 @@ absl::StatusOr<TokenizerFiles> gguf_tokenizer_files(const GgufMetadata& meta) {
   const json bytes = {
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", false}, {"use_regex", false}};
   steps.push_back(bytes);
+  Kind kind{.pre_tokenizer = {{"type", "Sequence"}, {"pretokenizers", steps}},
+            .decoder = bytes,
+            .model = bpe(vocabulary(tokens), merges)};
+  kind.model["ignore_merges"] = gguf_ignores_merges(pre);
+  return kind;
+}
+
+constexpr char kMark[] = "\xE2\x96\x81";  // SentencePiece's space
+
+Kind scored(const Tokenizer& tokenizer, const std::vector<std::string>& tokens, bool prefix) {
+  json merges = json::array();
+  for (const BpeMerge& merge : dynamic_cast<const BpeModel&>(tokenizer.model()).merges()) {
+    merges.push_back({tokens[static_cast<size_t>(merge.left)], tokens[static_cast<size_t>(merge.right)]});
+  }
+  json steps = json::array(), back = json::array();
+  if (prefix) steps.push_back({{"type", "Prepend"}, {"prepend", kMark}});
+  steps.push_back({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kMark}});
+  back.push_back({{"type", "Replace"}, {"pattern", {{"String", kMark}}}, {"content", " "}});
+  back.push_back({{"type", "ByteFallback"}});
+  back.push_back({{"type", "Fuse"}});
+  if (prefix) back.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  Kind kind{.normalizer = {{"type", "Sequence"}, {"normalizers", steps}},
+            .decoder = {{"type", "Sequence"}, {"decoders", back}},
+            .model = bpe(vocabulary(tokens), merges)};
+  kind.model["byte_fallback"] = kind.model["fuse_unk"] = true;
+  if (tokenizer.special().unknown) kind.model["unk_token"] = tokenizer.token(*tokenizer.special().unknown);
+  return kind;
+}
+
+absl::StatusOr<Kind> unigram(const GgufMetadata& meta, const Tokenizer& tokenizer,
+                             const std::vector<std::string>& tokens) {
+  ROUX_ASSIGN_OR_RETURN(const std::vector<double> scores, meta.numbers("tokenizer.ggml.scores"));
+  ROUX_ASSIGN_OR_RETURN(const std::string rules, gguf_charsmap(meta));
+  json steps = json::array(), vocab = json::array();
+  if (!rules.empty()) {
+    steps.push_back({{"type", "Precompiled"},
+                     {"precompiled_charsmap", absl::Base64Escape({rules.data(), rules.size()})}});
+  }
+  steps.push_back({{"type", "Replace"}, {"pattern", {{"Regex", " {2,}"}}}, {"content", kMark}});
+  for (size_t i = 0; i < tokens.size(); ++i) vocab.push_back({tokens[i], scores[i]});
+  const json metaspace = {
+      {"type", "Metaspace"}, {"replacement", kMark}, {"prepend_scheme", "always"}, {"split", true}};
+  Kind kind{.normalizer = {{"type", "Sequence"}, {"normalizers", steps}},
+            .pre_tokenizer = metaspace,
+            .decoder = metaspace,
+            .model = {{"type", "Unigram"}, {"unk_id", nullptr}, {"vocab", vocab}, {"byte_fallback", false}}};
+  if (tokenizer.special().unknown) kind.model["unk_id"] = *tokenizer.special().unknown;
+  return kind;
+}
+
+absl::Status cannot_be_written(const GgufMetadata& meta, const std::string& what) {
+  return absl::UnimplementedError(
+      absl::StrCat(meta.name(), ": a tokenizer of ", what, " cannot be written as tokenizer.json"));
+}
+
+}  // namespace
+
+absl::StatusOr<TokenizerFiles> gguf_tokenizer_files(const GgufMetadata& meta) {
+  // Checks all that is read below.
+  ROUX_ASSIGN_OR_RETURN(const std::shared_ptr<const Tokenizer> tokenizer, gguf_tokenizer(meta));
+  ROUX_ASSIGN_OR_RETURN(const std::string model, meta.text("tokenizer.ggml.model"));
+  ROUX_ASSIGN_OR_RETURN(const std::vector<std::string> tokens, meta.texts("tokenizer.ggml.tokens"));
+  std::vector<int64_t> types;
+  if (meta.has("tokenizer.ggml.token_type")) {
+    ROUX_ASSIGN_OR_RETURN(types, meta.integers("tokenizer.ggml.token_type"));
+  }
+  const std::string of_model = absl::StrCat("tokenizer.ggml.model \"", model, "\"");
+  const bool prefix = flag(meta, "add_space_prefix", /*otherwise=*/model == "llama");
+  json added = added_tokens(model, tokens, types);
+  Kind kind;
+  if (model == "gpt2") {
+    if (prefix) return cannot_be_written(meta, of_model + " with add_space_prefix");
+    ROUX_ASSIGN_OR_RETURN(kind, byte_level(meta, tokens));
+  } else if (model == "llama") {
+    if (prefix && std::count(types.begin(), types.end(), kUserDefined) > 0)
+      return cannot_be_written(meta, of_model + " with add_space_prefix and user-defined pieces");
+    for (json& token : added) token["normalized"] = !token["special"];
+    kind = scored(*tokenizer, tokens, prefix);
+  } else if (model == "t5") {
+    ROUX_ASSIGN_OR_RETURN(kind, unigram(meta, *tokenizer, tokens));
+  } else {
+    return cannot_be_written(meta, of_model);
+  }
+  const auto [bos, eos] = gguf_ends(meta, model);
   const json root = {{"version", "1.0"},
                      {"truncation", nullptr},
                      {"padding", nullptr},
-                     {"added_tokens", added_tokens(tokens, types)},
-                     {"normalizer", nullptr},
-                     {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", steps}}},
-                     {"post_processor",
-                      post_processor(*tokenizer, flag(meta, "add_bos_token"), flag(meta, "add_eos_token"))},
-                     {"decoder", bytes},
-                     {"model",
-                      {{"type", "BPE"},
-                       {"dropout", nullptr},
-                       {"unk_token", nullptr},
-                       {"continuing_subword_prefix", nullptr},
-                       {"end_of_word_suffix", nullptr},
-                       {"fuse_unk", false},
-                       {"byte_fallback", false},
-                       {"ignore_merges", gguf_ignores_merges(pre)},
-                       {"vocab", vocab},
-                       {"merges", merges}}}};
+                     {"added_tokens", added},
+                     {"normalizer", kind.normalizer},
+                     {"pre_tokenizer", kind.pre_tokenizer},
+                     {"post_processor", post_processor(*tokenizer, bos, eos)},
+                     {"decoder", kind.decoder},
+                     {"model", kind.model}};
   try {
     return TokenizerFiles{root.dump(), config_of(*tokenizer).dump(2) + "\n"};
   } catch (const json::exception&) {

@@ -10,8 +10,11 @@
 namespace roux::kit {
 
 // The texts of tokenizer.json and tokenizer_config.json, which name the same tokens for the same texts as
-// gguf_tokenizer() does. Byte-level BPE (tokenizer.ggml.model "gpt2") without a space in front; Unimplemented
-// for the others.
+// gguf_tokenizer() does: byte-level BPE (tokenizer.ggml.model "gpt2") without a space in front,
+// SentencePiece's BPE ("llama") and unigram pieces ("t5"). Behind a special token inside of a text Hugging
+// Face's library puts SentencePiece's space in front once more, as with Llama 2's own file. Unimplemented for
+// the others, and for BPE with both that space and user-defined pieces, which the format cannot express
+// together.
 struct TokenizerFiles {
   std::string tokenizer_json, tokenizer_config_json;
 };
