@@ -35,9 +35,8 @@ struct ScoreOptions {
 
 // A token behind the prompt and the tokens before it.
 struct TokenScore {
-  double log_prob = 0;  // from f32 logits
-  bool likeliest =
-      false;  // greedy decoding takes it: no other token is more probable, nor as probable with a lower id
+  double log_prob = 0;     // from f32 logits
+  bool likeliest = false;  // greedy decoding takes it: of the most probable ones it has the lowest id
 };
 // [question][choice][token]. Throws Error naming the question for a prompt or a choice without tokens, no
 // room in the context, and logits that are not finite.
