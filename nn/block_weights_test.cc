@@ -106,7 +106,7 @@ TEST_P(BlockWeights, AreLoadedAsTheyAreOrAsValues) {
   EXPECT_FALSE(load(net, {{"layer.weight", zeros({64, 3 * blocks.size(1)}, GetParam())}}, mapped).ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BlockWeights, ::testing::Values(kQ4_0, kQ8_0, kNF4),
+INSTANTIATE_TEST_SUITE_P(All, BlockWeights, ::testing::Values(kQ4_0, kQ8_0, kNF4, kNF4_DQ),
                          [](const auto& info) { return std::string(name(info.param)); });
 
 TEST(Quantize, ARowThatIsNoWholeNumberOfBlocks) {
@@ -122,6 +122,7 @@ TEST(Quantize, ScalesOfQLora) {
   Linear layer(64, 64, false, {&generator});
   const Tensor weight = layer.weight();
   quantize(layer, {"weight"}, kNF4, Nf4Scales::kQuantized);
+  EXPECT_EQ(layer.weight().dtype(), kNF4_DQ);
   EXPECT_EQ(values(dequantize(layer.weight())),
             values(dequantize(quantize(weight, kNF4, Nf4Scales::kQuantized))));
 }

@@ -50,7 +50,7 @@ double relative_difference(const Tensor& a, const Tensor& b) {
 }
 
 class Formats : public ::testing::TestWithParam<DType> {};
-INSTANTIATE_TEST_SUITE_P(All, Formats, ::testing::Values(kNF4, kQ8_0, kQ4_0, kQ4_1));
+INSTANTIATE_TEST_SUITE_P(All, Formats, ::testing::Values(kNF4, kNF4_DQ, kQ8_0, kQ4_0, kQ4_1));
 
 TEST_P(Formats, EqualLoraOverTheValuesOfTheBlocks) {
   for (const auto& [dtype, tolerance] : {std::pair{kF64, 1e-6}, {kF32, 2e-5}}) {

@@ -31,16 +31,21 @@ enum class DType : uint8_t {
   kQ5_K,
   kQ6_K,
   kNF4,
+  // NF4 whose scales are quantised again: the constants of that stand behind all blocks of a storage, so a
+  // block is read at its place alone. Tensors are made, viewed, shared and copied as a whole; nothing moves
+  // blocks.
+  kNF4_DQ,
 };
 using enum DType;
-inline constexpr int kDTypeCount = 17;
+inline constexpr int kDTypeCount = 18;
 inline constexpr int kPlainDTypeCount = 8;  // the first ones, whose element is one value
 
 // "f32", "bf16", "q4_k", ...: the names that messages, files and flags use.
 const char* name(DType dtype);
 size_t size_of(DType dtype);  // bytes per element
 constexpr bool is_block(DType dtype) { return dtype >= kQ4_0; }
-int64_t values_per_element(DType dtype);  // 1 but for block formats
+int64_t values_per_element(DType dtype);             // 1 but for block formats
+size_t trailer_bytes(DType dtype, size_t elements);  // behind these elements of a storage; 0 but for kNF4_DQ
 
 constexpr bool is_floating(DType dtype) { return dtype <= kF16; }
 constexpr bool is_integer(DType dtype) { return dtype >= kI32 && dtype <= kU8; }
@@ -66,6 +71,7 @@ inline constexpr DTypeSet kFloating = kF32 | kF64 | kBF16 | kF16;
 inline constexpr DTypeSet kIntegers = kI32 | kI64 | kU8;
 inline constexpr DTypeSet kNumeric = kFloating | kIntegers;
 inline constexpr DTypeSet kAllDTypes = kNumeric | kBool;  // all plain ones
+// Blocks that stand for themselves: all but kNF4_DQ.
 inline constexpr DTypeSet kBlockDTypes = kQ4_0 | kQ4_1 | kQ5_0 | kQ5_1 | kQ8_0 | kQ4_K | kQ5_K | kQ6_K | kNF4;
 
 // The promotion rule of every op with several tensor arguments. Classes are ordered bool < integer < floating

@@ -60,16 +60,19 @@ TEST(DType, BlockFormatsAreInNoSetOfValues) {
     const char* name;
     size_t size;
     int64_t values;
-  } rows[] = {{kQ4_0, "q4_0", 18, 32},   {kQ4_1, "q4_1", 20, 32},   {kQ5_0, "q5_0", 22, 32},
-              {kQ5_1, "q5_1", 24, 32},   {kQ8_0, "q8_0", 34, 32},   {kQ4_K, "q4_k", 144, 256},
-              {kQ5_K, "q5_k", 176, 256}, {kQ6_K, "q6_k", 210, 256}, {kNF4, "nf4", 36, 64}};
+  } rows[] = {{kQ4_0, "q4_0", 18, 32},    {kQ4_1, "q4_1", 20, 32},   {kQ5_0, "q5_0", 22, 32},
+              {kQ5_1, "q5_1", 24, 32},    {kQ8_0, "q8_0", 34, 32},   {kQ4_K, "q4_k", 144, 256},
+              {kQ5_K, "q5_k", 176, 256},  {kQ6_K, "q6_k", 210, 256}, {kNF4, "nf4", 36, 64},
+              {kNF4_DQ, "nf4_dq", 33, 64}};
   int count = 0;
   for (const auto& row : rows) {
     ++count;
     EXPECT_STREQ(name(row.dtype), row.name);
     EXPECT_EQ(size_of(row.dtype), row.size) << row.name;
     EXPECT_EQ(values_per_element(row.dtype), row.values) << row.name;
-    EXPECT_TRUE(is_block(row.dtype) && kBlockDTypes.contains(row.dtype)) << row.name;
+    EXPECT_TRUE(is_block(row.dtype)) << row.name;
+    EXPECT_EQ(kBlockDTypes.contains(row.dtype), row.dtype != kNF4_DQ) << row.name;
+    EXPECT_EQ(trailer_bytes(row.dtype, 257), row.dtype == kNF4_DQ ? 20u : 0u) << row.name;
     EXPECT_FALSE(is_floating(row.dtype) || is_integer(row.dtype) || kAllDTypes.contains(row.dtype))
         << row.name;
     EXPECT_EQ(promote(row.dtype, kF64), row.dtype);

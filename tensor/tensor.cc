@@ -42,7 +42,7 @@ Tensor empty(const TensorSpec& spec, Device device) {
   const size_t count = static_cast<size_t>(numel(spec.shape)), element = size_of(spec.dtype);
   ROUX_CHECK(count <= static_cast<size_t>(std::numeric_limits<int64_t>::max()) / element)
       << "empty: out of memory: " << spec << " has more bytes than an int64 counts";
-  const size_t bytes = count * element;
+  const size_t bytes = count * element + trailer_bytes(spec.dtype, count);
   return Tensor(make_impl(make_intrusive<Storage>(bytes, device), spec, contiguous_strides(spec.shape), 0));
 }
 

@@ -66,7 +66,10 @@ class Tensor {
   DType dtype() const { return checked().spec.dtype; }
   Device device() const { return checked().storage->device(); }
   bool is_contiguous() const { return checked().contiguous; }
-  size_t bytes() const { return static_cast<size_t>(checked().numel) * size_of(dtype()); }
+  size_t bytes() const {
+    const auto count = static_cast<size_t>(checked().numel);
+    return count * size_of(dtype()) + trailer_bytes(dtype(), count);
+  }
 
   // Pointer to the first element. data<T>() throws Error unless T is the dtype, and on meta.
   void* raw_data() const {

@@ -2,9 +2,11 @@
 // two or four rows, else into a buffer in the first cache. An output is a sum over lanes in order of k,
 // folded at the end: its bits depend on the vectors' width alone, not on other rows or on threads.
 #include <algorithm>
+#include <vector>
 
 #include "tensor/cpu/block_wide.h"
 #include "tensor/cpu/elementwise_loops.h"
+#include "tensor/cpu/nested_scales.h"
 #include "tensor/ops/block_linear_tables.h"
 #include "tensor/parallel.h"
 #include "tensor/tunable.h"
@@ -170,6 +172,35 @@ void block_linear_cpu(const Tensor& x, const Tensor& weight, const Tensor& bias,
   });
 }
 
+// nf4_dq by way of nf4, some rows of weights at once.
+void block_linear_nested(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
+  constexpr int64_t kRows = 2 * kWeights;
+  const NestedScales scales(weight);
+  const int64_t elements = weight.size(1), row_bytes = elements * BlockFormat<kNF4>::kBytes,
+                n = weight.size(0);
+  auto* const part = has_avx512() ? multiply_avx512<kNF4> : multiply_base<kNF4>;
+  const int64_t tasks = n * row_bytes / kTaskBytes + 1;
+  const int64_t cols = ((n + tasks - 1) / tasks + kRows - 1) / kRows * kRows;
+  parallel_for(0, n, cols, [&](int64_t begin, int64_t end) {
+    std::vector<uint8_t> blocks(static_cast<size_t>(kRows * row_bytes));
+    for (int64_t col = begin; col < end; col += kRows) {
+      const int64_t count = std::min(kRows, end - col);
+      scales.expand(col * elements, count * elements, blocks.data());
+      const BlockRows in{x.data<const float>(),
+                         x.size(0),
+                         x.size(1),
+                         blocks.data(),
+                         row_bytes,
+                         elements,
+                         bias.defined() ? bias.data<const float>() + col : nullptr,
+                         y.data<float>() + col,
+                         y.size(1)};
+      part(in, 0, count);
+    }
+  });
+}
+
+const RegisterKernel kNestedLinear(block_linear_kernels, DeviceType::kCpu, kNF4_DQ, block_linear_nested);
 const RegisterKernel kBlockLinear(block_linear_kernels, DeviceType::kCpu, kBlockDTypes, block_linear_cpu);
 
 }  // namespace

@@ -36,7 +36,7 @@ void block_linear_transposed_cpu(const Tensor& x, const Tensor& weight, Tensor& 
   }
 }
 
-const RegisterKernel kTransposed(block_linear_transposed_kernels, DeviceType::kCpu, kBlockDTypes,
+const RegisterKernel kTransposed(block_linear_transposed_kernels, DeviceType::kCpu, kBlockDTypes | kNF4_DQ,
                                  block_linear_transposed_cpu);
 
 }  // namespace

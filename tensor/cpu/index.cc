@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/cpu/nested_scales.h"
 #include "tensor/cpu/stream.h"
 #include "tensor/cpu/strided_loop.h"
 #include "tensor/ops/index_tables.h"
@@ -114,6 +115,16 @@ void embedding_cpu(const Tensor& weight, const Tensor& ids, Tensor& y) {
     const auto* id = ids.data<const decltype(tag)>();
     check_range("embedding", "ids", id, rows, weight.shape()[0]);
     if (bytes == 0) return;
+    if (weight.dtype() == kNF4_DQ) {
+      const NestedScales scales(weight);
+      const size_t row_bytes = static_cast<size_t>(width) * size_of(kNF4);
+      parallel_for(0, rows, items_per_task(width), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r)
+          scales.expand(id[r] * width, width,
+                        reinterpret_cast<uint8_t*>(to) + static_cast<size_t>(r) * row_bytes);
+      });
+      return;
+    }
     const bool streamed = is_streamed(y);
     parallel_for(0, rows, items_per_task(width), [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
@@ -192,7 +203,7 @@ void tril_cpu(const Tensor& x, int64_t k, bool lower, Tensor& y) {
 const RegisterKernel kGather(gather_kernels, DeviceType::kCpu, kAllDTypes, gather_cpu);
 const RegisterKernel kScatterAdd(scatter_add_kernels, DeviceType::kCpu, kNumeric, scatter_add_cpu);
 const RegisterKernel kLastWriter(last_writer_kernels, DeviceType::kCpu, kI32 | kI64, last_writer_cpu);
-const RegisterKernel kEmbedding(embedding_kernels, DeviceType::kCpu, kAllDTypes | kBlockDTypes,
+const RegisterKernel kEmbedding(embedding_kernels, DeviceType::kCpu, kAllDTypes | kBlockDTypes | kNF4_DQ,
                                 embedding_cpu);
 const RegisterKernel kEmbeddingBackward(embedding_backward_kernels, DeviceType::kCpu, kFloating,
                                         embedding_backward_cpu);

@@ -1,11 +1,11 @@
 // CPU kernels of dequantize and quantize. A block is the unit of work: its bits depend on nothing else.
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "tensor/cpu/block_wide.h"
 #include "tensor/cpu/elementwise_loops.h"
+#include "tensor/cpu/nested_scales.h"
 #include "tensor/error.h"
 #include "tensor/ops/quantize_tables.h"
 
@@ -173,62 +173,29 @@ void quantize_cpu(const Tensor& x, Tensor& y) {
   });
 }
 
-// bitsandbytes' dynamic map of 8 bits with signs: 2^i means of an even grid on [10^(i - 7), 10^(i - 6)] for
-// i = 0 .. 6, their negatives, 0 and 1; ascending.
-std::array<float, 256> dynamic_map() {
-  std::array<float, 256> map{};
-  size_t at = 0;
-  map[at++] = 0;
-  map[at++] = 1;
-  for (int i = 0; i < 7; ++i) {
-    const int count = 1 << i;
-    const double decade = std::pow(10.0, i - 6);
-    const auto boundary = [&](int k) { return static_cast<float>(0.1 + 0.9 * k / count); };
-    for (int k = 0; k < count; ++k) {
-      const float mean = (boundary(k) + boundary(k + 1)) / 2.0f;
-      const auto value = static_cast<float>(decade * static_cast<double>(mean));
-      map[at++] = value;
-      map[at++] = -value;
-    }
-  }
-  std::sort(map.begin(), map.end());
-  return map;
-}
-
-void quantize_nf4_scales_cpu(Tensor& x) {
-  constexpr int64_t kGroup = 256;
-  static const std::array<float, 256> map = dynamic_map();
-  const int64_t blocks = x.numel();
-  auto* const data = static_cast<uint8_t*>(x.raw_data());
-  const auto scale_at = [&](int64_t i) { return data + i * static_cast<int64_t>(size_of(kNF4)) + 32; };
-  const auto scale = [&](int64_t i) {
-    float value;
-    std::memcpy(&value, scale_at(i), sizeof value);
-    return value;
-  };
-  double sum = 0;
-  for (int64_t i = 0; i < blocks; ++i) sum += static_cast<double>(scale(i));
-  const auto mean = static_cast<float>(sum / static_cast<double>(std::max<int64_t>(blocks, 1)));
-  for (int64_t begin = 0; begin < blocks; begin += kGroup) {
-    const int64_t end = std::min(blocks, begin + kGroup);
-    float absmax = 0;
-    for (int64_t i = begin; i < end; ++i) absmax = std::max(absmax, std::fabs(scale(i) - mean));
-    for (int64_t i = begin; i < end; ++i) {
-      const float scaled = absmax == 0 ? 0 : (scale(i) - mean) / absmax;
-      const auto above = std::upper_bound(map.begin(), map.end() - 1, scaled);
-      const auto below = above == map.begin() ? above : above - 1;
-      const float code = scaled - *below < *above - scaled ? *below : *above;
-      const float rounded = code * absmax + mean;
-      std::memcpy(scale_at(i), &rounded, sizeof rounded);
-    }
-  }
+// By way of nf4, some blocks at once.
+void dequantize_nested(const Tensor& x, Tensor& y) {
+  const NestedScales scales(x);
+  constexpr int64_t kAtOnce = 32, kValues = 64;
+  dispatch_floating(y.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    auto* const part = has_avx512() ? dequantize_avx512<kNF4, T> : dequantize_base<kNF4, T>;
+    T* to = y.data<T>();
+    parallel_for(0, x.numel(), items_per_task(kValues), [&](int64_t begin, int64_t end) {
+      uint8_t blocks[kAtOnce * BlockFormat<kNF4>::kBytes];
+      for (int64_t i = begin; i < end; i += kAtOnce) {
+        const int64_t count = std::min(kAtOnce, end - i);
+        scales.expand(i, count, blocks);
+        part(blocks, to + i * kValues, count);
+      }
+    });
+  });
 }
 
 const RegisterKernel kDequantize(dequantize_kernels, DeviceType::kCpu, kBlockDTypes, dequantize_cpu);
 const RegisterKernel kQuantize(quantize_kernels, DeviceType::kCpu,
                                kQ4_0 | kQ4_1 | kQ5_0 | kQ5_1 | kQ8_0 | kNF4, quantize_cpu);
-const RegisterKernel kQuantizeScales(quantize_nf4_scales_kernels, DeviceType::kCpu, kNF4,
-                                     quantize_nf4_scales_cpu);
+const RegisterKernel kDequantizeNested(dequantize_kernels, DeviceType::kCpu, kNF4_DQ, dequantize_nested);
 
 }  // namespace
 }  // namespace roux::cpu

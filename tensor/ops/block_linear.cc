@@ -83,7 +83,7 @@ Tensor product(const char* op, const Tensor& x, const Tensor& weight, const Tens
                bool may_be_int8) {
   const Device device = common_device(op, {x, weight}, {bias});
   const TensorSpec spec = or_throw(product_spec(x.spec(), weight.spec(), bias, transposed), op);
-  const bool int8 = may_be_int8 && weight.dtype() != kNF4;
+  const bool int8 = may_be_int8 && weight.dtype() != kNF4 && weight.dtype() != kNF4_DQ;
   NoGradGuard no_grad;
   if (x.dtype() == kF64) {
     const Tensor w = dequantize(weight, kF64);

@@ -17,8 +17,8 @@ enum class Activations {
 // dtype. f32, bf16 and f16 are computed in f32 and rounded once, f64 in f64 from the f32 values of blocks.
 // Gradients of x and bias to any order; the weight has none. Throws Error as linear does.
 //
-// kInt8 counts where nothing is recorded, x is not f64 and the format is not nf4 (whose codes are no
-// integers); y then errs by about 0.4 % of the size of its terms. Its sums are
+// kInt8 counts where nothing is recorded, x is not f64 and the format is not nf4 or nf4_dq (whose codes are
+// no integers); y then errs by about 0.4 % of the size of its terms. Its sums are
 //   sum over strips of 32 values of  (scale scale_x) (sum of code code_x) + offset (scale_x sum of code_x),
 // the inner ones exact in integers.
 //

@@ -132,14 +132,14 @@ Tensor scatter_add(const Shape& shape, int64_t axis, const Tensor& index, const 
 }
 
 namespace {
-// Rows of any dtype, blocks as they are.
+// Rows of any dtype, blocks as they are; those of nf4_dq, which have no other place, as nf4.
 Tensor gather_rows(const Tensor& weight, const Tensor& ids) {
   common_device("embedding", {weight, ids});
   check_index("embedding", "ids", ids);
   ROUX_CHECK(weight.dim() == 2) << "embedding: weight must be [V, D]: weight is " << weight.spec();
   Shape shape = ids.shape();
   shape.push_back(weight.shape()[1]);
-  Tensor y = empty({weight.dtype(), shape}, weight.device());
+  Tensor y = empty({weight.dtype() == kNF4_DQ ? kNF4 : weight.dtype(), shape}, weight.device());
   embedding_kernels.run(weight, weight.contiguous(), ids.contiguous(), y);
   return embedding_grad.record({weight}, y, [&] { return EmbeddingSaved{ids, weight.shape()[0]}; });
 }

@@ -22,11 +22,15 @@
 //                      (d s) (c - 32)                                                    6.5625
 //   nf4    36 for 64   codes of 4 bits, 2 i in the high half of byte i; f32 a            4.5
 //                      a v[c], v the 16 quantiles of NormalFloat       [Dettmers et al. 2023, appendix E]
+//   nf4_dq 33 for 64   codes as nf4; code s of 8 bits of the scale                       4.127
+//                      a = m[s] g + mean                               [Dettmers et al. 2023, section 3]
 //
-// All but the last are GGUF's blocks as they stand in files (ggml's reference quantisation); each product and
-// sum is rounded to f32. nf4's codes are packed as bitsandbytes packs them, its blocks are self-contained:
-// the paper's second level (scales of 8 bits in groups of 256 blocks, 4.127 bits a value) would tie a row to
-// its neighbours, since few rows hold 16384 values; see Nf4Scales for its values.
+// All but the last two are GGUF's blocks as they stand in files (ggml's reference quantisation); each product
+// and sum is rounded to f32. nf4's codes are packed as bitsandbytes packs them. nf4_dq is its double
+// quantisation: m is bitsandbytes' dynamic map of 8 bits, g the f32 scale of each 256 blocks in row-major
+// order of the tensor that was quantised, mean that of all its scales. These stand behind the blocks, in the
+// tensor's storage, and tie a block to its place: views of rows are read, index_select() gives rows as nf4,
+// and copies are of whole tensors (Error for others); other ops that move elements have no kernel for it.
 #ifndef ROUX_TENSOR_OPS_QUANTIZE_H_
 #define ROUX_TENSOR_OPS_QUANTIZE_H_
 
@@ -42,16 +46,14 @@ Tensor dequantize(const Tensor& x, DType dtype = kF32);
 // How quantize() makes the scales of nf4.
 enum class Nf4Scales {
   kExact,      // the largest magnitude of each block
-  kQuantized,  // rounded as QLoRA's double quantisation stores them: over the tensor in row-major order, the
-               // mean is taken off and groups of 256 blocks share a scale for codes of 8 bits (bitsandbytes'
-               // dynamic map). The element still holds the result in f32: for the paper's values, not to save
+  kQuantized,  // by QLoRA's double quantisation: the result is nf4_dq
 };
 
 // Blocks of values, rounded as the format's reference quantiser does: the scale is that of the value furthest
 // from 0 (q4_0, q5_0, q8_0, nf4) or spans the values (q4_1, q5_1) and each value takes the nearest code.
 // x: [..., D] of a floating dtype, D a multiple of the format's values; block_dtype: q4_0, q4_1, q5_0, q5_1,
-// q8_0 or nf4. Not differentiable. Throws Error on another dtype or size, and for values of a block that are
-// not finite or too large for its f16 scale.
+// q8_0, nf4 or nf4_dq. Not differentiable. Throws Error on another dtype or size, and for values of a block
+// that are not finite or too large for its f16 scale.
 Tensor quantize(const Tensor& x, DType block_dtype, Nf4Scales scales = Nf4Scales::kExact);
 
 }  // namespace roux

@@ -13,8 +13,8 @@ extern constinit KernelTable<DequantizeKernel> dequantize_kernels;
 // Keyed by the blocks y; x f32, both contiguous. Throws Error for values that no block holds.
 using QuantizeKernel = void(const Tensor& x, Tensor& y);
 extern constinit KernelTable<QuantizeKernel> quantize_kernels;
-// Rounds the scales of nf4 blocks x, contiguous, as Nf4Scales::kQuantized says; their codes stay.
-using QuantizeScalesKernel = void(Tensor& x);
+// Keyed by y, nf4_dq, from nf4 blocks x; both contiguous and whole.
+using QuantizeScalesKernel = void(const Tensor& x, Tensor& y);
 extern constinit KernelTable<QuantizeScalesKernel> quantize_nf4_scales_kernels;
 
 }  // namespace roux

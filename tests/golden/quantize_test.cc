@@ -65,20 +65,27 @@ INSTANTIATE_TEST_SUITE_P(All, Format,
                          ::testing::Values(kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0, kQ4_K, kQ5_K, kQ6_K, kNF4),
                          [](const auto& info) { return std::string(name(info.param)); });
 
-// bitsandbytes sums the mean in f32.
+// Codes and the values that scales of 8 bits stand for; bitsandbytes sums their mean in f32. 300 blocks: a
+// whole group and a part of one.
 TEST(Nf4, DoubleQuantisation) {
   const Tensor y = quantize(golden("nf4.x"), kNF4, Nf4Scales::kQuantized);
+  ASSERT_EQ(y.spec(), (TensorSpec{kNF4_DQ, {300, 1}}));
+  EXPECT_EQ(y.bytes(), 300u * 33 + 4 + 2 * 4 + 8);
   const auto expected = golden("nf4.scales").to_vector<float>();
+  const std::vector<float> values = dequantize(y).to_vector<float>(),
+                           unrounded = golden("nf4.values").to_vector<float>();
   const auto* bytes = static_cast<const uint8_t*>(y.raw_data());
   const auto* exact = golden("nf4.blocks").data<const uint8_t>();
   double largest_change = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
-    float scale, unrounded;
-    std::memcpy(&scale, bytes + 36 * i + 32, sizeof scale);
-    std::memcpy(&unrounded, exact + 36 * i + 32, sizeof unrounded);
-    EXPECT_NEAR(scale, expected[i], 2e-6) << "block " << i;
-    EXPECT_EQ(std::memcmp(bytes + 36 * i, exact + 36 * i, 32), 0) << "codes of block " << i;
-    largest_change = std::max(largest_change, std::fabs(double{scale} - double{unrounded}));
+    EXPECT_EQ(std::memcmp(bytes + 33 * i, exact + 36 * i, 32), 0) << "codes of block " << i;
+    float scale;
+    std::memcpy(&scale, exact + 36 * i + 32, sizeof scale);
+    for (size_t j = 64 * i; j < 64 * (i + 1); ++j) {
+      const float quantile = scale == 0 ? 0 : unrounded[j] / scale;
+      ASSERT_NEAR(values[j], quantile * expected[i], 3e-6) << "value " << j;
+    }
+    largest_change = std::max(largest_change, std::fabs(double{scale} - double{expected[i]}));
   }
   EXPECT_GT(largest_change, 1e-3);
 }

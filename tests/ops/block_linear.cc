@@ -73,6 +73,7 @@ OP_SUITE_VARIANT(block_linear, q4_0).with(with_format(kQ4_0)).skip("errors", "in
 OP_SUITE_VARIANT(block_linear, q4_1).with(with_format(kQ4_1)).skip("errors", "in the main entry");
 OP_SUITE_VARIANT(block_linear, q5_0).with(with_format(kQ5_0)).skip("errors", "in the main entry");
 OP_SUITE_VARIANT(block_linear, q5_1).with(with_format(kQ5_1)).skip("errors", "in the main entry");
+OP_SUITE_VARIANT(block_linear, nf4_dq).with(with_format(kNF4_DQ)).skip("errors", "in the main entry");
 OP_SUITE_VARIANT(block_linear, nf4).with(with_format(kNF4)).skip("errors", "in the main entry");
 
 // By way of linear(), without a bias.

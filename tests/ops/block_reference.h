@@ -27,8 +27,8 @@ inline Tensor quantized(const Tensor& x, DType format) { return quantize(padded(
 
 inline float as_half(float x) { return static_cast<float>(float16(x)); }
 
-// The values of one block, in place.
-inline void round_block(DType format, std::vector<float>& x) {
+// The values of one block, in place; of nf4_dq with the scale that becomes of its own.
+inline void round_block(DType format, std::vector<float>& x, float nested_scale) {
   float furthest = 0, low = x[0], high = x[0];
   for (float v : x) {
     if (std::fabs(v) > std::fabs(furthest)) furthest = v;
@@ -60,7 +60,7 @@ inline void round_block(DType format, std::vector<float>& x) {
   } else if (format == kQ8_0) {
     const float d = std::fabs(furthest) / 127, inverse = d == 0 ? 0 : 1 / d;
     for (float& v : x) v = as_half(d) * std::round(v * inverse);
-  } else {  // the nearest of the 16 quantiles
+  } else {  // nf4, nf4_dq: the nearest of the 16 quantiles
     constexpr double kQuantile[] = {-1.0,
                                     -0.6961928009986877,
                                     -0.5250730514526367,
@@ -83,22 +83,61 @@ inline void round_block(DType format, std::vector<float>& x) {
       const double* nearest =
           std::min_element(std::begin(kQuantile), std::end(kQuantile),
                            [&](double a, double b) { return std::fabs(a - at) < std::fabs(b - at); });
-      v = absmax * static_cast<float>(*nearest);
+      v = (format == kNF4_DQ ? nested_scale : absmax) * static_cast<float>(*nearest);
     }
   }
+}
+
+// By double quantisation: a scale becomes the mean of all and the nearest code of bitsandbytes' map of what
+// is left, by the largest of each 256.
+inline std::vector<float> nested_scales(const std::vector<float>& scales) {
+  std::vector<float> map = {0, 1};
+  for (int decade = 0; decade < 7; ++decade) {
+    for (int parts = 1 << decade, k = 0; k < parts; ++k) {
+      const auto edge = [&](int at) { return static_cast<float>(0.1 + 0.9 * at / parts); };
+      const auto middle = static_cast<double>((edge(k) + edge(k + 1)) / 2) * std::pow(10.0, decade - 6);
+      map.push_back(static_cast<float>(middle)), map.push_back(static_cast<float>(-middle));
+    }
+  }
+  double sum = 0;
+  for (const float scale : scales) sum += static_cast<double>(scale);
+  const auto mean = static_cast<float>(sum / static_cast<double>(std::max<size_t>(scales.size(), 1)));
+  std::vector<float> out;
+  for (size_t i = 0; i < scales.size(); ++i) {
+    float most = 0;
+    for (size_t j = i / 256 * 256; j < std::min(scales.size(), i / 256 * 256 + 256); ++j)
+      most = std::max(most, std::fabs(scales[j] - mean));
+    const float at = most == 0 ? 0 : (scales[i] - mean) / most;
+    const float nearest = *std::min_element(
+        map.begin(), map.end(), [&](float a, float b) { return std::fabs(a - at) < std::fabs(b - at); });
+    out.push_back(nearest * most + mean);
+  }
+  return out;
 }
 
 // What dequantize(quantized(x)) is, without the padding.
 inline Ref quantized_values(const Ref& x, DType format) {
   const int64_t width = x.shape.back(), values = values_per_element(format);
   Ref y(x.shape);
+  std::vector<float> scales;  // of nf4_dq
+  for (int64_t row = 0; format == kNF4_DQ && row * width < x.size(); ++row) {
+    for (int64_t begin = 0; begin < width; begin += values) {
+      float most = 0;
+      for (int64_t i = begin; i < std::min(begin + values, width); ++i)
+        most = std::max(most, std::fabs(static_cast<float>(x[row * width + i])));
+      scales.push_back(most);
+    }
+  }
+  const std::vector<float> nested = nested_scales(scales);
+  size_t at = 0;
   for (int64_t row = 0; row * width < x.size(); ++row) {
     for (int64_t begin = 0; begin < width; begin += values) {
       std::vector<float> block(static_cast<size_t>(values));
       const int64_t count = std::min(values, width - begin);
       for (int64_t i = 0; i < count; ++i)
         block[static_cast<size_t>(i)] = static_cast<float>(x[row * width + begin + i]);
-      round_block(format, block);
+      round_block(format, block, format == kNF4_DQ ? nested[at] : 0);
+      ++at;
       for (int64_t i = 0; i < count; ++i)
         y[row * width + begin + i] = static_cast<double>(block[static_cast<size_t>(i)]);
     }

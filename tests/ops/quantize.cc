@@ -63,6 +63,8 @@ OP_SUITE_VARIANT(quantize, q4_1).with(there_and_back(kQ4_1)).skip("errors", "in 
 OP_SUITE_VARIANT(quantize, q5_0).with(there_and_back(kQ5_0)).skip("errors", "in the main entry");
 OP_SUITE_VARIANT(quantize, nf4).with(there_and_back(kNF4)).skip("errors", "in the main entry");
 
+OP_SUITE_VARIANT(quantize, nf4_dq).with(there_and_back(kNF4_DQ)).skip("errors", "in the main entry");
+
 OP_SUITE(dequantize)
     .with(there_and_back(kQ5_1))
     .error("x is f32[2,3], the result is f32, needed blocks [..., N] and a floating dtype",

@@ -17,8 +17,10 @@
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/quantize.h"
 #include "tensor/ops/random.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/ops/view.h"
 
 namespace roux::kit {
 namespace {
@@ -270,6 +272,18 @@ TEST(ReadTensors, GivesSpecsAndValuesThatTheReaderDoesNotKnow) {
   EXPECT_EQ((*read)[0].second.to_vector<float>(), (std::vector<float>{1, 4, 2, 5, 3, 6}));
   EXPECT_EQ(to_string((*read)[1].second.spec()), "i64[0,2]");
   EXPECT_EQ((*read)[2].second.item(), 1);
+}
+
+// The constants of nf4_dq stand behind its blocks.
+TEST(ReadTensors, GivesBlocksWithWhatStandsBehindThem) {
+  const Tensor x = quantize(reshape(arange(0, 3 * 64, 1, kF32) - 90.0, {3, 64}), kNF4_DQ);
+  CheckpointWriter writer;
+  save_tensors("blocks", {{"x", x}}, writer);
+  const std::string path = testing::TempDir() + "/blocks.ckpt";
+  ASSERT_TRUE(writer.write(path).ok());
+  const absl::StatusOr<NamedTensors> read = read_tensors(*Checkpoint::open(path), "blocks");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(dequantize((*read)[0].second).to_vector<float>(), dequantize(x).to_vector<float>());
 }
 
 }  // namespace
