@@ -1,6 +1,7 @@
 """What transformers makes of the real models that recipes/data/fetch brings, for recipes/kit/models/pretrained_test.cc:
 SmolLM2-135M-Instruct (GGUF, dequantised to f32): logits of prompts at some positions, the likelihood of a text, 200
-greedy tokens; Gemma 3 270M (GGUF, likewise): logits, and those of a text beyond its window in f64; all-MiniLM-L6-v2:
+greedy tokens, items of multiple choice and a text in windows, tokens and windows being those of the Language Model
+Evaluation Harness (_encode_pair, get_rolling_token_windows, make_disjoint_window); Gemma 3 270M (GGUF, likewise): logits, and those of a text beyond its window in f64; all-MiniLM-L6-v2:
 embeddings of sentences, as its sentence-transformers configuration says.
 
 Run:  recipes/data/fetch smollm2 minilm gemma3
@@ -10,6 +11,7 @@ Of each row of logits the 32 largest and 32 others are kept, and the logarithm o
 Made with torch 2.15.0 (CPU), transformers 5.24.0, gguf 0.19.0.
 """
 import glob
+import json
 import os
 import types
 
@@ -32,6 +34,13 @@ GREEDY_TOKENS = 200
 TEXT_BYTES = 6000
 LONG_TOKENS = 760  # Gemma 3's window is 512
 LONG_POSITIONS = [0, 100, 300, 511, 512, 513, 600, 701, 702, 759]
+ITEMS = [  # as tasks of the kit read them
+    {"id": "sky", "question": "What colour is the sky on a clear day?", "choices": ["green", "blue", "a deep red"], "answer": 1},
+    {"id": "capital", "question": "What is the capital of Italy?", "choices": ["Rome", "Paris", "New York City"], "answer": 0},
+    {"id": "sum", "question": "How much is two plus two?", "choices": ["Four.", "Twenty-two.", "It depends."], "answer": 0},
+    {"id": "müsli", "question": "Was ißt man zum Frühstück?", "choices": ["Müsli", "Möbel"], "answer": 0},
+]
+WINDOW = 64
 SENTENCES = [
     "A man is eating food.",
     "A man is eating a piece of bread.",
@@ -96,6 +105,44 @@ def smollm2(tensors, texts):
         ids = best.indices[None, :1]
     tensors["greedy.ids"] = torch.tensor(drawn, dtype=torch.int32)
     print(f"smallest margin {min(margins):.4f}:", repr(tokenizer.decode(drawn)))
+    tasks(tokenizer, model, tensors, texts)
+
+
+def score(model, context, continuation):
+    """(log p of the continuation's tokens behind the context's, whether greedy decoding writes them)."""
+    log_probs = model(torch.tensor([context + continuation])).logits[0, len(context) - 1:-1].double().log_softmax(-1)
+    wanted = torch.tensor(continuation)
+    return log_probs.gather(1, wanted[:, None]).sum().item(), bool((log_probs.argmax(-1) == wanted).all())
+
+
+def tasks(tokenizer, model, tensors, texts):
+    def ids(text):
+        return tokenizer(text, add_special_tokens=False).input_ids
+
+    found = []
+    for item in ITEMS:
+        context = f"Question: {item['question']}\nAnswer:"
+        for choice in item["choices"]:
+            continuation = ids(context + " " + choice)[len(ids(context)):]
+            found.append((*score(model, ids(context), continuation), len(continuation)))
+    texts["tasks.items"] = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in ITEMS)
+    tensors["tasks.log_probs"] = torch.tensor([f[0] for f in found], dtype=torch.float64)
+    tensors["tasks.greedy"] = torch.tensor([f[1] for f in found], dtype=torch.int32)
+    tensors["tasks.tokens"] = torch.tensor([f[2] for f in found], dtype=torch.int32)
+
+    with open(os.path.join(HERE, "../../recipes/data/excerpts/austen_emma.txt"), "rb") as file:
+        text = file.read(1500).decode("utf-8", "ignore")
+    all_ids, total, done = ids(text), 0.0, 0
+    while done < len(all_ids):
+        end = min(done + WINDOW, len(all_ids))
+        begin = end - WINDOW - 1
+        context = [tokenizer.bos_token_id] if done == 0 else all_ids[begin:done]
+        total += score(model, context, all_ids[done:end])[0]
+        done = end
+    texts["tasks.text"] = text
+    tensors["tasks.text_log_prob"] = torch.tensor(total, dtype=torch.float64)
+    tensors["tasks.text_tokens"] = torch.tensor(len(all_ids), dtype=torch.int32)
+    print("tasks:", found, total, len(all_ids))
 
 
 def gemma3(tensors, texts):

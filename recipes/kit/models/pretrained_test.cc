@@ -13,10 +13,13 @@
 #include "nn/models/model_test_util.h"
 #include "nn/weights.h"
 #include "recipes/kit/data/text_file.h"
+#include "recipes/kit/decode/task_model.h"
 #include "recipes/kit/eval/likelihood.h"
+#include "recipes/kit/eval/tasks.h"
 #include "recipes/kit/models/language_model.h"
 #include "recipes/kit/models/text_encoder.h"
 #include "tensor/grad_mode.h"
+#include "tensor/io/atomic_file.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -152,6 +155,40 @@ TEST_F(SmolLm2, GreedyTokensEqual) {
   EXPECT_EQ(drawn, expected);
 }
 
+// From JSON lines to predictions, and a text in windows of 64 tokens.
+TEST_F(SmolLm2, TasksEqual) {
+  const std::string path = ::testing::TempDir() + "/items.jsonl";
+  ASSERT_TRUE(write_file_atomically(path, *golden_.text("tasks.items")).ok());
+  const auto items = read_choice_items(path);
+  ASSERT_TRUE(items.ok()) << items.status();
+  const TaskModel model = task_model(decode_model(*loaded().model), *loaded().tokenizer);
+  const ScoreContinuations score = continuation_scorer(model);
+  const auto expected = golden_.values<double>("tasks.log_probs");
+  const std::vector<int32_t> greedy = golden_.values("tasks.greedy"), tokens = golden_.values("tasks.tokens");
+  const auto outcomes = score_choices({}, {}, *items, score);
+  size_t at = 0;
+  for (size_t i = 0; i < items->size(); ++i) {
+    const ChoiceItem& item = (*items)[i];
+    const Prediction line = prediction_of(item, outcomes[i]);
+    const size_t begin = at;
+    const auto scores = score(std::vector<std::string>{prompt({}, {}, item)},
+                              std::vector<std::vector<std::string>>{continuations({}, item)});
+    for (size_t choice = 0; choice < item.choices.size(); ++choice, ++at) {
+      EXPECT_NEAR(line.scores[choice], expected[at], 1e-4) << item.id << choice;
+      EXPECT_NEAR(scores[0][choice].log_probability, expected[at], 1e-4) << item.id << choice;
+      EXPECT_EQ(scores[0][choice].tokens, tokens[at]) << item.id << choice;
+      EXPECT_EQ(scores[0][choice].greedy, greedy[at] != 0) << item.id << choice;
+    }
+    const auto best = std::max_element(expected.begin() + static_cast<int64_t>(begin),
+                                       expected.begin() + static_cast<int64_t>(at));
+    EXPECT_EQ(line.output, item.choices[static_cast<size_t>(best - expected.begin()) - begin]);
+  }
+  EXPECT_EQ(at, expected.size());
+  const auto text = text_scorer(model, 64)(std::vector<std::string>{*golden_.text("tasks.text")});
+  EXPECT_EQ(text[0].tokens, golden_.values("tasks.text_tokens")[0]);
+  EXPECT_NEAR(text[0].negative_log_likelihood, -golden_.tensor("tasks.text_log_prob").item(), 2e-3);
+}
+
 TEST_F(SmolLm2, ComesWithAllThatBelongsToIt) {
   ASSERT_TRUE(loaded().chat.ok()) << loaded().chat.status();
   EXPECT_EQ(loaded().chat->format, ChatFormat::kChatMl);
@@ -169,8 +206,8 @@ TEST(Gemma3, LogitsEqual) {
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   loaded->model->eval();
   expect_logits(Golden(), "gemma3", *loaded, 4);
-  // Beyond the window of 512, where transformers' angles of f32 move its logits by up to 1e-4: in f64 with exact
-  // angles.
+  // Beyond the window of 512, where transformers' angles of f32 move its logits by up to 1e-4: in f64 with
+  // exact angles.
   expect_logits(Golden(), "gemma3_long", *loaded, 1);
 }
 
