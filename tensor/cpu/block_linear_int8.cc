@@ -232,8 +232,8 @@ void multiply_base(const CodeRows& in, int64_t begin, int64_t end) {
   multiply<NarrowCodes, kFormat>(in, begin, end);
 }
 template <DType kFormat>
-__attribute__((target("arch=x86-64-v4,avx512vnni,prefer-vector-width=512"))) void multiply_vnni(
-    const CodeRows& in, int64_t begin, int64_t end) {
+ROUX_TARGET_AVX512 __attribute__((target("avx512vnni"))) void multiply_vnni(const CodeRows& in, int64_t begin,
+                                                                            int64_t end) {
   multiply<WideCodes, kFormat>(in, begin, end);
 }
 bool has_vnni() {
