@@ -4,7 +4,7 @@
 //   y = dequant(W_nf4) x + (alpha / r) B A x        A, B trained; W frozen                          [section 3]
 //
 // LoRA, NF4 and AdamW are the framework's (nn/lora.h, tensor/ops/quantize.h, optim/). Here is what the paper
-// makes of them. All functions are pure.
+// makes of them.
 #ifndef ROUX_RECIPES_LORA_EDUCATION_METHOD_H_
 #define ROUX_RECIPES_LORA_EDUCATION_METHOD_H_
 

@@ -71,6 +71,7 @@ SeedData seed_data(const Config& config, const World& world, bool errors, uint64
 absl::StatusOr<Outcome> run_arm(const Config& config, const Shared& shared, const Arm& arm, uint64_t seed,
                                 kit::Part& part);
 
+// Steps, rate and warm-up of both phases on so many conversations.
 Phases phases_of(const Config& config, int64_t conversations);
 }  // namespace roux::lora_education
 

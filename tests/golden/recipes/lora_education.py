@@ -75,7 +75,8 @@ def rates(peak, steps, ratio):
 
 
 schedules = [{"peak": peak, "steps": steps, "ratio": ratio, "rates": rates(peak, steps, ratio)}
-             for peak, steps, ratio in ((2e-4, 284, 0.03), (2e-4, 142, 0.03), (1.0, 1, 0.0), (0.5, 7, 0.0), (3e-3, 20, 0.5))]
+             for peak, steps, ratio in ((2e-4, 284, 0.03), (2e-4, 142, 0.03), (1.0, 1, 0.0), (0.5, 7, 0.0),
+                                        (3e-3, 20, 0.5))]
 
 
 # Two phases of training: batches of rows, mean squared error over the rows of a batch, summed over the outputs.
@@ -117,16 +118,17 @@ WEIGHT, A = random.standard_normal((4, 5)), random.standard_normal((2, 5))
 X, Y = random.standard_normal((12, 5)), random.standard_normal((12, 4))
 BATCHES = [[[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [10, 11]], [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]]
 PEAK, RATIO, CLIP = 0.05, 0.2, 0.3
-hand_off = {"weight": WEIGHT.flatten(), "a": A.flatten(), "x": X.flatten(), "y": Y.flatten(), "batches": BATCHES, "peak": PEAK,
-            "ratio": RATIO, "clip": CLIP, "runs": [two_phases(k) for k in ("adapter_only", "optimizer_state", "continuous")]}
+hand_off = {"weight": WEIGHT.flatten(), "a": A.flatten(), "x": X.flatten(), "y": Y.flatten(), "batches": BATCHES,
+            "peak": PEAK, "ratio": RATIO, "clip": CLIP,
+            "runs": [two_phases(kind) for kind in ("adapter_only", "optimizer_state", "continuous")]}
 
 # Format: heading, list, bold, "Action Steps".
 PATTERNS = {"heading": r"(?m)^#{1,6}[ \t]+\S", "list": r"(?m)^[ \t]*(?:[-*+]|[0-9]+[.)])[ \t]+\S",
             "bold": r"\*\*[^*\n]+\*\*", "action_steps": r"(?i)\baction steps\b"}
-TEXTS = ["", "plain text", "## Visa\n\n- **Fee:** $80\n\n### Action Steps\n1. Pay.", "#no blank\n-none\n** **\nactionsteps",
-         "####### seven", "  # indented heading", "###### six\ttabs", "#\tTab", "# \n# ", "text # not at the start", "* star\n+ plus",
-         "12) twelve", "12)twelve", "a - b", "  - nested", "**a*b**", "**two\nlines**", "****", "**x**", "ACTION STEPS", "Action Step",
-         "reaction steps", "Action  Steps", "Action Steps:", "\n\n## x\n", "- ", "1.", "1. x\n", "--- rule", "**Action Steps**\n* go"]
+TEXTS = ["", "plain text", "## Visa\n\n- **Fee:** $80\n\n### Action Steps\n1. Pay.",
+         "#no blank\n-none\n** **\nactionsteps", "####### seven", "  # indented heading", "###### six\ttabs", "#\tTab",
+         "# \n# ", "text # not at the start", "* star\n+ plus", "12) twelve", "12)twelve", "a - b", "  - nested",
+         "**a*b**", "**two\nlines**", "****", "**x**", "ACTION STEPS", "Action Step", "reaction steps", "Action  Steps", "Action Steps:", "\n\n## x\n", "- ", "1.", "1. x\n", "--- rule", "**Action Steps**\n* go"]
 markdown = [{"text": t, **{name: int(bool(re.search(p, t))) for name, p in PATTERNS.items()}} for t in TEXTS]
 
 
