@@ -55,7 +55,8 @@ TEST(Arms, DifferInCrossedQuestionsAlone) {
     const FamilyItem& item = task.items[static_cast<size_t>(i)];
     EXPECT_TRUE(!item.crossed || !item.problem.girl);
   }
-  EXPECT_EQ(std::set<size_t>(few_cells(task).begin(), few_cells(task).end()).size(), 4u);
+  const std::vector<size_t> few = few_cells(task);
+  EXPECT_EQ(std::set<size_t>(few.begin(), few.end()).size(), 4u);
   // Hidden are pairs of a question and a cell, other ones for another seed. Crossed questions are among the
   // pairs that are drawn, so that the share of hidden controls differs a little from hidden_share.
   EXPECT_EQ(count("hidden", true), 0);
