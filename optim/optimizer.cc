@@ -12,6 +12,7 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/view.h"
 #include "tensor/overlap.h"
+#include "tensor/step_graph.h"
 
 namespace roux {
 
@@ -136,13 +137,18 @@ Tensor Optimizer::step(const StepOptions& options) {
   for (Launch& launch : launches) {
     if (launch.group->start_step > 0) launch.scalars = started(*launch.group);  // before this step is counted
   }
-  set_scalar(kLearningRate, options.lr);
+  if (!capturing()) set_scalar(kLearningRate, options.lr);
   clip_factor_(norm, options.max_grad_norm, options.grad_scale, scalars_);
   for (Launch& launch : launches) {
     launch.scalars = launch.scalars.defined() ? scalars_if(launch.scalars) : scalars_;
     run(launch);
   }
   return norm;
+}
+
+void Optimizer::set_lr(double lr) {
+  check_at_least_0("lr", lr);
+  set_scalar(kLearningRate, lr);
 }
 
 Tensor Optimizer::started(const Group& group) const {

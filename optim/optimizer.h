@@ -63,7 +63,11 @@ class Optimizer {
   // One update of all parameters that have a gradient. Returns the global gradient norm before clipping,
   // f64[1] on the device (reading it waits; do so a step late where that matters). Throws Error when no
   // parameter has a gradient, and for options that are negative, NaN or infinite.
+  // While a StepGraph captures (tensor/step_graph.h) options.lr is left alone: every run of the graph takes
+  // the one that set_lr() set last.
   Tensor step(const StepOptions& options);
+  // The learning rate of the next runs of a captured step. Throws Error unless it is finite and at least 0.
+  void set_lr(double lr);
   void zero_grad();
   // All parameters, group by group.
   std::vector<Tensor> parameters() const;

@@ -279,7 +279,7 @@ void multiply(const Tensor& a, const Tensor& b, const Tensor& bias, bool accumul
     const bool a_packets = in_packets(a, layout_a.ld, in.batch, 0),
                b_packets = in_packets(b, layout_b.ld, in.batch, 1);
     const auto run = [&](auto a_by_row, auto b_by_row) {
-      launch(matmul_mma_kernel<T, Out, a_by_row.value, b_by_row.value>,
+      launch(matmul_mma_kernel<T, Out, decltype(a_by_row)::value, decltype(b_by_row)::value>,
              {.grid = blocks, .block = kMmaThreads}, in, a_packets, b_packets);
     };
     const auto with_b = [&](auto a_by_row) {

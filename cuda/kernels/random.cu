@@ -1,6 +1,10 @@
 // CUDA kernels of the random family. Each thread makes one Philox block: four elements, the same bits as on
 // the CPU.
-#include "cuda/elementwise.h"
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "cuda/fault.h"
+#include "cuda/rows.h"
 #include "tensor/ops/random_tables.h"
 #include "tensor/philox.h"
 
@@ -51,6 +55,80 @@ __global__ void dropout_kernel(const T* x, const int64_t* state, int64_t increme
   }
 }
 
+// Two elements a block: words 0, 1 or 2, 3 as one number, low half first.
+template <class T>
+__global__ void randint_kernel(const int64_t* state, int64_t increment, int64_t low, uint64_t count,
+                               int64_t n, T* y) {
+  const int64_t i = blockIdx.x * int64_t{kBlock} + threadIdx.x;
+  if (i >= n) return;
+  const PhiloxWords words = draw_words(state, increment, i / 2);
+  const int64_t first = i % 2 * 2;
+  const uint64_t wide = words.word[first] | uint64_t{words.word[first + 1]} << 32;
+  const auto step = static_cast<uint64_t>(static_cast<unsigned __int128>(wide) * count >> 64);
+  y[i] = static_cast<T>(static_cast<uint64_t>(low) + step);
+}
+
+struct LargestLogit {  // NaN before all
+  double value;
+  __device__ __forceinline__ LargestLogit shuffled(int lanes) const {
+    return {__shfl_xor_sync(kAllLanes, value, lanes)};
+  }
+  __device__ __forceinline__ friend LargestLogit merge(LargestLogit a, LargestLogit b) {
+    return a.value > b.value || a.value != a.value ? a : b;
+  }
+};
+
+// A block a row, a thread a piece of it: the first index at which the running sum of e^(logit - max) exceeds
+// u times the total, in f64. A row whose largest element is not finite is reported as 0 (NaN), 1 or -1.
+template <class T>
+__global__ void __launch_bounds__(kRowBlock)
+    categorical_kernel(const T* logits, const int64_t* state, int64_t increment, int64_t classes,
+                       FaultSlot fault, int64_t* y) {
+  ROUX_SHARED(before, double[kRowBlock + 1]);
+  ROUX_SHARED(last_possible, int64_t[kRowBlock]);
+  const int64_t row = blockIdx.x, share = (classes + kRowBlock - 1) / kRowBlock;
+  const int thread = static_cast<int>(threadIdx.x);
+  const T* x = logits + row * classes;
+  const int64_t begin = min(classes, thread * share), end = min(classes, begin + share);
+  LargestLogit largest{-__builtin_inf()};
+  for (int64_t i = begin; i < end; ++i) largest = merge(LargestLogit{static_cast<double>(x[i])}, largest);
+  const double m = BlockTeam::reduce(largest).value;
+  if (!(m - m == 0)) {
+    if (thread == 0) note_bad_index(fault, row, m > 0 ? 1 : m < 0 ? -1 : 0);
+    return;
+  }
+  auto weight = [&](int64_t i) { return vmath::exp(static_cast<double>(x[i]) - m); };
+  double sum = 0;
+  int64_t possible = -1;  // rounding may leave the sum below the limit: the last possible index then
+  for (int64_t i = begin; i < end; ++i) {
+    const double w = weight(i);
+    sum += w;
+    if (w > 0) possible = i;
+  }
+  before[thread + 1] = sum;
+  last_possible[thread] = possible;
+  __syncthreads();
+  if (thread == 0) {
+    before[0] = 0;
+    for (int i = 0; i < kRowBlock; ++i) before[i + 1] += before[i];
+    const PhiloxWords words = draw_words(state, increment, row / 4);
+    const double limit = philox_uniform(words.word[row % 4]) * before[kRowBlock];
+    int piece = 0;
+    while (piece < kRowBlock - 1 && !(before[piece + 1] > limit)) ++piece;
+    double running = before[piece];
+    int64_t chosen = -1;
+    for (int64_t i = min(classes, piece * share); i < min(classes, (piece + 1) * share); ++i) {
+      running += weight(i);
+      if (running > limit) {
+        chosen = i;
+        break;
+      }
+    }
+    for (int i = piece; chosen < 0 && i >= 0; --i) chosen = last_possible[i];
+    y[row] = chosen;
+  }
+}
+
 LaunchConfig config_for(int64_t n) { return {.grid = blocks_for(n, int64_t{kBlock} * 4), .block = kBlock}; }
 
 void uniform(const Tensor& state, int64_t increment, const UniformRange& range, Tensor& y) {
@@ -82,9 +160,36 @@ void dropout(const Tensor& x, const Tensor& state, int64_t increment, double p, 
   });
 }
 
+void randint(const Tensor& state, int64_t increment, int64_t low, uint64_t count, Tensor& y) {
+  if (y.numel() == 0) return;
+  dispatch_index(y.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    launch(randint_kernel<T>, {.grid = blocks_for(y.numel(), kBlock), .block = kBlock},
+           state.data<const int64_t>(), increment, low, count, y.numel(), y.data<T>());
+  });
+}
+void categorical(const Tensor& logits, const Tensor& state, int64_t increment, Tensor& y) {
+  const int64_t rows = y.numel();
+  if (rows == 0) return;
+  const FaultSlot fault = open_fault_slot();
+  dispatch_floating(logits.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    launch(categorical_kernel<T>, {.grid = static_cast<unsigned>(rows), .block = kRowBlock},
+           logits.data<const T>(), state.data<const int64_t>(), increment, logits.shape().back(), fault,
+           y.data<int64_t>());
+  });
+  close_fault_slot(fault, [](int64_t row, int64_t kind) {
+    const double largest = kind == 0 ? std::numeric_limits<double>::quiet_NaN()
+                                     : static_cast<double>(kind) * std::numeric_limits<double>::infinity();
+    return absl::StrCat("categorical: row ", row, " of logits has no finite largest element: ", largest);
+  });
+}
+
 constexpr DeviceType kDevice = ROUX_CUDA_DEVICE_TYPE;
 const RegisterKernel kUniform(uniform_kernels, kDevice, kFloating, uniform);
 const RegisterKernel kNormal(normal_kernels, kDevice, kFloating, normal);
+const RegisterKernel kRandint(randint_kernels, kDevice, kI32 | kI64, randint);
+const RegisterKernel kCategorical(categorical_kernels, kDevice, kFloating, categorical);
 const RegisterKernel kDropout(dropout_kernels, kDevice, kFloating, dropout);
 
 }  // namespace

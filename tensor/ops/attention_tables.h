@@ -92,7 +92,8 @@ class AttentionIntervals {
 // The strides of a tensor whose axes of size 1 stand for any size.
 Strides broadcast_strides(const Tensor& x);
 
-// The tiles of the CPU kernels and their scratch: [threads, elements] of the compute dtype.
+// The tiles of the CPU kernels and their scratch: [threads, elements] of the compute dtype. CUDA kernels keep
+// theirs in shared memory; backward gets [B H T] there.
 struct AttentionTiles {
   static constexpr int64_t kMaxRows = 128;
   int64_t rows, cols;  // of a tile of scores

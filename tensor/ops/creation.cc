@@ -6,6 +6,8 @@
 
 #include "tensor/ops/creation_tables.h"
 #include "tensor/ops/elementwise_tables.h"
+#include "tensor/ops/index.h"
+#include "tensor/ops/scan.h"
 
 namespace roux {
 
@@ -58,6 +60,12 @@ int64_t integer_steps(int64_t begin, int64_t end, int64_t step) {
       std::min(distance / length + (distance % length != 0 ? 1 : 0), uint64_t{1} << 62));
 }
 
+// first, first + step, ... made on the device: an upload would not do in a captured step. count > 0.
+Tensor integers_on(Device device, int64_t count, int64_t first, int64_t step) {
+  const Tensor start = full({1}, first, kI64, device);
+  return count == 1 ? start : cumsum(cat({start, full({count - 1}, step, kI64, device)}, 0), 0);
+}
+
 template <class T, class At>
 Tensor progression(int64_t count, const At& at) {
   const Tensor x = empty({dtype_of<T>, {count}});
@@ -84,6 +92,10 @@ Tensor arange(const Scalar& begin, const Scalar& end, const Scalar& step, DType 
   const int64_t count =
       exact ? integer_steps(begin.integer(), end.integer(), step.integer()) : static_cast<int64_t>(steps);
   if (device.type == DeviceType::kMeta) return empty({dtype, {count}}, device);
+  if (device != kCpu && count > 0) {
+    if (exact) return cast(integers_on(device, count, begin.integer(), step.integer()), dtype);
+    return cast(add(mul(cast(integers_on(device, count, 0, 1), kF64), by), from), dtype);
+  }
   const auto first = static_cast<uint64_t>(begin.integer()), stride = static_cast<uint64_t>(step.integer());
   const Tensor x =
       exact ? progression<int64_t>(count,

@@ -1,5 +1,7 @@
 #include "tensor/ops/order.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/index.h"
@@ -14,6 +16,15 @@ constinit KernelTable<SearchsortedKernel> searchsorted_kernels("searchsorted");
 
 namespace {
 
+// CPU: a row of keys a thread. CUDA: keys and places of a row, twice, for each of at most kBlocks rows at
+// once.
+Shape argsort_scratch(const Tensor& x, int64_t rows, int64_t n) {
+  constexpr int64_t kBlocks = 512;
+  const DeviceType type = x.device().type;
+  if (type == DeviceType::kCuda || type == DeviceType::kEmulated) return {std::min(rows, kBlocks), 32 * n};
+  return {max_threads(), argsort_key_bytes(x.dtype()) * n};
+}
+
 // The places of the first k elements along axis `at`.
 Tensor first_places(const Tensor& x, int64_t k, int at, bool descending) {
   NoGradGuard no_grad;  // indices have none
@@ -24,8 +35,8 @@ Tensor first_places(const Tensor& x, int64_t k, int at, bool descending) {
   shape[last] = k;
   Tensor indices = empty({kI64, shape}, x.device());
   if (indices.numel() > 0) {
-    Tensor keys = empty({kU8, {max_threads(), argsort_key_bytes(x.dtype()) * n}}, x.device());
     Tensor places = view(indices, {-1, k});
+    Tensor keys = empty({kU8, argsort_scratch(x, places.shape()[0], n)}, x.device());
     argsort_kernels.run(x, view(rows, {-1, n}), descending, keys, places);
   }
   return at == last ? indices : contiguous(transpose(indices, at, last));

@@ -69,6 +69,7 @@ std::function<void(Suite&)> variant(const char* text, const char* letters = null
 }
 
 OP_SUITE(einsum)
+    .devices(kFloating)
     .with(equation("bhtd,bhsd->bhts"))
     .sample({{2, 3, 5, 4}, {2, 3, 7, 4}})
     .sample({{1, 3, 1, 9}, {1, 3, 2, 9}})
@@ -114,17 +115,20 @@ OP_SUITE(einsum)
     .error("needs at least one operand", [](Device) { einsum("i", absl::Span<const Tensor>()); });
 
 OP_SUITE_VARIANT(einsum, ellipsis)
+    .devices(kFloating)
     .with(variant("i...j, ...jk -> k...i", "iabj,abjk->kabi"))
     .tolerance(kF32, 1e-4)  // 2000 terms that cancel
     .sample({{3, 2, 5, 4}, {2, 5, 4, 7}})
     .sample({{1, 2, 0, 4}, {2, 0, 4, 7}});
 // Sizes of 1 stretch, summed over and not; an ellipsis of different lengths.
 OP_SUITE_VARIANT(einsum, stretched)
+    .devices(kFloating)
     .with(variant("...ik,...kj->...ij", "abik,bkj->abij"))
     .sample({{3, 1, 5, 4}, {2, 4, 7}})
     .sample({{3, 2, 5, 1}, {1, 4, 7}})
     .sample({{0, 2, 1, 4}, {2, 4, 1}});
 OP_SUITE_VARIANT(einsum, implicit)
+    .devices(kFloating)
     .with(variant("cb,bad", "cb,bad->acd"))
     .sample({{3, 5}, {5, 2, 4}})
     .sample({{1, 9}, {9, 0, 4}});
@@ -151,6 +155,7 @@ OP_SUITE_VARIANT(einsum, trace)
     .sample({{1, 1, 0, 1}});
 // Three operands from left to right, and the gradient of each.
 OP_SUITE_VARIANT(einsum, three)
+    .devices(kFloating)
     .with(variant("bi,ijk,bj->bk"))
     .sample({{2, 3}, {3, 4, 5}, {2, 4}})
     .sample({{1, 3}, {3, 0, 5}, {1, 0}});

@@ -49,6 +49,7 @@ Ref gather_f64(const Ref& x, int axis, const Ref& index) {
   return out;
 }
 OP_SUITE(gather)
+    .devices(kFloating | kI32)
     .dtypes(kFloating | kI32)
     .inputs({Domain(), index_into(0, 1)})
     .call([](const Tensors& in) { return Tensors{gather(in[0], 1, in[1])}; })
@@ -68,6 +69,7 @@ OP_SUITE(gather)
       gather(zeros({2, 5}, kF32, d), 1, integers({0, 4, 5, -1}, {2, 2}, d));
     });
 OP_SUITE_VARIANT(gather, last_axis)
+    .devices(kFloating)
     .inputs({Domain(), index_into(0, 1)})
     .call([](const Tensors& in) { return Tensors{gather(in[0], -1, cast(in[1], kI32))}; })
     .reference([](const Refs& in) { return Refs{gather_f64(in[0], 1, in[1])}; })
@@ -76,6 +78,7 @@ OP_SUITE_VARIANT(gather, last_axis)
     .skip("errors", "the default entry has them");
 
 OP_SUITE(scatter_add)
+    .devices(kFloating)
     .inputs({Domain(), index_into(0, 1), Domain()})
     .call([](const Tensors& in) { return Tensors{in[0] + scatter_add(in[0].shape(), 1, in[1], in[2])}; })
     .reference([](const Refs& in) {
@@ -222,6 +225,7 @@ OP_SUITE(index_add)
         [](Device d) { index_add(zeros({3}, kF32, d), 0, integers({-1}, {1}, d), zeros({1}, kF32, d)); });
 
 OP_SUITE(scatter)
+    .devices(kFloating | kI32 | kBool)
     .dtypes(kFloating | kI32 | kBool)
     .inputs({Domain(), index_into(0, 1), Domain()})
     .call([](const Tensors& in) { return Tensors{scatter(in[0], 1, in[1], in[2])}; })
@@ -251,6 +255,7 @@ Ref put_f64(const Refs& in, bool add) {
   return out;
 }
 OP_SUITE(index_put)
+    .devices(kFloating)
     .inputs({Domain(), index_into(0, 0), index_into(0, 1), Domain()})
     .call([](const Tensors& in) {
       return Tensors{index_put(in[0], {in[1], in[2]}, in[3]), index_put(in[0], {in[1], in[2]}, in[3], true)};
@@ -276,6 +281,7 @@ OP_SUITE(index_put)
                  });
 
 OP_SUITE(one_hot)
+    .devices(kFloating)
     .inputs({integers_in(0, 5)})
     .call([](const Tensors& in) {
       return Tensors{one_hot(cast(in[0], kI64), 6), one_hot(cast(in[0], kI32), 6)};
@@ -382,8 +388,8 @@ std::function<void(Suite&)> triangle(Tensor (*op)(const Tensor&, int64_t), bool 
         .error("x needs at least two axes: x is f32[3]", [=](Device d) { op(zeros({3}, kF32, d), 0); });
   };
 }
-OP_SUITE(tril).with(triangle(tril, true));
-OP_SUITE(triu).with(triangle(triu, false));
+OP_SUITE(tril).devices(kFloating | kI32 | kBool).with(triangle(tril, true));
+OP_SUITE(triu).devices(kFloating | kI32 | kBool).with(triangle(triu, false));
 
 }  // namespace
 }  // namespace roux::testing

@@ -7,6 +7,7 @@ namespace roux::testing {
 namespace {
 
 OP_SUITE(linear_cross_entropy)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0)})
     .call([](const Tensors& in) {
@@ -45,6 +46,7 @@ OP_SUITE(linear_cross_entropy)
     });
 
 OP_SUITE_VARIANT(linear_cross_entropy, weighted_mean)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0), constant_in(0.2, 2)})
     .call([](const Tensors& in) {
@@ -61,6 +63,7 @@ OP_SUITE_VARIANT(linear_cross_entropy, weighted_mean)
     .skip("errors", "in the main entry");
 
 OP_SUITE_VARIANT(linear_cross_entropy, weighted)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0), constant_in(0.2, 2)})
     .call([](const Tensors& in) {
@@ -85,6 +88,7 @@ OP_SUITE_VARIANT(linear_cross_entropy, weighted)
     .skip("errors", "in the main entry");
 
 OP_SUITE_VARIANT(linear_cross_entropy, smoothed)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0), constant_in(0.2, 2)})
     .call([](const Tensors& in) {
@@ -109,6 +113,7 @@ OP_SUITE_VARIANT(linear_cross_entropy, smoothed)
     .skip("zero_size", "the mean over no target is NaN");
 
 OP_SUITE_VARIANT(linear_cross_entropy, half)
+    .devices(kF32 | kBF16 | kF16)
     .dtypes(kF32 | kBF16 | kF16)
     .output_dtype(kF32)
     .inputs({uniform_in(-1, 1), uniform_in(-1, 1), index_into(1, 0)})
@@ -161,8 +166,9 @@ void projections(Suite& suite) {
       .skip("errors", "in the main entry");
 }
 
-OP_SUITE_VARIANT(linear_cross_entropy, projected).dtypes(kF32 | kF64).with(projections);
+OP_SUITE_VARIANT(linear_cross_entropy, projected).devices(kF32 | kF64).dtypes(kF32 | kF64).with(projections);
 OP_SUITE_VARIANT(linear_cross_entropy, projected_half)
+    .devices(kF32 | kBF16 | kF16)
     .dtypes(kF32 | kBF16 | kF16)
     .output_dtype(kF32)
     .with(projections);

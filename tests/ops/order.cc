@@ -49,6 +49,7 @@ void samples(Suite& suite) {
 }
 
 OP_SUITE(sort)
+    .devices(kAllDTypes)
     .dtypes(kAllDTypes)
     .call([](const Tensors& in) {
       return Tensors{sort(in[0], 1).values, sort(in[0], -1, true).values};
@@ -63,6 +64,7 @@ OP_SUITE(sort)
     });
 
 OP_SUITE(argsort)
+    .devices(kAllDTypes)
     .dtypes(kAllDTypes)
     .inputs({constant_in(-2, 2)})
     .call([](const Tensors& in) {
@@ -80,6 +82,7 @@ OP_SUITE(argsort)
     });
 // Many equal elements: of them the first stands first, either way.
 OP_SUITE_VARIANT(argsort, ties)
+    .devices(kAllDTypes)
     .dtypes(kAllDTypes)
     .inputs({integers_in(0, 2)})
     .call([](const Tensors& in) {
@@ -100,6 +103,7 @@ OP_SUITE_VARIANT(argsort, ties)
     .skip("errors", "the default entry has them");
 
 OP_SUITE(topk)
+    .devices(kNumeric)
     .dtypes(kNumeric)
     .call([](const Tensors& in) {
       return Tensors{topk(in[0], std::min<int64_t>(3, in[0].size(1)), 1).values,
@@ -116,6 +120,7 @@ OP_SUITE(topk)
       topk(zeros({2, 3}, kF32, d), 4);
     });
 OP_SUITE_VARIANT(topk, indices)
+    .devices(kFloating)
     .inputs({constant_in(-2, 2)})
     .call([](const Tensors& in) {
       return Tensors{topk(in[0], std::min<int64_t>(7, in[0].size(1)), 1).indices,
@@ -143,6 +148,7 @@ Ref found_f64(const Ref& rows, const Ref& values, bool right) {
   return out;
 }
 OP_SUITE(searchsorted)
+    .devices(kNumeric)
     .dtypes(kNumeric)
     .inputs({constant_in(-2, 2), constant_in(-3, 3)})
     .call([](const Tensors& in) {

@@ -31,6 +31,7 @@ const auto samples = [](Suite& suite) {
 };
 
 OP_SUITE(cumsum)
+    .devices(kFloating | kI32 | kI64)
     .dtypes(kFloating | kI32 | kI64)
     .call([](const Tensors& in) {
       return Tensors{cumsum(in[0], 0), cumsum(in[0], 1, true), cumsum(in[0], -1)};
@@ -50,6 +51,7 @@ OP_SUITE(cumsum)
 
 // One output: autograd adds the gradients of several in the dtype of x.
 OP_SUITE_VARIANT(cumsum, one)
+    .devices(kFloating)
     .call([](const Tensors& in) { return Tensors{cumsum(in[0], 1)}; })
     .reference([](const Refs& in) { return Refs{scan_f64(in[0], 1, false, add_f64)}; })
     .with(samples)
@@ -57,6 +59,7 @@ OP_SUITE_VARIANT(cumsum, one)
     .skip("errors", "the default entry has them");
 
 OP_SUITE(cumprod)
+    .devices(kFloating)
     .inputs({uniform_in(-1.2, 1.2)})
     .call([](const Tensors& in) {
       return Tensors{cumprod(in[0], 0), cumprod(in[0], 1, true), cumprod(in[0], -1)};
@@ -71,6 +74,7 @@ OP_SUITE(cumprod)
       cumprod(zeros({2, 3}, kF32, d), 2);
     });
 OP_SUITE_VARIANT(cumprod, one)
+    .devices(kFloating)
     .inputs({uniform_in(-1.2, 1.2)})
     .call([](const Tensors& in) { return Tensors{cumprod(in[0], 1)}; })
     .reference([](const Refs& in) { return Refs{scan_f64(in[0], 1, false, multiply_f64)}; })
