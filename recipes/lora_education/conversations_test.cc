@@ -164,7 +164,7 @@ TEST(JudgedAnswers, AreEvaluatedIntoTableJson) {
   std::ifstream in((*run)->path("table.json"));
   const std::string json((std::istreambuf_iterator<char>(in)), {});
   for (const char* part :
-       {"\"items\": 3", "\"caveat\":0.333", "\"bowker\":2", "\"degrees\":1", "\"tie\":1", "\"sign_p\":0.5"}) {
+       {"\"items\":3", "\"caveat\":0.333", "\"bowker\":2", "\"degrees\":1", "\"tie\":1", "\"sign_p\":0.5"}) {
     EXPECT_THAT(json, HasSubstr(part));
   }
 }
