@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A run that Ctrl-C ends again and again, at random moments, and that is resumed each time, leaves the same metrics
-# and claims, and the same predictions where it makes some, byte for byte, as an undisturbed one:
+# A run that Ctrl-C or kill -9 ends again and again, at random moments, and that is resumed each time, leaves the same
+# metrics and claims, and the same predictions where it makes some, byte for byte, as an undisturbed one:
 #   resume_test.sh PROGRAM [NUMBER OF INTERRUPTIONS [SEED]]
 set -uo pipefail
 program=$1
@@ -19,7 +19,8 @@ start=$(date +%s%N)
 "$program" --preset=smoke --out="$work/whole" >"$work/whole.log" 2>&1 || { cat "$work/whole.log"; exit 1; }
 milliseconds=$((($(date +%s%N) - start) / 1000000))
 
-# Interrupts a run that prints to cut.log, after a random share of its whole time. Sets code: 0 if it was done before.
+# Ends a run that prints to cut.log, after a random share of its whole time; every third time without a word. Sets code:
+# 0 if it was done before.
 interrupt() {
   rm -f "$work/cut.log"
   "$program" "$@" >"$work/cut.log" 2>&1 &
@@ -27,7 +28,9 @@ interrupt() {
   # The heading is printed once the signals are taken care of.
   until grep -qs "^seeds" "$work/cut.log"; do kill -0 "$pid" || fail "the run did not start"; sleep 0.01; done
   sleep "$((at / 1000)).$(printf %03d $((at % 1000)))"
-  kill -INT "$pid" 2>/dev/null
+  local signal=INT
+  [ $((RANDOM % 3)) = 0 ] && signal=KILL
+  kill -"$signal" "$pid" 2>/dev/null
   wait "$pid"
   code=$?
 }
@@ -36,14 +39,18 @@ done=0
 while [ "$done" -lt "$wanted" ]; do
   rm -rf "$work/cut"
   interrupt --preset=smoke --out="$work/cut"
-  while [ "$code" = 130 ]; do
+  while [ "$code" = 130 ] || [ "$code" = 137 ]; do
     done=$((done + 1))
-    grep -q "^stopping: saving" "$work/cut.log" || fail "no word that it stops"
-    grep -q -- --resume "$work/cut.log" || fail "no word on how to resume"
+    if [ "$code" = 130 ]; then
+      grep -q "^stopping: saving" "$work/cut.log" || fail "no word that it stops"
+      grep -q -- --resume "$work/cut.log" || fail "no word on how to resume"
+    fi
+    # Killed before it had anything to go on from.
+    [ -e "$work/cut/config.json" ] || continue 2
     [ "$done" -ge "$wanted" ] && break
     interrupt --resume="$work/cut"
   done
-  if [ "$code" = 130 ]; then "$program" --resume="$work/cut" >"$work/cut.log" 2>&1; code=$?; fi
+  if [ "$code" != 0 ]; then "$program" --resume="$work/cut" >"$work/cut.log" 2>&1; code=$?; fi
   [ "$code" = 0 ] || fail "exit code $code after $done interruptions"
   for file in metrics.jsonl claims.json predictions.jsonl; do
     [ -e "$work/whole/$file" ] || [ -e "$work/cut/$file" ] || continue
