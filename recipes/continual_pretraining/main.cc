@@ -103,10 +103,10 @@ int main(int argc, char** argv) {
                 .model_help = "",
                 .data_help = "two text domains, D0 and D1: a folder with two texts or folders, or OLD,NEW",
                 .table_help = "JSON of phases: the rate of each step, into table.json",
-                .data_kind = roux::kit::InputKind::kAny},
+                .data_kind = roux::kit::InputKind::kPaths},
        .presets =
            {{{.name = "smoke", .what = "a toy model, 36 and 20 steps", .minutes = 0.05}, smoke},
-            {{.name = "default", .what = "36 arms of a 0.08M model, 600 and 300 steps", .minutes = 1.5},
+            {{.name = "default", .what = "36 arms of a 0.08M model, 600 and 300 steps", .minutes = 2},
              standard},
             {{.name = "long", .what = "English and German manual pages, 1200 and 600 steps", .minutes = 4},
              longer},

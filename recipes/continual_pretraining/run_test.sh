@@ -44,16 +44,20 @@ echo '{"phases": [{"shape": "linear"}]}' >"$work/bad.json"
 "$program" --table="$work/bad.json" --out="$work/outputs/bad" >"$work/log" 2>&1 && fail "a phase without steps is no error"
 grep -q "bad.json: phase 1: 'steps' must be a whole number" "$work/log" || fail "no word on what the phase lacks"
 
-# The user's own two texts: nothing of the weak shift, nothing asserted.
+# The user's own two texts, called from the folder that they are in: nothing of the weak shift, nothing asserted.
 mkdir "$work/texts"
 for i in $(seq 400); do echo "Line $i of the first text, in plain English."; done >"$work/texts/a.txt"
 for i in $(seq 400); do echo "Zeile $i des zweiten Textes, auf Deutsch."; done >"$work/texts/b.txt"
-"$program" --preset=smoke --data="$work/texts" --out="$work/own" >"$work/log" 2>&1 || fail "--data failed"
+BUILD_WORKING_DIRECTORY=$work "$program" --preset=smoke --data=texts/a.txt,texts/b.txt --out="$work/own" >"$work/log" 2>&1 ||
+  fail "--data failed"
 grep -q "^D1: b (" "$work/log" || fail "the second text is not D1"
 grep -q '"asserted":true' "$work/own/claims.json" && fail "a claim about the user's data is asserted"
 grep -q 'there is no D1 in D0' "$work/own/claims.json" || fail "no word on why the weak shift is not testable"
 "$program" --preset=smoke --data="$work/texts/a.txt" --out="$work/outputs/one" >"$work/log" 2>&1 && fail "one text is no error"
 grep -q "two text domains are needed" "$work/log" || fail "no word on the two texts"
+"$program" --preset=smoke --data="$work/texts/a.txt,$work/none.txt" --out="$work/outputs/none" >"$work/log" 2>&1 &&
+  fail "a missing text is no error"
+grep -q -- "--data=$work/none.txt: No such file" "$work/log" || fail "no word on the missing text"
 "$program" --preset=smoke --old=emma --out="$work/outputs/none" >"$work/log" 2>&1 && fail "an unknown domain is no error"
 grep -q "there is no text domain 'emma'; there are austen_emma" "$work/log" || fail "no list of the domains"
 [ ! -e "$work/outputs" ] || fail "a slip left a folder"

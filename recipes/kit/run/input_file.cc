@@ -90,7 +90,8 @@ absl::StatusOr<InputFile> inspect_input(absl::string_view flag, const std::strin
     if (kind == InputKind::kAny && errno == ENOENT && !absl::StrContains(path, '/')) return InputFile{};
     return absl::ErrnoToStatus(errno, absl::StrCat(flag, "=", path));
   }
-  if (kind == InputKind::kAny && S_ISDIR(info.st_mode)) return InputFile{};
+  const bool folders = kind == InputKind::kAny || kind == InputKind::kPaths;
+  if (folders && S_ISDIR(info.st_mode)) return InputFile{};
   if (!S_ISREG(info.st_mode)) {
     return bad_input(flag, path, absl::StrCat("is ", kind_of(info.st_mode), ", a regular file is needed"));
   }

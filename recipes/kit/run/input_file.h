@@ -14,9 +14,10 @@
 namespace roux::kit {
 
 enum class InputKind {
-  kText,  // a regular file of UTF-8 text, plain or packed with gzip
-  kFile,  // a regular file with any bytes
-  kAny,   // a file or a folder; a name that is no path is the recipe's to resolve
+  kText,   // a regular file of UTF-8 text, plain or packed with gzip
+  kFile,   // a regular file with any bytes
+  kAny,    // a file or a folder; a name that is no path is the recipe's to resolve
+  kPaths,  // files or folders, all there; several stand apart by commas
 };
 
 struct InputFile {
@@ -24,8 +25,9 @@ struct InputFile {
   int64_t bytes = 0;
 };
 
-// Reads the whole file. `flag` (e.g. "--data") stands before the path in errors: NotFound, PermissionDenied,
-// InvalidArgument for the wrong kind (folder, pipe, device), an empty file, or text that is not UTF-8.
+// Reads the whole file. `path` is one path for kPaths too. `flag` (e.g. "--data") stands before the path in
+// errors: NotFound, PermissionDenied, InvalidArgument for the wrong kind (folder, pipe, device), an empty
+// file, or text that is not UTF-8.
 absl::StatusOr<InputFile> inspect_input(absl::string_view flag, const std::string& path, InputKind kind);
 
 // InvalidArgument that says where `text` stops being UTF-8 text and what it seems to be instead: UTF-16,

@@ -126,6 +126,8 @@ TEST(InspectInput, KindsOfInput) {
   EXPECT_TRUE(inspect_input("--model", folder(), InputKind::kAny).ok());
   EXPECT_TRUE(inspect_input("--model", "smollm2-135m", InputKind::kAny).ok());  // a name
   EXPECT_FALSE(inspect_input("--model", "./smollm2-135m", InputKind::kAny).ok());
+  EXPECT_TRUE(inspect_input("--data", folder(), InputKind::kPaths).ok());
+  EXPECT_FALSE(inspect_input("--data", "no_name", InputKind::kPaths).ok());
 }
 
 TEST(InspectInput, PackedText) {

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/input_file.h"
 #include "recipes/kit/run/interrupt.h"
@@ -33,8 +36,26 @@ absl::Status adopt_earlier_run(const RecipeInfo& info, Options& options) {
   return adopt_choices(*text, path, options);
 }
 
+// Several paths apart by commas: each is made absolute and must be there.
+absl::Status inspect_each(const char* flag, std::string& paths) {
+  std::vector<std::string> each = absl::StrSplit(paths, ',');
+  for (std::string& path : each) {
+    if (path.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(flag, "=", paths, ": a path beside a comma is empty"));
+    }
+    path = user_path(path);
+    ROUX_RETURN_IF_ERROR(inspect_input(flag, path, InputKind::kPaths).status());
+  }
+  paths = absl::StrJoin(each, ",");
+  return absl::OkStatus();
+}
+
 absl::Status inspect(const char* flag, InputKind kind, std::string& path, InputFile& file) {
   if (path.empty()) return absl::OkStatus();
+  // A name may hold a comma: what is there as a whole is one path.
+  if (kind == InputKind::kPaths && ::access(user_path(path).c_str(), F_OK) != 0) {
+    return inspect_each(flag, path);
+  }
   const bool is_name = kind == InputKind::kAny && !absl::StrContains(path, '/') &&
                        ::access(user_path(path).c_str(), F_OK) != 0;
   if (is_name) return absl::OkStatus();
