@@ -115,6 +115,7 @@ absl::StatusOr<std::vector<NamedPhase>> parse_phases(const std::string& json, co
     steps += phase.phase.steps;
     phases.push_back(std::move(phase));
   }
+  if (steps == 0) return absl::InvalidArgumentError(where + ": no phase has a step");
   return phases;
 }
 

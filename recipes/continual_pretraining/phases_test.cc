@@ -72,6 +72,7 @@ TEST(Phases, WhatIsWrongIsNamed) {
         << steps;
   }
   EXPECT_EQ(error(R"([{"shape": "linear", "steps": 3}])"), "f: phase 1: 'to' is missing");
+  EXPECT_EQ(error(R"([{"shape": "linear", "steps": 0, "to": 1}])"), "f: no phase has a step");
   EXPECT_EQ(error(R"([{"shape": "linear", "steps": 3, "to": 1}, {"shape": "cosine", "steps": 3, "to": -1}])"),
             "f: phase 2: 'to' must be a number of at least 0");
   EXPECT_EQ(error(R"([{"shape": "linear", "steps": 3, "To": 1}])"),
