@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "nn/models/transformer.h"
 #include "recipes/kit/data/text_domain.h"
@@ -178,6 +179,17 @@ class Arms {
 // The texts of D0, D1 and, where there is one, the near D1.
 using Texts = std::vector<std::vector<kit::NamedText>>;
 
+bool holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Whether the user chose these names: those of a preset are domains of the kit, and none of the user's.
+bool chosen(const std::vector<std::string>& names, const std::vector<std::string>& users) {
+  const std::vector<std::string> known = kit::text_domain_names();
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return holds(users, name) || !holds(known, name); });
+}
+
 // --data: a folder with the two domains, or more, of which --old, --new and --near name some; or "D0,D1".
 absl::StatusOr<Texts> users_texts(const Config& config, const std::string& data) {
   std::error_code error;
@@ -187,6 +199,10 @@ absl::StatusOr<Texts> users_texts(const Config& config, const std::string& data)
       return absl::InvalidArgumentError(absl::StrCat(
           "--data=", data, ": two text domains are needed, a folder with two texts or folders, or OLD,NEW"));
     }
+    if (chosen(config.old_text, {}) || chosen(config.new_text, {}) || chosen(config.near_text, {})) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--data=", data, ": --old, --new and --near name text domains of a folder, these are two paths"));
+    }
     Texts texts;
     for (const std::string& path : paths) {
       ROUX_ASSIGN_OR_RETURN(kit::NamedText text, kit::read_domain(path));
@@ -195,9 +211,12 @@ absl::StatusOr<Texts> users_texts(const Config& config, const std::string& data)
     return texts;
   }
   ROUX_ASSIGN_OR_RETURN(const auto domains, kit::folder_domains(data));
-  const Config defaults;
+  std::vector<std::string> users;
+  for (const kit::NamedText& domain : domains) users.push_back(domain.name);
+  const bool old_chosen = chosen(config.old_text, users), new_chosen = chosen(config.new_text, users);
+  const bool near_chosen = chosen(config.near_text, users);
   Texts texts;
-  if (config.old_text == defaults.old_text && config.new_text == defaults.new_text) {
+  if (!old_chosen && !new_chosen && !near_chosen) {
     if (domains.size() != 2) {
       return absl::InvalidArgumentError(
           absl::StrCat("--data=", data, ": holds ", domains.size(),
@@ -205,10 +224,15 @@ absl::StatusOr<Texts> users_texts(const Config& config, const std::string& data)
     }
     return Texts{{domains[0]}, {domains[1]}};
   }
+  if (!old_chosen || !new_chosen) {
+    return absl::InvalidArgumentError(absl::StrCat("--data=", data,
+                                                   ": --old=NAME and --new=NAME are needed both; there are ",
+                                                   absl::StrJoin(users, ", ")));
+  }
   for (const auto& names : {config.old_text, config.new_text}) {
     ROUX_ASSIGN_OR_RETURN(texts.emplace_back(), kit::pick_domains(domains, names));
   }
-  if (config.near_text != defaults.near_text && !config.near_text.empty()) {
+  if (near_chosen) {
     ROUX_ASSIGN_OR_RETURN(texts.emplace_back(), kit::pick_domains(domains, config.near_text));
   }
   return texts;
@@ -255,6 +279,7 @@ absl::Status Config::check() const {
   ROUX_RETURN_IF_ERROR(decoder.check());
   const auto refuse = [](const std::string& what) { return absl::InvalidArgumentError(what); };
   if (old_text.empty() || new_text.empty()) return refuse("--old and --new need a text domain each");
+  if (!(eta_max > 0)) return refuse(absl::StrCat("eta_max=", eta_max, ": a peak above 0 is needed"));
   // The arm with half the peak still decays.
   if (eta_min_share > 0.5 || eta_min_share > eta_const_share) {
     return refuse(absl::StrCat("eta_min_share=", eta_min_share, ", eta_const_share=", eta_const_share,

@@ -147,6 +147,9 @@ TEST(Settings, ThatDoNotFitAreRefused) {
   c.eta_const_share = 0.05;
   EXPECT_FALSE(c.check().ok());
   c = Config();
+  c.eta_max = 0;
+  EXPECT_EQ(c.check().message(), "eta_max=0: a peak above 0 is needed");
+  c = Config();
   c.new_text.clear();
   EXPECT_EQ(c.check().message(), "--old and --new need a text domain each");
   for (c = Config(), c.old_steps = 12; c.old_steps < 200; ++c.old_steps) {
@@ -172,6 +175,10 @@ TEST(UsersData, TwoTextsOrFoldersOrNamesOfMore) {
     return all;
   };
   EXPECT_EQ(description(folder + "/two"), "a (5000 bytes); b (6002 bytes); ");
+  Config other_texts = tiny();  // another preset's: names of the kit's domains
+  other_texts.old_text = {"manpages"}, other_texts.new_text = {"manpages_de"};
+  other_texts.near_text = {"bible_web"};
+  EXPECT_EQ(description(folder + "/two", other_texts), "a (5000 bytes); b (6002 bytes); ");
   EXPECT_EQ(description(folder + "/two/b," + folder + "/two/a.txt"), "b (6002 bytes); a (5000 bytes); ");
   EXPECT_EQ(description(folder + "/two/a.txt"),
             "--data=" + folder +
@@ -187,6 +194,16 @@ TEST(UsersData, TwoTextsOrFoldersOrNamesOfMore) {
   chosen.near_text = {"a"};
   EXPECT_EQ(description(folder + "/two", chosen),
             "c (4000 bytes) + a (5000 bytes); b (6002 bytes); a (5000 bytes); ");
+  Config one = tiny(), near_only = tiny();
+  one.old_text = {"a"}, near_only.near_text = {"a"};
+  for (const Config& config : {one, near_only}) {
+    EXPECT_EQ(description(folder + "/two", config),
+              "--data=" + folder + "/two: --old=NAME and --new=NAME are needed both; there are a, b, c");
+  }
+  const std::string paths = folder + "/two/b," + folder + "/two/a.txt";
+  EXPECT_EQ(description(paths, chosen), "--data=" + paths +
+                                            ": --old, --new and --near name text domains of a folder, these "
+                                            "are two paths");
   chosen.new_text = {"d"};
   EXPECT_EQ(description(folder + "/two", chosen), "there is no text domain 'd'; there are a, b, c");
   write(folder + "/short/a.txt", "a short text"), write(folder + "/short/b.txt", "another");

@@ -27,12 +27,11 @@ struct Rates {
 int64_t warmup_steps(int64_t steps, double share);
 
 // Warm-up to eta_max and cosine to eta_min over `steps`: on D0, and once more on D1 (re-warming and
-// re-decaying). A function of the local step alone.                                              [section 3]
+// re-decaying). A function of the local step alone. [section 3]
 Schedule cosine_with_warmup(const Rates& rates, int64_t steps, int64_t warmup);
 
 // The alternatives on D1: eta_min throughout (no re-warming), and a re-warming to eta_max that stays there
-// (no re-decaying).                                                                                  [section
-// 6]
+// (no re-decaying). [section 6]
 Schedule stay_at_minimum(const Rates& rates);
 Schedule rewarm_and_stay(const Rates& rates, int64_t warmup);
 
@@ -64,10 +63,10 @@ double forgetting(const Losses& arm, const Losses& old_only);
 double adaptation(const Losses& arm, const Losses& new_only);
 // Mean loss of the arm minus that of training on D0 and D1 from scratch.
 double gap_to_union(const Losses& arm, const Losses& both);
-// 1 - gap(arm) / gap(without replay): 1 where the arm is level with the union. The gap without replay is not
-// 0.
+// 1 - gap(arm) / gap(without replay): 1 where the arm is level with the union. Throws if there is no gap
+// without replay.
 double share_of_gap_closed(const Losses& arm, const Losses& without_replay, const Losses& both);
-// 1 - F(arm) / F(without replay). The forgetting without replay is not 0.
+// 1 - F(arm) / F(without replay). Throws if nothing is forgotten without replay.
 double share_of_forgetting_removed(const Losses& arm, const Losses& without_replay, const Losses& old_only);
 
 // How far a curve rises above its first value: the transient of a re-warming. 0 for one that never does; the

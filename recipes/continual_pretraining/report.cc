@@ -48,8 +48,7 @@ kit::Table losses_table(const Config& config, const Outcomes& o, Domain domain) 
   return table;
 }
 
-// Curves of an update, less what `minus` says for each seed: forgetting and adaptation with the spread of
-// seeds.
+// Curves of an update, less what `minus` says for each seed: forgetting and adaptation, a line a seed.
 kit::Chart curves(const Outcomes& o, const std::string& title, const std::string& y_label, Domain of,
                   const std::vector<Shown>& shown, const std::function<double(size_t)>& minus) {
   kit::Chart chart{title, "step of the update", y_label, {}};
