@@ -239,6 +239,11 @@ absl::StatusOr<std::vector<Responses>> sample_items(const Subject& subject,
     } else {
       prompt = subject.tokenizer.encode(item.prompt, {.add_special = true, .parse_special = false}).ids;
     }
+    if (model.context && model.taken(prompt) >= *model.context) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("prompt ", item.type, " ", item.variation, " takes ", model.taken(prompt),
+                       " tokens of the model's context of ", *model.context, ": no room for a response"));
+    }
     const std::vector<kit::Generation> texts =
         kit::generate(model, {prompt},
                       {.max_tokens = options.new_tokens,
@@ -264,10 +269,14 @@ absl::StatusOr<std::vector<Responses>> sample_items(const Subject& subject,
   return results;
 }
 
+bool is_right(const SampledItem& item, const std::string& response) {
+  return item.symbol != 0 ? names_one_more(response, item.symbol)
+                          : parse_answer(response) == item.right_answer;
+}
+
 Cell cell_of(const SampledItem& item, const Responses& responses) {
   Cell cell{item.variation, item.type, 0, static_cast<int64_t>(responses.texts.size())};
-  for (const std::string& response : responses.texts)
-    cell.right += parse_answer(response) == item.right_answer;
+  for (const std::string& response : responses.texts) cell.right += is_right(item, response);
   return cell;
 }
 
@@ -281,10 +290,10 @@ std::array<int64_t, kKinds> kinds_of(const SampledItem& item, const Responses& r
   std::array<int64_t, kKinds> kinds{};
   for (const std::string& response : responses.texts) {
     const auto parsed = parse_answer(response);
-    const Kind kind = item.counts                    ? kind_of(parsed, response, *item.counts)
-                      : !parsed                      ? Kind::kUnparsed
-                      : *parsed == item.right_answer ? Kind::kRight
-                                                     : Kind::kElse;
+    const Kind kind = item.counts                ? kind_of(parsed, response, *item.counts)
+                      : is_right(item, response) ? Kind::kRight
+                      : !parsed                  ? Kind::kUnparsed
+                                                 : Kind::kElse;
     ++kinds[static_cast<size_t>(kind)];
   }
   return kinds;

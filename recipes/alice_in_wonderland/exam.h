@@ -81,6 +81,7 @@ struct SampledItem {
   std::string prompt;
   std::string right_answer;
   std::optional<Counts> counts = {};  // where the problem is known: kinds of wrong answers
+  char symbol = 0;                    // not 0: AIW Param, right is a response that names M + 1 of this M
 };
 std::vector<SampledItem> sampled_items();  // V1 to V4 as STANDARD and RESTRICTED
 
@@ -98,12 +99,14 @@ struct Responses {
   }
 };
 // Trials of each prompt, from one prefill, with a prediction each. A response depends on (seed, prompt,
-// trial) alone.
+// trial) alone. Errors: InvalidArgument names a prompt that fills the model's context.
 absl::StatusOr<std::vector<Responses>> sample_items(const Subject& subject,
                                                     const std::vector<SampledItem>& items,
                                                     const SampledOptions& options, kit::Part& part);
 
-// The responses judged by the authors' parser.
+// Whether a response is right: by the authors' parser, in AIW Param by names_one_more().
+bool is_right(const SampledItem& item, const std::string& response);
+// The responses judged.
 Cell cell_of(const SampledItem& item, const Responses& responses);
 std::vector<Cell> cells_of(const std::vector<SampledItem>& items, const std::vector<Responses>& responses);
 // How many responses are of each kind; of an item without counts only right, unparsed and else.

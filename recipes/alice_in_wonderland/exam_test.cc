@@ -270,6 +270,16 @@ TEST_F(WithAModel, TrialsRepeatAndDependOnTheSeed) {
   }
 }
 
+TEST_F(WithAModel, NamesThePromptThatIsTooLong) {
+  SampledItem item = sampled_items()[0];
+  item.variation = "55";
+  item.prompt = std::string(5000, 'x');
+  const auto run = quiet_run("long");
+  const auto result =
+      (*run)->part("sampled", [&](kit::Part& part) { return sample_items(subject(), {item}, {}, part); });
+  EXPECT_TRUE(absl::StrContains(result.status().message(), "prompt STANDARD 55 takes 50")) << result.status();
+}
+
 TEST(Cells, CountRightAnswersAndKinds) {
   const SampledItem v1 = sampled_items()[0];
   const Responses responses{

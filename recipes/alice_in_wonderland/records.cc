@@ -95,6 +95,7 @@ absl::StatusOr<Trial> trial_of(const Entry& entry) {
     trial.item.variation = problem_in(trial.item.prompt);
     trial.item.type = prompt_type_in(trial.item.prompt);
     trial.item.counts = counts_in(trial.item.variation, trial.item.right_answer);
+    trial.item.symbol = symbol_in(trial.item.variation);
   }
   if (entry.has("variation") || !entry.has("prompt")) {
     ROUX_ASSIGN_OR_RETURN(trial.item.variation, entry.text("variation"));
@@ -142,6 +143,16 @@ std::optional<Counts> counts_in(const std::string& problem, const std::string& r
   return Counts{right, asks_brothers ? *brothers : *sisters, asks_brothers ? *sisters : *brothers};
 }
 
+char symbol_in(const std::string& problem) {
+  const std::string asked = absl::StrContains(problem, "How many brothers") ? "brother" : "sister";
+  const std::vector<std::string> words = absl::StrSplit(problem, ' ', absl::SkipEmpty());
+  for (size_t i = 0; i + 1 < words.size(); ++i)
+    if (words[i].size() == 1 && absl::ascii_isupper(static_cast<unsigned char>(words[i][0])) &&
+        absl::StartsWith(words[i + 1], asked))
+      return words[i][0];
+  return 0;
+}
+
 absl::StatusOr<std::vector<SampledItem>> read_prompts(const std::string& path,
                                                       const std::vector<int64_t>& ids) {
   ROUX_ASSIGN_OR_RETURN(const std::vector<Entry> entries, read_entries(path));
@@ -150,13 +161,20 @@ absl::StatusOr<std::vector<SampledItem>> read_prompts(const std::string& path,
   for (const Entry& entry : entries) {
     SampledItem item;
     ROUX_ASSIGN_OR_RETURN(const std::string id, entry.text("id"));
+    // The authors' file also holds conversations, whose prompt is a list, and prompts without a right answer.
+    const auto is_id = [&](int64_t wanted) { return absl::StrCat(wanted) == id; };
+    if (!ids.empty() && std::none_of(ids.begin(), ids.end(), is_id)) continue;
     ROUX_ASSIGN_OR_RETURN(item.prompt, entry.text("prompt"));
     ROUX_ASSIGN_OR_RETURN(item.right_answer, entry.text("right_answer"));
-    ROUX_ASSIGN_OR_RETURN(const std::string description, entry.text("description", /*empty=*/true));
+    std::string description;
+    if (entry.has("description")) {
+      ROUX_ASSIGN_OR_RETURN(description, entry.text("description", /*empty=*/true));
+    }
     item.variation = id;
     const std::string described = prompt_type_in(description);
     item.type = described == "OTHER" ? prompt_type_in(item.prompt) : described;
     item.counts = counts_in(problem_in(item.prompt), item.right_answer);
+    item.symbol = symbol_in(problem_in(item.prompt));
     if (!by_id.emplace(id, std::move(item)).second)
       return entry.error(absl::StrCat("id ", id, " comes twice"));
     order.push_back(id);
@@ -170,7 +188,7 @@ absl::StatusOr<std::vector<SampledItem>> read_prompts(const std::string& path,
     const auto item = by_id.find(id);
     if (item == by_id.end())
       return absl::NotFoundError(
-          absl::StrCat(path, ": there is no prompt with id ", id, " among ", by_id.size()));
+          absl::StrCat(path, ": there is no prompt with id ", id, " among ", entries.size()));
     items.push_back(item->second);
   }
   return items;
@@ -211,8 +229,11 @@ absl::StatusOr<Benchmarks> read_benchmarks(const std::string& path) {
   for (;;) {
     ROUX_ASSIGN_OR_RETURN(const bool more, csv.next());
     if (!more) break;
-    std::vector<double>& scores = out.scores[csv.fields()[model]];
-    scores.clear();
+    const std::string& name = csv.fields()[model];
+    if (out.scores.contains(name))
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": line ", csv.line_number(), ": model ", name, " comes twice"));
+    std::vector<double>& scores = out.scores[name];
     for (size_t i = 0; i < csv.fields().size(); ++i) {
       if (i == model) continue;
       double score = std::numeric_limits<double>::quiet_NaN();

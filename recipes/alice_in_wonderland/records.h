@@ -19,10 +19,14 @@ std::string prompt_type_in(const std::string& text);
 std::string problem_in(const std::string& prompt);
 // N and M of a problem that states brothers and sisters in digits, with this right answer; else nothing.
 std::optional<Counts> counts_in(const std::string& problem, const std::string& right_answer);
+// M of a problem of AIW Param, "Alice has M sisters and ...": the letter that stands for those who are asked
+// for; 0 in a problem without.
+char symbol_in(const std::string& problem);
 
-// A list of {id, prompt, right_answer, description}, as a JSON array or as JSON lines. `ids` chooses some of
-// them, in their order; empty: all. Errors name the file and the entry: not such a list, a member that is
-// missing, empty or of another type, an id that there is not.
+// A list of {id, prompt, right_answer, description}, as a JSON array or as JSON lines; a description may be
+// missing. `ids` chooses some of them, in their order, and of the others only the id is looked at; empty:
+// all. Errors name the file and the entry: not such a list, a member that is missing, empty or of another
+// type, an id that there is not.
 absl::StatusOr<std::vector<SampledItem>> read_prompts(const std::string& path,
                                                       const std::vector<int64_t>& ids);
 

@@ -23,7 +23,7 @@ std::string file(const std::string& text, const std::string& name = "file.json")
 constexpr char kPrompts[] = R"([
   {"id": 55, "prompt": "Alice has 3 brothers and she also has 6 sisters. How many sisters does Alice's brother have? Solve it: \"### Answer: \".", "right_answer": "7", "description": "Variation 1, STANDARD"},
   {"id": 60, "prompt": "Bob has 2 sisters and he also has 3 brothers. How many brothers does Bob's sister have? DO NOT OUTPUT ANY TEXT but ### Answer:", "right_answer": 4, "description": "Bob"},
-  {"id": 9, "prompt": "Why?", "right_answer": "none", "description": null}
+  {"id": 9, "prompt": "Why?", "right_answer": "none"}
 ])";
 
 TEST(Prompts, OfTheAuthorsForm) {
@@ -46,6 +46,13 @@ TEST(Prompts, OfTheAuthorsForm) {
   const auto some = read_prompts(file(kPrompts), {60, 55});
   ASSERT_EQ(some->size(), 2u);
   EXPECT_EQ((*some)[0].variation, "60");
+  // A conversation and a prompt without an answer, as the authors' file has them, hinder no other.
+  const std::string mixed =
+      R"([{"id": 110, "prompt": ["a", "b"], "right_answer": "7"}, {"id": 5, "prompt": "c?", "right_answer": "1"},
+          {"id": 669, "prompt": "d?", "right_answer": null}])";
+  const auto one = read_prompts(file(mixed), {5});
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_EQ(one->size(), 1u);
 }
 
 void refuses(const absl::Status& status, const std::string& text) {
@@ -66,6 +73,8 @@ TEST(Prompts, Mistakes) {
   refuses(error(R"({"id": 1, "prompt": "a", "right_answer": "1", "description": ""}
 {"id": 1, "prompt": "b", "right_answer": "1", "description": ""})"),
           "line 2: id 1 comes twice");
+  refuses(error(R"([{"id": 110, "prompt": ["a", "b"], "right_answer": "7"}])", {110}),
+          "\"prompt\" is of type array");
   refuses(error(kPrompts, {7}), "there is no prompt with id 7 among 3");
   refuses(error("[{"), "file.json");
   refuses(read_prompts("/nowhere.json", {}).status(), "/nowhere.json");
@@ -105,6 +114,22 @@ TEST(Trials, OfTheAuthorsFormAndShort) {
   EXPECT_EQ(t.wrong, 30);
 }
 
+TEST(Trials, OfAiwParamAreRightWhenTheyNameOneMore) {
+  const auto models = read_trials(file(
+      R"([{"model": "a", "prompt": "Alice has X brothers and she also has Y sisters. How many sisters does Alice's brother have?",
+           "model_response": "### Answer: Y + 1", "right_answer": "null"},
+          {"model": "a", "prompt": "Alice has X brothers and she also has Y sisters. How many sisters does Alice's brother have?",
+           "model_response": "### Answer: X + 1", "right_answer": "null"}])"));
+  ASSERT_TRUE(models.ok()) << models.status();
+  EXPECT_EQ((*models)[0].items[0].symbol, 'Y');
+  const TypeStatistics t = statistics_of((*models)[0].items, (*models)[0].responses)[0];
+  EXPECT_EQ(t.cells[0].right, 1);
+  EXPECT_EQ(t.cells[0].trials, 2);
+  EXPECT_EQ(t.wrong, 1);
+  EXPECT_EQ(t.kinds[static_cast<size_t>(Kind::kRight)], 1);
+  EXPECT_EQ(symbol_in("Alice has 3 brothers and she also has 6 sisters. How many sisters does she have?"), 0);
+}
+
 TEST(Trials, Mistakes) {
   const auto error = [](const std::string& text) { return read_trials(file(text)).status(); };
   refuses(error(R"([{"prompt": "a", "model_response": "b", "right_answer": "1"}])"), "has no \"model\"");
@@ -124,6 +149,8 @@ TEST(BenchmarkScores, ByModel) {
   refuses(read_benchmarks(file("name,MMLU\na,1\n", "scores.csv")).status(), "model");
   refuses(read_benchmarks(file("model,MMLU\na,high\n", "scores.csv")).status(),
           "line 2: \"high\" in column MMLU");
+  refuses(read_benchmarks(file("model,MMLU\na,1\na,2\n", "scores.csv")).status(),
+          "line 3: model a comes twice");
 }
 
 }  // namespace

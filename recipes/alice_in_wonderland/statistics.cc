@@ -25,7 +25,7 @@ std::vector<TypeStatistics> statistics_of(const std::vector<SampledItem>& items,
     for (size_t k = 0; k < kinds.size(); ++k) t.kinds[k] += kinds[k];
     for (const std::string& response : responses[i].texts) {
       t.mean_length += static_cast<double>(response.size());
-      if (parse_answer(response) == items[i].right_answer) continue;
+      if (is_right(items[i], response)) continue;
       ++t.wrong;
       t.confident_wrong += sounds_confident(response);
     }
