@@ -73,6 +73,10 @@ absl::Status part_b(const Config& config, Run& run) {
 }
 
 absl::Status reproduce(const Config& given, Run& run) {
+  if (!given.ids.empty() && run.options().data.empty())
+    return absl::InvalidArgumentError("--ids chooses among prompts of a file: it needs --data=FILE");
+  if (!given.benchmarks.empty())
+    return absl::InvalidArgumentError("--benchmarks are compared with given trials: it needs --table=FILE");
   Config config = given;
   config.exact.all_arms = config.arms == "all";
   // A plan shows what is trained; Part A needs the model's weights and a cache.
