@@ -58,8 +58,7 @@ class IntegerChoices {
   // again: "12" is not 1. What stands behind other integers is not looked at: " 2" counts as 2, also in "20".
   const std::vector<kit::Tokens>& choices() const { return choices_; }
   // From the choices' log-probabilities: p(n) = sum of P(spelling) - sum of P(spelling and digit), where
-  // there are such. Throws Error for
-  // another number of them, and when no integer has a probability.
+  // there are such. Throws Error for another number of them, and when no integer has a probability.
   IntegerDistribution distribution(absl::Span<const double> log_probs) const;
   int64_t largest() const { return largest_; }
 

@@ -58,7 +58,7 @@ std::vector<TrainedArm> trained_arms(bool all);  // none, few, full; all five
 // The indices of the items that the arm trains on. `seed` draws the hidden pairs.
 std::vector<int64_t> training_items(const FamilyTask& task, const std::string& arm,
                                     const ReasonerConfig& config, uint64_t seed);
-// Cells of arm "few": spread over the grid.
+// Cells of arm "few": of 4 x 6 cells those of 1 to 4 brothers and as many sisters, so none of 5 or 6 sisters.
 std::vector<size_t> few_cells(const FamilyTask& task);
 
 // What a trained model says to every item, in the task's order.
