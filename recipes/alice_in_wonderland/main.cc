@@ -38,12 +38,14 @@ absl::Status part_a(const Config& config, Run& run) {
   const Subject subject{*model.model, *model.tokenizer, model.chat.ok() ? &*model.chat : nullptr,
                         model.generation.stop_ids};
   const std::string scale = absl::StrCat(model.model->num_parameters(), " parameters");
+  std::string unsolved = "the controls are asked in exact mode: without --data";
   if (run.options().data.empty()) {
     const std::vector<ExactItem> items = exact_items(config.exact);
     ROUX_ASSIGN_OR_RETURN(const auto results, run.part("exact", [&](kit::Part& part) {
       return score_items(subject, items, part);
     }));
     ROUX_RETURN_IF_ERROR(report_exact(scale, items, results, run));
+    unsolved = controls_unsolved(items, results);
   }
   std::vector<SampledItem> prompts = sampled_items();
   if (!run.options().data.empty()) {
@@ -54,7 +56,7 @@ absl::Status part_a(const Config& config, Run& run) {
     return sample_items(subject, prompts, sampled, part);
   }));
   return report_sampled(absl::StrCat(scale, ", ", config.trials, " trials a prompt"), prompts, responses,
-                        run);
+                        unsolved, run);
 }
 
 absl::Status part_b(const Config& config, Run& run) {

@@ -5,6 +5,8 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "recipes/alice_in_wonderland/statistics.h"
 #include "recipes/kit/stats/intervals.h"
 #include "recipes/kit/text/printable.h"
@@ -23,6 +25,19 @@ std::vector<double> values(const ByCell& cells) {
 std::vector<double> values(const ByCell& cells, const ByCell& of) {
   std::vector<double> out;
   for (const auto& [cell, p] : of) out.push_back(cells.at(cell));
+  return out;
+}
+
+// A group for each (N, M): its two orders of the clauses are one problem.
+std::vector<int64_t> numbers_of(const ByCell& cells) {
+  std::map<std::string, int64_t> groups;
+  std::vector<int64_t> out;
+  for (const auto& entry : cells) {
+    std::vector<std::string> clauses = absl::StrSplit(entry.first, ", ");
+    std::sort(clauses.begin(), clauses.end());
+    const std::string numbers = absl::StrJoin(clauses, ", ");
+    out.push_back(groups.emplace(numbers, static_cast<int64_t>(groups.size())).first->second);
+  }
   return out;
 }
 
@@ -153,6 +168,18 @@ void show_responses(const std::vector<SampledItem>& items, const std::vector<Res
 }
 
 // Claims that are named in two places.
+// By cell, of the three controls with a number.
+std::vector<double> mean_of_controls(const std::vector<ExactItem>& items,
+                                     const std::vector<IntegerDistribution>& results) {
+  std::vector<double> controls;
+  for (const char* arm : {"siblings", "sister's brothers", "girls"}) {
+    const std::vector<double> p = values(right_probabilities(items, results, arm));
+    controls.resize(p.size(), 0);
+    for (size_t i = 0; i < p.size(); ++i) controls[i] += p[i] / 3;
+  }
+  return controls;
+}
+
 constexpr char kControlsMinusAiw[] = "exact mode: probability of the right answer, controls minus AIW";
 constexpr char kFluctuates[] =
     "sampled mode: rates fluctuate over variations, p-value of the range under equal rates, least of the "
@@ -188,6 +215,14 @@ absl::Status claim_what_needs_other_models(kit::Run& run) {
                     .not_testable = "needs several models: --table=FILE --benchmarks=CSV prints it"});
 }
 
+std::string controls_unsolved(const std::vector<ExactItem>& items,
+                              const std::vector<IntegerDistribution>& results) {
+  const double solved = mean(mean_of_controls(items, results));
+  if (solved >= 0.5) return "";
+  return absl::StrCat("controls are not solved (mean probability ", format_number(solved, 3),
+                      ", needed 0.5): a larger model by --model=PATH");
+}
+
 absl::Status report_exact(const std::string& scale, const std::vector<ExactItem>& items,
                           const std::vector<IntegerDistribution>& results, kit::Run& run) {
   show_arms(items, results, run);
@@ -196,19 +231,13 @@ absl::Status report_exact(const std::string& scale, const std::vector<ExactItem>
   const auto right = [&](const char* arm) { return right_probabilities(items, results, arm); };
   const ByCell standard = right("standard"), restricted = right("restricted");
   const std::vector<double> aiw = values(standard), plus = values(right("plus"));
-  std::vector<double> controls(aiw.size(), 0);
-  for (const char* arm : {"siblings", "sister's brothers", "girls"}) {
-    const std::vector<double> p = values(right(arm));
-    for (size_t i = 0; i < p.size(); ++i) controls[i] += p[i] / 3;
-  }
-  const std::string unsolved =
-      mean(controls) >= 0.5
-          ? ""
-          : absl::StrCat("controls are not solved (mean probability ", format_number(mean(controls), 3),
-                         ", needed 0.5): a larger model by --model=PATH");
-  const kit::ItemOptions cells{.unit = "cell"};
+  const std::vector<double> controls = mean_of_controls(items, results);
+  const std::string unsolved = controls_unsolved(items, results);
+  const kit::ItemOptions cells{.unit = "cell (N, M)", .group = numbers_of(standard)};
+  // Of the arms that are asked in one order.
+  const kit::ItemOptions one_order{.unit = "cell (N, M)", .group = numbers_of(restricted)};
   const auto claim = [&](const std::string& text, const kit::Measurement& measured, kit::Relation relation,
-                         std::optional<double> paper = {}, const std::string& not_testable = "") {
+                         const std::string& not_testable, std::optional<double> paper = {}) {
     return run.claim({.text = text,
                       .paper = paper,
                       .measured = measured,
@@ -217,28 +246,30 @@ absl::Status report_exact(const std::string& scale, const std::vector<ExactItem>
                       .not_testable = not_testable});
   };
   ROUX_RETURN_IF_ERROR(
-      claim(kControlsMinusAiw, kit::paired_items(controls, aiw, cells), kit::above(0), {}, unsolved));
+      claim(kControlsMinusAiw, kit::paired_items(controls, aiw, cells), kit::above(0), unsolved));
   ROUX_RETURN_IF_ERROR(claim("exact mode: controls are solved, mean probability of the right number",
-                             kit::over_items(controls, cells), kit::above(0.9), 1.0));
+                             kit::over_items(controls, cells), kit::above(0.9), "", 1.0));
   ROUX_RETURN_IF_ERROR(claim("exact mode: attribute binding, mean probability of \"female\"",
-                             kit::over_items(values(right("attribute")), cells), kit::above(0.9), 1.0));
+                             kit::over_items(values(right("attribute")), one_order), kit::above(0.9), "",
+                             1.0));
   ROUX_RETURN_IF_ERROR(
       claim("exact mode: THINKING does not remove the breakdown, mean probability of the right answer",
-            kit::over_items(values(right("thinking")), cells), kit::below(0.5)));
+            kit::over_items(values(right("thinking")), one_order), kit::below(0.5), unsolved));
   ROUX_RETURN_IF_ERROR(claim("exact mode: probability of the right answer, STANDARD minus RESTRICTED",
-                             kit::paired_items(values(standard, restricted), values(restricted), cells),
-                             kit::above(0)));
+                             kit::paired_items(values(standard, restricted), values(restricted), one_order),
+                             kit::above(0), unsolved));
   ROUX_RETURN_IF_ERROR(claim(
       "exact mode: a request to check a wrong answer rarely mends it, mean probability of the right one",
-      kit::over_items(values(right("recheck")), cells), kit::below(0.5)));
+      kit::over_items(values(right("recheck")), one_order), kit::below(0.5), unsolved));
   return claim("exact mode: probability of the right answer, AIW minus AIW+",
                kit::measured(stats::welch_interval(aiw, plus), "problem",
                              static_cast<int64_t>(aiw.size() + plus.size())),
-               kit::above(0));
+               kit::above(0), unsolved);
 }
 
 absl::Status report_sampled(const std::string& scale, const std::vector<SampledItem>& items,
-                            const std::vector<Responses>& responses, kit::Run& run) {
+                            const std::vector<Responses>& responses, const std::string& unsolved,
+                            kit::Run& run) {
   const std::vector<TypeStatistics> types = statistics_of(items, responses);
   show_cells(types, run);
   show_types(types, run);
@@ -259,13 +290,15 @@ absl::Status report_sampled(const std::string& scale, const std::vector<SampledI
                  .paper = 0.2,
                  .measured = kit::measured(stats::wilson_interval(right, trials), "trial", trials),
                  .relation = kit::below(0.2),
-                 .scale = scale}));
+                 .scale = scale,
+                 .not_testable = unsolved}));
   if (strongest != nullptr) {
     const stats::Interval p = stats::wilson_interval(strongest->draws_as_large, kRangeDraws);
     ROUX_RETURN_IF_ERROR(run.claim({.text = kFluctuates,
                                     .measured = kit::measured(p, "draw", kRangeDraws),
                                     .relation = kit::below(0.05),
-                                    .scale = absl::StrCat(scale, ", ", strongest->type)}));
+                                    .scale = absl::StrCat(scale, ", ", strongest->type),
+                                    .not_testable = unsolved}));
   }
   // The opening of a response says nothing of its confidence.
   const bool complete = length >= 100 && wrong >= 10;
@@ -276,7 +309,7 @@ absl::Status report_sampled(const std::string& scale, const std::vector<SampledI
                      : std::nullopt,
        .relation = kit::above(0.5),
        .scale = scale,
-       .not_testable = complete ? "" : "responses are cut short here: --preset=long lets them end"});
+       .not_testable = complete ? unsolved : "responses are cut short here: --preset=long lets them end"});
 }
 
 }  // namespace roux::alice

@@ -13,14 +13,21 @@
 
 namespace roux::alice {
 
+// Why a breakdown cannot be told from a model that solves nothing: the controls' mean probability of the
+// right number is below 0.5. Empty where they are solved.
+std::string controls_unsolved(const std::vector<ExactItem>& items,
+                              const std::vector<IntegerDistribution>& results);
+
 // Exact mode: probabilities by arm, and the claims that compare arms cell by cell.
 absl::Status report_exact(const std::string& scale, const std::vector<ExactItem>& items,
                           const std::vector<IntegerDistribution>& results, kit::Run& run);
 
 // Sampled mode, of any prompts: rates with Wilson intervals and Beta parameters, fluctuation by prompt type,
-// kinds of answers, and the two claims about rates.
+// kinds of answers, and the claims about rates, which are not testable for the reason `unsolved`, if it is
+// given.
 absl::Status report_sampled(const std::string& scale, const std::vector<SampledItem>& items,
-                            const std::vector<Responses>& responses, kit::Run& run);
+                            const std::vector<Responses>& responses, const std::string& unsolved,
+                            kit::Run& run);
 
 // The claims of exact and sampled mode as not testable, where SmolLM2 could not be had.
 absl::Status claim_without_model(const absl::Status& why, kit::Run& run);
