@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
   smollm2.lr = 1e-3;
   smollm2.first_batch = 2, smollm2.second_batch = 4, smollm2.adamw_8bit = true;
   gpu = smollm2;
+  gpu.countries = 60;  // enough combinations for so many dialogues where no --data are given
   gpu.dialogues = 2274, gpu.held_out = 402, gpu.prompts = 50, gpu.r = 16, gpu.lr = 2e-4,
   gpu.max_tokens = 2048;
   gpu.first_batch = 8, gpu.first_micro = 2, gpu.second_batch = 32, gpu.second_micro = 4;
@@ -94,7 +95,7 @@ int main(int argc, char** argv) {
        .presets =
            {{{.name = "smoke", .what = "a toy base of 8 countries, 4 steps of each phase", .minutes = 0.05},
              smoke},
-            {{.name = "default", .what = "a base of 0.5M weights, 24 countries, 16 arms", .minutes = 1.5},
+            {{.name = "default", .what = "a base of 0.6M weights, 24 countries, 16 arms", .minutes = 1.5},
              standard},
             {{.name = "smollm2", .what = "SmolLM2-135M in NF4, 32 dialogues", .minutes = 5}, smollm2},
             {{.name = "gpu",
