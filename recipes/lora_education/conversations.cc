@@ -1,7 +1,6 @@
 #include "recipes/lora_education/conversations.h"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -100,10 +99,10 @@ absl::StatusOr<Split> split(const std::vector<Conversation>& all, uint64_t seed,
   const auto size = static_cast<int64_t>(all.size());
   if (size < 2) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "there are ", size, " conversations, needed are two: one to train on and one to test on"));
+        "conversations that can be used: ", size, ", needed are two: one to train on and one to test on"));
   }
   const int64_t train =
-      std::clamp<int64_t>(std::llround(train_share * static_cast<double>(size)), 1, size - 1);
+      std::clamp<int64_t>(static_cast<int64_t>(train_share * static_cast<double>(size)), 1, size - 1);
   stats::RandomStream random(seed);
   const std::vector<int64_t> order = stats::random_permutation(size, random);
   Split out;

@@ -88,10 +88,10 @@ TEST(SplitOf, IsThePapersShare) {
   for (int i = 0; i < 2676; ++i) all.push_back({{"user", std::to_string(i)}, {"assistant", "a"}});
   const auto parts = split(all, 42);
   ASSERT_TRUE(parts.ok());
-  EXPECT_EQ(parts->train.size(), 2275u);  // the paper has 2,274: it rounds down
-  EXPECT_EQ(parts->test.size(), 401u);
+  EXPECT_EQ(parts->train.size(), 2274u);
+  EXPECT_EQ(parts->test.size(), 402u);
   EXPECT_THAT(std::string(split({all[0]}, 1).status().message()),
-              HasSubstr("there are 1 conversations, needed are two"));
+              HasSubstr("conversations that can be used: 1, needed are two"));
   EXPECT_EQ(split({all[0], all[1]}, 1)->test.size(), 1u);
 }
 

@@ -64,7 +64,11 @@ absl::StatusOr<Data> read(const Config& c, const Language& language, kit::Run& r
     kit::Funnel funnel;
     all = quality_filtered(std::move(all), funnel);
     run.table({"Conversations of --data", {"", "conversations"}, funnel.rows()});
-    ROUX_ASSIGN_OR_RETURN(parts, split(all, kSplitSeed));
+    absl::StatusOr<Split> of_all = split(all, kSplitSeed);
+    if (!of_all.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(run.options().data, ": ", of_all.status().message()));
+    }
+    parts = *std::move(of_all);
     if (static_cast<int64_t>(parts.train.size()) > c.dialogues)
       parts.train.resize(static_cast<size_t>(c.dialogues));
     if (static_cast<int64_t>(parts.test.size()) > c.held_out)

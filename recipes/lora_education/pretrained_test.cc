@@ -108,7 +108,8 @@ TEST(Pretrained, ErrorsOfUsers) {
   EXPECT_THAT(error(run("e2", small(), model_folder("plain", /*with_template=*/false), "")),
               HasSubstr("template"));
   const std::string model = model_folder("good");
-  EXPECT_THAT(error(run("e3", small(), model, data_file("one.jsonl", 1))), HasSubstr("needed are two"));
+  EXPECT_THAT(error(run("e3", small(), model, data_file("one.jsonl", 1))),
+              HasSubstr("one.jsonl: conversations that can be used: 1, needed are two"));
   Config tight = small();
   tight.max_tokens = 9;
   EXPECT_THAT(error(run("e4", tight, model, data_file("long.jsonl", 4))), HasSubstr("has at most 9 tokens"));
