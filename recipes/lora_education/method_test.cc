@@ -248,10 +248,13 @@ TEST(Adapter, WithBZeroItIsTheBaseAndTheBaseGetsNoGradient) {
     return {matmul(all.x, transpose(w + 2.0 * matmul(in[1], in[0]), 0, 1))};  // alpha / r = 2
   };
   EXPECT_TRUE(gradcheck(f, {tuned.a(), tuned.b()}).ok());
-  const Tensor by_hand = grad({sum(f({tuned.a(), tuned.b()})[0] * all.y)}, {tuned.a(), tuned.b()})[0];
-  const std::vector<double> got = tuned.a().grad().to_vector<double>(),
-                            expected = by_hand.to_vector<double>();
-  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-12);
+  const std::vector<Tensor> ab = {tuned.a(), tuned.b()};
+  const std::vector<Tensor> by_hand = grad({sum(f(ab)[0] * all.y)}, ab);
+  for (size_t k = 0; k < ab.size(); ++k) {
+    const std::vector<double> got = ab[k].grad().to_vector<double>(),
+                              expected = by_hand[k].to_vector<double>();
+    for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-12) << k << " " << i;
+  }
   const Tensor before = tuned.layer(all.x);
   merge_lora(tuned.layer);
   const std::vector<double> merged = tuned.layer(all.x).to_vector<double>(),
