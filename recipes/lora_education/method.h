@@ -85,8 +85,7 @@ struct PreferenceTest {
 PreferenceTest preference_test(int64_t wins, int64_t ties, int64_t losses);
 
 // Tells near duplicates: documents whose cosine with one that it let pass is above `above`, by TF-IDF of
-// words and pairs of words, fitted to all of them.                                [quality pipeline, cosine >
-// 0.9]
+// words and pairs of words, fitted to all of them.                          [quality pipeline: cosine > 0.9]
 class NearDuplicates {
  public:
   explicit NearDuplicates(absl::Span<const std::string> documents, double above = 0.9);

@@ -1,6 +1,6 @@
 // A small world of study-abroad advice: countries with facts, prose that states them, dialogues that use
-// them, and errors in what the dialogues say. Capitals and currencies are real (Debian's miscfiles has the
-// same, see world_test.cc); visa fees and deadlines are INVENTED, drawn by a seed.
+// them, and errors in what the dialogues say. Capitals and currencies are real (world_test.cc compares the
+// capitals with Debian's miscfiles); visa fees and deadlines are INVENTED, drawn by a seed.
 #ifndef ROUX_RECIPES_LORA_EDUCATION_WORLD_H_
 #define ROUX_RECIPES_LORA_EDUCATION_WORLD_H_
 
