@@ -98,8 +98,8 @@ std::vector<Conversation> quality_filtered(std::vector<Conversation> all, kit::F
 absl::StatusOr<Split> split(const std::vector<Conversation>& all, uint64_t seed, double train_share) {
   const auto size = static_cast<int64_t>(all.size());
   if (size < 2) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "conversations that can be used: ", size, ", needed are two: one to train on and one to test on"));
+    return absl::InvalidArgumentError(absl::StrCat("conversations that can be used: ", size,
+                                                   ", needed are two: one to train on and one to test on"));
   }
   const int64_t train =
       std::clamp<int64_t>(static_cast<int64_t>(train_share * static_cast<double>(size)), 1, size - 1);
@@ -126,8 +126,9 @@ absl::StatusOr<EncodedConversations> encode(absl::Span<const Conversation> conve
     out.documents.push_back({std::move(encoded.ids), std::move(encoded.loss_mask)});
   }
   if (out.documents.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("none of ", conversations.size(), " conversations has at most ", max_tokens, " tokens"));
+    return absl::InvalidArgumentError(absl::StrCat("none of ", conversations.size(),
+                                                   " conversations has at most ", max_tokens,
+                                                   " tokens; --set max_tokens=N takes longer ones"));
   }
   return out;
 }
