@@ -37,7 +37,7 @@ absl::Status reproduce(const Config& config, Run& run) {
   if (config.pretrained || !run.options().model.empty() || !run.options().data.empty()) {
     return tune_pretrained(config, run);
   }
-  ROUX_RETURN_IF_ERROR(report_sizes(run));
+  show_sizes(run);
   ROUX_ASSIGN_OR_RETURN(const Shared shared, make_shared(config));
   ROUX_RETURN_IF_ERROR(show_dialogues(config, shared, run));
 

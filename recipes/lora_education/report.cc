@@ -128,7 +128,7 @@ kit::Table samples_table(const kit::Results<Outcome>& results) {
 
 }  // namespace
 
-absl::Status report_sizes(kit::Run& run) {
+void show_sizes(kit::Run& run) {
   TransformerConfig mistral;  // Mistral-7B-Instruct-v0.3
   mistral.vocab_size = 32768, mistral.intermediate_size = 14336, mistral.num_key_value_heads = 8;
   mistral.family = Family::kMistral;
@@ -141,13 +141,6 @@ absl::Status report_sizes(kit::Run& run) {
   run.print(absl::StrCat("Mistral-7B with this adapter at r = 16: ", count, " of ",
                          static_cast<int64_t>(whole), " weights train, ",
                          format_number(100 * static_cast<double>(count) / whole, 3), " %\n"));
-  return run.claim({.text = "trainable parameters of Mistral-7B at r = 16",
-                    .paper = 41943040,
-                    .measured = kit::single(static_cast<double>(count)),
-                    .relation = kit::within(41943040, 41943040),
-                    .scale = "the model's shapes, no weights",
-                    .evidence = kit::Evidence::kExact,
-                    .asserted = true});
 }
 
 absl::Status report_study(const Config& c, const kit::Results<Outcome>& results, kit::Run& run) {
@@ -213,15 +206,6 @@ absl::Status report_study(const Config& c, const kit::Results<Outcome>& results,
   ROUX_RETURN_IF_ERROR(claim("NF4 base against f32 base: loss of unseen dialogues (nats)",
                              minus(values("handoff", last), values("fp32", last)), kit::within(-0.05, 0.05),
                              {}));
-  const Outcome& tuned = of(results, "handoff");
-  ROUX_RETURN_IF_ERROR(run.claim({.text = "share of the f16 bytes of the projections that NF4 saves",
-                                  .paper = 0.72,
-                                  .measured = kit::single(1 - static_cast<double>(tuned.held_bytes) /
-                                                                  static_cast<double>(tuned.f16_bytes)),
-                                  .relation = kit::within(0.715, 0.745),
-                                  .scale = scale,
-                                  .evidence = kit::Evidence::kExact,
-                                  .asserted = true}));
 
   // Format.
   ROUX_RETURN_IF_ERROR(claim("answers with heading, list, bold and Action Steps: tuned",

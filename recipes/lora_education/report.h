@@ -9,7 +9,7 @@
 namespace roux::lora_education {
 
 // What needs no training: the paper's number of trainable parameters, counted on its model on meta.
-absl::Status report_sizes(kit::Run& run);
+void show_sizes(kit::Run& run);
 absl::Status report_study(const Config& config, const kit::Results<Outcome>& results, kit::Run& run);
 
 }  // namespace roux::lora_education
