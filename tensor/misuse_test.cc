@@ -73,8 +73,8 @@ TEST(Misuse, ShapesAndDTypes) {
          index_put(i, {ids({2})}, ids({2, 3}), true);
        }},
       {"rms_norm: eps is -1, needed at least 0 and finite", [&] { rms_norm(a, floats({3}), -1); }},
-      {"layer_norm: eps is nan, needed", [&] { layer_norm(a, floats({3}), kUndefined, NAN); }},
-      {"group_norm: eps is inf, needed", [&] { group_norm(a, 1, kUndefined, kUndefined, INFINITY); }},
+      {"layer_norm: eps is nan, needed", [&] { layer_norm(a, floats({3}), Tensor(), NAN); }},
+      {"group_norm: eps is inf, needed", [&] { group_norm(a, 1, Tensor(), Tensor(), INFINITY); }},
       {"scaled_dot_product_attention: scale is nan, needed a finite one",
        [&] {
          const Tensor q = floats({1, 1, 2, 4});

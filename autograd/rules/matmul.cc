@@ -45,7 +45,7 @@ void linear_backward(const LinearSaved& s, const Tensor& grad_output, GradInputs
   if (grad.needs(0)) {
     const Tensor weight = s.weight.get();
     Tensor sum = grad.take_sum(0);  // of projections that read the same x
-    if (sum.defined()) {
+    if (sum.defined() && sum.numel() > 0 && grad_output.numel() > 0) {
       Tensor flat = view(sum, {sum.numel() / weight.size(1), weight.size(1)});
       matmul_into(flat_rows(grad_output), weight, true, flat);
     }

@@ -12,8 +12,8 @@ namespace roux {
 // workspace is undefined, or [S, M, N] for S partial sums over k (then y has no batch axes).
 using MatmulKernel = void(const Tensor& a, const Tensor& b, const Tensor& bias, Tensor& workspace, Tensor& y);
 extern constinit KernelTable<MatmulKernel> matmul_kernels;
-// y = a b, or y += a b: a [M, K] and b [K, N] of one dtype, 16-bit or f32, as gemm_layout reads them; y [M, N]
-// f32, contiguous, not empty; workspace as above.
+// y = a b, or y += a b: a [M, K] and b [K, N] of one dtype, 16-bit or f32, as gemm_layout reads them; y [M,
+// N] f32, contiguous, not empty; workspace as above.
 using MatmulF32Kernel = void(const Tensor& a, const Tensor& b, bool accumulate, Tensor& workspace, Tensor& y);
 extern constinit KernelTable<MatmulF32Kernel> matmul_f32_kernels;
 // y = x weight^T + bias for few rows (at most 8, any number in batch-invariant mode): x [M, K] and weight [N,
@@ -23,8 +23,8 @@ extern constinit KernelTable<MatmulF32Kernel> matmul_f32_kernels;
 using LinearRowsKernel = void(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y);
 extern constinit KernelTable<LinearRowsKernel> linear_rows_kernels;
 // sum = a b, or sum += a b, not recorded: for products over parts of k. a [M, K] and b [K, N] of one floating
-// dtype; sum [M, N] of that dtype, or of f32 for 16-bit ones, contiguous. Where the kernel above does not take
-// them each product is rounded to the dtype of a before it is added.
+// dtype; sum [M, N] of that dtype, or of f32 for 16-bit ones, contiguous. Where the kernel above does not
+// take them each product is rounded to the dtype of a before it is added.
 void matmul_into(const Tensor& a, const Tensor& b, bool accumulate, Tensor& sum);
 
 // How a BLAS reads a rows x cols matrix with these strides: as stored (row major, ld = row stride) or as the

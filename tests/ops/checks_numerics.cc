@@ -61,8 +61,8 @@ std::string sums_forward(const Suite& suite, const Suite::Sum& sum, DType dtype,
     Tensors inputs = make_inputs(suite, shapes, dtype, 1);
     for (size_t i = 0; i < shapes.size(); ++i) {
       if (domains[i].kind != Domain::kUniform) continue;
-      const bool pattern = static_cast<int>(i) == sum.input && !ones;
-      inputs[i] = filled(shapes[i], sum.axis, dtype,
+      const bool is_summed = static_cast<int>(i) == sum.input, pattern = is_summed && !ones;
+      inputs[i] = filled(shapes[i], is_summed ? sum.axis : -1, dtype,  // others may have fewer axes
                          [&](int64_t at, int64_t) { return pattern ? cancelling(at) : 1.0; });
     }
     NoGradGuard no_grad;

@@ -25,8 +25,8 @@ struct GenerationSettings {
 // InvalidArgument with `where` and the field for one of another type.
 absl::StatusOr<GenerationSettings> parse_generation_config(std::string_view json, const std::string& where);
 
-// tokenizer.ggml.eos_token_id, eot_token_id and eom_token_id; of T5 decoder_start_token_id. InvalidArgument for
-// an id that is none.
+// tokenizer.ggml.eos_token_id, eot_token_id and eom_token_id; of T5 decoder_start_token_id. InvalidArgument
+// for an id that is none.
 absl::StatusOr<GenerationSettings> gguf_generation_settings(const GgufMetadata& metadata);
 
 }  // namespace roux::kit

@@ -215,7 +215,8 @@ bool Part::checkpoint_due() const {
 
 absl::Status Part::save_if_due(int64_t step, const SaveFunction& function) {
   const bool stop = run_.any_rank_interrupted();
-  if (function && !run_.setup_.follower && (stop || checkpoint_due())) ROUX_RETURN_IF_ERROR(save(step, function));
+  if (function && !run_.setup_.follower && (stop || checkpoint_due()))
+    ROUX_RETURN_IF_ERROR(save(step, function));
   if (stop) return absl::CancelledError("interrupted");
   last_step_ = Clock::now();
   return absl::OkStatus();

@@ -59,8 +59,8 @@ class Pretrain : public testing::Test {
     return o;
   }
   // A part in this run, and what it came to.
-  static Pretrained in(kit::Run& run, const std::string& name, const PretrainData& data, const PretrainOptions& o,
-                       Transformer* trained = nullptr) {
+  static Pretrained in(kit::Run& run, const std::string& name, const PretrainData& data,
+                       const PretrainOptions& o, Transformer* trained = nullptr) {
     const auto own = model();
     const auto result = run.part(name + "/seed1", [&](Part& part) {
       return pretrain(part, trained == nullptr ? *own : *trained, data, o);
