@@ -66,10 +66,9 @@ RanksResult run_ranks(int ranks, const std::string& command) {
   // ones.
   const std::string line = absl::StrCat(
       "env -u XML_OUTPUT_FILE -u TEST_PREMATURE_EXIT_FILE OMPI_ALLOW_RUN_AS_ROOT=1 "
-      "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1 mpirun --oversubscribe "
-      "-n ",
-      ranks, " --mca btl_vader_backing_directory ", folder != nullptr ? folder : "/tmp", " --bind-to none ",
-      command, " 2>&1");
+      "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
+      "OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_backing_directory=",
+      folder != nullptr ? folder : "/tmp", " mpirun -n ", ranks, " ", command, " 2>&1");
   const auto begin = std::chrono::steady_clock::now();
   RanksResult result;
   FILE* const pipe = popen(line.c_str(), "r");
