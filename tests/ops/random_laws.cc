@@ -107,6 +107,7 @@ OP_SUITE(gumbel_softmax)
       gumbel_softmax(zeros({2}, kF32, d), 0, generator);
     });
 OP_SUITE_VARIANT(gumbel_softmax, hard)
+    .devices(kFloating)
     .with(gumbel_softmaxes(true))
     .skip("grad", "that of the soft vector on purpose: autograd/rules/rules_test.cc")
     .skip("gradgrad", "as grad")
@@ -209,6 +210,7 @@ OP_SUITE(dirichlet)
     });
 
 OP_SUITE(categorical_without_replacement)
+    .devices(kFloating)
     .inputs({constant_in(-3, 3)})
     .output_dtype(kI64)
     .call([](const Tensors& in) {

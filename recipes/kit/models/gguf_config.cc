@@ -173,6 +173,8 @@ TransformerConfig read_olmoe(GgufKeys& k) {
   return c;
 }
 
+TransformerConfig read_olmo2(GgufKeys& k) { return read_sizes(k, olmo2_style()); }
+
 TransformerConfig read_gemma(GgufKeys& k) { return read_sizes(k, gemma_style()); }
 
 TransformerConfig read_gemma2(GgufKeys& k) {

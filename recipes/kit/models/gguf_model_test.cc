@@ -200,7 +200,7 @@ TEST_F(Damaged, UnknownArchitecturesAndKeysAreNamed) {
   const std::string length("\x05\0\0\0\0\0\0\0", 8);
   EXPECT_EQ(complaint(replaced(llama_, length + "llama", length + "lemma")),
             "general.architecture \"lemma\" is not supported; these are: llama, qwen2, qwen2moe, qwen3, "
-            "phi3, olmoe, gemma, gemma2, gemma3, gpt2, gptneox, bloom, bert, t5");
+            "phi3, olmoe, gemma, gemma2, gemma3, gpt2, gptneox, bloom, bert, olmo2, t5");
   std::string bytes = replaced(llama_, "llama.embedding_length", "llama.embedding_lengtX");
   bytes = replaced(bytes, "llama.context_length", "llama.context_lengtX");
   EXPECT_NE(complaint(bytes).find("no key llama.context_length"), std::string::npos);
