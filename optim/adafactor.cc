@@ -38,19 +38,21 @@ void AdafactorOptions::check() const {
 }
 
 Adafactor::Adafactor(std::vector<ParamGroup> groups, const AdafactorOptions& options)
-    : Optimizer(std::move(groups),
-                [beta1 = options.beta1](const TensorSpec& param) {
-                  const int rank = param.shape.rank();
-                  StateSpecs states{{kOwnSteps, {kF64, {1}}}};
-                  if (beta1 != 0) states.emplace_back("exp_avg", param);
-                  if (rank >= 2) {
-                    states.push_back({"exp_avg_sq_row", {param.dtype, without_axis(param.shape, rank - 1)}});
-                    states.push_back({"exp_avg_sq_col", {param.dtype, without_axis(param.shape, rank - 2)}});
-                  } else {
-                    states.emplace_back("exp_avg_sq", param);
-                  }
-                  return states;
-                }),
+    : Optimizer(
+          std::move(groups),
+          [beta1 = options.beta1](const TensorSpec& param) {
+            const int rank = param.shape.rank();
+            StateSpecs states{{kOwnSteps, {kF64, {1}}}};
+            if (beta1 != 0) states.emplace_back("exp_avg", param);
+            if (rank >= 2) {
+              states.push_back({"exp_avg_sq_row", {param.dtype, without_axis(param.shape, rank - 1)}});
+              states.push_back({"exp_avg_sq_col", {param.dtype, without_axis(param.shape, rank - 2)}});
+            } else {
+              states.emplace_back("exp_avg_sq", param);
+            }
+            return states;
+          },
+          Update::kWhole),
       options_(options) {
   options.check();
 }

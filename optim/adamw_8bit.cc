@@ -12,19 +12,21 @@ int64_t blocks_of(int64_t elements) { return (elements + kMomentBlock - 1) / kMo
 }  // namespace
 
 AdamW8bit::AdamW8bit(std::vector<ParamGroup> groups, const AdamWOptions& options)
-    : Optimizer(std::move(groups),
-                [](const TensorSpec& param) {
-                  const TensorSpec count{kF64, {1}};
-                  if (param.dtype != kF32 || numel(param.shape) < kLeastElements) {
-                    return StateSpecs{{kOwnSteps, count}, {"exp_avg", param}, {"exp_avg_sq", param}};
-                  }
-                  const TensorSpec codes{kU8, param.shape}, absmax{kF32, {blocks_of(numel(param.shape))}};
-                  return StateSpecs{{kOwnSteps, count},
-                                    {"exp_avg", codes},
-                                    {"exp_avg_sq", codes},
-                                    {"exp_avg_absmax", absmax},
-                                    {"exp_avg_sq_absmax", absmax}};
-                }),
+    : Optimizer(
+          std::move(groups),
+          [](const TensorSpec& param) {
+            const TensorSpec count{kF64, {1}};
+            if (param.dtype != kF32 || numel(param.shape) < kLeastElements) {
+              return StateSpecs{{kOwnSteps, count}, {"exp_avg", param}, {"exp_avg_sq", param}};
+            }
+            const TensorSpec codes{kU8, param.shape}, absmax{kF32, {blocks_of(numel(param.shape))}};
+            return StateSpecs{{kOwnSteps, count},
+                              {"exp_avg", codes},
+                              {"exp_avg_sq", codes},
+                              {"exp_avg_absmax", absmax},
+                              {"exp_avg_sq_absmax", absmax}};
+          },
+          Update::kWhole),
       options_(options) {
   options.check("optimizer");
 }

@@ -33,10 +33,12 @@ std::vector<ParamGroup> matrices(std::vector<ParamGroup> groups) {
 }  // namespace
 
 Muon::Muon(std::vector<ParamGroup> groups, const MuonOptions& options)
-    : Optimizer(matrices(std::move(groups)),
-                [](const TensorSpec& param) {
-                  return StateSpecs{{"momentum_buffer", param}};
-                }),
+    : Optimizer(
+          matrices(std::move(groups)),
+          [](const TensorSpec& param) {
+            return StateSpecs{{"momentum_buffer", param}};
+          },
+          Update::kWhole),
       options_(options) {
   optim::check_below_1("momentum", options.momentum);
   optim::check_at_least_0("weight_decay", options.weight_decay);

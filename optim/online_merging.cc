@@ -17,10 +17,12 @@ namespace roux {
 
 OnlineMergingAdamW::OnlineMergingAdamW(std::vector<ParamGroup> groups, const NamedTensors& task_vectors,
                                        const OnlineMergingOptions& options, Generator& generator)
-    : Optimizer(groups,
-                [](const TensorSpec& param) {
-                  return StateSpecs{{"exp_avg", param}, {"exp_avg_sq", param}, {kOwnSteps, {kF64, {1}}}};
-                }),
+    : Optimizer(
+          groups,
+          [](const TensorSpec& param) {
+            return StateSpecs{{"exp_avg", param}, {"exp_avg_sq", param}, {kOwnSteps, {kF64, {1}}}};
+          },
+          Update::kWhole),
       options_(options),
       generator_(generator) {
   options.adamw.check("optimizer");

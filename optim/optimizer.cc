@@ -72,7 +72,10 @@ void check_param(const std::string& name, const Tensor& param) {
 }  // namespace
 
 Optimizer::Optimizer(std::vector<ParamGroup> groups,
-                     const std::function<StateSpecs(const TensorSpec& param)>& states) {
+                     const std::function<StateSpecs(const TensorSpec& param)>& states, Update update)
+    : comm_(ShardOptimizerStates::current()) {
+  ROUX_CHECK(comm_ == nullptr || update == Update::kByElement)
+      << "optimizer: its state cannot be divided between ranks: an update needs whole parameters";
   for (const ParamGroup& group : groups) {
     check_at_least_0("a group's lr_scale", group.lr_scale);
     if (group.weight_decay) check_at_least_0("a group's weight_decay", *group.weight_decay);
@@ -83,12 +86,20 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups,
       check_param(name, param);
       for (const Group& earlier : groups_) {
         for (const Slot& slot : earlier.slots) {
-          ROUX_CHECK(!shares_memory(slot.param, param) && slot.param.impl() != param.impl())
+          ROUX_CHECK(!shares_memory(slot.whole, param) && slot.whole.impl() != param.impl())
               << "optimizer: parameter " << name << " shares memory with " << slot.name;
         }
       }
-      Slot slot{name, param, {}, mask_of(name, param, group.masks)};
-      for (const auto& [state, spec] : states(param.spec())) {
+      Slot slot{name, param, param, {}, mask_of(name, param, group.masks), {}};
+      if (comm_ != nullptr) {
+        ROUX_CHECK(param.is_contiguous() &&
+                   (param.device().type == DeviceType::kCpu || param.device().type == DeviceType::kMeta))
+            << "optimizer: parameter " << name << " is " << param.spec() << " on " << param.device()
+            << ", needed contiguous on cpu for a state that is divided between ranks";
+        slot.param = own_slice(param);
+        if (slot.mask.defined()) slot.mask = own_slice(slot.mask.contiguous());
+      }
+      for (const auto& [state, spec] : states(slot.param.spec())) {
         slot.state.emplace_back(state, zeros(spec.shape, spec.dtype, param.device()));
       }
       groups_.back().slots.push_back(std::move(slot));
@@ -117,8 +128,10 @@ Tensor Optimizer::step(const StepOptions& options) {
       std::vector<Tensor> own;
       const size_t first = launches.size();
       for (const Slot& slot : group.slots) {
-        if (slot.param.dtype() != dtype || !slot.param.grad().defined()) continue;
-        own.push_back(slot.param.grad());
+        if (slot.param.dtype() != dtype || (comm_ != nullptr && slot.param.numel() == 0)) continue;
+        const Tensor grad = grad_of(slot);
+        if (!grad.defined()) continue;
+        own.push_back(grad);
         size_t i = first;
         while (i < launches.size() && !same_names(launches[i].slots[0]->state, slot.state)) ++i;
         if (i == launches.size()) launches.push_back({&group, {}, Tensor()});
@@ -133,6 +146,7 @@ Tensor Optimizer::step(const StepOptions& options) {
     }
     if (!grads.empty()) join(grad_norm(grads));
   }
+  if (comm_ != nullptr) norm = norm_over_ranks(norm);
   ROUX_CHECK(norm.defined()) << "optimizer: no parameter has a gradient; call backward first";
   for (Launch& launch : launches) {
     if (launch.group->start_step > 0) launch.scalars = started(*launch.group);  // before this step is counted
@@ -143,7 +157,14 @@ Tensor Optimizer::step(const StepOptions& options) {
     launch.scalars = launch.scalars.defined() ? scalars_if(launch.scalars) : scalars_;
     run(launch);
   }
+  if (comm_ != nullptr) exchange_slices();
   return norm;
+}
+
+Tensor Optimizer::grad_of(const Slot& slot) const {
+  if (slot.grad_slice.defined()) return slot.grad_slice;
+  const Tensor& grad = slot.whole.grad();
+  return comm_ == nullptr || !grad.defined() ? grad : own_slice(grad.contiguous());
 }
 
 void Optimizer::set_lr(double lr) {
@@ -166,7 +187,7 @@ void Optimizer::run(const Launch& launch) {
   std::vector<std::vector<Tensor>> lists(2 + launch.slots[0]->state.size());
   std::vector<std::pair<const Slot*, Tensor>> kept;  // with the values before the update
   for (const Slot* slot : launch.slots) {
-    const Tensor grad = slot->param.grad();
+    const Tensor grad = grad_of(*slot);
     lists[0].push_back(slot->param);
     lists[1].push_back(slot->mask.defined() ? where(slot->mask, grad, zeros({}, grad.dtype(), grad.device()))
                                             : grad);
@@ -178,15 +199,18 @@ void Optimizer::run(const Launch& launch) {
 }
 
 void Optimizer::zero_grad() {
-  for (const Group& group : groups_) {
-    for (const Slot& slot : group.slots) Tensor(slot.param).set_grad(Tensor());
+  for (Group& group : groups_) {
+    for (Slot& slot : group.slots) {
+      slot.whole.set_grad(Tensor());
+      slot.grad_slice = Tensor();
+    }
   }
 }
 
 std::vector<Tensor> Optimizer::parameters() const {
   std::vector<Tensor> parameters;
   for (const Group& group : groups_) {
-    for (const Slot& slot : group.slots) parameters.push_back(slot.param);
+    for (const Slot& slot : group.slots) parameters.push_back(slot.whole);
   }
   return parameters;
 }
@@ -203,41 +227,69 @@ int64_t Optimizer::steps() const {
   return static_cast<int64_t>(scalars_.to_vector<double>()[kStep]);
 }
 
-NamedTensors Optimizer::state_dict() const {
-  NamedTensors state{{"step", tensor(std::vector<int64_t>{steps()}, {1})}};
+std::vector<Optimizer::StateEntry> Optimizer::entries() const {
+  std::vector<StateEntry> entries;
   for (const Group& group : groups_) {
     for (const Slot& slot : group.slots) {
       for (const auto& [key, value] : slot.state) {
-        state.emplace_back(absl::StrCat(key, ".", slot.name), value);
+        const bool is_count = key == kOwnSteps;
+        entries.push_back({absl::StrCat(key, ".", slot.name),
+                           is_count || comm_ == nullptr ? value.spec() : slot.whole.spec(), &slot, value,
+                           is_count});
       }
     }
   }
+  return entries;
+}
+
+std::vector<std::pair<std::string, TensorSpec>> Optimizer::state_specs() const {
+  std::vector<std::pair<std::string, TensorSpec>> specs{{"step", {kI64, {1}}}};
+  for (const StateEntry& entry : entries()) specs.emplace_back(entry.name, entry.spec);
+  return specs;
+}
+
+void Optimizer::for_each_state(
+    const std::function<void(const std::string& name, const Tensor& value)>& visit) const {
+  const NoGradGuard no_grad;
+  visit("step", tensor(std::vector<int64_t>{steps()}, {1}));
+  for (const StateEntry& entry : entries()) visit(entry.name, whole_state(entry));
+}
+
+NamedTensors Optimizer::state_dict() const {
+  NamedTensors state;
+  for_each_state([&](const std::string& name, const Tensor& value) { state.emplace_back(name, value); });
   return state;
 }
 
 absl::Status Optimizer::load_state_dict(const NamedTensors& state) {
-  NamedTensors own = state_dict();
+  std::vector<StateEntry> own = entries();
   const std::string prefix = absl::StrCat(kOwnSteps, ".");
-  const auto is_own_steps = [&](const auto& entry) { return absl::StartsWith(entry.first, prefix); };
-  const bool shared_count = std::none_of(state.begin(), state.end(), is_own_steps);
-  if (shared_count) own.erase(std::remove_if(own.begin(), own.end(), is_own_steps), own.end());
+  const bool shared_count = std::none_of(
+      state.begin(), state.end(), [&](const auto& entry) { return absl::StartsWith(entry.first, prefix); });
+  if (shared_count) {
+    own.erase(std::remove_if(own.begin(), own.end(), [](const StateEntry& entry) { return entry.is_count; }),
+              own.end());
+  }
+  own.insert(own.begin(), StateEntry{"step", {kI64, {1}}, nullptr, Tensor(), false});
   std::vector<Tensor> sources;
-  for (const auto& [name, tensor] : own) {
+  for (const StateEntry& entry : own) {
     Tensor found;
     for (const auto& [key, value] : state) {
-      if (key == name) found = value;
+      if (key == entry.name) found = value;
     }
-    if (!found.defined()) return absl::InvalidArgumentError(absl::StrCat("optimizer state lacks ", name));
-    if (!(found.spec() == tensor.spec())) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "optimizer state ", name, " is ", to_string(found.spec()), ", needed ", to_string(tensor.spec())));
+    if (!found.defined())
+      return absl::InvalidArgumentError(absl::StrCat("optimizer state lacks ", entry.name));
+    if (!(found.spec() == entry.spec)) {
+      return absl::InvalidArgumentError(absl::StrCat("optimizer state ", entry.name, " is ",
+                                                     to_string(found.spec()), ", needed ",
+                                                     to_string(entry.spec)));
     }
     sources.push_back(found);
   }
   if (state.size() != own.size()) {
     for (const auto& [key, value] : state) {
-      bool known = false;
-      for (const auto& entry : own) known |= entry.first == key;
+      const bool known = std::any_of(own.begin(), own.end(),
+                                     [&key = key](const StateEntry& entry) { return entry.name == key; });
       if (!known)
         return absl::InvalidArgumentError(absl::StrCat("optimizer state has an unknown entry ", key));
     }
@@ -247,11 +299,14 @@ absl::Status Optimizer::load_state_dict(const NamedTensors& state) {
   const double count = sources[0].to_vector<double>()[0];
   set_scalar(kStep, count);
   if (shared_count) {
-    for (const auto& entry : state_dict()) {
-      if (is_own_steps(entry)) fill_(entry.second, count);
+    for (const StateEntry& entry : entries()) {
+      if (entry.is_count) fill_(entry.own, count);
     }
   }
-  for (size_t i = 1; i < own.size(); ++i) copy_(own[i].second, to_device(sources[i], own[i].second.device()));
+  for (size_t i = 1; i < own.size(); ++i) {
+    const bool cut = comm_ != nullptr && !own[i].is_count;
+    copy_(own[i].own, to_device(cut ? own_slice(sources[i].contiguous()) : sources[i], own[i].own.device()));
+  }
   return absl::OkStatus();
 }
 

@@ -18,6 +18,8 @@
 //
 // Another run goes on with this one's state by other.load_state_dict(optimizer.state_dict()), or begins
 // afresh by reset().
+//
+// On several ranks the state can be divided between them (ZeRO stage 1, ShardOptimizerStates below).
 #ifndef ROUX_OPTIM_OPTIMIZER_H_
 #define ROUX_OPTIM_OPTIMIZER_H_
 
@@ -28,6 +30,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "tensor/comm/communicator.h"
 #include "tensor/ops/optimizer.h"
 #include "tensor/tensor.h"
 
@@ -54,6 +57,27 @@ struct StepOptions {
   double grad_scale = 1;     // the true gradient is grad_scale times the stored one
 };
 
+// While it lives, optimizers that are made keep the state of this rank's slice of each parameter
+// (slice_of_rank of its elements in row-major order), update that slice, and exchange slices at the end of a
+// step, so that every rank has whole parameters again: AdamW's 8 bytes of state for a parameter become
+// 8 / comm.size(). A step, state_dict() and for_each_state() are then collectives: every
+// rank calls them; load_state_dict() takes the whole state on each. Optimizers whose update is not element by
+// element (Adafactor, Muon, 8-bit AdamW, online merging) throw Error when they are made. Parameters are
+// contiguous and on the CPU, or on meta, where nothing is exchanged. Objects nest; the communicator outlives
+// the optimizers.
+//                                                              [Rajbhandari et al. 2020, section 5.1]
+class ShardOptimizerStates {
+ public:
+  explicit ShardOptimizerStates(Communicator& comm);
+  ~ShardOptimizerStates();
+  ShardOptimizerStates(const ShardOptimizerStates&) = delete;
+  ShardOptimizerStates& operator=(const ShardOptimizerStates&) = delete;
+  static Communicator* current();  // that of the innermost; null: there is none
+
+ private:
+  Communicator* const outer_;
+};
+
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -76,8 +100,12 @@ class Optimizer {
   // Steps that were not skipped (waits for the device; 0 on meta).
   int64_t steps() const;
 
-  // "step" (i64[1]) and per parameter "<state>.<name>". The tensors share memory with the optimizer's own.
+  // "step" (i64[1]) and per parameter "<state>.<name>". The tensors share memory with the optimizer's own,
+  // unless its state is divided between ranks: then they are copies of all of it.
   NamedTensors state_dict() const;
+  std::vector<std::pair<std::string, TensorSpec>> state_specs() const;
+  // The same one after the other, so that of a divided state only one tensor need be whole at a time.
+  void for_each_state(const std::function<void(const std::string& name, const Tensor& value)>& visit) const;
   // Copies the values. Error naming the key when one is missing, unknown or has another spec; then nothing is
   // changed. A state saved when all parameters shared one count has no "step.<name>" at all: "step" is then
   // everyone's.
@@ -85,13 +113,23 @@ class Optimizer {
   // State and counts as of a new optimizer. The parameters stay.
   void reset();
 
+  // Whether its state is divided between ranks.
+  bool sharded() const { return comm_ != nullptr; }
+  // Of a divided one: this rank's slice of the gradient of parameters()[i], of rank 1, instead of the whole
+  // p.grad(); until zero_grad().
+  void set_grad_slice(size_t i, const Tensor& slice);
+
  protected:
   struct Slot {  // one parameter with its state tensors
     std::string name;
-    Tensor param;
+    Tensor whole;  // the parameter,
+    Tensor param;  // and what is updated: it, or a slice that shares its memory
     NamedTensors state;
-    Tensor mask;  // undefined: none
+    Tensor mask;        // undefined: none
+    Tensor grad_slice;  // undefined: the gradient is that of `whole`
   };
+  // How an update goes over a parameter.
+  enum class Update { kByElement, kWhole };
   struct Group {
     std::vector<Slot> slots;
     double lr_scale;
@@ -104,26 +142,44 @@ class Optimizer {
   // A state of this name is the count of a parameter's own steps, f64[1].
   static constexpr const char* kOwnSteps = "step";
   // Throws Error for parameters that are no leaves, are not f32 or f64 or share memory, for masks that fit no
-  // parameter, and for a group's lr_scale, weight_decay or start_step that is negative, NaN or infinite.
-  Optimizer(std::vector<ParamGroup> groups, const std::function<StateSpecs(const TensorSpec& param)>& states);
+  // parameter, for a group's lr_scale, weight_decay or start_step that is negative, NaN or infinite, and for
+  // an update of whole parameters under ShardOptimizerStates.
+  Optimizer(std::vector<ParamGroup> groups, const std::function<StateSpecs(const TensorSpec& param)>& states,
+            Update update = Update::kByElement);
   // Updates slots of one group and dtype that have the same names of state. lists[0] params, lists[1] grads,
   // then one list per name.
   virtual void update(const Group& group, const std::vector<std::vector<Tensor>>& lists,
                       const Tensor& scalars) = 0;
 
  private:
+  struct StateEntry {
+    std::string name;
+    TensorSpec spec;  // whole
+    const Slot* slot;
+    Tensor own;
+    bool is_count;
+  };
+  std::vector<StateEntry> entries() const;
   struct Launch {
     const Group* group;
     std::vector<const Slot*> slots;
     Tensor scalars;
   };
   void set_scalar(StepScalar which, double value);
+  Tensor grad_of(const Slot& slot) const;
+  Tensor norm_over_ranks(const Tensor& own) const;
+  void exchange_slices() const;
+  // A state tensor of the whole parameter, from all ranks' slices.
+  Tensor whole_state(const StateEntry& entry) const;
+  // This rank's elements of a contiguous tensor that is like a parameter.
+  Tensor own_slice(const Tensor& whole) const;
   // Whether a group's start_step has come: bool of rank 0.
   Tensor started(const Group& group) const;
   // The scalars for a group that is frozen unless `started`.
   Tensor scalars_if(const Tensor& started) const;
   void run(const Launch& launch);
 
+  Communicator* const comm_;  // null: not sharded
   std::vector<Group> groups_;
   Tensor scalars_;  // of tensor/ops/optimizer.h; the count of steps lives here
 };

@@ -12,14 +12,20 @@
 
 namespace roux {
 
-GradientReducer::GradientReducer(Communicator& comm, std::vector<Tensor> parameters, int64_t bucket_bytes)
+namespace {
+bool is_on_meta(const Tensor& x) { return x.device().type == DeviceType::kMeta; }
+}  // namespace
+
+GradientReducer::GradientReducer(Communicator& comm, std::vector<Tensor> parameters, TakeSlice take_slice,
+                                 int64_t bucket_bytes)
     : comm_(comm),
       parameters_(std::move(parameters)),
+      take_slice_(std::move(take_slice)),
       bucket_of_(parameters_.size()),
       has_accumulated_(parameters_.size()) {
   for (size_t i = parameters_.size(); i-- > 0;) {
     const Tensor& p = parameters_[i];
-    ROUX_CHECK(p.requires_grad() && p.is_leaf() && p.device().type == DeviceType::kCpu)
+    ROUX_CHECK(p.requires_grad() && p.is_leaf() && (p.device().type == DeviceType::kCpu || is_on_meta(p)))
         << "gradient_reducer: parameter " << i << " is " << p.spec() << " on " << p.device()
         << ", needed a leaf on cpu that requires grad";
     gradient_edge(p);  // so that a rank that has no graph can be given a gradient
@@ -57,64 +63,101 @@ void GradientReducer::accumulated(size_t parameter) {
   while (sent_ < buckets_.size() && buckets_[sent_].waiting == 0) send_next();
 }
 
-void GradientReducer::send_next() {
-  const NoGradGuard no_grad;
-  Bucket& bucket = buckets_[sent_++];
+int64_t GradientReducer::part_of(size_t parameter) const {
+  const int64_t numel = parameters_[parameter].numel();
+  return take_slice_ ? slice_of_rank(numel, 0, comm_.size()).second : numel;  // that of rank 0 is the longest
+}
+
+int64_t GradientReducer::part_of(const Bucket& bucket) const {
+  auto elements = static_cast<int64_t>(bucket.members.size());  // the flags
+  for (const size_t i : bucket.members) elements += part_of(i);
+  return elements;
+}
+
+void GradientReducer::fill(Bucket& bucket) {
   const auto count = static_cast<int64_t>(bucket.members.size());
-  bucket.flat = zeros({bucket.numel + count}, bucket.dtype);
+  const int64_t part = part_of(bucket);
+  const int parts = take_slice_ ? comm_.size() : 1;
+  bucket.flat = zeros({parts * part}, bucket.dtype, parameters_[bucket.members[0]].device());
   int64_t at = 0;
   for (int64_t i = 0; i < count; ++i) {
     Tensor& p = parameters_[bucket.members[i]];
     if (p.grad().defined()) {
-      copy_(bucket.flat.slice(0, at, at + p.numel()).view(p.shape()), p.grad());
-      fill_(bucket.flat.slice(0, bucket.numel + i, bucket.numel + i + 1), 1);
+      const Tensor grad = p.grad().reshape({p.numel()});
+      for (int k = 0; k < parts; ++k) {
+        const auto [begin, end] = slice_of_rank(p.numel(), k, parts);
+        const int64_t to = k * part + at, flag = (k + 1) * part - count + i;
+        copy_(bucket.flat.slice(0, to, to + end - begin), grad.slice(0, begin, end));
+        fill_(bucket.flat.slice(0, flag, flag + 1), 1);
+      }
       // What a later backward of this step adds (a block that is computed again and shares the parameter) is
       // then on its own, and finish() finds it.
       p.set_grad(Tensor());
     }
-    at += p.numel();
+    at += part_of(bucket.members[i]);
   }
-  bucket.pending = comm_.all_reduce_(bucket.flat, ReduceOp::kSum);
+}
+
+void GradientReducer::send_next() {
+  const NoGradGuard no_grad;
+  Bucket& bucket = buckets_[sent_++];
+  fill(bucket);
+  if (take_slice_) bucket.own = zeros({part_of(bucket)}, bucket.dtype, bucket.flat.device());
+  if (is_on_meta(bucket.flat)) return;
+  bucket.pending = take_slice_ ? comm_.reduce_scatter(bucket.own, bucket.flat, ReduceOp::kSum)
+                               : comm_.all_reduce_(bucket.flat, ReduceOp::kSum);
+}
+
+const Tensor& GradientReducer::sum_of(const Bucket& bucket) const {
+  return take_slice_ ? bucket.own : bucket.flat;
 }
 
 void GradientReducer::collect(Bucket& bucket) {
   bucket.pending.wait();
   const NoGradGuard no_grad;
-  const std::vector<double> ranks =
-      bucket.flat.slice(0, bucket.numel, bucket.flat.numel()).to_vector<double>();
+  const Tensor sum = sum_of(bucket);
+  const auto count = static_cast<int64_t>(bucket.members.size());
+  std::vector<double> ranks(bucket.members.size(), 1);  // that have a gradient
+  if (!is_on_meta(sum)) ranks = sum.slice(0, sum.numel() - count, sum.numel()).to_vector<double>();
   int64_t at = 0;
   for (size_t i = 0; i < bucket.members.size(); ++i) {
-    Tensor& p = parameters_[bucket.members[i]];
-    if (ranks[i] > 0) {
-      p.set_grad(bucket.flat.slice(0, at, at + p.numel()).view(p.shape()));
+    const size_t parameter = bucket.members[i];
+    Tensor& p = parameters_[parameter];
+    if (ranks[i] > 0 && take_slice_) {
+      const auto [begin, end] = slice_of_rank(p.numel(), comm_.rank(), comm_.size());
+      take_slice_(parameter, sum.slice(0, at, at + end - begin));
+    } else if (ranks[i] > 0) {
+      p.set_grad(sum.slice(0, at, at + p.numel()).view(p.shape()));
     }
-    at += p.numel();
+    at += part_of(parameter);
   }
-  bucket.flat = Tensor();
+  bucket.flat = bucket.own = Tensor();
 }
 
 void GradientReducer::finish() {
   remove_hooks();
   while (sent_ < buckets_.size()) send_next();
-  for (Bucket& bucket : buckets_) bucket.pending.wait();
+  std::vector<Tensor> firsts;
+  for (Bucket& bucket : buckets_) {
+    bucket.pending.wait();
+    firsts.push_back(sum_of(bucket));
+    if (take_slice_) bucket.flat = Tensor();
+  }
   int64_t late = 0;
   for (const Tensor& p : parameters_) late += p.grad().defined();
+  const bool shared = !parameters_.empty() && !is_on_meta(parameters_[0]);
   const Tensor any_late = tensor(std::vector<int64_t>{late}, {1});
-  comm_.all_reduce_(any_late, ReduceOp::kSum).wait();
-  if (any_late.item() == 0) {
-    for (Bucket& bucket : buckets_) collect(bucket);
-    return;
+  if (shared) comm_.all_reduce_(any_late, ReduceOp::kSum).wait();
+  if (any_late.item() > 0) {  // a second round for what came after a bucket had gone
+    for (sent_ = 0; sent_ < buckets_.size();) send_next();
+    for (size_t i = 0; i < buckets_.size(); ++i) {
+      buckets_[i].pending.wait();
+      const NoGradGuard no_grad;
+      add_(sum_of(buckets_[i]), firsts[i]);
+    }
   }
-  // A second round for what came after a bucket had gone.
-  std::vector<Tensor> firsts;
-  for (Bucket& bucket : buckets_) firsts.push_back(std::move(bucket.flat));
-  for (sent_ = 0; sent_ < buckets_.size();) send_next();
-  for (size_t i = 0; i < buckets_.size(); ++i) {
-    buckets_[i].pending.wait();
-    const NoGradGuard no_grad;
-    add_(buckets_[i].flat, firsts[i]);
-    collect(buckets_[i]);
-  }
+  firsts.clear();
+  for (Bucket& bucket : buckets_) collect(bucket);
 }
 
 }  // namespace roux

@@ -67,7 +67,7 @@ TEST(Ranks, GradientsAreSummedInRankOrderWhateverTheBuckets) {
   for (const DType dtype : {kF32, kF64}) {
     for (const int64_t bucket : {int64_t{1}, int64_t{500}, int64_t{4} << 20}) {
       std::vector<Tensor> p = parameters(7, dtype);
-      GradientReducer reducer(world(), p, bucket);
+      GradientReducer reducer(world(), p, nullptr, bucket);
       reducer.start();
       backward(loss_of(p, world().rank()));
       reducer.finish();
@@ -82,10 +82,33 @@ TEST(Ranks, GradientsAreSummedInRankOrderWhateverTheBuckets) {
   }
 }
 
+// The same elements, but each rank has its own.
+TEST(Ranks, SlicesOfTheSumsAreThoseOfTheWholeSums) {
+  for (const int64_t bucket : {int64_t{1}, int64_t{500}, int64_t{4} << 20}) {
+    std::vector<Tensor> p = parameters(7, kF32), slices(7);
+    GradientReducer reducer(
+        world(), p, [&](size_t i, const Tensor& slice) { slices[i] = slice; }, bucket);
+    reducer.start();
+    backward(loss_of(p, world().rank()));
+    reducer.finish();
+    const std::vector<Tensor> sums = expected(7, kF32, world().size(), 1);
+    for (size_t i = 0; i < p.size(); ++i) {
+      EXPECT_FALSE(p[i].grad().defined()) << i;
+      ASSERT_EQ(slices[i].defined(), sums[i].defined()) << i;
+      if (!sums[i].defined()) continue;
+      const auto [begin, end] = slice_of_rank(p[i].numel(), world().rank(), world().size());
+      const std::vector<double> whole = sums[i].to_vector<double>();
+      EXPECT_EQ(slices[i].to_vector<double>(),
+                std::vector<double>(whole.begin() + begin, whole.begin() + end))
+          << i;
+    }
+  }
+}
+
 TEST(Ranks, WhatMicroBatchesAddedIsInTheSum) {
   std::vector<Tensor> p = parameters(4, kF64);
   backward(loss_of(p, world().rank()));
-  GradientReducer reducer(world(), p, 500);
+  GradientReducer reducer(world(), p, nullptr, 500);
   reducer.start();
   backward(loss_of(p, world().rank()));
   reducer.finish();
@@ -96,7 +119,7 @@ TEST(Ranks, WhatMicroBatchesAddedIsInTheSum) {
 // A rank without rows takes part without a backward.
 TEST(Ranks, ARankWithNothingToCompute) {
   std::vector<Tensor> p = parameters(3, kF64);
-  GradientReducer reducer(world(), p, 500);
+  GradientReducer reducer(world(), p, nullptr, 500);
   if (world().rank() != 0) {
     reducer.start();
     backward(loss_of(p, world().rank()));
@@ -126,14 +149,22 @@ TEST(Ranks, AParameterThatAccumulatesTwice) {
     backward(loss(r));
     for (size_t i = 0; i < p.size(); ++i) sums[i] = sums[i].defined() ? sums[i] + p[i].grad() : p[i].grad();
   }
-  for (Tensor& x : p) x.set_grad(Tensor());
-  GradientReducer reducer(world(), p, 1);
-  reducer.start();
-  backward(loss(world().rank()));
-  reducer.finish();
-  for (size_t i = 0; i < p.size(); ++i) {
-    const std::vector<double> got = grad_of(p[i]), want = sums[i].to_vector<double>();
-    for (size_t j = 0; j < want.size(); ++j) EXPECT_NEAR(got[j], want[j], 1e-12);
+  for (const bool slices : {false, true}) {
+    std::vector<std::vector<double>> got(p.size());
+    GradientReducer::TakeSlice take;
+    if (slices) take = [&](size_t i, const Tensor& slice) { got[i] = slice.to_vector<double>(); };
+    for (Tensor& x : p) x.set_grad(Tensor());
+    GradientReducer reducer(world(), p, take, 1);
+    reducer.start();
+    backward(loss(world().rank()));
+    reducer.finish();
+    for (size_t i = 0; i < p.size(); ++i) {
+      if (!slices) got[i] = grad_of(p[i]);
+      const std::vector<double> want = sums[i].to_vector<double>();
+      const int64_t begin = slices ? slice_of_rank(p[i].numel(), world().rank(), world().size()).first : 0;
+      ASSERT_FALSE(got[i].empty());
+      for (size_t j = 0; j < got[i].size(); ++j) EXPECT_NEAR(got[i][j], want[begin + j], 1e-12);
+    }
   }
 }
 
@@ -141,7 +172,7 @@ TEST(Alone, ASumOverOneRankIsTheGradient) {
   std::vector<Tensor> p = parameters(3, kF32), q = parameters(3, kF32);
   backward(loss_of(q, 0));
   {
-    GradientReducer reducer(world(), p, 100);
+    GradientReducer reducer(world(), p, nullptr, 100);
     reducer.start();
     backward(loss_of(p, 0));
     reducer.finish();

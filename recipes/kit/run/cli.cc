@@ -41,6 +41,8 @@ std::vector<KnownFlag> known_flags(const RecipeInfo& info, const std::vector<Set
        settings.empty() ? "" : "changes settings of the preset (see below)"},
       {"device", Argument::kRequired, "D", devices},
       {"threads", Argument::kRequired, "N", "CPU threads; results do not depend on it"},
+      {"zero", Argument::kRequired, "STAGE",
+       "of several ranks (mpirun, srun): 0: each has the whole optimizer state; 1: a part of it"},
       {"out", Argument::kRequired, "DIR",
        "output folder; without it: outputs/<recipe>/<preset>-seed<N>. One that holds a run gets a number"},
       {"resume", Argument::kOptional, "DIR",
@@ -124,6 +126,9 @@ absl::Status set_value(const std::string& name, const std::string& value, const 
     if (!absl::SimpleAtoi(value, &options.threads) || options.threads < 1 || options.threads > kMostThreads) {
       return bad_value(name, value, absl::StrCat("a whole number from 1 to ", kMostThreads, " is needed"));
     }
+  } else if (name == "zero") {
+    if (!absl::SimpleAtoi(value, &options.zero) || options.zero < 0 || options.zero > 1)
+      return bad_value(name, value, "0 or 1 is needed");
   } else if (name == "device") {
     ROUX_RETURN_IF_ERROR(check_device(value));
     options.device = value;

@@ -76,6 +76,7 @@ struct Options {
   std::string data;
   std::string table;
   int threads = 0;  // 0: as many as the machine has
+  int zero = 0;     // the ZeRO stage of several ranks
   bool help = false;
 };
 

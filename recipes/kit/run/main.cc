@@ -4,11 +4,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "optim/optimizer.h"
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/interrupt.h"
 #include "recipes/kit/run/prepare.h"
@@ -47,6 +49,7 @@ std::string resume_command(const char* program, const Run& run) {
   return absl::StrCat(bazel ? absl::StrCat("bazel run //", run.info().folder, "/", run.info().slug, " --")
                             : shell_quote(program),
                       options.threads > 0 ? absl::StrCat(" --threads=", options.threads) : "",
+                      options.zero > 0 ? absl::StrCat(" --zero=", options.zero) : "",
                       options.offline ? " --offline" : "", " --resume=", shell_quote(run.out()));
 }
 
@@ -136,6 +139,8 @@ void explain_failing_claims(const std::vector<Claim>& claims) {
 int run_recipe(const char* program, const ErasedRecipe& recipe, const Options& options) {
   if (options.plan && !speaks()) return kDone;
   if (options.threads > 0) set_num_threads(options.threads);
+  std::optional<ShardOptimizerStates> shard;
+  if (options.zero == 1 && world().size() > 1) shard.emplace(world());
   absl::StatusOr<PreparedRun> prepared = prepare_run(recipe, options);
   if (absl::IsCancelled(prepared.status()) && interrupt_requested()) {
     std::fputs("interrupted before the run began: the same command starts it\n", stderr);

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "optim/optimizer.h"
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/machine.h"
@@ -214,10 +215,9 @@ bool Part::checkpoint_due() const {
 }
 
 absl::Status Part::save_if_due(int64_t step, const SaveFunction& function) {
-  const bool stop = run_.any_rank_interrupted();
-  if (function && !run_.setup_.follower && (stop || checkpoint_due()))
-    ROUX_RETURN_IF_ERROR(save(step, function));
-  if (stop) return absl::CancelledError("interrupted");
+  const Run::Meeting ranks = run_.meet_ranks(checkpoint_due());
+  if (function && (ranks.stop || ranks.save)) ROUX_RETURN_IF_ERROR(save(step, function));
+  if (ranks.stop) return absl::CancelledError("interrupted");
   last_step_ = Clock::now();
   return absl::OkStatus();
 }
@@ -278,9 +278,12 @@ void Part::add_logs(CheckpointWriter& writer) const {
 }
 
 absl::Status Part::save(int64_t step, const SaveFunction& function) {
+  // Rank 0 writes; the others have parts of a divided state.
+  if (run_.setup_.follower && ShardOptimizerStates::current() == nullptr) return absl::OkStatus();
   CheckpointWriter writer;
   add_logs(writer);
   function(writer);
+  if (run_.setup_.follower) return absl::OkStatus();
   ROUX_RETURN_IF_ERROR(store_.save(step, writer));
   ROUX_RETURN_IF_ERROR(run_.count_session());
   last_save_ = Clock::now();

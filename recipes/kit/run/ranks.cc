@@ -93,6 +93,7 @@ absl::StatusOr<std::unique_ptr<ScratchFolder>> follow_rank_0(RunSetup& setup) {
   for (size_t rank = 1; rank < all.size(); ++rank) {
     ROUX_RETURN_IF_ERROR(check_same_run(all[0], all[rank], absl::StrCat("rank 0 (here rank ", rank, ")")));
   }
+  ROUX_RETURN_IF_ERROR(same_on_all_ranks("--zero", absl::StrCat(setup.options.zero)));
   std::unique_ptr<ScratchFolder> folder;
   absl::Status copied;
   if (comm.rank() > 0) {

@@ -100,12 +100,15 @@ absl::Status Run::uses(const Provenance& from) {
 
 bool Run::interrupted() const { return interrupt_requested() || stopping_; }
 
-bool Run::any_rank_interrupted() const {
-  if (world().size() == 1) return interrupted();
-  const Tensor any = tensor(std::vector<int64_t>{interrupted()}, {1});
+Run::Meeting Run::meet_ranks(bool due) const {
+  if (world().size() == 1) return {interrupted(), due};
+  const Tensor any = tensor(std::vector<int64_t>{interrupted(), due && !setup_.follower}, {2});
   world().all_reduce_(any, ReduceOp::kMax).wait();
-  return any.item() != 0;
+  const std::vector<int64_t> all = any.to_vector<int64_t>();
+  return {all[0] != 0, all[1] != 0};
 }
+
+bool Run::any_rank_interrupted() const { return meet_ranks(false).stop; }
 
 absl::Status Run::check_interrupt() const {
   return any_rank_interrupted() ? absl::CancelledError("interrupted") : absl::OkStatus();

@@ -164,6 +164,11 @@ class Run {
   bool interrupted() const;
   // Whether any rank is: every rank asks, at the same place.
   bool any_rank_interrupted() const;
+  // What the ranks do together after a step: stop, if any of them was interrupted; save, if rank 0's `due`.
+  struct Meeting {
+    bool stop, save;
+  };
+  Meeting meet_ranks(bool due) const;
   // For loops without parts: Cancelled after Ctrl-C.
   absl::Status check_interrupt() const;
 

@@ -28,7 +28,9 @@ std::vector<std::string> meanings(const std::string& part, const std::string& fr
 }
 
 Table plan_table(const std::vector<PartPlan>& plans) {
-  Table table{"Memory of one training step (tensors, MiB)",
+  const std::string of_rank =
+      world().size() > 1 ? absl::StrCat(", rank 0 of ", world().size()) : std::string();
+  Table table{absl::StrCat("Memory of one training step (tensors, MiB)", of_rank),
               {"part", "parameters", "with optimizer", "the step adds", "peak"},
               {}};
   const auto mib = [](int64_t bytes) {

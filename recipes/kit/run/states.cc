@@ -113,6 +113,19 @@ void bind_tensors(NamedState& state, Dictionary dictionary, Load load) {
   };
 }
 
+// The section of one tensor, and its line of the table.
+void add_tensor(const std::string& name, const std::string& key, const Tensor& x, std::string& specs,
+                CheckpointWriter& writer) {
+  const Tensor dense = x.detach().contiguous();
+  std::string bytes(dense.bytes(), '\0');
+  if (!bytes.empty()) {
+    runtime(dense.device().type)
+        .copy_to_host(bytes.data(), dense.raw_data(), bytes.size(), dense.device().index);
+  }
+  specs += spec_line(key, x.spec());
+  writer.add(absl::StrCat(name, "/", key), std::move(bytes));
+}
+
 // State that is a line of text: `restored` gives the object that the text means.
 template <class T, class ToText, class Restored>
 void bind_text(NamedState& state, T& object, ToText to_text, Restored restored) {
@@ -162,9 +175,19 @@ NamedState::NamedState(std::string name, Module& module) : name(std::move(name))
 }
 
 NamedState::NamedState(std::string name, Optimizer& optimizer) : name(std::move(name)) {
-  bind_tensors(
-      *this, [&optimizer] { return optimizer.state_dict(); },
-      [&optimizer](const NamedTensors& read) { ROUX_INVARIANT(optimizer.load_state_dict(read).ok()); });
+  save = [key = this->name, &optimizer](CheckpointWriter& writer) {
+    std::string specs;
+    optimizer.for_each_state(
+        [&](const std::string& state, const Tensor& x) { add_tensor(key, state, x, specs, writer); });
+    writer.add(key, std::move(specs));
+  };
+  prepare = [key = this->name, &optimizer](const Checkpoint& checkpoint) -> absl::StatusOr<Commit> {
+    NamedTensors like;
+    for (const auto& [state, spec] : optimizer.state_specs()) like.emplace_back(state, empty(spec, kMeta));
+    ROUX_ASSIGN_OR_RETURN(NamedTensors read, read_like(checkpoint, key, like));
+    return Commit(
+        [&optimizer, read = std::move(read)] { ROUX_INVARIANT(optimizer.load_state_dict(read).ok()); });
+  };
 }
 
 NamedState::NamedState(std::string name, NamedTensors tensors) : name(std::move(name)) {
@@ -245,16 +268,7 @@ absl::Status restore_states(const Checkpoint& checkpoint, const States& states) 
 
 void save_tensors(const std::string& name, const NamedTensors& tensors, CheckpointWriter& writer) {
   std::string specs;
-  for (const auto& [key, x] : tensors) {
-    const Tensor dense = x.detach().contiguous();
-    std::string bytes(dense.bytes(), '\0');
-    if (!bytes.empty()) {
-      runtime(dense.device().type)
-          .copy_to_host(bytes.data(), dense.raw_data(), bytes.size(), dense.device().index);
-    }
-    specs += spec_line(key, x.spec());
-    writer.add(absl::StrCat(name, "/", key), std::move(bytes));
-  }
+  for (const auto& [key, x] : tensors) add_tensor(name, key, x, specs, writer);
   writer.add(name, std::move(specs));
 }
 

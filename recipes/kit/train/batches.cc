@@ -48,9 +48,13 @@ LmBatch LmBatch::rows_between(int64_t begin, int64_t end) const {
   LmBatch out{input.slice(0, begin, end), target.slice(0, begin, end)};
   if (document_begin.defined()) out.document_begin = document_begin.slice(0, begin, end);
   if (lengths.defined()) out.lengths = lengths.slice(0, begin, end);
-  const std::vector<int32_t> targets = out.target.to_vector<int32_t>();
-  out.target_count =
-      std::count_if(targets.begin(), targets.end(), [](int32_t t) { return t != kIgnoreTarget; });
+  if (target.device().type == DeviceType::kMeta) {  // a plan: as if targets were spread evenly
+    out.target_count = target_count * (end - begin) / std::max<int64_t>(1, row_count());
+  } else {
+    const std::vector<int32_t> targets = out.target.to_vector<int32_t>();
+    out.target_count =
+        std::count_if(targets.begin(), targets.end(), [](int32_t t) { return t != kIgnoreTarget; });
+  }
   if (!rows.empty()) out.rows = cut(rows, begin, end);
   if (!domain.empty()) out.domain = cut(domain, begin, end);
   return out;

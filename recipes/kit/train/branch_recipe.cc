@@ -26,12 +26,12 @@ namespace roux::kit {
 namespace {
 
 struct Config {
-  int64_t steps = 12;
+  int64_t steps = 12, hidden = 16;
   double dropout = 0.1;
   bool f64 = false;
   template <class Visit>
   void visit(Visit&& visit) {
-    visit("steps", steps), visit("dropout", dropout), visit("f64", f64);
+    visit("steps", steps), visit("hidden", hidden), visit("dropout", dropout), visit("f64", f64);
   }
 };
 
@@ -66,8 +66,8 @@ void die_in_time() {
 
 TransformerConfig shape(const Config& recipe) {
   TransformerConfig config = gpt2_style();
-  config.vocab_size = 29, config.max_position_embeddings = 12, config.hidden_size = 16;
-  config.intermediate_size = 64, config.num_hidden_layers = 1, config.num_attention_heads = 2;
+  config.vocab_size = 29, config.max_position_embeddings = 12, config.hidden_size = recipe.hidden;
+  config.intermediate_size = 4 * recipe.hidden, config.num_hidden_layers = 1, config.num_attention_heads = 2;
   config.dropout.hidden = config.dropout.embedding = recipe.dropout;
   return config;
 }

@@ -82,6 +82,48 @@ TEST_F(RanksOfARecipe, GiveTheNumbersOfOne) {
   }
 }
 
+// ZeRO stage 1: the same run in all but the order in which the norm is summed, and a checkpoint that knows no
+// ranks: killed with divided state on three, it goes on with whole state on two, divided on two, and on one.
+TEST_F(RanksOfARecipe, DividedOptimizerStateChangesNothing) {
+  const std::string flags = "--set=f64=true --set=dropout=0 --set=steps=6 --seeds=1 ";
+  const std::string whole = fresh_memory_directory(), divided = fresh_memory_directory();
+  ASSERT_EQ(run(2, flags + "--out=" + whole).exit_code, 0);
+  const RanksResult result = run(2, flags + "--zero=1 --out=" + divided);
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  expect_near(divided, whole, 1e-10);
+  for (const auto& [ranks, zero] : {std::pair{2, ""}, {2, " --zero=1"}, {1, " --zero=1"}}) {
+    const std::string out = fresh_memory_directory();
+    const RanksResult killed =
+        run(3, flags + "--zero=1 --out=" + out, "ROUX_TEST_KILL_AT=14 ROUX_TEST_RANK=2");
+    EXPECT_NE(killed.exit_code, 0);
+    const RanksResult resumed = run(ranks, absl::StrCat("--resume=", out, zero));
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.output;
+    EXPECT_THAT(resumed.output, Not(HasSubstr("starts over")));
+    expect_near(out, whole, 1e-5);  // 3 ranks cut rows
+  }
+}
+
+double planned_mib(int ranks, const std::string& flags) {
+  const RanksResult result = run(ranks, "--plan " + flags);
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_EQ(absl::StrContains(result.output, absl::StrCat("rank 0 of ", ranks)), ranks > 1) << result.output;
+  for (const absl::string_view line : absl::StrSplit(result.output, '\n')) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    if (words.size() == 5 && words[0] == "base/seed1") return std::stod(words[2]);
+  }
+  ADD_FAILURE() << result.output;
+  return 0;
+}
+
+TEST_F(RanksOfARecipe, ThePlanShowsWhatARankHolds) {
+  const double alone = planned_mib(1, "--set=hidden=128"), shared = planned_mib(4, "--set=hidden=128"),
+               divided = planned_mib(4, "--zero=1 --set=hidden=128");
+  EXPECT_GT(alone, 2);
+  EXPECT_EQ(shared, alone);
+  // Parameters stay, two moments of the same size are divided by four.
+  EXPECT_NEAR(divided, alone * (1 + 2.0 / 4) / 3, 0.011);
+}
+
 TEST_F(RanksOfARecipe, RepeatTheirBytesWithDropoutAndLeaveNoFolder) {
   const std::string scratch = fresh_memory_directory();
   std::string first;

@@ -40,7 +40,12 @@ std::string first_of_ranks(const std::string& text) {
   return "";
 }
 
-Tensor sum_over_ranks(const Tensor& loss) {
+bool is_on_meta(const Optimizer& optimizer) {
+  return optimizer.parameters()[0].device().type == DeviceType::kMeta;
+}
+
+Tensor sum_over_ranks(const Optimizer& optimizer, const Tensor& loss) {
+  if (is_on_meta(optimizer)) return zeros({1}, kF64, kMeta);
   const Tensor sum = loss.defined() ? loss.reshape({1}).to(kF64) : zeros({1}, kF64);
   world().all_reduce_(sum, ReduceOp::kSum).wait();
   return sum;
@@ -55,10 +60,14 @@ StepResult update_with(Optimizer& optimizer, const StepOptions& options, bool sh
   StepResult result;
   if (shared) {
     const RandomStreamGuard own_draws(static_cast<uint64_t>(world().rank()));
-    GradientReducer reducer(world(), optimizer.parameters());
+    GradientReducer::TakeSlice take_slice;
+    if (optimizer.sharded()) {
+      take_slice = [&](size_t i, const Tensor& slice) { optimizer.set_grad_slice(i, slice); };
+    }
+    GradientReducer reducer(world(), optimizer.parameters(), take_slice);
     const Tensor loss = forward_backward([&] { reducer.start(); });
     reducer.finish();
-    result.loss = sum_over_ranks(loss);
+    result.loss = sum_over_ranks(optimizer, loss);
   } else {
     result.loss = forward_backward([] {});
   }
@@ -84,11 +93,8 @@ void check_targets(size_t batches, int64_t targets) {
                           << " targets together, needed >= 1";
 }
 
-bool ranks_share(const Optimizer& optimizer) {
-  return world().size() > 1 && optimizer.parameters()[0].device().type != DeviceType::kMeta;
-}
-
-void check_ranks_agree(const std::vector<int64_t>& own) {
+void check_ranks_agree(const Optimizer& optimizer, const std::vector<int64_t>& own) {
+  if (is_on_meta(optimizer)) return;
   const Tensor sums = tensor(own, {static_cast<int64_t>(own.size())});
   world().all_reduce_(sums, ReduceOp::kSum).wait();
   const std::vector<int64_t> all = sums.to_vector<int64_t>();

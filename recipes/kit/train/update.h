@@ -37,9 +37,8 @@ StepResult update_with(Optimizer& optimizer, const StepOptions& options, bool sh
                        const ForwardBackward& forward_backward);
 Tensor backward_of_share(const Tensor& loss_sum, int64_t targets, const Tensor& so_far);
 void check_targets(size_t batches, int64_t targets);
-// More than one, and no plan on meta, which each makes for itself.
-bool ranks_share(const Optimizer& optimizer);
-void check_ranks_agree(const std::vector<int64_t>& batches_targets_tokens);
+// On meta nothing is compared: rank 0 plans for all.
+void check_ranks_agree(const Optimizer& optimizer, const std::vector<int64_t>& batches_targets_tokens);
 
 // What a rank computes of a step's micro-batches: whole ones where each rank gets as many, else rows of each
 // (of a Batch with row_count() and rows_between(begin, end), as LmBatch has them), else whole ones. Nothing
@@ -79,8 +78,8 @@ StepResult update(Optimizer& optimizer, const StepOptions& options, const std::v
   for (const Batch& batch : micro) targets += batch.target_count, tokens += batch.tokens();
   internal::check_targets(micro.size(), targets);
   std::optional<std::vector<Batch>> share;
-  if (internal::ranks_share(optimizer)) {
-    internal::check_ranks_agree({static_cast<int64_t>(micro.size()), targets, tokens});
+  if (world().size() > 1) {
+    internal::check_ranks_agree(optimizer, {static_cast<int64_t>(micro.size()), targets, tokens});
     share = internal::share_of_rank(micro, world().rank(), world().size());
   }
   const std::vector<Batch>& own = share ? *share : micro;
