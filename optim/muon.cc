@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "optim/composed.h"
@@ -65,7 +66,7 @@ Tensor newton_schulz(const Tensor& x, int steps) {
   ROUX_CHECK(x.dim() == 2) << "newton_schulz: x is " << x.spec() << ", needed rank 2";
   const bool tall = x.shape()[0] > x.shape()[1];
   Tensor y = tall ? x.transpose(0, 1) : x;
-  y = y / (sqrt(sum(y * y)) + 1e-7);
+  y = y / clamp(sqrt(sum(y * y)), 1e-7, std::numeric_limits<double>::infinity());
   for (int i = 0; i < steps; ++i) {
     const Tensor a = matmul(y, y.transpose(0, 1));
     y = y * 3.4445 + matmul(a * -4.775 + matmul(a, a) * 2.0315, y);

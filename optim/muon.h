@@ -39,7 +39,7 @@ class Muon final : public Optimizer {
 };
 
 // x [rows, columns], floating, with its singular values brought near 1 (to about [0.7, 1.2] in five steps):
-// x / (|x| + 1e-7), then `steps` times x = a x + (b A + c A^2) x, A = x x^T, (a, b, c) = (3.4445, -4.775,
+// x / max(|x|, 1e-7), then `steps` times x = a x + (b A + c A^2) x, A = x x^T, (a, b, c) = (3.4445, -4.775,
 // 2.0315); on the transpose where rows > columns. Throws Error for another rank.
 Tensor newton_schulz(const Tensor& x, int steps);
 

@@ -9,6 +9,7 @@
 #include "optim/adafactor.h"
 #include "optim/give_gradient.h"
 #include "optim/muon.h"
+#include "optim/online_merging.h"
 #include "optim/optimizer.h"
 #include "optim/rmsprop.h"
 #include "tensor/error.h"
@@ -140,7 +141,7 @@ TEST(Trajectories, AdafactorIsThatOfTransformers) {
   expect_golden(golden::kAdafactorFixed, {make<Adafactor>(kFixed), golden::kMixed}, {.lr = 0.05}, 1e-13);
 }
 
-TEST(Trajectories, MuonIsItsCode) {
+TEST(Trajectories, MuonIsPyTorchs) {
   expect_golden(golden::kMuon, {make<Muon>(MuonOptions{}), golden::kMatrices}, {.lr = 0.02}, 1e-11);
   expect_golden(
       golden::kMuonPlain,
@@ -148,6 +149,32 @@ TEST(Trajectories, MuonIsItsCode) {
            .momentum = 0.8, .weight_decay = 0, .nesterov = false, .scale = MuonScale::kMatchRmsAdamW}),
        golden::kMatrices},
       {.lr = 0.05}, 1e-11);
+}
+
+TEST(Trajectories, OnlineMergingIsItsFormulas) {
+  Generator generator(1);
+  const auto merging = [&](Merging kind, double keep, bool rescale) -> Make {
+    return [&generator, kind, keep, rescale](std::vector<ParamGroup> groups) {
+      NamedTensors tasks;
+      for (const auto& [name, param] : groups[0].params) {
+        std::vector<double> values;
+        for (int64_t e = 0; e < param.numel(); ++e) {
+          values.push_back(static_cast<double>((11 * e + 2 * (name[0] - 'a')) % 9 - 4) / 3);
+        }
+        tasks.emplace_back(name, tensor(values, param.shape()));
+      }
+      OnlineMergingOptions options{.merging = kind, .merge_weight = 0.25, .keep = keep, .rescale = rescale};
+      options.adamw = {.beta2 = 0.95, .eps = 0.01, .weight_decay = 0.1};
+      return std::make_unique<OnlineMergingAdamW>(std::move(groups), tasks, options, generator);
+    };
+  };
+  const StepOptions options{.lr = 0.05};
+  expect_golden(golden::kOnDare, {merging(Merging::kDare, 1, false), golden::kMatrices}, options, 1e-13);
+  expect_golden(golden::kOnTies, {merging(Merging::kTies, 1, false), golden::kMatrices}, options, 1e-13);
+  expect_golden(golden::kOnTiesHalf, {merging(Merging::kTies, 0.5, false), golden::kMatrices}, options,
+                1e-13);
+  expect_golden(golden::kOnTiesRescaled, {merging(Merging::kTies, 0.5, true), golden::kMatrices}, options,
+                1e-13);
 }
 
 // Gradients are masked after clipping; what decay does to the excluded element is an option.

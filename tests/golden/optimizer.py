@@ -1,9 +1,9 @@
 """Trajectories of optimizers in f64 where gradients begin late or miss steps, of averages and of schedules.
 
-The references are torch.optim (AdamW, Adam, SGD, RMSprop, swa_utils, ExponentialLR), transformers (Adafactor,
-inverse square root and polynomial schedules), and formulas of a paper or its code written anew in torch: Muon
-(Jordan et al. 2024, in f64 instead of bf16), the tri-stage schedule of fairseq, and in f32 NumPy AdamW with the
-block-wise 8-bit states of bitsandbytes (Dettmers et al. 2022).
+The references are torch.optim (AdamW, Adam, SGD, RMSprop, Muon in f64 instead of bf16, swa_utils, ExponentialLR),
+transformers (Adafactor, inverse square root and polynomial schedules), and formulas of a paper or its code written
+anew: the tri-stage schedule of fairseq, online merging in NumPy, and in f32 NumPy AdamW with the block-wise 8-bit
+states of bitsandbytes (Dettmers et al. 2022).
 
 Run:  python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch transformers && /tmp/venv/bin/python optimizer.py
 Writes optimizer.h next to this file. Values and gradients are small exact fractions, so that a test can repeat
@@ -11,6 +11,7 @@ them.
 """
 import math
 import os
+import unittest.mock
 
 import numpy as np
 import torch
@@ -58,30 +59,49 @@ def clip_and_mask(params):
             param.grad *= torch.tensor([1.0, 0.0, 1.0])
 
 
-class Muon(torch.optim.Optimizer):
-    def __init__(self, params, lr, momentum, nesterov, weight_decay, match_rms):
-        super().__init__(params, {})
-        self.options = lr, momentum, nesterov, weight_decay, match_rms
+def muon(**options):
+    """torch.optim.Muon, whose iteration in bf16 is one in f64 here."""
+    with unittest.mock.patch.object(torch, "bfloat16", torch.float64):
+        return trajectory(lambda p: torch.optim.Muon(p, **options), MATRICES)
 
-    @torch.no_grad()
-    def step(self):
-        lr, momentum, nesterov, weight_decay, match_rms = self.options
-        for param in self.param_groups[0]["params"]:
-            if param.grad is None:
+
+def task(parameter, element):
+    return ((11 * element + 2 * parameter) % 9 - 4) / 3
+
+
+def online_merging(ties, keep, rescale, alpha=0.25, lr=0.05, decay=0.1, beta1=0.9, beta2=0.95, eps=0.01):
+    """The formulas of Lu et al. 2024 in NumPy: AdamW's update d and the task vector, each dropped to its larger part,
+    and of TIES those elements alone that have the sign of the sum of both."""
+
+    def drop(x):
+        size = np.abs(x)
+        kept = np.where(size >= np.sort(size)[::-1][math.ceil(keep * len(x)) - 1], x, 0.0)
+        left = np.abs(kept).sum()
+        return kept * size.sum() / left if rescale and left > 0 else kept
+
+    counts = [math.prod(s) for s in MATRICES]
+    params = [np.array([initial(p, e) for e in range(n)]) for p, n in enumerate(counts)]
+    tasks = [drop(np.clip([task(p, e) for e in range(n)], -1, 1)) for p, n in enumerate(counts)]
+    mean, square, steps = [np.zeros(n) for n in counts], [np.zeros(n) for n in counts], [0] * 3
+    rows = []
+    for step in range(1, STEPS + 1):
+        for i, n in enumerate(counts):
+            if step not in PRESENT[i]:
                 continue
-            state = self.state[param]
-            buffer = state.setdefault("buffer", torch.zeros_like(param))
-            buffer.lerp_(param.grad, 1 - momentum)
-            update = param.grad.lerp(buffer, momentum) if nesterov else buffer
-            rows, columns = param.shape
-            x = update.T if rows > columns else update
-            x = x / (x.norm() + 1e-7)
-            for _ in range(5):
-                gram = x @ x.T
-                x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-            x = x.T if rows > columns else x
-            scale = 0.2 * math.sqrt(max(rows, columns)) if match_rms else math.sqrt(max(1, rows / columns))
-            param.mul_(1 - lr * weight_decay).sub_(lr * scale * x)
+            g = np.array([gradient(step, i, e) for e in range(n)])
+            steps[i] += 1
+            mean[i] = beta1 * mean[i] + (1 - beta1) * g
+            square[i] = beta2 * square[i] + (1 - beta2) * g * g
+            root = np.sqrt(square[i] / (1 - beta2 ** steps[i])) + eps
+            d = drop(-lr * mean[i] / (1 - beta1 ** steps[i]) / root)
+            t = tasks[i]
+            if ties:
+                elected = np.sign(t + d)
+                t, d = np.where(np.sign(t) == elected, t, 0), np.where(np.sign(d) == elected, d, 0)
+            params[i] = (params[i] + alpha * t + (1 - alpha) * d) * (1 - lr * decay)
+        if step in RECORDED:
+            rows.append([v for param in params for v in param.tolist()])
+    return rows
 
 
 def ema():
@@ -193,9 +213,14 @@ def main():
               trajectory(lambda p: adafactor(p, lr=0.05, relative_step=False, scale_parameter=False, eps=(1e-3, 1e-3),
                                              clip_threshold=0.5, decay_rate=-0.6, beta1=0.9, weight_decay=0.1), MIXED)),
         array("kMuon", "lr 0.02, momentum 0.95 (Nesterov), weight_decay 0.1",
-              trajectory(lambda p: Muon(p, 0.02, 0.95, True, 0.1, False), MATRICES)),
+              muon(lr=0.02, momentum=0.95, weight_decay=0.1)),
         array("kMuonPlain", "lr 0.05, momentum 0.8, weight_decay 0, scale 0.2 sqrt(max(rows, columns))",
-              trajectory(lambda p: Muon(p, 0.05, 0.8, False, 0.0, True), MATRICES)),
+              muon(lr=0.05, momentum=0.8, weight_decay=0, nesterov=False, adjust_lr_fn="match_rms_adamw")),
+        array("kOnDare", "of matrices: lr 0.05, betas 0.9 and 0.95, eps 0.01, weight_decay 0.1, merge_weight 0.25, "
+              "nothing dropped", online_merging(False, 1, False)),
+        array("kOnTies", "the same, signs elected", online_merging(True, 1, False)),
+        array("kOnTiesHalf", "the same, half of the elements kept", online_merging(True, 0.5, False)),
+        array("kOnTiesRescaled", "the same, rescaled", online_merging(True, 0.5, True)),
         array("kAdamW8bit", "every 97th of 5000 elements, f32, gradients of parameter 0 over 1 + element % 37; row 1: codes "
               "of exp_avg, row 2: of exp_avg_sq", adamw_8bit()),
         vector("kEma", "of the gradients of parameter 0, decay 0.9", ema()),
