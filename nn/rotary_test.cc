@@ -1,8 +1,11 @@
 #include "nn/rotary.h"
 
+#include <functional>
+
 #include "gtest/gtest.h"
 #include "tensor/error_of.h"
 #include "tensor/ops/creation.h"
+#include "tensor/ops/view.h"
 
 namespace roux {
 namespace {
@@ -53,6 +56,51 @@ TEST(RotaryCache, FollowsDynamicScaling) {
     expect_equal(cache.range(0, length, kF64, kCpu), rotary(rope, 8, positions, kF64));
     expect_equal(cache.at(positions, kF64), rotary(rope, 8, positions, kF64));
   }
+}
+
+// Two sets of frequencies: tables of each, and a short one ends where the other begins.
+TEST(RotaryCache, HasBothSetsOfLongRope) {
+  const Rope rope = {.scaling = {.type = RopeType::kLongRope,
+                                 .factor = 4,
+                                 .original_max_position_embeddings = 6,
+                                 .short_factor = {1, 1.5, 2, 2.5},
+                                 .long_factor = {1, 3, 5, 7}}};
+  const RotaryCache cache(rope, 8);
+  for (const auto& [first, count] : {std::pair(0, 4), std::pair(4, 1), std::pair(5, 1), std::pair(6, 1),
+                                     std::pair(0, 9), std::pair(2, 3)}) {
+    const Tensor positions = arange(first, first + count, 1, kI64);
+    expect_equal(cache.range(first, count, kF64, kCpu), rotary(rope, 8, positions, kF64));
+    expect_equal(cache.at(positions, kF64), rotary(rope, 8, positions, kF64));
+  }
+  const Rotary beyond = cache.range(0, 9, kF32, kCpu), within = cache.range(0, 3, kF32, kCpu);
+  EXPECT_EQ(cache.range(8, 1, kF32, kCpu).cos.data<float>(), beyond.cos.data<float>() + int64_t{8} * 4);
+  EXPECT_EQ(cache.range(1, 2, kF32, kCpu).cos.data<float>(), within.cos.data<float>() + 4);
+}
+
+// What no rows serve is kept as it was asked for last, in each dtype.
+TEST(RotaryCache, KeepsTheLastOfOtherPositions) {
+  const Rope dynamic = {
+      .scaling = {.type = RopeType::kDynamicNtk, .factor = 2, .original_max_position_embeddings = 4}};
+  const RotaryCache by_length(dynamic, 8), real(kRope, 24);
+  EXPECT_EQ(by_length.range(1, 3, kF32, kCpu).cos.data<float>(),
+            by_length.range(0, 4, kF32, kCpu).cos.data<float>() + 4);  // up to the original length: rows
+  const Tensor halves = tensor({0.5F, 7.25F}), others = tensor({0.5F, 7.5F});
+  const std::function<Rotary(DType)> asks[] = {
+      [&](DType dtype) { return by_length.range(0, 9, dtype, kCpu); },
+      [&](DType dtype) { return by_length.at(arange(0, 9, 1, kI64), dtype); },
+      [&](DType dtype) { return real.at(halves, dtype); },
+      [&](DType dtype) {
+        return real.at(tensor(std::vector<int64_t>{-1, 3}, {2}), dtype);
+      }};
+  for (const auto& ask : asks) {
+    const Rotary first = ask(kF32), wide = ask(kF64);
+    EXPECT_EQ(ask(kF32).cos.impl(), first.cos.impl());
+    EXPECT_EQ(ask(kF64).sin.impl(), wide.sin.impl());
+  }
+  const Rotary of_halves = real.at(halves, kF32);
+  expect_equal(real.at(others, kF32), rotary(kRope, 24, others, kF32));
+  expect_equal(real.at(unsqueeze(others, 0), kF32), rotary(kRope, 24, unsqueeze(others, 0), kF32));
+  expect_equal(real.at(halves, kF32), of_halves);
 }
 
 TEST(RotaryCache, MakesNoTableTwice) {
