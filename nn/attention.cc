@@ -29,14 +29,17 @@ Tensor exchanged(const Tensor& x, Shape split, Shape joined) {
 }
 }  // namespace
 
+bool divides(int64_t shared, int64_t rows) { return shared > 0 ? rows % shared == 0 : rows == 0; }
+int64_t readers(int64_t rows, int64_t shared) { return shared > 0 ? rows / shared : 1; }
+
 Tensor stack_rows(const Tensor& x, int64_t shared) {
-  const int64_t each = x.size(0) / shared, heads = x.size(1), tokens = x.size(2);
+  const int64_t each = readers(x.size(0), shared), heads = x.size(1), tokens = x.size(2);
   if (each == 1) return x;
   return exchanged(x, {shared, each, heads, tokens}, {shared, heads, each * tokens});
 }
 
-Tensor unstack_rows(const Tensor& x, int64_t rows) {
-  const int64_t shared = x.size(0), each = rows / shared, heads = x.size(1), tokens = x.size(2) / each;
+Tensor unstack_rows(const Tensor& x, int64_t rows, int64_t tokens) {
+  const int64_t shared = x.size(0), each = readers(rows, shared), heads = x.size(1);
   if (each == 1) return x;
   return exchanged(x, {shared, heads, each, tokens}, {rows, heads, tokens});
 }
@@ -79,11 +82,12 @@ Tensor Attention::normed_heads(const Tensor& x, const Norm* norm, int64_t heads)
 }
 
 Tensor Attention::smeared(const Tensor& k, const Pass& pass) const {
-  if (k.size(2) == 0) return k;
+  const Tensor gate = reshape(sigmoid(cast(k_smear_, k.dtype())), {1, kv_heads_, 1, 1});
+  if (k.size(2) == 0) return k + gate * k;  // in the graph of its weight too
   Tensor first = k.slice(2, 0, 1);
   if (!pass.prefix.last_raw_k.empty()) {
     const Tensor last = pass.prefix.last_raw_k[static_cast<size_t>(layer_)];  // [R, G, 1, d] for B rows
-    const int64_t each = k.size(0) / last.size(0);
+    const int64_t each = readers(k.size(0), last.size(0));
     const Tensor of_rows = each == 1 ? last : repeat_interleave(last, each, 0);
     const Tensor& lengths = pass.prefix.lengths;
     first = lengths.defined()
@@ -96,7 +100,6 @@ Tensor Attention::smeared(const Tensor& k, const Pass& pass) const {
     const Tensor begins = eq(pass.rules.begin, arange(0, k.size(2), 1, pass.rules.begin.dtype(), k.device()));
     before = where(unsqueeze(unsqueeze(begins, 1), 3), k, before);
   }
-  const Tensor gate = reshape(sigmoid(cast(k_smear_, k.dtype())), {1, kv_heads_, 1, 1});
   return k + gate * (before - k);
 }
 
@@ -139,8 +142,8 @@ Tensor Attention::with_prefix(const Tensor& q, const Tensor& k, const Tensor& v,
   before.rules = pass.prefix_rules;
   before.rules.window = own.rules.window;
   AttentionPart part = attention_with_lse(stack_rows(q, prefix_k.size(0)), prefix_k, prefix_v, before);
-  part.y = unstack_rows(part.y, q.size(0));
-  part.lse = unstack_rows(part.lse, q.size(0));
+  part.y = unstack_rows(part.y, q.size(0), q.size(2));
+  part.lse = unstack_rows(part.lse, q.size(0), q.size(2));
   return merge_attention({part, attention_with_lse(q, k, v, own)});
 }
 

@@ -17,10 +17,14 @@ namespace roux {
 Tensor split_heads(const Tensor& x, int64_t heads);
 Tensor merge_heads(const Tensor& x);
 
+// How many of B rows read each of `shared` rows, a divisor of B: B / shared, and 1 where there are none of
+// both.
+bool divides(int64_t shared, int64_t rows);
+int64_t readers(int64_t rows, int64_t shared);
 // Rows that share keys, beside each other in one product: row b of B rows reads row b / (B / shared) of them.
-// [B, H, T, ...] -> [shared, H, B / shared * T, ...] and back.
+// [B, H, T, ...] -> [shared, H, B / shared * T, ...] and back to B rows of T tokens.
 Tensor stack_rows(const Tensor& x, int64_t shared);
-Tensor unstack_rows(const Tensor& x, int64_t rows);
+Tensor unstack_rows(const Tensor& x, int64_t rows, int64_t tokens);
 
 // The part of a block that moves information between tokens.
 class Mixer : public ModuleOf<Mixer> {

@@ -41,13 +41,13 @@ Tensor CrossAttention::forward(const Tensor& x, const Pass& pass) const {
   options.generator = pass.generator;
   Tensor y = split_heads(q_proj(x, pass.generator), heads_);
   if (pass.cross_core) {
-    const int64_t each = x.size(0) / k.size(0);
+    const int64_t each = readers(x.size(0), k.size(0));
     const auto of_rows = [&](const Tensor& t) { return each == 1 ? t : repeat_interleave(t, each, 0); };
     y = pass.cross_core(y, of_rows(k), of_rows(v),
                         {layer_, pass, lengths.defined() ? of_rows(lengths) : Tensor()});
   } else {
     y = scaled_dot_product_attention(stack_rows(y, k.size(0)), k, v, options);
-    y = unstack_rows(y, x.size(0));
+    y = unstack_rows(y, x.size(0), x.size(1));
   }
   y = pass.taps(Site::kCrossHeads, layer_, transpose(y, 1, 2));
   return o_proj(reshape(y, {y.size(0), y.size(1), y.size(2) * y.size(3)}), pass.generator);

@@ -14,13 +14,13 @@
 namespace roux {
 namespace {
 
-void check_hidden(const char* op, const Tensor& h) {
-  ROUX_CHECK(h.dim() == 3 && h.size(1) > 0 && is_floating(h.dtype()))
-      << op << ": h is " << h.spec() << ", needed floating [B, T, D] with T above 0";
+void check_hidden(const char* op, const Tensor& h, int64_t least) {
+  ROUX_CHECK(h.dim() == 3 && h.size(1) >= least && is_floating(h.dtype()))
+      << op << ": h is " << h.spec() << ", needed floating [B, T, D]" << (least > 0 ? " with T above 0" : "");
 }
 
-void check_lengths(const char* op, const Tensor& h, const Tensor& lengths) {
-  check_hidden(op, h);
+void check_lengths(const char* op, const Tensor& h, const Tensor& lengths, int64_t least) {
+  check_hidden(op, h, least);
   ROUX_CHECK(!lengths.defined() || (lengths.shape() == Shape{h.size(0)} && is_integer(lengths.dtype())))
       << op << ": lengths is " << lengths.spec() << ", needed i32 or i64 [" << h.size(0) << "]";
 }
@@ -28,19 +28,19 @@ void check_lengths(const char* op, const Tensor& h, const Tensor& lengths) {
 }  // namespace
 
 Tensor first_token(const Tensor& h) {
-  check_hidden("first_token", h);
+  check_hidden("first_token", h, 1);
   return select(h, 1, 0);
 }
 
 Tensor last_token(const Tensor& h, const Tensor& lengths) {
-  check_lengths("last_token", h, lengths);
+  check_lengths("last_token", h, lengths, 1);
   if (!lengths.defined()) return select(h, 1, -1);
   const int64_t rows = h.size(0), width = h.size(2);
   return squeeze(gather(h, 1, expand((lengths - 1).view({rows, 1, 1}), {rows, 1, width})), 1);
 }
 
 Tensor mean_of_tokens(const Tensor& h, const Tensor& lengths) {
-  check_lengths("mean_of_tokens", h, lengths);
+  check_lengths("mean_of_tokens", h, lengths, 0);
   if (!lengths.defined()) return mean(h, 1);
   return masked_mean(h, unsqueeze(sequence_mask(lengths, h.size(1)), -1), 1);
 }

@@ -99,6 +99,13 @@ TEST(Heads, Derivatives) {
   EXPECT_TRUE(gradgradcheck(pointer, choice).ok()) << gradgradcheck(pointer, choice);
 }
 
+TEST(Heads, TheMeanOfNoTokenIsNaN) {
+  for (const double value : mean_of_tokens(hidden().slice(1, 0, 0)).to_vector<double>()) {
+    EXPECT_TRUE(std::isnan(value));
+  }
+  EXPECT_EQ(mean_of_tokens(hidden().slice(0, 0, 0)).shape(), (Shape{0, kWidth}));
+}
+
 TEST(Heads, Errors) {
   const Tensor h = hidden();
   EXPECT_EQ(error_of([&] { first_token(h.to(kI64)); }),

@@ -31,6 +31,7 @@ RelativeBuckets::RelativeBuckets(const TransformerConfig& config, const Init& in
 }
 
 Tensor RelativeBuckets::ids(int64_t reach) const {
+  reach = std::max<int64_t>(reach, 1);
   const Device device = bias_.weight().device();
   const bool fits = ids_.defined() && ids_.device() == device;
   int64_t kept = fits ? (ids_.size(0) + 1) / 2 : 0;

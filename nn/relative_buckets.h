@@ -21,7 +21,8 @@ class RelativeBuckets final : public ModuleOf<RelativeBuckets> {
  public:
   // config.relative_attention_num_buckets, ..._max_distance; both ways where the model is not causal.
   RelativeBuckets(const TransformerConfig& config, const Init& init);
-  // AttentionRules::distance_bias, [H, 2 reach - 1], for distances below reach. Differentiable.
+  // AttentionRules::distance_bias, [H, 2 reach - 1], for distances below reach >= 0; of a reach of 0, which
+  // has no distance, that of 1. Differentiable.
   Tensor forward(int64_t reach) const;
   // i32 [2 reach - 1]: their buckets. A part of a table that is kept, and made anew for twice as many where
   // it is too short.

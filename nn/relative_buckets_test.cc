@@ -57,6 +57,7 @@ TEST(RelativeBuckets, MakeABiasOfDistances) {
                   weights[static_cast<size_t>(2 * bucket + head)]);
       }
     }
+    EXPECT_EQ(buckets(0).shape(), (Shape{2, 1}));  // of rows without tokens: what attention takes at least
     EXPECT_EQ(buckets.ids(3).data<int32_t>(), buckets.ids(9).data<int32_t>() + 6);  // one table
     const Tensor grown = buckets.ids(10);
     EXPECT_EQ(buckets.ids(18).data<int32_t>(), grown.data<int32_t>() - 8);  // for twice as many

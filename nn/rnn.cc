@@ -95,24 +95,27 @@ Rnn::Run Rnn::run(const Direction& direction, bool back, const Tensor& x, RnnSta
                   const std::vector<Tensor>& is_token) const {
   const auto as_x = [&](const Tensor& w) { return w.defined() ? cast(w, x.dtype()) : w; };
   const Tensor weight_hh = as_x(direction.weight_hh), bias_hh = as_x(direction.bias_hh);
-  const std::vector<Tensor> from_x = unbind(linear(x, as_x(direction.weight_ih), as_x(direction.bias_ih)), 0);
-  Run run{std::vector<Tensor>(from_x.size()), std::move(state)};
+  const Tensor all_from_x = linear(x, as_x(direction.weight_ih), as_x(direction.bias_ih));
+  const std::vector<Tensor> from_x = unbind(all_from_x, 0);
+  std::vector<Tensor> outputs(from_x.size());
   for (size_t i = 0; i < from_x.size(); ++i) {
     const size_t t = back ? from_x.size() - 1 - i : i;
-    RnnState next = step(config_.kind, from_x[t], linear(run.state.h, weight_hh, bias_hh), run.state);
+    RnnState next = step(config_.kind, from_x[t], linear(state.h, weight_hh, bias_hh), state);
     if (!is_token.empty()) {
-      next.h = where(is_token[t], next.h, run.state.h);
-      if (next.c.defined()) next.c = where(is_token[t], next.c, run.state.c);
+      next.h = where(is_token[t], next.h, state.h);
+      if (next.c.defined()) next.c = where(is_token[t], next.c, state.c);
     }
-    run.state = std::move(next);
-    run.outputs[t] = run.state.h;
+    state = std::move(next);
+    outputs[t] = state.h;
   }
-  return run;
+  // Of no token: empty, but in the graph of the weights.
+  const Tensor y = from_x.empty() ? slice(all_from_x, 2, 0, config_.hidden_size) : stack(outputs);
+  return {y, state};
 }
 
 RnnOutput Rnn::forward(const Tensor& x, const RnnState& initial, const Tensor& lengths) const {
-  ROUX_CHECK(x.dim() == 3 && x.size(1) > 0 && x.size(2) == config_.input_size && is_floating(x.dtype()))
-      << "rnn: x is " << x.spec() << ", needed floating [B, T, " << config_.input_size << "] with T above 0";
+  ROUX_CHECK(x.dim() == 3 && x.size(2) == config_.input_size && is_floating(x.dtype()))
+      << "rnn: x is " << x.spec() << ", needed floating [B, T, " << config_.input_size << "]";
   const RnnState start = checked_state(x, initial);
   Tensor token_mask;  // [T, B, 1]
   std::vector<Tensor> is_token;
@@ -136,7 +139,7 @@ RnnOutput Rnn::forward(const Tensor& x, const RnnState& initial, const Tensor& l
       const int64_t i = layer * directions() + direction;
       RnnState state{select(start.h, 0, i), start.c.defined() ? select(start.c, 0, i) : Tensor()};
       Run run = this->run(weights_[static_cast<size_t>(i)], direction == 1, y, std::move(state), is_token);
-      outputs.push_back(stack(run.outputs));
+      outputs.push_back(run.y);
       h.push_back(run.state.h);
       if (run.state.c.defined()) c.push_back(run.state.c);
     }

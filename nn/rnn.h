@@ -51,7 +51,7 @@ struct RnnOutput {
 class Rnn final : public ModuleOf<Rnn> {
  public:
   Rnn(const RnnConfig& config, const Init& init);
-  // x: [B, T, input_size] floating, T above 0, in whose dtype all is computed. initial: where the states
+  // x: [B, T, input_size] floating, in whose dtype all is computed. initial: where the states
   // start; 0 where not given. lengths: i32 or i64 [B], the tokens of each row, the rest is padding: y is 0
   // there, the state is that behind the row's last token, and going back begins with it (PyTorch's packed
   // sequences; a length of 0 leaves the initial state). Values above T count as T. Throws Error on other
@@ -63,9 +63,9 @@ class Rnn final : public ModuleOf<Rnn> {
   struct Direction {  // of a layer
     Tensor weight_ih, weight_hh, bias_ih, bias_hh;
   };
-  struct Run {                    // of one direction of a layer
-    std::vector<Tensor> outputs;  // h at each token
-    RnnState state;               // behind the last one
+  struct Run {       // of one direction of a layer
+    Tensor y;        // h at each token, [T, B, hidden_size]
+    RnnState state;  // behind the last one
   };
   int64_t directions() const { return config_.bidirectional ? 2 : 1; }
   RnnState checked_state(const Tensor& x, const RnnState& initial) const;
