@@ -8,9 +8,11 @@
 #include "gtest/gtest.h"
 #include "tensor/error_of.h"
 #include "tensor/ops/activation.h"
+#include "tensor/ops/arrange.h"
 #include "tensor/ops/attention.h"
 #include "tensor/ops/convolution.h"
 #include "tensor/ops/creation.h"
+#include "tensor/ops/distillation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
 #include "tensor/ops/linalg.h"
@@ -49,6 +51,36 @@ void expect_errors(const std::vector<Mistake>& mistakes) {
   }
 }
 
+// Ops made of others say what was called, and their own arguments' names.
+TEST(Misuse, ComposedOpsNameThemselves) {
+  Generator generator;
+  const Tensor bad = full({2, 2}, NAN, kF64), flat = zeros({2, 2}, kF64), one = ones({2});
+  expect_errors({
+      {"pinv: matrix 0 of a has a value that is not finite: nan", [&] { pinv(bad); }},
+      {"inv: matrix 0 is singular: pivot 1 of 2 is 0", [&] { inv(flat); }},
+      {"beta: a is 0 at element 0, needed above 0 and finite", [&] { beta(zeros({2}), one, generator); }},
+      {"beta: b is -1 at element 0, needed above 0 and finite", [&] { beta(one, -one, generator); }},
+      {"dirichlet: concentration is 0 at element 0, needed", [&] { dirichlet(zeros({2}), generator); }},
+      {"index_select: index out of range: index[1] is 2 in row-major order, needed 0 to 1",
+       [&] { index_select(one, 0, arange(1, 3, 1, kI64)); }},
+      {"one_hot: ids out of range: ids[1] is 2 in row-major order, needed 0 to 1",
+       [&] { one_hot(arange(1, 3, 1, kI64), 2); }},
+      {"masked_fill: mask must be bool: mask is f32[2]", [&] { masked_fill(one, one, 0); }},
+      {"stack: tensors have 8 axes, needed fewer than 8",
+       [&] { stack({zeros(Shape(Dims::filled(kMaxRank, 1)))}, 0); }},
+      {"linear: inner dimensions differ: x is f32[2]",
+       [&] {
+         linear(one, empty({kQ4_1, {3, 1}}, kCpu));
+       }},
+      {"linear_distillation_loss: teacher.x and teacher.output.weight do not match",
+       [&] {
+         Teacher teacher;
+         teacher.x = one, teacher.output = floats({3, 3});
+         linear_distillation_loss(one, floats({3, 2}), teacher);
+       }},
+  });
+}
+
 TEST(Misuse, ShapesAndDTypes) {
   const Tensor a = floats({4, 3}), b = floats({4, 5}), i = ids({4, 3}), flag = zeros({4, 3}, kBool);
   Generator generator;
@@ -68,7 +100,7 @@ TEST(Misuse, ShapesAndDTypes) {
       {"matmul: dtypes differ: a is f32[4,3], b is i64[4,3]", [&] { matmul(a, i); }},
       {"matmul: a scalar has no inner axis", [&] { matmul(a, floats({})); }},
       {"linear: inner dimensions differ: x is f32[4,3], weight is f32[4,5]", [&] { linear(a, b); }},
-      {"index_put: index_add: source does not fit",
+      {"index_put: values does not fit",
        [&] {
          index_put(i, {ids({2})}, ids({2, 3}), true);
        }},

@@ -23,10 +23,9 @@ inline void set_projection_gradients(
   } else {
     scale_linear_gradients(counts, grad_output, to);
   }
-  const DType dtype = output.weight.dtype();
   if (to.x != nullptr) grad.set(0, made.x.view(s.shape));
-  if (to.weight != nullptr) grad.set(1, made.weight.to(dtype));
-  if (to.bias != nullptr) grad.set(2, made.bias.to(dtype));
+  if (to.weight != nullptr) grad.set(1, made.weight.to(output.weight.dtype()));
+  if (to.bias != nullptr) grad.set(2, made.bias.to(output.bias.dtype()));
 }
 
 // The inputs that were recorded.

@@ -94,6 +94,8 @@ Tensor stack(absl::Span<const Tensor> tensors, int64_t axis) {
   ROUX_CHECK(!tensors.empty()) << "stack: needs at least one tensor";
   common_device("stack", {tensors[0]});
   const int at = or_throw(normalize_axis(axis, tensors[0].dim() + 1), "stack");
+  ROUX_CHECK(tensors[0].dim() < kMaxRank)
+      << "stack: tensors have " << tensors[0].dim() << " axes, needed fewer than " << kMaxRank;
   std::vector<Tensor> apart;
   for (const Tensor& x : tensors) {
     common_device("stack", {tensors[0], x});

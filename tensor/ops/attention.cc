@@ -9,8 +9,10 @@
 #include "tensor/ops/attention_tables.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/sequence.h"
 #include "tensor/ops/view.h"
 #include "tensor/parallel.h"
+#include "tensor/planned_device.h"
 #include "tensor/tunable.h"
 
 namespace roux {
@@ -37,7 +39,8 @@ AttentionTiles attention_tiles(int64_t queries, int64_t keys) {
 }
 
 TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, const Tensor& v, bool backward) {
-  if (const DeviceType type = q.device().type; type == DeviceType::kCuda || type == DeviceType::kEmulated) {
+  if (const DeviceType type = planned_device(q.device().type);
+      type == DeviceType::kCuda || type == DeviceType::kEmulated) {
     // Tiles lie in shared memory there; backward keeps a number per row.
     return {q.dtype() == kF64 ? kF64 : kF32, {backward ? q.size(0) * q.size(1) * q.size(2) : 0}};
   }
@@ -154,6 +157,16 @@ absl::Status check_rules(const TensorSpec& q, const TensorSpec& k, const Attenti
         check_broadcast("bias", rules.bias, bias_dtype(rules.bias), floating, scores)}) {
     if (!status.ok()) return status;
   }
+  if (const Tensor& x = rules.documents; x.defined()) {
+    const bool fits = (x.dtype() == kI32 || x.dtype() == kI64) && queries == keys &&
+                      (x.shape() == Shape{queries} || x.shape() == Shape{batch, queries});
+    if (!fits || rules.position.defined() || rules.begin.defined() || rules.end.defined()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "documents does not fit: documents is ", to_string(x.spec()), ", q is ", to_string(q), ", k is ",
+          to_string(k), ", needed i32 or i64 ", to_string(Shape{queries}), " or ",
+          to_string(Shape{batch, queries}), " of as many keys, without begin, end and position"));
+    }
+  }
   if (rules.distance_bias.defined()) {
     const Tensor& x = rules.distance_bias;
     const int64_t least = rules.position.defined() ? keys : std::max(queries, keys);
@@ -208,11 +221,15 @@ Tensor with_rank(const Tensor& x, int rank) {
 // Checks everything; draws, where there is dropout.
 AttentionCase checked_case(const char* op, const Tensor& q, const Tensor& k, const Tensor& v,
                            const AttentionOptions& options) {
-  const AttentionRules& rules = options.rules;
-  const Device device = common_device(
-      op, {q, k, v},
-      {rules.position, rules.prefix, rules.begin, rules.end, rules.mask, rules.bias, rules.distance_bias});
+  AttentionRules rules = options.rules;
+  const Device device = common_device(op, {q, k, v},
+                                      {rules.position, rules.prefix, rules.begin, rules.end, rules.mask,
+                                       rules.bias, rules.distance_bias, rules.documents});
   or_throw(attention_spec(q.spec(), k.spec(), v.spec(), rules), op);
+  if (rules.documents.defined()) {
+    const DocumentBounds bounds = document_bounds(rules.documents);
+    rules.begin = bounds.begin, rules.end = bounds.end;
+  }
   ROUX_CHECK(options.softcap >= 0 && std::isfinite(options.softcap))
       << op << ": softcap is " << options.softcap << ", needed 0 (none) or a finite one above";
   ROUX_CHECK(options.dropout >= 0 && options.dropout < 1)

@@ -30,6 +30,9 @@ struct AttentionRules {
   // buckets, ALiBi); the outermost entries stand for all larger distances. M >= S; without positions M >= T
   // too.
   Tensor distance_bias = {};
+  // In place of begin and end: i32 or i64 [T] or [B, T], the document of each position by any number, as
+  // document_bounds (sequence.h) reads it. As many keys as queries, without position.
+  Tensor documents = {};
 };
 
 struct AttentionOptions {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/ops/block_linear.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/distillation_tables.h"
 #include "tensor/ops/elementwise.h"
@@ -96,7 +97,8 @@ absl::StatusOr<TensorSpec> distillation_spec(const TensorSpec& logits, const Tea
       if (!teacher.x.defined() || !teacher.output.weight.defined()) {
         return invalid("teacher lacks ", teacher.x.defined() ? "output" : "x", ", needed both");
       }
-      ROUX_ASSIGN_OR_RETURN(theirs, projected_spec("teacher.", teacher.x.spec(), teacher.output));
+      ROUX_ASSIGN_OR_RETURN(
+          theirs, projected_spec({"teacher.", "teacher.output."}, teacher.x.spec(), teacher.output));
     } else {
       theirs = teacher.logits.spec();
     }
@@ -152,7 +154,8 @@ DistillationCase prepare(const char* op, const Tensor& x, const TensorSpec& logi
 DistillationCase prepare_linear(const char* op, const Tensor& x, const OutputProjection& output,
                                 const Teacher& teacher, const DistillationOptions& options) {
   common_device(op, {x, output.weight}, {output.bias});
-  return prepare(op, x, or_throw(projected_spec("", x.spec(), output), op), teacher, options, true);
+  return prepare(op, x, or_throw(projected_spec({"", "output."}, x.spec(), output), op), teacher, options,
+                 true);
 }
 
 Tensor reduced(const Tensor& losses, const DistillationCase& c, const Shape& shape) {
@@ -289,8 +292,10 @@ Tensor linear_distillation_loss(const Tensor& x, const OutputProjection& output,
                                 const DistillationOptions& options) {
   const DistillationCase c = prepare_linear("linear_distillation_loss", x, output, teacher, options);
   const Tensor rows = rows_of(x, c.counts.numel());
-  const bool gradients = linear_distillation_loss_grad.wants({x, output.weight, output.bias}) &&
-                         options.reduction != Reduction::kNone;
+  const bool recorded = linear_distillation_loss_grad.wants({x, output.weight, output.bias}),
+             gradients = recorded && options.reduction != Reduction::kNone;
+  std::optional<ActivationsGuard> exact;
+  if (recorded) exact.emplace(Activations::kExact);
   Tensor loss;
   ForwardGradients made;
   {

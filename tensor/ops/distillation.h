@@ -65,7 +65,8 @@ Tensor distillation_loss_composed(const Tensor& logits, const Teacher& teacher,
                                   const DistillationOptions& options = {});
 
 // distillation_loss of the logits that output makes of x, in chunks of rows: neither the student's logits nor
-// those of a teacher given by x and output live all at once. x: [..., D], weight and bias of x's dtype.
+// those of a teacher given by x and output live all at once. x: [..., D], weight and bias of x's dtype,
+// or the weight in blocks, as linear_cross_entropy reads them.
 // Gradients are computed as in linear_cross_entropy: in the forward pass for kMean and kSum.
 Tensor linear_distillation_loss(const Tensor& x, const OutputProjection& output, const Teacher& teacher,
                                 const DistillationOptions& options = {});

@@ -6,6 +6,7 @@
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise_tables.h"
 #include "tensor/ops/index_tables.h"
+#include "tensor/ops/on_behalf.h"
 #include "tensor/ops/quantize.h"
 #include "tensor/ops/view.h"
 
@@ -166,16 +167,6 @@ Tensor embedding_backward(const Tensor& grad, const Tensor& ids, int64_t rows) {
 
 namespace {
 
-// fn(), an Error of which says first on whose behalf the other op was called.
-template <class Fn>
-Tensor on_behalf(const char* op, const Fn& fn) {
-  try {
-    return fn();
-  } catch (const Error& error) {
-    throw Error(absl::StrCat(op, ": ", error.what()));
-  }
-}
-
 // x [..., n, ...] as rows [n, the rest], and the way back from rows [k, the rest] to [..., k, ...].
 Tensor to_rows(const Tensor& x, int at) {
   Shape rest = x.shape();
@@ -200,7 +191,7 @@ int check_slices(const char* op, const Tensor& x, int64_t axis, const Tensor& in
 Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index) {
   common_device("index_select", {x, index});
   const int at = check_slices("index_select", x, axis, index);
-  return on_behalf("index_select",
+  return on_behalf("index_select", {{"ids", "index"}},
                    [&] { return from_rows(gather_rows(to_rows(x, at), index), x.shape(), at); });
 }
 
@@ -215,7 +206,7 @@ Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tenso
   if (size_of(x.dtype()) == 2) {  // the result alone is rounded
     return cast(index_add(cast(x, kF32), axis, index, cast(source, kF32)), x.dtype());
   }
-  return on_behalf("index_add", [&] {
+  return on_behalf("index_add", {{"ids", "index"}}, [&] {
     return x + from_rows(embedding_backward(to_rows(source, at), index, x.shape()[at]), x.shape(), at);
   });
 }
@@ -242,7 +233,7 @@ Tensor index_put(const Tensor& x, absl::Span<const Tensor> indices, const Tensor
   ROUX_CHECK(values.dtype() == x.dtype())
       << "index_put: values must have x's dtype: x is " << x.spec() << ", values is " << values.spec();
   for (const Tensor& index : indices) check_index("index_put", "indices", index);
-  return on_behalf("index_put", [&] {
+  return on_behalf("index_put", {{"ids", "indices"}, {"source", "values"}}, [&] {
     // The place in the first axes, taken together. A table of multiples checks each index on its way.
     Tensor place;
     int64_t stride = 1;
@@ -272,7 +263,7 @@ Tensor one_hot(const Tensor& ids, int64_t classes, DType dtype) {
   ROUX_CHECK(classes >= 0) << "one_hot: classes must not be negative: " << classes;
   Shape shape = ids.shape();
   shape.push_back(classes);
-  return on_behalf("one_hot", [&] {
+  return on_behalf("one_hot", {{"index", "ids"}}, [&] {
     const Tensor at = unsqueeze(ids, -1);
     return scatter_add(shape, -1, at, ones(at.shape(), dtype, ids.device()));
   });
@@ -280,7 +271,8 @@ Tensor one_hot(const Tensor& ids, int64_t classes, DType dtype) {
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value) {
   common_device("masked_fill", {x, mask});
-  return on_behalf("masked_fill", [&] { return where(mask, full({}, value, x.dtype(), x.device()), x); });
+  return on_behalf("masked_fill", {{"condition", "mask"}, {"a", "value"}, {"b", "x"}},
+                   [&] { return where(mask, full({}, value, x.dtype(), x.device()), x); });
 }
 
 Tensor nonzero(const Tensor& x) {

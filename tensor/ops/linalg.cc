@@ -8,6 +8,7 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
 #include "tensor/ops/linalg_tables.h"
+#include "tensor/ops/on_behalf.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
@@ -151,13 +152,13 @@ Tensor pinv(const Tensor& a, double rcond) {
   common_device("pinv", {a});
   or_throw(batch_of(a.spec()), "pinv");
   ROUX_CHECK(rcond < 1) << "pinv: rcond is " << rcond << ", needed below 1";
-  return lstsq(a, identity_matrix(a.size(-2), a.device()), rcond);
+  return on_behalf("pinv", {}, [&] { return lstsq(a, identity_matrix(a.size(-2), a.device()), rcond); });
 }
 
 Tensor inv(const Tensor& a) {
   common_device("inv", {a});
   or_throw(square_batch(a.spec()), "inv");
-  return solve(a, identity_matrix(a.size(-1), a.device()));
+  return on_behalf("inv", {}, [&] { return solve(a, identity_matrix(a.size(-1), a.device())); });
 }
 
 Tensor logdet(const Tensor& a) {

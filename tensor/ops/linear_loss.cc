@@ -1,12 +1,15 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/ops/block_linear.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/linear_loss_tables.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/matmul_tables.h"
+#include "tensor/ops/quantize.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
 #include "tensor/tunable.h"
@@ -26,24 +29,28 @@ int64_t chunk_rows(int64_t rows, int64_t classes) {
 
 }  // namespace
 
-absl::StatusOr<TensorSpec> projected_spec(const char* of, const TensorSpec& x,
+absl::StatusOr<TensorSpec> projected_spec(const ProjectionNames& names, const TensorSpec& x,
                                           const OutputProjection& output) {
   const TensorSpec& weight = output.weight.spec();
-  if (weight.shape.rank() != 2 || x.shape.rank() == 0 || x.dtype != weight.dtype ||
-      x.shape.back() != weight.shape[1]) {
-    return absl::InvalidArgumentError(absl::StrCat(of, "x and ", of, "weight do not match: ", of, "x is ",
-                                                   to_string(x), ", ", of, "weight is ", to_string(weight),
-                                                   ", needed x [..., D] and weight [V, D] of one dtype"));
+  const std::string x_name = absl::StrCat(names.of_x, "x"),
+                    weight_name = absl::StrCat(names.of_output, "weight");
+  const auto weight_is = [&] { return absl::StrCat(weight_name, " is ", to_string(weight)); };
+  const bool dtypes_fit = x.dtype == weight.dtype || (is_block(weight.dtype) && is_floating(x.dtype));
+  if (weight.shape.rank() != 2 || x.shape.rank() == 0 || !dtypes_fit ||
+      x.shape.back() != weight.shape[1] * values_per_element(weight.dtype)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(x_name, " and ", weight_name, " do not match: ", x_name, " is ", to_string(x), ", ",
+                     weight_is(), ", needed x [..., D] and weight [V, D] of one dtype, or blocks"));
   }
   const TensorSpec per_class{x.dtype, {weight.shape[0]}};
   if (output.bias.defined() && !(output.bias.spec() == per_class)) {
-    return absl::InvalidArgumentError(absl::StrCat(of, "bias has the wrong spec: ", of, "bias is ",
-                                                   to_string(output.bias.spec()), ", ", of, "weight is ",
-                                                   to_string(weight), ", needed ", to_string(per_class)));
+    return absl::InvalidArgumentError(
+        absl::StrCat(names.of_output, "bias has the wrong spec: ", names.of_output, "bias is ",
+                     to_string(output.bias.spec()), ", ", weight_is(), ", needed ", to_string(per_class)));
   }
   if (output.softcap && !(*output.softcap > 0)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(of, "softcap is out of range: it is ", *output.softcap, ", needed a number above 0"));
+    return absl::InvalidArgumentError(absl::StrCat(names.of_output, "softcap is out of range: it is ",
+                                                   *output.softcap, ", needed a number above 0"));
   }
   TensorSpec logits = x;
   logits.shape[x.shape.rank() - 1] = weight.shape[0];
@@ -77,6 +84,8 @@ void linear_loss_pass(const Tensor& x, const OutputProjection& output, const Ten
                       int64_t held, absl::FunctionRef<ChunkOfLogits> rows_fn,
                       const ProjectionGradients& gradients) {
   NoGradGuard no_grad;
+  std::optional<ActivationsGuard> exact;  // as block_linear has it where its product is recorded
+  if (gradients.any()) exact.emplace(Activations::kExact);
   const Tensor& weight = output.weight;
   const int64_t rows = x.size(0), classes = weight.size(0);
   const bool uncap = output.softcap && gradients.any();
@@ -105,7 +114,10 @@ void linear_loss_pass(const Tensor& x, const OutputProjection& output, const Ten
       logits = logits * bounded;
       bounded = Tensor();
     }
-    if (gradients.x != nullptr) copy_(gradients.x->slice(0, begin, end), matmul(logits, weight));
+    if (gradients.x != nullptr) {
+      copy_(gradients.x->slice(0, begin, end),
+            is_block(weight.dtype()) ? block_linear_transposed(logits, weight) : matmul(logits, weight));
+    }
     if (gradients.weight != nullptr) {
       matmul_into(logits.transpose(0, 1), x_chunk, begin > 0, *gradients.weight);
     }

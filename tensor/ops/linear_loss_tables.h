@@ -10,8 +10,12 @@
 
 namespace roux {
 
-// The spec of the logits; an error names x and the weight `of`x and `of`weight.
-absl::StatusOr<TensorSpec> projected_spec(const char* of, const TensorSpec& x,
+// What stands before the names of x and of weight, bias and softcap in errors.
+struct ProjectionNames {
+  const char *of_x = "", *of_output = "";
+};
+// The spec of the logits.
+absl::StatusOr<TensorSpec> projected_spec(const ProjectionNames& names, const TensorSpec& x,
                                           const OutputProjection& output);
 // The logits, in primitives.
 Tensor project(const Tensor& x, const OutputProjection& output);

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "tensor/ops/block_linear.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/loss_tables.h"
@@ -171,7 +172,7 @@ namespace {
 CrossEntropyTargets prepare_linear(const Tensor& x, const OutputProjection& output, const Tensor& targets,
                                    const CrossEntropyOptions& options, const char* op) {
   common_device(op, {x, output.weight, targets}, {output.bias, options.weight});
-  const TensorSpec logits = or_throw(projected_spec("", x.spec(), output), op);
+  const TensorSpec logits = or_throw(projected_spec({}, x.spec(), output), op);
   const TensorSpec spec = or_throw(cross_entropy_spec(logits, targets.spec(), options), op);
   return prepare(targets, options, logits.shape.back(), spec.dtype, op);
 }
@@ -201,8 +202,10 @@ void linear_cross_entropy_pass(const Tensor& x, const OutputProjection& output,
 Tensor linear_cross_entropy(const Tensor& x, const OutputProjection& output, const Tensor& targets,
                             const CrossEntropyOptions& options) {
   const CrossEntropyTargets t = prepare_linear(x, output, targets, options, "linear_cross_entropy");
-  const bool gradients = linear_cross_entropy_grad.wants({x, output.weight, output.bias}) &&
-                         options.reduction != Reduction::kNone;
+  const bool recorded = linear_cross_entropy_grad.wants({x, output.weight, output.bias}),
+             gradients = recorded && options.reduction != Reduction::kNone;
+  std::optional<ActivationsGuard> exact;
+  if (recorded) exact.emplace(Activations::kExact);
   Tensor loss, rows;
   ForwardGradients made;
   {

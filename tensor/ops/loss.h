@@ -17,7 +17,7 @@ struct OutputProjection {
   OutputProjection(Tensor weight, Tensor bias = {}, std::optional<double> softcap = {})  // NOLINT: implicit
       : weight(std::move(weight)), bias(std::move(bias)), softcap(softcap) {}
 
-  Tensor weight, bias;                 // [V, D]; [V] or undefined
+  Tensor weight, bias;                 // [V, D], or the blocks of it; [V] or undefined
   std::optional<double> softcap = {};  // c > 0: logits become c tanh(logits / c)             [Gemma 2 report]
 };
 
@@ -48,7 +48,8 @@ Tensor cross_entropy_composed(const Tensor& logits, const Tensor& targets,
                               const CrossEntropyOptions& options = {});
 
 // cross_entropy of the logits that output makes of x, which are never held at once: x: [..., D], weight and
-// bias of x's dtype. Rows are taken in chunks of about 8 million logits; for kMean and kSum the gradients are
+// bias of x's dtype; weights in blocks are read as linear reads them, exactly where the loss is recorded, and
+// get no gradient. Rows are taken in chunks of about 8 million logits; for kMean and kSum the gradients are
 // computed in the forward pass (so that no logit is computed twice), for kNone backward computes the logits
 // again. Memory: one chunk, and when recording the gradients of x, weight and bias. Rows of x that do not
 // count are not read.

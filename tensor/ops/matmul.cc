@@ -7,7 +7,9 @@
 #include "tensor/ops/block_linear.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul_tables.h"
+#include "tensor/ops/on_behalf.h"
 #include "tensor/ops/view.h"
+#include "tensor/planned_device.h"
 #include "tensor/tunable.h"
 
 namespace roux {
@@ -141,10 +143,18 @@ Tensor fold_rows(const Tensor& x) {
 
 bool is_16bit(DType dtype) { return dtype == kF16 || dtype == kBF16; }
 
-// Devices and processors without a kernel for a 16-bit dtype multiply in f32 and round the result. A plan on
-// meta assumes that there is one.
+// Whether there is a kernel, on meta for the planned device. A program that plans for a GPU may have none of
+// its kernels: those of the 16-bit dtypes.
+template <class Kernel>
+bool has_kernel(const KernelTable<Kernel>& table, Device device, DType dtype) {
+  const DeviceType type = planned_device(device.type);
+  if (device.type == DeviceType::kMeta && type == DeviceType::kCuda) return is_16bit(dtype);
+  return table.has(type, dtype);
+}
+
+// Devices and processors without a kernel for a 16-bit dtype multiply in f32 and round the result.
 bool needs_conversion(DType dtype, Device device) {
-  return is_16bit(dtype) && device.type != DeviceType::kMeta && !matmul_kernels.has(device.type, dtype);
+  return is_16bit(dtype) && !has_kernel(matmul_kernels, device, dtype);
 }
 
 // A transposed view stays one, which spares the conversion a strided walk.
@@ -156,11 +166,9 @@ Tensor cast_as_stored(const Tensor& x, DType dtype) {
 // Whether linear_rows_kernels take the product: then reading b is what takes the time.
 bool are_few_rows(const Tensor& a, const Tensor& b) {
   constexpr int64_t kFewRows = 8;
-  const DeviceType device = a.device().type;
   return a.dim() == 2 && b.dim() == 2 && a.size(0) <= kFewRows && a.strides()[1] == 1 &&
          b.strides()[0] == 1 && (b.dtype() == a.dtype() || (b.dtype() == kF32 && is_16bit(a.dtype()))) &&
-         (linear_rows_kernels.has(device, a.dtype()) ||
-          (device == DeviceType::kMeta && a.dtype() != kF64));  // as on the CPU
+         linear_rows_kernels.has(planned_device(a.device().type), a.dtype());
 }
 
 // a [M, K] b [K, N] on the way to y: a workspace where the sum over k is cut.
@@ -247,13 +255,12 @@ void multiply(Tensor a, Tensor b, const Tensor& bias, Tensor& y) {
 void matmul_into(const Tensor& a, const Tensor& b, bool accumulate, Tensor& sum) {
   NoGradGuard no_grad;
   const DType dtype = a.dtype();
-  const DeviceType device = a.device().type;
   if (sum.numel() == 0) return;
   const bool as_multiply = batch_invariant() || are_few_rows(a, b) || (dtype == kF32 && !accumulate);
   if (dtype != sum.dtype() && needs_conversion(dtype, a.device())) {
     matmul_into(cast_as_stored(a, kF32), cast_as_stored(b, kF32), accumulate, sum);
   } else if (sum.dtype() == kF32 && !(dtype == kF32 && as_multiply) &&
-             (device == DeviceType::kMeta || matmul_f32_kernels.has(device, dtype))) {
+             has_kernel(matmul_f32_kernels, a.device(), dtype)) {
     const Tensor ready = gemm_ready(a);
     Tensor workspace = split_workspace(a, b, kF32);
     matmul_f32_kernels.run(ready, ready, gemm_ready(b), accumulate, workspace, sum);
@@ -285,7 +292,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, WeightDType weight_dtype) {
   if (weight.defined() && is_block(weight.dtype())) {
-    return block_linear(x, weight, bias, ActivationsGuard::current());
+    return on_behalf("linear", {},
+                     [&] { return block_linear(x, weight, bias, ActivationsGuard::current()); });
   }
   const Device device = common_device("linear", {x, weight}, {bias});
   const TensorSpec spec = or_throw(linear_spec(x.spec(), weight.spec(), bias, weight_dtype), "linear");

@@ -8,6 +8,7 @@
 #include "tensor/ops/order_tables.h"
 #include "tensor/ops/view.h"
 #include "tensor/parallel.h"
+#include "tensor/planned_device.h"
 
 namespace roux {
 
@@ -20,7 +21,7 @@ namespace {
 // once.
 Shape argsort_scratch(const Tensor& x, int64_t rows, int64_t n) {
   constexpr int64_t kBlocks = 512;
-  const DeviceType type = x.device().type;
+  const DeviceType type = planned_device(x.device().type);
   if (type == DeviceType::kCuda || type == DeviceType::kEmulated) return {std::min(rows, kBlocks), 32 * n};
   return {max_threads(), argsort_key_bytes(x.dtype()) * n};
 }

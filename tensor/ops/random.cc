@@ -6,6 +6,7 @@
 #include "tensor/convert.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/on_behalf.h"
 #include "tensor/ops/order.h"
 #include "tensor/ops/random_tables.h"
 #include "tensor/ops/reduce.h"
@@ -192,15 +193,19 @@ Tensor beta(const Tensor& a, const Tensor& b, Generator& generator) {
                wide_b = draw_argument("beta", "b", b, generator);
   ROUX_CHECK(a.spec() == b.spec()) << "beta: a and b must be alike: a is " << a.spec() << ", b is "
                                    << b.spec();
-  const Tensor log_a = log_gamma(wide_a, generator);
-  return cast(sigmoid(log_a - log_gamma(wide_b, generator)), a.dtype());
+  const Tensor log_a =
+      on_behalf("beta", {{"concentration", "a"}}, [&] { return log_gamma(wide_a, generator); });
+  const Tensor log_b =
+      on_behalf("beta", {{"concentration", "b"}}, [&] { return log_gamma(wide_b, generator); });
+  return cast(sigmoid(log_a - log_b), a.dtype());
 }
 
 Tensor dirichlet(const Tensor& concentration, Generator& generator) {
   const Tensor wide = draw_argument("dirichlet", "concentration", concentration, generator);
   ROUX_CHECK(wide.dim() >= 1) << "dirichlet: concentration needs at least one axis: concentration is "
                               << concentration.spec();
-  return cast(softmax(log_gamma(wide, generator)), concentration.dtype());
+  const Tensor log_draws = on_behalf("dirichlet", {}, [&] { return log_gamma(wide, generator); });
+  return cast(softmax(log_draws), concentration.dtype());
 }
 
 Tensor categorical_without_replacement(const Tensor& logits, int64_t k, Generator& generator) {

@@ -2,9 +2,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "tensor/error.h"
+#include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/index.h"
 #include "tensor/ops/reduce.h"
+#include "tensor/ops/scan.h"
 #include "tensor/ops/view.h"
 #include "tensor/tables.h"
 
@@ -46,6 +49,23 @@ Tensor sequence_mask(const Tensor& lengths, int64_t length) {
   common_device("sequence_mask", {lengths});
   or_throw(sequence_mask_spec(lengths.spec(), length), "sequence_mask");
   return lt(arange(0, length, 1, lengths.dtype(), lengths.device()), lengths.unsqueeze(-1));
+}
+
+DocumentBounds document_bounds(const Tensor& ids) {
+  common_device("document_bounds", {ids});
+  ROUX_CHECK(ids.dim() >= 1 && (ids.dtype() == kI32 || ids.dtype() == kI64))
+      << "document_bounds: ids must be [..., T], i32 or i64: ids is " << ids.spec();
+  NoGradGuard no_grad;
+  const int64_t length = ids.size(-1);
+  if (ids.numel() == 0)
+    return {zeros(ids.shape(), kI32, ids.device()), zeros(ids.shape(), kI32, ids.device())};
+  Shape first = ids.shape();
+  first[first.rank() - 1] = 1;
+  const Tensor differs = ne(slice(ids, -1, 1, length), slice(ids, -1, 0, length - 1));
+  const Tensor number = cumsum(cat({zeros(first, kBool, ids.device()), differs}, -1), -1);  // of its document
+  const Tensor sizes = scatter_add(ids.shape(), -1, number, ones(ids.shape(), kI64, ids.device()));
+  const Tensor end = gather(cumsum(sizes, -1), -1, number);
+  return {cast(end - gather(sizes, -1, number), kI32), cast(end, kI32)};
 }
 
 Tensor masked_sum(const Tensor& x, const Tensor& mask, int64_t axis) {

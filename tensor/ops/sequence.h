@@ -14,6 +14,14 @@ namespace roux {
 // dtype and for length < 0.
 Tensor sequence_mask(const Tensor& lengths, int64_t length);
 
+// Where the document of each position begins and, one past its last, ends, of rows that hold several: i32
+// [..., T] each, as attention takes them. ids: [..., T] i32 or i64, any number for each position; neighbours
+// of one number are one document. Throws Error for another dtype and without an axis.
+struct DocumentBounds {
+  Tensor begin, end;
+};
+DocumentBounds document_bounds(const Tensor& ids);
+
 // Sum or mean along `axis` of the elements whose mask is true; the others are not read and get a gradient of
 // 0, also where they are not finite. x: floating; mask: bool, broadcasts to x's shape. Computed in f32 for
 // f32, bf16 and f16 and rounded once to x's dtype. Over no element: a sum of 0, a mean of NaN. Any order of

@@ -144,6 +144,10 @@ void add_loss_calls(OpTable& table) {
   table.add("sequence_mask", kExact, [](const Tensors& in, const Options& opt) {
     return sequence_mask(in[0], opt.integer("length"));
   });
+  table.add("document_bounds", kExact, [](const Tensors& in, const Options& opt) {
+    const DocumentBounds bounds = document_bounds(in[0]);
+    return opt.flag("end") ? bounds.end : bounds.begin;
+  });
   table.add("masked_sum", kSummed, [](const Tensors& in, const Options& opt) {
     return masked_sum(in[0], in[1], opt.integer("axis"));
   });

@@ -19,6 +19,7 @@ import torch
 
 import ops_arrange
 import ops_data
+import ops_documents
 import ops_elementwise
 import ops_folds
 import ops_layers
@@ -74,6 +75,7 @@ def main():
         ops_projected,
         ops_repeat,
         ops_moments,
+        ops_documents,
     ):
         family.add()
     assert len({line.split('"')[3] for line in W.lines}) == len(W.lines)

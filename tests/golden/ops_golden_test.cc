@@ -169,6 +169,7 @@ const std::map<std::string, std::string> kNoGradient = {
     {"argmax", "an index"},
     {"argmin", "an index"},
     {"sequence_mask", "bool"},
+    {"document_bounds", "an index"},
     {"categorical", "an index"},
     {"copy_", "writes"},
     {"fill_", "writes"},

@@ -69,6 +69,14 @@ OP_SUITE(scaled_dot_product_attention)
            [](Device d) {
              attend_3(d, {.rules = {.distance_bias = zeros({2, 3}, kF32, d)}});
            })
+    .error("documents does not fit: documents is i64[4], q is f32[1,2,3,4], k is f32[1,2,3,4], needed i32 or",
+           [](Device d) { attend_3(d, {.rules = {.documents = zeros({4}, kI64, d)}}); })
+    .error("documents does not fit: documents is f32[3]",
+           [](Device d) { attend_3(d, {.rules = {.documents = zeros({3}, kF32, d)}}); })
+    .error("without begin, end and position",
+           [](Device d) {
+             attend_3(d, {.rules = {.end = zeros({3}, kI32, d), .documents = zeros({3}, kI64, d)}});
+           })
     .error("window is 2 with causal false and prefix not given",
            [](Device d) { attend_3(d, {.rules = {.window = 2}}); })
     .error("window is 2 with causal true and prefix given",

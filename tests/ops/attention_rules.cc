@@ -1,4 +1,6 @@
 // Attention under each rule and option that is no mask or bias, and under all of them.
+#include <algorithm>
+
 #include "tensor/ops/attention.h"
 #include "tests/ops/attention_reference.h"
 
@@ -33,6 +35,45 @@ OP_SUITE_VARIANT(scaled_dot_product_attention, prefix)
     .sample({{2, 1, 5, 4}, {2, 1, 7, 4}, {2, 1, 7, 6}, {2, 1}})
     .sample({{1, 3, 9, 4}, {1, 1, 5, 4}, {1, 1, 5, 6}, {9}})
     .sample({{2, 3, 0, 4}, {2, 1, 5, 4}, {2, 1, 5, 6}, {2, 0}})
+    .with(rule);
+
+// Numbers of documents, [B, T] and [T]: a query sees the run of its number.
+Ref same_run(const Ref& ids) {
+  const int64_t length = ids.shape.back(), rows = ids.size() / std::max<int64_t>(length, 1);
+  Ref mask({rows, 1, length, length});
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t t = 0; t < length; ++t) {
+      bool same = true;
+      for (int64_t s = t; s < length; ++s) {
+        same &= ids[row * length + s] == ids[row * length + t];
+        mask.at({row, 0, t, s}) = mask.at({row, 0, s, t}) = same ? 1 : 0;
+      }
+    }
+  }
+  return mask;
+}
+OP_SUITE_VARIANT(scaled_dot_product_attention, documents)
+    .inputs({in_2(), in_2(), in_2(), integers_in(0, 1)})
+    .call([](const Tensors& in) {
+      Tensors out;
+      for (const bool causal : {false, true}) {
+        const AttentionRules rules{.causal = causal, .documents = in[3]};
+        out.push_back(scaled_dot_product_attention(in[0], in[1], in[2], {.rules = rules}));
+      }
+      return out;
+    })
+    .reference([](const Refs& in) {
+      const Ref mask = same_run(in[3]);
+      Refs out;
+      for (const bool causal : {false, true}) {
+        out.push_back(attention_f64(in[0], in[1], in[2], {.causal = causal, .mask = &mask})[0]);
+      }
+      return out;
+    })
+    .sample({{2, 3, 9, 4}, {2, 1, 9, 4}, {2, 1, 9, 6}, {2, 9}})
+    .sample({{2, 1, 7, 4}, {2, 1, 7, 4}, {2, 1, 7, 6}, {7}})
+    .sample({{1, 1, 1, 3}, {1, 1, 1, 3}, {1, 1, 1, 3}, {1}})
+    .sample({{0, 3, 5, 4}, {0, 3, 5, 4}, {0, 3, 5, 6}, {5}})
     .with(rule);
 
 // Intervals of any kind: empty, reversed, outside of the keys.

@@ -48,6 +48,7 @@ auto with_format(DType format) {
         .sample({{17, 65}, {66, 65}, {66}})
         .accumulates(0, 1, 2)  // the bias is added to sums in f32, which are rounded once
         .additive(0, 0)
+        .with(quantizes)
         .with(tolerances);
   };
 }
@@ -61,10 +62,6 @@ OP_SUITE(block_linear)
     .error("bias has the wrong shape or dtype: bias is f32[65], weight is q4_k[64,1]",
            [](Device d) {
              block_linear(zeros({8, 256}, kF32, d), zeros({64, 1}, kQ4_K, d), zeros({65}, kF32, d));
-           })
-    .error("dtype is not supported: x is i32[8,32], weight is q4_0[4,1]",
-           [](Device d) {
-             linear(zeros({8, 32}, kI32, d), zeros({4, 1}, kQ4_0, d));
            })
     .error("wrong rank: x is f32[8,32], weight is q4_0[1]", [](Device d) {
       block_linear(zeros({8, 32}, kF32, d), zeros({1}, kQ4_0, d));
@@ -92,9 +89,13 @@ OP_SUITE_VARIANT(linear, of_blocks)
     .sample({{2, 0}, {4, 0}})
     .rounds_once(2e-5)
     .with(tolerances)
-    .skip("errors", "in the main entry");
+    .with(quantizes)
+    .error("dtype is not supported: x is i32[8,32], weight is q4_0[4,1]", [](Device d) {
+      linear(zeros({8, 32}, kI32, d), zeros({4, 1}, kQ4_0, d));
+    });
 
 OP_SUITE(block_linear_transposed)
+    .with(quantizes)
     .inputs({Domain(), constant_in(-1, 1)})
     .call([](const Tensors& in) {
       const Tensor y = block_linear_transposed(in[0], quantized(in[1], kQ4_1));
@@ -117,6 +118,7 @@ OP_SUITE(block_linear_transposed)
 
 OP_SUITE_VARIANT(embedding, of_blocks)
     .dtypes(kF32)
+    .with(quantizes)
     .inputs({constant_in(-1, 1), index_into(0, 0)})
     .call([](const Tensors& in) {
       const Tensor rows = embedding(quantized(in[0], kQ4_0), in[1]);

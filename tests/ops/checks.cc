@@ -11,6 +11,7 @@ const std::vector<Check>& all_checks() {
       {"repeatable", "the same bits with 1, 2 and 3 threads", check_repeatable, true},
       {"meta", "the same specs without data", check_meta, false},
       {"errors", "documented errors, the same text on meta", check_errors, false},
+      {"names_itself", "errors of values that few ops take start with the op", check_names_itself, false},
       {"value_errors", "documented errors in values, the same text as on the CPU", check_value_errors, true},
       {"undeclared", "a dtype that is not declared has no kernel", check_undeclared, true},
       {"shape_fuzz", "seeded random sizes", check_shape_fuzz, true},

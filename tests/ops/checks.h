@@ -23,6 +23,7 @@ const std::vector<Check>& all_checks();
 std::string check_entry(const Suite& suite, Device device);
 std::string check_meta(const Suite& suite, Device device);
 std::string check_errors(const Suite& suite, Device device);
+std::string check_names_itself(const Suite& suite, Device device);
 std::string check_value_errors(const Suite& suite, Device device);
 std::string check_undeclared(const Suite& suite, Device device);
 // values against the reference.

@@ -1,4 +1,7 @@
 // What an entry must say; errors, meta and missing kernels.
+#include <cmath>
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
@@ -71,6 +74,39 @@ std::string check_errors(const Suite& suite, Device) {
     }
   }
   return "";
+}
+
+namespace {
+
+// x with values that few ops take, by number; an undefined tensor behind the last one.
+Tensor with_values(const Tensor& x, size_t number) {
+  static constexpr double kFloats[] = {NAN, -INFINITY, INFINITY, 0, -1, 1e30};
+  static constexpr int kIntegers[] = {-1, 0, 1 << 20};
+  const size_t count = is_floating(x.dtype()) ? std::size(kFloats) : std::size(kIntegers);
+  if (x.dtype() == kBool || number >= count) return Tensor();
+  return full(x.shape(), is_floating(x.dtype()) ? Scalar(kFloats[number]) : Scalar(kIntegers[number]),
+              x.dtype());
+}
+
+}  // namespace
+
+std::string check_names_itself(const Suite& suite, Device) {
+  NoGradGuard no_grad;
+  const DType dtype = suite.dtypes_.contains(kF64) ? kF64 : kF32;
+  const Tensors inputs = make_inputs(suite, suite.samples_[0], dtype, 0);
+  std::string failures;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    for (size_t number = 0;; ++number) {
+      Tensors wrong = inputs;
+      wrong[i] = with_values(inputs[i], number);
+      if (!wrong[i].defined()) break;
+      const std::string error = error_text([&](Device) { suite.call_(wrong); }, kCpu);
+      if (error.empty() || error.rfind(suite.op + ":", 0) == 0) continue;
+      absl::StrAppend(&failures, describe(suite, wrong), ": the error does not start with the op: \"", error,
+                      "\"\n");
+    }
+  }
+  return failures;
 }
 
 std::string check_value_errors(const Suite& suite, Device device) {

@@ -201,7 +201,7 @@ OP_SUITE(index_select)
            [](Device d) {
              index_select(zeros({3}, kF32, d), 0, zeros({2, 2}, kI64, d));
            })
-    .value_error("index_select: embedding: ids out of range: ids[1] is 4 in row-major order, needed 0 to 3",
+    .value_error("index_select: index out of range: index[1] is 4 in row-major order, needed 0 to 3",
                  [](Device d) {
                    index_select(zeros({2, 4}, kF32, d), 1, integers({0, 4}, {2}, d));
                  });
@@ -220,9 +220,10 @@ OP_SUITE(index_add)
            [](Device d) {
              index_add(zeros({3, 2}, kF32, d), 0, zeros({4}, kI64, d), zeros({4, 3}, kF32, d));
            })
-    .value_error(
-        "index_add: embedding_backward: ids out of range: ids[0] is -1 in row-major order, needed 0 to 2",
-        [](Device d) { index_add(zeros({3}, kF32, d), 0, integers({-1}, {1}, d), zeros({1}, kF32, d)); });
+    .value_error("index_add: index out of range: index[0] is -1 in row-major order, needed 0 to 2",
+                 [](Device d) {
+                   index_add(zeros({3}, kF32, d), 0, integers({-1}, {1}, d), zeros({1}, kF32, d));
+                 });
 
 OP_SUITE(scatter)
     .devices(kFloating | kI32 | kBool)
@@ -274,7 +275,7 @@ OP_SUITE(index_put)
            })
     .error("values must have x's dtype: x is f32[2], values is f64[1]",
            [](Device d) { index_put(zeros({2}, kF32, d), {zeros({1}, kI64, d)}, zeros({1}, kF64, d)); })
-    .value_error("index_put: embedding: ids out of range: ids[0] is 3 in row-major order, needed 0 to 2",
+    .value_error("index_put: indices out of range: indices[0] is 3 in row-major order, needed 0 to 2",
                  [](Device d) {
                    index_put(zeros({2, 3}, kF32, d), {integers({0}, {1}, d), integers({3}, {1}, d)},
                              zeros({1}, kF32, d));
@@ -298,7 +299,7 @@ OP_SUITE(one_hot)
     .sample({{0, 2}})
     .output_dtype(kF32)
     .error("classes must not be negative: -1", [](Device d) { one_hot(zeros({2}, kI64, d), -1); })
-    .value_error("index[1] is 4 in row-major order, needed 0 to 3", [](Device d) {
+    .value_error("ids[1] is 4 in row-major order, needed 0 to 3", [](Device d) {
       one_hot(integers({0, 4}, {2}, d), 4);
     });
 
@@ -313,7 +314,7 @@ OP_SUITE(masked_fill)
     .sample({{3, 5}, {3, 5}})
     .sample({{2, 3, 4}, {3, 1}})
     .sample({{0, 3}, {3}})
-    .error("condition must be bool",
+    .error("mask must be bool: mask is f32[2]",
            [](Device d) { masked_fill(zeros({2}, kF32, d), zeros({2}, kF32, d), 0); });
 
 OP_SUITE(masked_select)

@@ -35,12 +35,14 @@ OP_SUITE(linear_distillation_loss)
     .sample({{3, 2, 5}, {70, 5}, {3, 2, 6}, {70, 6}})
     .tolerance(kF32, 1e-5)
     .tolerance(kF64, 1e-12)
-    .error("teacher.x and teacher.weight do not match: teacher.x is f32[4,6], teacher.weight is f32[7,5]",
-           [](Device d) {
-             linear_distillation_loss(zeros({4, 5}, kF32, d), zeros({7, 5}, kF32, d),
-                                      {.x = zeros({4, 6}, kF32, d), .output = zeros({7, 5}, kF32, d)});
-           })
-    .error("x and weight do not match: x is f32[4,6], weight is f32[7,5]", [](Device d) {
+    .error(
+        "teacher.x and teacher.output.weight do not match: teacher.x is f32[4,6], teacher.output.weight is "
+        "f32[7,5]",
+        [](Device d) {
+          linear_distillation_loss(zeros({4, 5}, kF32, d), zeros({7, 5}, kF32, d),
+                                   {.x = zeros({4, 6}, kF32, d), .output = zeros({7, 5}, kF32, d)});
+        })
+    .error("x and output.weight do not match: x is f32[4,6], output.weight is f32[7,5]", [](Device d) {
       linear_distillation_loss(zeros({4, 6}, kF32, d), zeros({7, 5}, kF32, d),
                                {.logits = zeros({4, 7}, kF32, d)});
     });

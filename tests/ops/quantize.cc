@@ -67,6 +67,7 @@ OP_SUITE_VARIANT(quantize, nf4_dq).with(there_and_back(kNF4_DQ)).skip("errors", 
 
 OP_SUITE(dequantize)
     .with(there_and_back(kQ5_1))
+    .with(quantizes)
     .error("x is f32[2,3], the result is f32, needed blocks [..., N] and a floating dtype",
            [](Device d) {
              dequantize(zeros({2, 3}, kF32, d));

@@ -33,6 +33,37 @@ OP_SUITE(sequence_mask)
     .error("arguments do not fit: lengths is i64[3], length is -1",
            [](Device d) { sequence_mask(zeros({3}, kI64, d), -1); });
 
+OP_SUITE(document_bounds)
+    .dtypes(kI32 | kI64)
+    .devices(kI32 | kI64)
+    .inputs({integers_in(0, 2)})
+    .output_dtype(kI32)
+    .call([](const Tensors& in) {
+      const DocumentBounds bounds = document_bounds(in[0]);
+      return Tensors{bounds.begin, bounds.end};
+    })
+    .reference([](const Refs& in) {
+      const Ref& ids = in[0];
+      Ref begin(ids.shape), end(ids.shape);
+      const int64_t length = ids.shape.back();
+      for (int64_t i = 0; i < ids.size(); ++i) {
+        const int64_t row = i / length * length;
+        int64_t first = i, last = i;
+        while (first > row && ids[first - 1] == ids[i]) --first;
+        while (last + 1 < row + length && ids[last + 1] == ids[i]) ++last;
+        begin[i] = static_cast<double>(first - row), end[i] = static_cast<double>(last + 1 - row);
+      }
+      return Refs{begin, end};
+    })
+    .sample({{3, 7}})
+    .sample({{1}})
+    .sample({{2, 0}})
+    .sample({{2, 3, 65}})
+    .error("ids must be [..., T], i32 or i64: ids is f32[3]",
+           [](Device d) { document_bounds(zeros({3}, kF32, d)); })
+    .error("ids must be [..., T], i32 or i64: ids is i64[]",
+           [](Device d) { document_bounds(zeros({}, kI64, d)); });
+
 // Sums along `axis` of what counts, and how many that are.
 std::pair<Ref, Ref> masked_f64(const Ref& x, const Ref& mask, int axis) {
   Shape kept = x.shape;
