@@ -61,7 +61,7 @@ void KVCache::set_lengths(absl::Span<const int64_t> lengths) {
         << " tokens";
   }
   lengths_.assign(lengths.begin(), lengths.end());
-  if (longest() == 0) memory_ = {}, memory_keys_ = {};
+  if (longest() == 0) memory_ = {}, memory_keys_ = {}, distance_bias_ = {};
 }
 
 void KVCache::select_rows(absl::Span<const int64_t> from) {

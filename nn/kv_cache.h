@@ -86,6 +86,11 @@ class KVCache {
   // For models, after the last layer.
   void keep_memory(const Memory& memory, KeyValues keys);
 
+  // For models whose biases of distances come from weights: the table of earlier calls, so that a step makes
+  // none. Undefined before, and again once all tokens are taken back: only then may weights have changed.
+  const Tensor& distance_bias() const { return distance_bias_; }
+  void keep_distance_bias(const Tensor& bias) { distance_bias_ = bias.detach(); }
+
  private:
   size_t checked(int64_t layer, const Tensor& k, const Tensor& v) const;
   Tensor last_of(const Tensor& memory, const Tensor& otherwise) const;
@@ -97,6 +102,7 @@ class KVCache {
   std::vector<Tensor> k_, v_, raw_k_;  // [spec_.rows, G, capacity, d]; raw_k_ with Spec::raw_keys alone
   Memory memory_;                      // that memory_keys_ are made of, as long as all of it is kept
   KeyValues memory_keys_;
+  Tensor distance_bias_;
 };
 
 }  // namespace roux

@@ -57,6 +57,30 @@ TEST(Cache, EqualsFullForward) {
   }
 }
 
+// Steps find the table of the buckets' bias that the first calls made; once no token is left it is made anew.
+TEST(Cache, KeepsTheBiasOfBuckets) {
+  NoGradGuard no_grad;
+  TransformerConfig config = testing::named_config("buckets", kF32);
+  config.compute_dtype = kBF16;
+  Generator generator(2);
+  const Transformer model(config, {&generator, 0.3});
+  const Tensor ids = some_ids(1, 9);
+  KVCache cache = model.make_cache(1, 9);
+  const auto run = [&](int64_t begin, int64_t end) {
+    return model.logits({.ids = ids.slice(1, begin, end), .cache = &cache});
+  };
+  run(0, 4), run(4, 5);
+  const Tensor table = cache.distance_bias();
+  EXPECT_EQ(table.spec(), (TensorSpec{kF32, {4, 15}}));  // in the dtype of the scores
+  for (int64_t t = 5; t < 8; ++t) run(t, t + 1);
+  EXPECT_EQ(cache.distance_bias().impl(), table.impl());
+  cache.set_lengths({0});
+  for (const auto& [name, weight] : model.named_parameters()) {
+    if (name.find("relative_attention") != std::string::npos) copy_(weight, weight * -3);
+  }
+  EXPECT_TRUE(same_bits(run(0, 9), model.logits(ids)));
+}
+
 // Prompts of 5, 2 and 3 tokens, padded; then two steps of one token, in the second of which row 1 pauses.
 TEST(Cache, RaggedRowsEqualRowsAlone) {
   NoGradGuard no_grad;

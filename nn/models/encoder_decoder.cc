@@ -122,7 +122,8 @@ EncoderDecoder::EncoderDecoder(const EncoderDecoder& from, Weights weights,
 
 Memory EncoderDecoder::encode(const LmInput& source) const {
   try {
-    ROUX_CHECK(!source.document_begin.defined() && !source.document_end.defined())
+    ROUX_CHECK(!source.document_begin.defined() && !source.document_end.defined() &&
+               !source.documents.defined())
         << "encode: a row of a source holds one document";
     return {encoder_(source), source.lengths};
   } catch (Error& error) {

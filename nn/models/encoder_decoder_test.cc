@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <string>
+#include <tuple>
+
 #include "autograd/autograd.h"
 #include "nn/models/model_test_util.h"
 #include "nn/models/surgery.h"
@@ -43,6 +47,29 @@ std::vector<std::pair<std::string, EncoderDecoderConfig>> tiny_models(DType dtyp
     config.encoder.num_hidden_layers = 1;
   }
   return models;
+}
+
+// No rows, no tokens on either side: cross-attention to nothing adds nothing.
+TEST(EncoderDecoder, MayBeEmpty) {
+  for (const auto& [name, config] : tiny_models(kF32)) {
+    for (const auto& [rows, source, tokens] : {std::tuple(0, 3, 2), {2, 0, 3}, {2, 4, 0}, {2, 0, 0}}) {
+      SCOPED_TRACE(name + " " + std::to_string(rows) + " x " + std::to_string(source) + ", " +
+                   std::to_string(tokens));
+      Generator generator(1);
+      const EncoderDecoder model(config, {&generator, 0.3});
+      const Tensor ids = zeros({rows, tokens}, kI64);
+      const Memory memory =
+          model.encode({.ids = zeros({rows, source}, kI64), .lengths = zeros({rows}, kI32)});
+      const Tensor logits = model.logits({.ids = ids, .memory = memory});
+      EXPECT_EQ(logits.shape(), (Shape{rows, tokens, kVocabulary}));
+      backward(model.loss_sum({.ids = ids, .memory = memory}, ids));
+      for (const double value : logits.to_vector<double>()) EXPECT_TRUE(std::isfinite(value));
+      NoGradGuard no_grad;
+      KVCache cache = model.make_cache(rows, 4);
+      EXPECT_EQ(model.logits({.ids = ids, .cache = &cache, .memory = memory}).size(1), tokens);
+      EXPECT_EQ(model.logits({.ids = zeros({rows, 1}, kI64), .cache = &cache}).size(1), 1);
+    }
+  }
 }
 
 TEST(EncoderDecoder, HasThePublishedSizes) {

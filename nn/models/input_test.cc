@@ -3,11 +3,13 @@
 
 #include <cmath>
 #include <functional>
+#include <string>
 
 #include "autograd/autograd.h"
 #include "nn/models/model_test_util.h"
 #include "nn/models/transformer.h"
 #include "tensor/error_of.h"
+#include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
@@ -17,6 +19,7 @@
 namespace roux {
 namespace {
 
+using testing::kVocabulary;
 using testing::relative_difference;
 using testing::same_bits;
 using testing::some_ids;
@@ -26,6 +29,52 @@ using testing::tiny_llama;
 
 Tensor i32(const std::vector<int32_t>& values, const Shape& shape) { return tensor(values, shape); }
 
+// No rows, no tokens, or neither: logits of no token, a loss of 0 and gradients of 0.
+TEST(Input, MayBeEmpty) {
+  for (auto [name, config] : tiny_configs(kF32)) {
+    config.dropout = {.embedding = 0.1, .attention = 0.1, .hidden = 0.1};
+    for (const DType dtype : {kF32, kBF16}) {
+      config.compute_dtype = dtype;
+      for (const auto& [rows, tokens] : {std::pair(0, 3), std::pair(2, 0), std::pair(0, 0)}) {
+        SCOPED_TRACE(name + " " + std::to_string(rows) + " x " + std::to_string(tokens));
+        Generator generator(12);
+        const Transformer model(config, {&generator, 0.3});
+        const Tensor ids = zeros({rows, tokens}, kI64), per_token = zeros({rows, tokens}, kI32),
+                     per_row = zeros({rows}, kI32);
+        std::vector<LmInput> inputs = {{.ids = ids}, {.ids = ids, .lengths = per_row}};
+        inputs.push_back({.ids = ids, .document_begin = per_token});
+        inputs.push_back({.ids = ids, .causal = false});
+        inputs.push_back({.embeddings = zeros({rows, tokens, config.hidden_size})});
+        if (!config.distance_biased()) inputs.push_back({.ids = ids, .positions = per_token});
+        for (LmInput in : inputs) {
+          if (in.causal.has_value() && (config.sliding_window || config.key_smear)) continue;
+          in.generator = &generator;
+          EXPECT_EQ(model.logits(in).shape(), (Shape{rows, tokens, kVocabulary}));
+          const Tensor loss = model.loss_sum(in, ids);
+          EXPECT_EQ(loss.item(), 0);
+          backward(loss);
+          for (const auto& [parameter, gradient] : testing::gradients(model)) {
+            const std::vector<double> values = gradient.to_vector<double>();
+            EXPECT_EQ(values, std::vector<double>(values.size(), 0)) << parameter;
+          }
+        }
+        NoGradGuard no_grad;
+        KVCache cache = model.make_cache(rows, 8);
+        EXPECT_EQ(model.logits({.ids = ids, .cache = &cache, .dropout_scale = 0}).size(1), tokens);
+        const Tensor next = zeros({rows, 2}, kI64);
+        EXPECT_EQ(model.logits({.ids = next, .cache = &cache, .dropout_scale = 0}).size(1), 2);
+        EXPECT_EQ(model.logits({.ids = ids, .cache = &cache, .dropout_scale = 0}).size(1), tokens);
+        const KVCache none = model.make_cache(rows, 8);
+        EXPECT_EQ(model.logits({.ids = next, .prefix = none.view(), .dropout_scale = 0}).size(1), 2);
+        KVCache shared = model.make_cache(1, 8);
+        EXPECT_EQ(model.logits({.ids = next, .prefix = shared.view(), .dropout_scale = 0}).size(1), 2);
+        model.logits({.ids = zeros({1, 3}, kI64), .cache = &shared, .dropout_scale = 0});
+        EXPECT_EQ(model.logits({.ids = ids, .prefix = shared.view(), .dropout_scale = 0}).size(1), tokens);
+      }
+    }
+  }
+}
+
 TEST(Input, PackedDocumentsEqualRowsAlone) {
   for (const auto& [name, config] : tiny_configs(kF64)) {
     Generator generator(12);
@@ -34,6 +83,8 @@ TEST(Input, PackedDocumentsEqualRowsAlone) {
     const Tensor packed = cat({a, b}, 1);
     const Tensor begins = i32({0, 0, 0, 3, 3, 3, 3, 3}, {1, 8});
     const Tensor logits = model.logits({.ids = packed, .document_begin = begins});
+    const Tensor numbers = i32({7, 7, 7, 2, 2, 2, 2, 2}, {1, 8});
+    EXPECT_TRUE(same_bits(model.logits({.ids = packed, .documents = numbers}), logits)) << name;
     EXPECT_LT(relative_difference(logits.slice(1, 0, 3), model.logits(a)), 1e-10) << name;
     EXPECT_LT(relative_difference(logits.slice(1, 3, 8), model.logits(b)), 1e-10) << name;
     // Both ways, as an encoder: ends are needed too.
@@ -130,6 +181,9 @@ TEST(Input, RefusesWhatHasNoMeaning) {
           "document_begin alone, but attention is not causal: a token would see other documents");
   refuses({.ids = ids, .document_end = documents + 5, .causal = false},
           "document_end alone, but attention is not causal");
+  refuses({.ids = ids, .document_begin = documents, .documents = documents},
+          "documents is i32[2,5], needed i32 or i64 [B, T], without document_begin and document_end");
+  refuses({.ids = ids, .documents = zeros({5}, kI32)}, "documents is i32[5], needed");
   refuses({.ids = ids, .document_begin = documents, .bidirectional = zeros({2}, kI32)},
           "bidirectional counts the first tokens of a row, which holds several documents");
   refuses({.embeddings = zeros({2, 5, 16}, kI64)}, "embeddings must be floating [B, T, 16]");

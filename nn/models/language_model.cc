@@ -23,8 +23,7 @@ Tensor LanguageModel::project(const Tensor& hidden) const {
 Tensor LanguageModel::losses(const Tensor& hidden, const Tensor& targets,
                              const CrossEntropyOptions& options) const {
   OutputProjection out = output();
-  if (is_block(out.weight.dtype())) return cross_entropy(project(hidden), targets, options);
-  out.weight = cast(out.weight, hidden.dtype());
+  if (!is_block(out.weight.dtype())) out.weight = cast(out.weight, hidden.dtype());
   if (out.bias.defined()) out.bias = cast(out.bias, hidden.dtype());
   return linear_cross_entropy(head_transform(hidden), out, targets, options);
 }

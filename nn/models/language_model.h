@@ -28,6 +28,8 @@ struct LmInput {
                         // padding is not seen
   // i32 [B, T], of rows that hold several documents: where the token's begins, and (if not causal) ends.
   Tensor document_begin = {}, document_end = {};
+  // In their place: i32 or i64 [B, T], any number for each document; neighbours of one number are one.
+  Tensor documents = {};
   Tensor bidirectional = {};        // i32 [B]: so many first tokens are seen by all of the row (prefix LM)
   std::optional<bool> causal = {};  // in place of the config's
   Tensor mask = {}, bias = {};      // as in AttentionRules
@@ -52,7 +54,7 @@ class LanguageModel : public Module {
   Tensor logits(const Tensor& ids) const { return logits(LmInput{.ids = ids}); }
 
   // Cross-entropy of targets: [...] from hidden: [..., D], as linear_cross_entropy takes them: the logits are
-  // never held at once (but of an output weight in blocks they are).
+  // never held at once.
   Tensor losses(const Tensor& hidden, const Tensor& targets, const CrossEntropyOptions& options) const;
   // Summed over all tokens; targets of options.ignore_index (-100) count for nothing.
   Tensor loss_sum(const LmInput& in, const Tensor& targets, CrossEntropyOptions options = {}) const;

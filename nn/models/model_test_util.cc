@@ -123,4 +123,12 @@ std::vector<std::pair<std::string, TransformerConfig>> tiny_configs(DType dtype)
           {"olmo2", olmo2}};
 }
 
+TransformerConfig named_config(const std::string& name, DType dtype) {
+  for (const auto& [key, config] : tiny_configs(dtype)) {
+    if (key == name) return config;
+  }
+  ADD_FAILURE() << "no configuration " << name;
+  return {};
+}
+
 }  // namespace roux::testing

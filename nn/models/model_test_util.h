@@ -32,6 +32,7 @@ Tensor some_ids(int64_t rows, int64_t length);
 // Configurations of kLayers layers that differ in positions, residual, norm, heads, window and biases, with
 // their names. GPT-2's is first, Llama's second.
 std::vector<std::pair<std::string, TransformerConfig>> tiny_configs(DType dtype = kF32);
+TransformerConfig named_config(const std::string& name, DType dtype = kF32);  // one of them
 TransformerConfig tiny_gpt2(DType dtype = kF32);
 TransformerConfig tiny_llama(DType dtype = kF32);
 

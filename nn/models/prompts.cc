@@ -27,8 +27,8 @@ LmInput SoftPrompt::prepend(const LanguageModel& model, const LmInput& in) const
       << "SoftPrompt: " << (in.ids.defined() ? "both" : "neither") << " of ids and embeddings given";
   ROUX_CHECK(in.cache == nullptr || in.cache->longest() == 0)
       << "SoftPrompt: the cache has tokens already: a prompt stands before all";
-  ROUX_CHECK(!in.document_begin.defined() && !in.document_end.defined() && !in.positions.defined() &&
-             !in.mask.defined() && !in.bias.defined() && in.first_layer == 0)
+  ROUX_CHECK(!in.document_begin.defined() && !in.document_end.defined() && !in.documents.defined() &&
+             !in.positions.defined() && !in.mask.defined() && !in.bias.defined() && in.first_layer == 0)
       << "SoftPrompt: documents, positions, masks, biases and first_layer do not say what holds for the "
          "prompt";
   LmInput out = in;

@@ -1,11 +1,13 @@
 #include "nn/models/transformer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
+#include "tensor/ops/sequence.h"
 #include "tensor/ops/view.h"
 
 namespace roux {
@@ -21,10 +23,13 @@ Tensor i32_column(const std::vector<int64_t>& values, Device device) {
   return tensor(narrow, {static_cast<int64_t>(values.size()), 1}, device);
 }
 
+// Of attention's scores. A bias of it is converted by no layer.
+DType score_dtype(DType compute) { return compute == kF64 ? kF64 : kF32; }
+
 // lengths: i32 [R] -> [B, 1], each B / R times.
 Tensor for_each_row(const Tensor& lengths, int64_t rows) {
   const int64_t shared = lengths.size(0);
-  return reshape(expand(view(lengths, {shared, 1}), {shared, rows / shared}), {rows, 1});
+  return reshape(expand(view(lengths, {shared, 1}), {shared, readers(rows, shared)}), {rows, 1});
 }
 
 }  // namespace
@@ -145,7 +150,7 @@ TransformerModel::Call TransformerModel::check(const LmInput& in) const {
         << " values, there are " << layers_.size() << " layers";
     check_prefix(in.prefix);
     const int64_t shared = in.prefix.k[0].size(0);
-    ROUX_CHECK(shared > 0 && call.rows % shared == 0)
+    ROUX_CHECK(divides(shared, call.rows))
         << "transformer: a prefix of " << shared << " rows for " << call.rows << ", needed a divisor of them";
     ROUX_CHECK(!in.document_begin.defined()) << "transformer: packed documents have no common prefix";
     shaped("prefix.lengths", in.prefix.lengths, {shared});
@@ -185,7 +190,7 @@ void TransformerModel::check_memory(const LmInput& in, const Call& call) const {
   const Memory& memory = in.memory;
   ROUX_CHECK(memory.defined()) << "transformer: cross-attention needs a memory";
   ROUX_CHECK(memory.states.dim() == 3 && memory.states.size(2) == config_.hidden_size &&
-             memory.states.size(0) > 0 && call.rows % memory.states.size(0) == 0)
+             divides(memory.states.size(0), call.rows))
       << "transformer: the memory is " << memory.states.spec() << ", needed [R, S, " << config_.hidden_size
       << "], R a divisor of " << call.rows << " rows";
   const TensorSpec per_row{kI32, {memory.states.size(0)}};
@@ -254,6 +259,19 @@ KeyValues TransformerModel::memory_keys(const LmInput& in) const {
   return keys;
 }
 
+// Of at least `reach` distances. A cache keeps the table, made for twice as many where it is too short: a
+// step of decoding finds it.
+Tensor TransformerModel::bucket_bias(int64_t reach, KVCache* cache) const {
+  const auto made = [&](int64_t distances) { return cast((*buckets_)(distances), config_.compute_dtype); };
+  if (cache == nullptr) return made(reach);
+  const Tensor& table = cache->distance_bias();
+  const int64_t kept = table.defined() ? (table.size(1) + 1) / 2 : 0;
+  if (kept < std::max<int64_t>(reach, 1)) {
+    cache->keep_distance_bias(cast(made(std::max(reach, 2 * kept)), score_dtype(config_.compute_dtype)));
+  }
+  return cache->distance_bias();
+}
+
 Pass TransformerModel::pass_of(const LmInput& in, const Call& call, const Tensor& slots,
                                Device device) const {
   Pass pass;
@@ -286,11 +304,8 @@ Pass TransformerModel::pass_of(const LmInput& in, const Call& call, const Tensor
     if (local_rotary_) pass.local_rotary = tables(*local_rotary_);
   }
   const int64_t reach = call.seen + call.tokens;
-  if (buckets_) rules.distance_bias = cast((*buckets_)(reach), config_.compute_dtype);
-  if (alibi_) {
-    // In the dtype of attention's scores, so that no layer converts it.
-    rules.distance_bias = alibi_->at_least(reach, config_.compute_dtype == kF64 ? kF64 : kF32, device);
-  }
+  if (buckets_) rules.distance_bias = bucket_bias(reach, in.cache);
+  if (alibi_) rules.distance_bias = alibi_->at_least(reach, score_dtype(config_.compute_dtype), device);
   if (!in.prefix.defined()) return pass;
 
   pass.prefix = in.prefix;
@@ -300,12 +315,29 @@ Pass TransformerModel::pass_of(const LmInput& in, const Call& call, const Tensor
   if (config_.sliding_window || config_.distance_biased()) {
     const int64_t shared = in.prefix.k[0].size(0);
     pass.prefix_rules.position =
-        reshape(expand(slots, {call.rows, call.tokens}), {shared, call.rows / shared * call.tokens});
+        reshape(expand(slots, {call.rows, call.tokens}), {shared, readers(call.rows, shared) * call.tokens});
   }
   return pass;
 }
 
-Tensor TransformerModel::forward(const LmInput& in) const {
+// With bounds in the place of the documents' numbers.
+LmInput TransformerModel::with_bounds(LmInput in) const {
+  if (!in.documents.defined()) return in;
+  const Tensor& tokens = in.ids.defined() ? in.ids : in.embeddings;
+  const bool fits = tokens.defined() && tokens.dim() >= 2 && is_integer(in.documents.dtype()) &&
+                    in.documents.shape() == Shape{tokens.size(0), tokens.size(1)};
+  ROUX_CHECK(fits && !in.document_begin.defined() && !in.document_end.defined())
+      << "transformer: documents is " << in.documents.spec()
+      << ", needed i32 or i64 [B, T], without document_begin and document_end";
+  const DocumentBounds bounds = document_bounds(in.documents);
+  in.document_begin = bounds.begin;
+  if (!in.causal.value_or(config_.causal)) in.document_end = bounds.end;
+  in.documents = Tensor();
+  return in;
+}
+
+Tensor TransformerModel::forward(const LmInput& given) const {
+  const LmInput in = with_bounds(given);
   const Call call = check(in);
   const Device device = (in.ids.defined() ? in.ids : in.embeddings).device();
   const Tensor slots = this->slots(in, call, device);

@@ -46,6 +46,8 @@ class TransformerModel final : public ModuleOf<TransformerModel> {
   void check_memory(const LmInput& in, const Call& call) const;
   void check_taps(const Taps& taps, const Call& call) const;
   KeyValues memory_keys(const LmInput& in) const;
+  LmInput with_bounds(LmInput in) const;
+  Tensor bucket_bias(int64_t reach, KVCache* cache) const;
   Tensor slots(const LmInput& in, const Call& call, Device device) const;
   Pass pass_of(const LmInput& in, const Call& call, const Tensor& slots, Device device) const;
 

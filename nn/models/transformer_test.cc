@@ -18,6 +18,7 @@
 #include "tensor/ops/random.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
+#include "tensor/planned_device.h"
 
 namespace roux {
 namespace {
@@ -101,6 +102,33 @@ TEST(Transformer, HasThePublishedSizes) {
     backward(model.loss_sum(ids, empty({kI32, {1, 32}}, kMeta)));
     EXPECT_EQ(model.parameters().front().grad().shape(), (Shape{config.vocab_size, config.hidden_size}));
     EXPECT_LT(memory_stats(kCpu).current - before, 1 << 20);
+  }
+}
+
+// A step on meta has the peak of one on the CPU to the byte: where this processor multiplies 16-bit dtypes in
+// f32, the plan has the f32 copies too. A GPU has kernels of its own and holds none.
+TEST(Transformer, APlanIsThePeakOfAStep) {
+  for (const DType dtype : {kF32, kBF16, kF16}) {
+    TransformerConfig config = tiny_llama(dtype);
+    config.hidden_size = 64, config.intermediate_size = 160, config.vocab_size = 500;
+    const auto peak = [&](Device device) {
+      Generator generator(5);
+      const Transformer model(config, {&generator, 0.02, kF32, device});
+      const Tensor ids = zeros({8, 16}, kI64, device);
+      const auto step = [&] { grad({model.loss_sum(ids, ids)}, model.parameters()); };
+      step();  // makes what is kept
+      const int64_t before = memory_stats(device).current;
+      reset_peak_memory(device);
+      step();
+      return memory_stats(device).peak - before;
+    };
+    const int64_t planned = peak(kMeta);
+    EXPECT_EQ(planned, peak(kCpu)) << name(dtype);
+    set_planned_device(DeviceType::kCuda);
+    const int64_t on_gpu = peak(kMeta);
+    set_planned_device(DeviceType::kCpu);
+    if (dtype != kF16) continue;
+    EXPECT_LT(on_gpu, planned);  // which no processor multiplies
   }
 }
 

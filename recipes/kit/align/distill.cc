@@ -11,7 +11,6 @@
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
 #include "tensor/ops/order.h"
-#include "tensor/ops/quantize.h"
 #include "tensor/ops/softmax.h"
 #include "tensor/ops/view.h"
 
@@ -21,7 +20,7 @@ namespace {
 // What makes logits of head_transform(hidden), in the dtype that has.
 OutputProjection projection_of(const LanguageModel& model, DType dtype) {
   OutputProjection out = model.output();
-  out.weight = is_block(out.weight.dtype()) ? dequantize(out.weight, dtype) : out.weight.to(dtype);
+  if (!is_block(out.weight.dtype())) out.weight = out.weight.to(dtype);
   if (out.bias.defined()) out.bias = out.bias.to(dtype);
   return out;
 }

@@ -20,6 +20,7 @@
 #include "tensor/error.h"
 #include "tensor/ops/creation.h"
 #include "tensor/parallel.h"
+#include "tensor/planned_device.h"
 
 namespace roux::kit {
 namespace {
@@ -40,7 +41,10 @@ Run::Run(RunSetup setup)
 absl::StatusOr<std::unique_ptr<Run>> Run::open(RunSetup setup) {
   std::unique_ptr<Run> run(new Run(std::move(setup)));
   ROUX_ASSIGN_OR_RETURN(run->device_, parse_device(run->setup_.options.device));
-  if (run->setup_.options.plan) run->device_ = kMeta;
+  if (run->setup_.options.plan) {
+    set_planned_device(run->setup_.options.preset == kGpuPreset ? DeviceType::kCuda : run->device_.type);
+    run->device_ = kMeta;
+  }
   ROUX_ASSIGN_OR_RETURN(run->seeds_, seeds_of(run->setup_.options, run->setup_.preset));
   if (!run->setup_.options.plan) ROUX_RETURN_IF_ERROR(run->open_files());
   return run;
