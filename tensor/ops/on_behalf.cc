@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace roux {
@@ -30,6 +31,7 @@ std::string with_names(absl::string_view text, const ArgumentNames& names) {
 std::string said_by(const char* op, const ArgumentNames& names, absl::string_view message) {
   size_t word = 0;
   while (word < message.size() && in_word(message[word])) ++word;
+  if (absl::StartsWith(message.substr(word), ": no kernel for ")) return std::string(message);
   if (message.substr(word, 2) == ": ") message.remove_prefix(word + 2);  // else it names no op
   return absl::StrCat(op, ": ", with_names(message, names));
 }

@@ -12,7 +12,8 @@
 namespace roux {
 
 // What an op called within says, as `op` would: `op` in the place of its name, and its arguments' names
-// (whole words, first of each pair) replaced by op's.
+// (whole words, first of each pair) replaced by op's. A missing kernel keeps the name of the op that lacks
+// it.
 using ArgumentNames = std::vector<std::pair<absl::string_view, absl::string_view>>;
 std::string said_by(const char* op, const ArgumentNames& names, absl::string_view message);
 
