@@ -23,6 +23,7 @@
 #include "tensor/generator.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/attention.h"
+#include "tensor/ops/convolution.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/index.h"
@@ -60,7 +61,7 @@ struct Work {
 
 struct Row {
   const char* op;
-  std::vector<int64_t> cpu, cuda;                                // sizes by kind of device
+  std::vector<int64_t> cpu, cuda;                                // sizes by kind of device; none: no row
   Work (*make)(const std::vector<int64_t>& sizes, DType dtype);  // [0], [1], ... of the sizes
   double (*elements)(const std::vector<int64_t>& sizes);         // that the forward pass moves
   double (*flops)(const std::vector<int64_t>& sizes) = nullptr;  // of the forward pass
@@ -138,6 +139,19 @@ Work attention_work(const std::vector<int64_t>& s, DType dtype) {
             return scaled_dot_product_attention(x[0], x[1], x[2], {.rules = {.causal = true}});
           }};
 }
+// sizes: batch, channels, length, channels of the result, taps, groups.
+Work conv1d_work(const std::vector<int64_t>& s, DType dtype) {
+  return {{random({s[0], s[1], s[2]}, dtype), random({s[3], s[1] / s[5], s[4]}, dtype)},
+          [groups = s[5]](const std::vector<Tensor>& x) {
+            return conv1d(x[0], x[1], Tensor(), {.groups = groups});
+          }};
+}
+double conv1d_elements(const std::vector<int64_t>& s) {
+  return static_cast<double>(s[0] * s[2] * (s[1] + s[3]));
+}
+double conv1d_flops(const std::vector<int64_t>& s) {
+  return 2.0 * static_cast<double>(s[0] * (s[2] - s[4] + 1) * s[3] * s[4] * s[1] / s[5]);
+}
 Work adamw_work(const std::vector<int64_t>& s, DType dtype) {
   const Shape shape = {s[0], s[1]};
   const std::vector<double> scalars = {1e-3, 1, 1, 1};
@@ -188,6 +202,9 @@ const std::vector<Row>& rows() {
        attention_elements,
        attention_flops},
       {"attention", {16, 2, 64, 16}, {64, 16, 512, 64}, attention_work, attention_elements, attention_flops},
+      {"conv1d", {16, 64, 512, 64, 5, 1}, {}, conv1d_work, conv1d_elements, conv1d_flops},
+      {"conv1d", {1, 512, 800, 512, 3, 1}, {}, conv1d_work, conv1d_elements, conv1d_flops},
+      {"conv1d", {8, 256, 1024, 256, 4, 256}, {}, conv1d_work, conv1d_elements, conv1d_flops},
       {"adamw", {1024, 4096}, {16384, 8192}, adamw_work, moves<7>, nullptr, false},
   };
   return rows;
@@ -233,6 +250,7 @@ void run_row(benchmark::State& state, const Row& row, const std::vector<int64_t>
 void register_rows() {
   const bool gpu = device.type == DeviceType::kCuda;
   for (const Row& row : rows()) {
+    if ((gpu ? row.cuda : row.cpu).empty()) continue;
     for (DType dtype : gpu ? std::vector<DType>{kF32, kBF16} : std::vector<DType>{kF32}) {
       // A row must be small for the emulator: one launch of it takes seconds otherwise.
       std::vector<int64_t> sizes = gpu ? row.cuda : row.cpu;

@@ -59,6 +59,10 @@ def work(op, dtype, s):
         return [random(s[0], s[1])], lambda w: F.embedding(ids, w)
     if op == "linear":
         return [random(s[0], s[2]), random(s[1], s[2])], F.linear
+    if op == "conv1d":
+        batch, channels, length, out, taps, groups = s
+        inputs = [random(batch, channels, length), random(out, channels // groups, taps)]
+        return inputs, lambda x, w: F.conv1d(x, w, groups=groups)
     if op == "attention":
         return [random(*s) for _ in range(3)], lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)
     if op == "normal":
