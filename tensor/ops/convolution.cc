@@ -6,13 +6,25 @@
 #include "tensor/ops/convolution_tables.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/ops/matmul_tables.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
+#include "tensor/planned_device.h"
 
 namespace roux {
 
+namespace {
+OpCost conv1d_cost(const Tensor& rows, const Tensor& taps, const Windows&, int64_t, Tensor& y) {
+  return {distinct_bytes(rows) + distinct_bytes(taps), distinct_bytes(y),
+          2 * y.numel() * taps.size(0) * taps.size(2)};
+}
+}  // namespace
+
 constinit KernelTable<UnfoldKernel> unfold_kernels("unfold");
 constinit KernelTable<FoldKernel> fold_kernels("fold");
+constinit KernelTable<Conv1dKernel> conv1d_kernels("conv1d", conv1d_cost);
+constinit KernelTable<Conv1dBackwardKernel> conv1d_backward_kernels("conv1d_backward");
+constinit GradSlot<Conv1dSaved> conv1d_grad("conv1d", "//autograd/rules");
 constinit GradSlot<WindowsSaved> unfold_grad("unfold", "//autograd/rules");
 constinit GradSlot<WindowsSaved> fold_grad("fold", "//autograd/rules");
 
@@ -117,27 +129,76 @@ Tensor fold(const Tensor& y, int64_t length, const Windows& windows) {
   return fold_grad.record({y}, x, [&] { return WindowsSaved{length, windows}; });
 }
 
+Tensor conv1d_unfolded(const Tensor& x, const Tensor& weight, const Windows& windows, int64_t groups) {
+  const int64_t batch = x.size(0), out = weight.size(0), channels = weight.size(1), taps = weight.size(2);
+  const Tensor seen = unfold(transpose(x, 1, 2), windows);
+  const int64_t count = seen.size(1);
+  if (channels == 1 && out == groups) {
+    return transpose(sum(seen * transpose(reshape(weight, {out, taps}), 0, 1), 2), 1, 2);
+  }
+  const Tensor rows = reshape(permute(reshape(seen, {batch * count, taps, groups, channels}), {2, 0, 1, 3}),
+                              {groups, batch * count, taps * channels});
+  const Tensor columns =
+      reshape(permute(reshape(weight, {groups, out / groups, channels, taps}), {0, 3, 2, 1}),
+              {groups, taps * channels, out / groups});
+  return transpose(reshape(transpose(matmul(rows, columns), 0, 1), {batch, count, out}), 1, 2);
+}
+
+namespace {
+
+// [B, C, T] as [B, T, C] that the kernels read.
+Tensor rows_of(const Tensor& x, bool dense) {
+  const Tensor rows = transpose(x.detach(), 1, 2);
+  return !dense && gemm_layout(rows).ok ? rows : contiguous(rows);
+}
+Tensor taps_of(const Tensor& weight) { return contiguous(permute(weight.detach(), {2, 0, 1})); }
+bool is_depthwise(const Tensor& weight, int64_t groups) {
+  return weight.size(1) == 1 && weight.size(0) == groups;
+}
+
+Tensor conv1d_by_taps(const Tensor& x, const Tensor& weight, const Windows& windows, int64_t count,
+                      int64_t groups) {
+  const int64_t out = weight.size(0);
+  Tensor memory = empty({x.dtype(), {x.size(0), count, out}}, x.device());
+  {
+    NoGradGuard no_grad;
+    const Tensor rows = rows_of(x, is_depthwise(weight, groups));
+    conv1d_kernels.run(rows, rows, taps_of(weight), windows, groups, memory);
+  }
+  Tensor y = alias(memory, {x.size(0), out, count}, {count * out, 1, out}, 0);
+  return conv1d_grad.record({x, weight}, y, [&] { return Conv1dSaved{x, weight, windows, groups}; });
+}
+
+}  // namespace
+
+Conv1dGrads conv1d_backward(const Conv1dSaved& saved, const Tensor& grad_y, bool wants_x, bool wants_weight) {
+  NoGradGuard no_grad;
+  const Tensor x = saved.x.get(), weight = saved.weight.get();
+  const bool dense = is_depthwise(weight, saved.groups);
+  const Tensor rows = rows_of(x, dense), taps = taps_of(weight);
+  Tensor grad_rows, grad_taps;
+  if (wants_x) grad_rows = empty({x.dtype(), {x.size(0), x.size(2), x.size(1)}}, x.device());
+  if (wants_weight) grad_taps = empty(taps.spec(), x.device());
+  conv1d_backward_kernels.run(rows, rows, taps, rows_of(grad_y, dense), saved.windows, saved.groups,
+                              grad_rows, grad_taps);
+  return {wants_x ? transpose(grad_rows, 1, 2) : Tensor(),
+          wants_weight ? permute(grad_taps, {1, 2, 0}) : Tensor()};
+}
+
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv1dOptions& options) {
   common_device("conv1d", {x, weight}, {bias});
   const Windows windows = or_throw(
       conv1d_windows(x.spec(), weight.spec(), bias.defined() ? &bias.spec() : nullptr, options), "conv1d");
-  const int64_t batch = x.size(0), out = weight.size(0), channels = weight.size(1), taps = weight.size(2);
-  const int64_t groups = options.groups;
   const DType dtype = x.dtype() == kF64 ? kF64 : kF32;
-  const Tensor seen = unfold(cast(transpose(x, 1, 2), dtype), windows), w = cast(weight, dtype);
-  const int64_t count = seen.size(1);
-  Tensor y;  // [B, N, O]
-  if (channels == 1 && out == groups) {
-    y = sum(seen * transpose(reshape(w, {out, taps}), 0, 1), 2);
-  } else {
-    const Tensor rows = reshape(permute(reshape(seen, {batch * count, taps, groups, channels}), {2, 0, 1, 3}),
-                                {groups, batch * count, taps * channels});
-    const Tensor columns = reshape(permute(reshape(w, {groups, out / groups, channels, taps}), {0, 3, 2, 1}),
-                                   {groups, taps * channels, out / groups});
-    y = reshape(transpose(matmul(rows, columns), 0, 1), {batch, count, out});
-  }
-  if (bias.defined()) y = y + cast(bias, dtype);
-  return transpose(cast(y, x.dtype()), 1, 2);
+  const int64_t count = *window_count(x.size(2), windows);
+  const bool by_taps = windows.stride == 1 && x.numel() > 0 && weight.numel() > 0 && count > 0 &&
+                       conv1d_kernels.has(planned_device(x.device().type), dtype);
+  const Tensor wide = cast(x, dtype), w = cast(weight, dtype);
+  Tensor rows = transpose(by_taps ? conv1d_by_taps(wide, w, windows, count, options.groups)
+                                  : conv1d_unfolded(wide, w, windows, options.groups),
+                          1, 2);  // [B, N, O]
+  if (bias.defined()) rows = rows + cast(bias, dtype);
+  return transpose(cast(rows, x.dtype()), 1, 2);
 }
 
 }  // namespace roux

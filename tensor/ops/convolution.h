@@ -1,5 +1,5 @@
-// Convolution along one axis, as a product with the windows of its input: unfold copies the windows, matmul
-// sums.
+// Convolution along one axis: products of the taps with shifted rows, or, at strides above 1 and on devices
+// without kernels for that, one product with the windows of the input, which unfold copies.
 #ifndef ROUX_TENSOR_OPS_CONVOLUTION_H_
 #define ROUX_TENSOR_OPS_CONVOLUTION_H_
 
@@ -34,9 +34,8 @@ struct Conv1dOptions {
 // bias: [O] or undefined; the same floating dtype. Returns [B, O, N] (in memory [B, N, O]: a transposed view
 // of [B, T, C], the layout of transformers, is read without a copy, and transposing the result back gives a
 // contiguous one). bf16 and f16 are computed in f32 and rounded once. G = C = O (depthwise) multiplies and
-// sums elements, all else is one product a group. Throws Error for shapes or dtypes that do not fit, padding
-// beside causal, and as unfold does. The windows take K / stride times the memory of x. Differentiable to any
-// order.
+// sums elements. Throws Error for shapes or dtypes that do not fit, padding beside causal, and as unfold
+// does. Unfolded windows take K / stride times the memory of x. Differentiable to any order.
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = Tensor(),
               const Conv1dOptions& options = {});
 

@@ -189,6 +189,19 @@ OP_SUITE_VARIANT(conv1d, strided)
     .sample({{2, 4, 9}, {5, 4, 3}})
     .sample({{0, 1, 4}, {2, 1, 1}})
     .with(more);
+// Taps that see nothing of some rows, and none of all; blocks of rows.
+OP_SUITE_VARIANT(conv1d, dilated)
+    .with(convolution({.padding = 3, .dilation = 2}))
+    .sample({{2, 4, 9}, {5, 4, 3}, {5}})
+    .sample({{1, 3, 2}, {4, 3, 3}, {4}})
+    .sample({{0, 1, 4}, {2, 1, 1}, {2}})
+    .sample({{2, 3, 600}, {70, 3, 3}, {70}})
+    .with(more);
+OP_SUITE_VARIANT(conv1d, depthwise_strided)
+    .with(convolution({.stride = 2, .groups = 3, .causal = true}))
+    .sample({{2, 3, 9}, {3, 1, 4}, {3}})
+    .sample({{0, 3, 1}, {3, 1, 2}, {3}})
+    .with(more);
 OP_SUITE_VARIANT(conv1d, grouped)
     .with(convolution({.padding = 1, .groups = 2}))
     .sample({{3, 4, 9}, {6, 2, 3}, {6}})
