@@ -135,7 +135,6 @@ absl::Status set_value(const std::string& name, const std::string& value, const 
     options.device_given = true;
   } else if (name == "out") {
     options.out = value;
-    options.out_is_exact = false;
   } else if (name == "trace") {
     options.trace = value;
   } else if (name == "trace-steps") {
@@ -178,13 +177,29 @@ absl::Status set_flag(const KnownFlag& flag, const std::string* value, const Rec
     return bad_value(name, "", absl::StrCat("a value is needed (", flag.value, ")"));
   if (name == "resume") {
     options.resume = true;
-    if (value != nullptr) {
-      options.out = *value;
-      options.out_is_exact = true;
-    }
+    if (value != nullptr) options.out = *value;
     return absl::OkStatus();
   }
   return set_value(name, *value, info, options);
+}
+
+// One of each pair would do nothing beside the other, in silence. `resumed` and `out`: what --resume=DIR and
+// --out=DIR name, empty where they are not given.
+absl::Status check_contradictions(const Options& options, const std::string& resumed,
+                                  const std::string& out) {
+  for (const auto& [name, given] :
+       {std::pair{"data", !options.data.empty()}, std::pair{"model", !options.model.empty()},
+        std::pair{"plan", options.plan}}) {
+    if (options.table.empty() || !given) continue;
+    return absl::InvalidArgumentError(absl::StrCat("--table and --", name,
+                                                   ": --table computes on its records ",
+                                                   "instead of a run; leave one of them out"));
+  }
+  if (!resumed.empty() && !out.empty() && out != resumed) {
+    return absl::InvalidArgumentError(absl::StrCat("--resume=", resumed, " and --out=", out,
+                                                   ": a resumed run goes on in its folder; leave one out"));
+  }
+  return absl::OkStatus();
 }
 
 // `left`, padded, and `text` wrapped beside it.
@@ -281,6 +296,7 @@ absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, c
   const std::vector<KnownFlag> flags = known_flags(info, settings);
   std::vector<std::string> names;
   for (const KnownFlag& flag : flags) names.push_back(flag.name);
+  std::string resumed, out;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (argument == "-h") {
@@ -317,8 +333,12 @@ absl::StatusOr<Options> parse_flags(const std::vector<std::string>& arguments, c
       given = &arguments[++i];
     }
     ROUX_RETURN_IF_ERROR(set_flag(flag, given, info, options));
+    if (name == "resume" && given != nullptr) resumed = *given;
+    if (name == "out") out = *given;
   }
   if (options.help) return options;
+  options.out_is_exact = !resumed.empty();
+  ROUX_RETURN_IF_ERROR(check_contradictions(options, resumed, out));
   if (options.trace_steps.first > 0 && options.trace.empty()) {
     return bad_value("trace-steps", to_string(options.trace_steps),
                      "it says what a trace keeps: --trace=FILE is missing");

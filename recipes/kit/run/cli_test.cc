@@ -153,6 +153,36 @@ TEST(ParseFlags, MistakesAreOneLineWithTheNearestName) {
   EXPECT_FALSE(parse({"--device=cuda:-1"}).ok());
 }
 
+TEST(ParseFlags, FlagsThatWouldDoNothingBesideOthersAreRefused) {
+  RecipeInfo all = info();
+  all.model_help = all.table_help = "a file";
+  const auto message = [&](const std::vector<std::string>& arguments) {
+    return std::string(parse_flags(arguments, all, presets(), {}).status().message());
+  };
+  for (const char* flag : {"--data=d", "--model=m", "--plan"}) {
+    const std::string name = std::vector<std::string>(absl::StrSplit(flag, '=')).front();
+    const std::string expected = absl::StrCat(
+        "--table and ", name, ": --table computes on its records instead of a run; leave one of them out");
+    EXPECT_EQ(message({"--table=t", flag}), expected);
+    EXPECT_EQ(message({flag, "--table=t"}), expected);
+  }
+  EXPECT_EQ(message({"--table=t", "--preset=smoke", "--out=o"}), "");
+  EXPECT_EQ(message({"--data=d", "--model=m", "--plan"}), "");
+  const char* two = "--resume=a and --out=b: a resumed run goes on in its folder; leave one out";
+  EXPECT_EQ(message({"--resume=a", "--out=b"}), two);
+  EXPECT_EQ(message({"--out=b", "--resume=a"}), two);
+  for (const std::vector<std::string>& once : std::vector<std::vector<std::string>>{
+           {"--resume=a"}, {"--resume=a", "--out=a"}, {"--out=a", "--resume=a"}}) {
+    const absl::StatusOr<Options> options = parse_flags(once, all, presets(), {});
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_EQ(options->out, "a");
+    EXPECT_TRUE(options->out_is_exact);
+  }
+  const absl::StatusOr<Options> newest = parse_flags({"--resume", "--out=a"}, all, presets(), {});
+  ASSERT_TRUE(newest.ok()) << newest.status();
+  EXPECT_FALSE(newest->out_is_exact);
+}
+
 // 2^53 is the largest whole number that every reader of JSON keeps.
 TEST(ParseFlags, SeedsNeitherWrapNorLoseDigits) {
   for (const char* seed :
