@@ -76,12 +76,12 @@ Schedule constant_schedule(double peak, int64_t warmup = 0);
 // floor + (peak - floor) * (1 - (s - w) / (T - w)) for w <= s < T.
 Schedule linear_schedule(const ScheduleOptions& options);
 
-// floor + (peak - floor) * (1 + cos(pi * (s - w) / (T - w))) / 2 for w <= s < T.      [Loshchilov & Hutter
-// 2017]
+// floor + (peak - floor) * (1 + cos(pi * (s - w) / (T - w))) / 2 for w <= s < T.
+//                                                                               [Loshchilov & Hutter 2017]
 Schedule cosine_schedule(const ScheduleOptions& options);
 
-// Warm-up, stable, decay: peak until step T - decay_steps, then to the floor along `shape`.        [Hu et al.
-// 2024]
+// Warm-up, stable, decay: peak until step T - decay_steps, then to the floor along `shape`.
+//                                                                                          [Hu et al. 2024]
 Schedule wsd_schedule(const ScheduleOptions& options, int64_t decay_steps, Decay shape = Decay::kLinear);
 
 // floor + (peak - floor) * (1 - (s - w) / (T - w))^power for w <= s < T.
@@ -134,8 +134,7 @@ struct RewarmOptions {
 // An infinite schedule: warm-up to the peak, cool-down to a constant rate, which is kept for as long as data
 // come, and an exponential anneal to floor > 0 when a model is wanted. Until the anneal begins no rate
 // depends on how long the run will be; a continued run starts from a checkpoint before the anneal, at the
-// constant rate, without a second warm-up.                                            [Ibrahim et al. 2024,
-// section 7]
+// constant rate, without a second warm-up.                                 [Ibrahim et al. 2024, section 7]
 struct InfiniteOptions {
   double peak = 0;
   double constant = 0;  // floor <= constant <= peak

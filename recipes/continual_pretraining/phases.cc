@@ -29,6 +29,15 @@ absl::Status bad_phase(const std::string& where, size_t index, const std::string
   return absl::InvalidArgumentError(absl::StrCat(where, ": phase ", index + 1, ": ", what));
 }
 
+// What is wrong with the first key that is none of these; empty where all are known.
+std::string unknown_key(const JsonValue& object, const std::vector<std::string>& known) {
+  for (const auto& entry : object.members()) {
+    if (std::find(known.begin(), known.end(), entry.first) == known.end())
+      return absl::StrCat("'", entry.first, "' is unknown", kit::did_you_mean(entry.first, known, ""));
+  }
+  return "";
+}
+
 // A member that is a finite number of at least 0.
 absl::StatusOr<double> number_of(const JsonValue& phase, const char* key, double otherwise,
                                  const std::string& where, size_t index) {
@@ -38,6 +47,16 @@ absl::StatusOr<double> number_of(const JsonValue& phase, const char* key, double
     return bad_phase(where, index, absl::StrCat("'", key, "' must be a number of at least 0"));
   }
   return value->number();
+}
+
+// 1000 or 1e3; what exceeds kMostTableSteps is one above it, for parse_phases() to refuse.
+absl::StatusOr<int64_t> steps_of(const JsonValue& phase, const std::string& where, size_t index) {
+  const JsonValue* value = phase.find("steps");
+  const double steps = value != nullptr && value->is_number() ? value->number() : -1;
+  if (!(steps >= 0) || steps != std::floor(steps)) {
+    return bad_phase(where, index, "'steps' must be a whole number of at least 0");
+  }
+  return static_cast<int64_t>(std::min(steps, kMostTableSteps + 1.0));
 }
 
 absl::StatusOr<std::string> text_of(const JsonValue& phase, const char* key, const std::string& otherwise,
@@ -51,14 +70,8 @@ absl::StatusOr<std::string> text_of(const JsonValue& phase, const char* key, con
 absl::StatusOr<NamedPhase> parse_phase(const JsonValue& value, double before, const std::string& where,
                                        size_t index) {
   if (!value.is_object()) return bad_phase(where, index, "must be an object");
-  for (const auto& [key, member] : value.members()) {
-    const std::string& name = key;  // bindings cannot be captured
-    if (std::none_of(std::begin(kKeys), std::end(kKeys), [&](const char* known) { return name == known; })) {
-      return bad_phase(where, index,
-                       absl::StrCat("'", name, "' is unknown",
-                                    kit::did_you_mean(name, {std::begin(kKeys), std::end(kKeys)}, "")));
-    }
-  }
+  const std::string unknown = unknown_key(value, {std::begin(kKeys), std::end(kKeys)});
+  if (!unknown.empty()) return bad_phase(where, index, unknown);
   NamedPhase out;
   ROUX_ASSIGN_OR_RETURN(out.shape, text_of(value, "shape", "", where, index));
   const auto shape = std::find_if(std::begin(kShapes), std::end(kShapes),
@@ -70,11 +83,7 @@ absl::StatusOr<NamedPhase> parse_phase(const JsonValue& value, double before, co
   }
   out.phase.shape = shape->decay;
   ROUX_ASSIGN_OR_RETURN(out.name, text_of(value, "name", out.shape, where, index));
-  const JsonValue* steps = value.find("steps");
-  if (steps == nullptr || !steps->is_integer() || steps->integer() < 0) {
-    return bad_phase(where, index, "'steps' must be a whole number of at least 0");
-  }
-  out.phase.steps = steps->integer();
+  ROUX_ASSIGN_OR_RETURN(out.phase.steps, steps_of(value, where, index));
   ROUX_ASSIGN_OR_RETURN(out.phase.from, number_of(value, "from", before, where, index));
   const bool constant = out.shape == "constant";
   if (!constant && value.find("to") == nullptr) return bad_phase(where, index, "'to' is missing");
@@ -103,6 +112,8 @@ absl::StatusOr<std::vector<NamedPhase>> parse_phases(const std::string& json, co
         where,
         R"(: needs {"phases": [...]} with at least one phase, as {"shape": "linear", "steps": 10, "to": 3e-4})"));
   }
+  const std::string unknown = value.is_object() ? unknown_key(value, {"phases"}) : "";
+  if (!unknown.empty()) return absl::InvalidArgumentError(absl::StrCat(where, ": ", unknown));
   std::vector<NamedPhase> phases;
   int64_t steps = 0;
   for (size_t i = 0; i < list->items().size(); ++i) {

@@ -29,7 +29,7 @@ struct NamedPhase {
 inline constexpr int64_t kMostTableSteps = 10'000'000;
 
 // InvalidArgument "<where>: phase N: <what>" for what is missing, unknown, of the wrong type or no rate;
-// "<where>: no phase has a step".
+// "<where>: no phase has a step"; "<where>: 'X' is unknown" for a key beside "phases".
 absl::StatusOr<std::vector<NamedPhase>> parse_phases(const std::string& json, const std::string& where);
 
 // {"steps": N, "phases": [{name, shape, begin, end, from, to}, ...], "rate": [N numbers], "end": rate after

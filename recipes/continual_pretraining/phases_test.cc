@@ -37,6 +37,13 @@ TEST(Phases, RatesAreThoseOfTheReference) {
   }
 }
 
+TEST(Phases, StepsMayHaveAnExponent) {
+  for (const char* steps : {"10", "1e1", "10.0"}) {
+    const JsonValue got = rates_of(absl::StrCat(R"([{"shape": "linear", "to": 1, "steps": )", steps, "}]"));
+    EXPECT_EQ(got.find("steps")->integer(), 10) << steps;
+  }
+}
+
 TEST(Phases, APhaseBeginsWhereTheOneBeforeItEnded) {
   const JsonValue got = rates_of(R"([{"name": "warm-up", "shape": "linear", "steps": 2, "to": 1},
                                      {"shape": "constant", "steps": 2}, {"shape": "exponential", "steps": 2, "to": 0.25}])");
@@ -66,12 +73,17 @@ TEST(Phases, WhatIsWrongIsNamed) {
       error(R"([{"shape": "cosin", "steps": 3, "to": 1}])"),
       "f: phase 1: 'shape' must be linear, cosine, inverse_sqrt, exponential or constant, it is 'cosin'");
   EXPECT_EQ(error(R"([{"shape": 3, "steps": 3, "to": 1}])"), "f: phase 1: 'shape' must be a text");
-  for (const char* steps : {"", R"("steps": -1,)", R"("steps": 1.5,)", R"("steps": "2",)"}) {
+  for (const char* steps :
+       {"", R"("steps": -1,)", R"("steps": 1.5,)", R"("steps": "2",)", R"("steps": 1.5e0,)"}) {
     EXPECT_EQ(error(absl::StrCat("[{", steps, R"("shape": "linear", "to": 1}])")),
               "f: phase 1: 'steps' must be a whole number of at least 0")
         << steps;
   }
   EXPECT_EQ(error(R"([{"shape": "linear", "steps": 3}])"), "f: phase 1: 'to' is missing");
+  EXPECT_EQ(error(R"({"phases": [{"shape": "linear", "steps": 3, "to": 1}], "phase": []})"),
+            "f: 'phase' is unknown; did you mean phases?");
+  EXPECT_EQ(error(R"([{"shape": "linear", "steps": 1e300, "to": 1}])"),
+            "f: phase 1: more than 10000000 steps in all");
   EXPECT_EQ(error(R"([{"shape": "linear", "steps": 0, "to": 1}])"), "f: no phase has a step");
   EXPECT_EQ(error(R"([{"shape": "linear", "steps": 3, "to": 1}, {"shape": "cosine", "steps": 3, "to": -1}])"),
             "f: phase 2: 'to' must be a number of at least 0");
