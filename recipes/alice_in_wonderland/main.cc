@@ -89,6 +89,8 @@ absl::Status reproduce(const Config& given, Run& run) {
 }
 
 absl::Status table(const Config& config, const std::string& path, Run& run) {
+  if (!config.ids.empty())
+    return absl::InvalidArgumentError("--ids chooses among prompts of --data=FILE: --table has trials");
   ROUX_ASSIGN_OR_RETURN(const std::vector<ModelTrials> models, read_trials(path));
   Benchmarks benchmarks;
   if (!config.benchmarks.empty()) {

@@ -206,27 +206,6 @@ Fluctuation fluctuation(absl::Span<const Cell> cells) {
   return out;
 }
 
-double robustness(absl::Span<const Cell> cells) { return 1 - fluctuation(cells).range; }
-
-double range_tail(int64_t cells, int64_t trials, double p, int64_t observed) {
-  ROUX_CHECK(cells >= 1 && trials >= 1 && p >= 0 && p <= 1 && observed >= 0)
-      << "range_tail: " << cells << " cells of " << trials << " trials, p = " << p << ", observed "
-      << observed;
-  // P(range < observed): all counts within [a, a + observed - 1], at least one at a.
-  std::vector<double> up_to(static_cast<size_t>(trials) + 2, 0);  // up_to[k]: P(count < k)
-  for (int64_t k = 0; k <= trials; ++k)
-    up_to[static_cast<size_t>(k) + 1] = up_to[static_cast<size_t>(k)] + stats::binomial_pmf(k, trials, p);
-  double below = 0;
-  for (int64_t a = 0; a <= trials; ++a) {
-    const size_t end = static_cast<size_t>(std::min(a + observed, trials + 1));
-    const double from = up_to[static_cast<size_t>(a)], behind = up_to[static_cast<size_t>(a) + 1];
-    const double window = std::max(0.0, up_to[end] - from), above = std::max(0.0, up_to[end] - behind);
-    const auto power = static_cast<double>(cells);
-    below += std::pow(window, power) - std::pow(above, power);
-  }
-  return std::clamp(1 - below, 0.0, 1.0);
-}
-
 std::vector<double> ranges_under_equal_rates(absl::Span<const Cell> cells, int64_t draws,
                                              stats::RandomStream& random) {
   ROUX_CHECK(draws >= 1) << "ranges_under_equal_rates: " << draws << " draws, needed 1 or more";

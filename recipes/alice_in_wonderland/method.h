@@ -72,14 +72,11 @@ struct Fluctuation {
   // the responses: exact for cells of equal size, else of 100,000 random ones.
   double p_value = 1;
   bool exact = false;  // whether arrangements were counted
+  // R = 1 - (max - min), 1 for no fluctuation. Ours: the formula of the authors' score could not be verified.
+  double robustness() const { return 1 - range; }
 };
 Fluctuation fluctuation(absl::Span<const Cell> cells);
-// R = 1 - (max - min), 1 for no fluctuation. Ours: the formula of the authors' score could not be verified.
-double robustness(absl::Span<const Cell> cells);
 
-// P(max k - min k >= observed) for `cells` independent binomial counts of `trials` each with probability p:
-// the tail that the parametric bootstrap estimates. observed >= 0.
-double range_tail(int64_t cells, int64_t trials, double p, int64_t observed);
 // The parametric bootstrap: ranges of rates in `draws` draws of all cells at the pooled rate, ascending.
 std::vector<double> ranges_under_equal_rates(absl::Span<const Cell> cells, int64_t draws,
                                              stats::RandomStream& random);

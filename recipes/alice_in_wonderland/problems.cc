@@ -136,25 +136,11 @@ std::string attribute_text(const Problem& p) {
   return absl::StrCat(stated(p, "brother", "sister"), " Is ", p.name, " male or female?");
 }
 
-std::string parameter_text(const std::string& brothers, const std::string& sisters, bool sisters_first) {
-  std::string first = brothers + " brothers", second = sisters + " sisters";
-  if (sisters_first) std::swap(first, second);
-  return absl::StrCat("Alice has ", first, " and she also has ", second,
-                      ". How many sisters does Alice's brother have?");
-}
-
 std::vector<Problem> aiw_variations() {
   return {{.brothers = 3, .sisters = 6},
           {.brothers = 4, .sisters = 2, .sisters_first = true},
           {.brothers = 1, .sisters = 4, .sisters_first = true},
           {.brothers = 4, .sisters = 1}};
-}
-
-std::vector<Problem> light_variations(Asked asked) {
-  return {{.brothers = 3, .sisters = 4, .asked = asked},
-          {.brothers = 1, .sisters = 2, .sisters_first = true, .asked = asked},
-          {.brothers = 1, .sisters = 4, .sisters_first = true, .asked = asked},
-          {.brothers = 1, .sisters = 1, .asked = asked}};
 }
 
 int64_t answer(const PlusProblem& p) {

@@ -71,14 +71,9 @@ std::string text(const Problem& problem);
 std::string in_words(int64_t number);
 // AIW Light's attribute binding: the same sentence, then whether the person is male or female.
 std::string attribute_text(const Problem& problem);
-// AIW Param: symbols in the place of numbers; the answer is "<sisters> + 1".
-std::string parameter_text(const std::string& brothers, const std::string& sisters, bool sisters_first);
 
 // V1 to V4 of the paper; answers 7, 3, 5, 2.
 std::vector<Problem> aiw_variations();
-// AIW Light's controls with the numbers of that figure: siblings of Alice, brothers of Alice's sister, girls
-// in total. The totals of siblings are 7, 3, 5 and 2, as the answers of V1 to V4 are.
-std::vector<Problem> light_variations(Asked asked);
 
 // AIW+: Alice's mother has a childless sister with `nephews` nephews and nieces and `uncles` brothers; her
 // father a brother with `fathers_nephews` of them and `children` of his own. Asked is how many cousins

@@ -40,7 +40,7 @@ std::string type_json(const TypeStatistics& t) {
     f.add("range", t.fluctuation.range).add("range_limit_95", t.range_limit).add("range_p", t.range_p());
     f.add("deviation", t.fluctuation.deviation).add("chi_square", t.fluctuation.statistic);
     f.add("degrees", t.fluctuation.degrees).add("p", t.fluctuation.p_value).add("exact", t.fluctuation.exact);
-    f.add("robustness", 1 - t.fluctuation.range);
+    f.add("robustness", t.fluctuation.robustness());
     o.add_raw("fluctuation", f.text());
   }
   return o.text();
@@ -98,7 +98,7 @@ absl::Status report_trials(const std::vector<ModelTrials>& models, const Benchma
       std::vector<std::string> row = {model.model, t.type, format_number(mean_rate({t}), 3)};
       if (t.fluctuates()) {
         for (const double x : {t.fluctuation.range, t.range_limit, t.range_p(), t.fluctuation.statistic,
-                               t.fluctuation.p_value, 1 - t.fluctuation.range})
+                               t.fluctuation.p_value, t.fluctuation.robustness()})
           row.push_back(format_number(x, 3));
       }
       fluctuations.rows.push_back(row);
