@@ -150,6 +150,19 @@ TEST(SvgChart, SeedsAreOneLineWithABandThatTheLegendExplains) {
   EXPECT_FALSE(absl::StrContains(svg_chart({"one", "x", "y", {{"", {1, 2}, {1, 2}}}}), "legend"));
 }
 
+// A turned name of 45 letters is longer than the plot is high: its ends were cut off.
+TEST(SvgChart, NamesOfAxesThatHaveNoRoomStandOutsideOfThePlot) {
+  const std::string y = "D0 loss minus that of D0 only (nats per byte)",
+                    x = "steps of the update, counted from the end of the first of both phases";
+  const std::string wide = svg_chart({"t", x, y, {{"", {1, 2}, {1, 2}}}});
+  EXPECT_EQ(count_of(wide, "class=\"label\""), 0u);
+  EXPECT_TRUE(absl::StrContains(wide, absl::StrCat("<p class=\"note\">", y, ":</p>\n<svg")));
+  EXPECT_TRUE(absl::StrContains(wide, absl::StrCat("Across: ", x, ".</p>")));
+  const std::string narrow = svg_chart({"t", "step", "loss (nats per byte)", {{"", {1, 2}, {1, 2}}}});
+  EXPECT_EQ(count_of(narrow, "class=\"label\""), 2u);
+  EXPECT_FALSE(absl::StrContains(narrow, "class=\"note\""));
+}
+
 TEST(SvgChart, PointsOfSeveralArmsAreHollowAndOfDifferentShape) {
   const std::string svg =
       svg_chart({"t", "x", "y", {{"a", {1}, {2}, Series::kPoints}, {"b", {1}, {2}, Series::kPoints}}});

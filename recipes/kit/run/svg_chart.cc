@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "recipes/kit/run/chart_axis.h"
 #include "recipes/kit/run/text_table.h"
+#include "recipes/kit/text/printable.h"
 
 namespace roux::kit {
 namespace {
@@ -17,8 +18,9 @@ namespace {
 // letter can be read in both (report_style.h).
 constexpr double kWidth = 440, kHeight = 270;
 constexpr double kRight = 22, kTop = 10, kBottom = 46;
-constexpr double kNameWidth = 25;    // of the turned axis name
-constexpr double kDigitWidth = 7.4;  // of a tick label
+constexpr double kNameWidth = 25;     // of the turned axis name
+constexpr double kDigitWidth = 7.4;   // of a tick label
+constexpr double kLetterWidth = 6.8;  // of an axis name, on average
 constexpr size_t kMostPoints = 300;
 constexpr size_t kMostTitles = 60;  // of a line: hover targets cost more bytes than the line
 constexpr size_t kColours = 8;
@@ -27,6 +29,8 @@ constexpr double kMark = 3.2;  // half the size of a point
 struct Frame {
   ChartAxis x, y;
   double left = 0;
+  bool names_x = true,
+       names_y = true;  // an axis' name has room beside it; else it stands above or below the plot
   double px(double value) const { return left + x.place(value) * (kWidth - left - kRight); }
   double py(double value) const { return kHeight - kBottom - y.place(value) * (kHeight - kTop - kBottom); }
 };
@@ -49,7 +53,12 @@ Frame make_frame(const std::vector<ArmCurve>& curves, const Chart& chart) {
   Frame frame{make_axis(x.low, x.high, chart.log_x, 6), make_axis(y.low, y.high, chart.log_y, 5)};
   size_t widest = 1;
   for (const double tick : frame.y.ticks) widest = std::max(widest, tick_text(tick).size());
-  frame.left = kNameWidth + kDigitWidth * static_cast<double>(widest) + 6;
+  const auto fits = [](const std::string& name, double room) {
+    return kLetterWidth * static_cast<double>(utf8_width(name)) <= room;
+  };
+  frame.names_y = fits(chart.y_label, kHeight - kBottom);
+  frame.left = (frame.names_y ? kNameWidth : 4) + kDigitWidth * static_cast<double>(widest) + 6;
+  frame.names_x = fits(chart.x_label, kWidth - frame.left);
   return frame;
 }
 
@@ -70,12 +79,17 @@ std::string axes(const Frame& frame, const Chart& chart) {
   }
   absl::StrAppendFormat(&out, "<path class=\"axis\" d=\"M%.1f %gV%gH%g\"/>\n", frame.left, kTop, base,
                         kWidth - kRight);
-  absl::StrAppendFormat(&out, "<text class=\"label\" x=\"%.1f\" y=\"%g\" text-anchor=\"middle\">%s</text>\n",
-                        (frame.left + kWidth - kRight) / 2, kHeight - 8, html_escape(chart.x_label));
-  absl::StrAppendFormat(&out,
-                        "<text class=\"label\" transform=\"translate(14 %g) rotate(-90)\" "
-                        "text-anchor=\"middle\">%s</text>\n",
-                        (kTop + base) / 2, html_escape(chart.y_label));
+  if (frame.names_x) {
+    absl::StrAppendFormat(&out,
+                          "<text class=\"label\" x=\"%.1f\" y=\"%g\" text-anchor=\"middle\">%s</text>\n",
+                          (frame.left + kWidth - kRight) / 2, kHeight - 8, html_escape(chart.x_label));
+  }
+  if (frame.names_y) {
+    absl::StrAppendFormat(&out,
+                          "<text class=\"label\" transform=\"translate(14 %g) rotate(-90)\" "
+                          "text-anchor=\"middle\">%s</text>\n",
+                          (kTop + base) / 2, html_escape(chart.y_label));
+  }
   return out;
 }
 
@@ -214,6 +228,7 @@ std::string svg_chart(const Chart& chart) {
   const Frame frame = make_frame(drawn.curves, chart);
   std::string out = absl::StrCat("<figure><figcaption>", html_escape(chart.title), "</figcaption>\n",
                                  legend(drawn.curves, labels));
+  if (!frame.names_y) absl::StrAppend(&out, "<p class=\"note\">", html_escape(chart.y_label), ":</p>\n");
   absl::StrAppendFormat(&out, "<svg class=\"plot\" viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"%s\">\n",
                         kWidth, kHeight, html_escape(chart.title));
   absl::StrAppend(&out, axes(frame, chart));
@@ -231,6 +246,7 @@ std::string svg_chart(const Chart& chart) {
   }
   absl::StrAppend(&out, "</svg>");
   std::vector<std::string> notes;
+  if (!frame.names_x) notes.push_back(absl::StrCat("Across: ", html_escape(chart.x_label), "."));
   if (drawn.stretch > 1)
     notes.push_back(absl::StrCat("Each point is the mean of up to ", drawn.stretch, " values."));
   if (drawn.omitted > 0)
