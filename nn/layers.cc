@@ -1,7 +1,5 @@
 #include "nn/layers.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -22,21 +20,7 @@ Linear::Linear(int64_t in, int64_t out, bool bias, const Init& init) {
   if (bias) register_parameter("bias", &bias_, zeros({out}, init.dtype, init.device));
 }
 Tensor Linear::forward(const Tensor& x, Generator* adapter_dropout) const {
-  if (adapters_.empty()) return linear(x, weight_, bias_, WeightDType::kAny);
-  const Tensor product = linear(x, weight_, {}, WeightDType::kAny);
-  Tensor y = product;
-  for (const auto& adapter : adapters_) y = y + (*adapter)(x, product, weight_, adapter_dropout);
-  return bias_.defined() ? y + cast(bias_, y.dtype()) : y;
-}
-void Linear::attach(std::unique_ptr<LoraAdapter> adapter) {
-  register_module(adapter->options().name, *adapter);
-  adapter->train(training());
-  adapters_.push_back(std::move(adapter));
-}
-void Linear::detach(const std::string& name) {
-  unregister_module(name);
-  const auto named = [&](const auto& adapter) { return adapter->options().name == name; };
-  adapters_.erase(std::remove_if(adapters_.begin(), adapters_.end(), named), adapters_.end());
+  return adapted_linear(x, bias_, adapter_dropout);
 }
 std::string Linear::pretty_print() const {
   return absl::StrCat("Linear ", value_shape(weight_.spec())[1], " -> ", weight_.size(0),
@@ -46,7 +30,9 @@ std::string Linear::pretty_print() const {
 Embedding::Embedding(int64_t vocabulary, int64_t dimension, const Init& init) {
   register_parameter("weight", &weight_, init_normal({vocabulary, dimension}, init));
 }
-Tensor Embedding::forward(const Tensor& ids) const { return embedding(weight_, ids); }
+Tensor Embedding::forward(const Tensor& ids) const {
+  return with_adapters(ids, embedding(weight_, ids), nullptr);
+}
 std::string Embedding::pretty_print() const {
   return absl::StrCat("Embedding ", weight_.size(0), " x ", value_shape(weight_.spec())[1], format(weight_));
 }

@@ -5,9 +5,7 @@
 #define ROUX_NN_LAYERS_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "nn/lora.h"
 #include "nn/module.h"
@@ -17,32 +15,28 @@ namespace roux {
 // y = x W^T + b, and what adapters (nn/lora.h) add. weight: [out, in] or the blocks of it (quantize() of
 // nn/weights.h puts them into the slot: they get no gradient, ActivationsGuard says how x is read); x: [...,
 // in].
-class Linear final : public ModuleOf<Linear> {
+class Linear final : public ModuleOf<Linear, AdaptedLayer> {
  public:
   Linear(int64_t in, int64_t out, bool bias, const Init& init);
   // The generator is that of the adapters' dropout.
   Tensor forward(const Tensor& x, Generator* adapter_dropout = nullptr) const;
   std::string pretty_print() const override;
-  const Tensor& weight() const { return weight_; }
-
-  const std::vector<std::unique_ptr<LoraAdapter>>& adapters() const { return adapters_; }
-  // Throws Error for a name that is empty, has a dot or is taken.
-  void check_adapter_name(const std::string& name) const { check_name(name); }
-  void attach(std::unique_ptr<LoraAdapter> adapter);
-  void detach(const std::string& name);
+  const Tensor& weight() const override { return weight_; }
+  LoraPlace place() const override { return LoraPlace::kLinear; }
 
  private:
   Tensor weight_, bias_;
-  std::vector<std::unique_ptr<LoraAdapter>> adapters_;
 };
 
-// Rows of weight: [V, D] for ids: [...] i32 or i64. Returns [..., D] in the dtype of weight, f32 for blocks.
-class Embedding final : public ModuleOf<Embedding> {
+// Rows of weight: [V, D] for ids: [...] i32 or i64, and what adapters add to them. Returns [..., D] in the
+// dtype of weight, f32 for blocks.
+class Embedding final : public ModuleOf<Embedding, AdaptedLayer> {
  public:
   Embedding(int64_t vocabulary, int64_t dimension, const Init& init);
   Tensor forward(const Tensor& ids) const;
   std::string pretty_print() const override;
-  const Tensor& weight() const { return weight_; }
+  const Tensor& weight() const override { return weight_; }
+  LoraPlace place() const override { return LoraPlace::kEmbedding; }
 
  private:
   Tensor weight_;

@@ -140,7 +140,7 @@ TEST(Lora, BeginsAsTheBaseAndTrainsAlone) {
 TEST(Lora, AIsDrawnAsKaimingUniform) {
   Generator generator(1);
   Linear layer(400, 3, false, Init{&generator});
-  const LoraAdapter adapter({.r = 50}, layer.weight(), &generator);
+  const LoraAdapter adapter({.r = 50}, LoraPlace::kLinear, layer.weight(), &generator);
   const Tensor a = parameter(adapter, "lora_A");
   EXPECT_EQ(a.shape(), (Shape{50, 400}));
   EXPECT_LE(amax(abs(a)).item(), 0.05);

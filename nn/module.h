@@ -96,15 +96,15 @@ class Module {
 };
 
 // Gives Derived an operator() that calls its forward and adds the module's path to an Error.
-template <class Derived>
-class ModuleOf : public Module {
+template <class Derived, class Base = Module>
+class ModuleOf : public Base {
  public:
   template <class... Args>
   auto operator()(Args&&... args) const {
     try {
       return static_cast<const Derived*>(this)->forward(std::forward<Args>(args)...);
     } catch (Error& error) {
-      error.add_context(context());
+      error.add_context(this->context());
       throw;
     }
   }

@@ -9,8 +9,11 @@
 #include "nn/models/model_test_util.h"
 #include "nn/models/pretrained.h"
 #include "nn/models/transformer.h"
+#include "tensor/error_of.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/loss.h"
+#include "tensor/ops/quantize.h"
 #include "tensor/ops/random.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
@@ -61,6 +64,63 @@ TEST(Adapters, FitEveryTransformer) {
     const bool gated = config.activation == Activation::kSwiglu || config.activation == Activation::kGeglu;
     const int64_t head = config.head_transform ? 1 : 0;
     expect_adapted(model, {.ids = some_ids(2, 6)}, (gated ? 14 : 12) + head, name);
+  }
+}
+
+// Of embeddings and output layers: nothing changes at first, the fused loss is that of the logits, adapters
+// alone get gradients, a twin has them too. They have no dropout.
+TEST(Adapters, FitEmbeddingsAndHeads) {
+  for (const auto& [name, config] : tiny_configs(kF64)) {
+    for (const bool dora : {false, true}) {
+      Generator generator(1);
+      Transformer model(config, {&generator, 0.3, kF64});
+      const Tensor ids = some_ids(2, 6), before = model.logits(ids).detach();
+      const LoraOptions options{
+          .r = 2, .dropout = 0.5, .dora = dora, .targets = {}, .embeddings = {"model.embed_*", "lm_head"}};
+      EXPECT_GE(attach_lora(model, options, generator), 2) << name;
+      EXPECT_LT(relative_difference(model.logits(ids), before), 1e-12) << name;
+      draw(model, generator);
+      const Tensor logits = model.logits(ids);
+      EXPECT_GT(relative_difference(logits, before), 1e-3) << name;
+      const Tensor loss = model.loss_sum(ids, ids);
+      EXPECT_LT(relative_difference(loss, cross_entropy(logits, ids, {.reduction = Reduction::kSum})), 1e-12)
+          << name;
+      backward(loss);
+      for (const auto& [path, parameter] : model.named_parameters())
+        EXPECT_EQ(parameter.grad().defined(), path.find(".lora_") != std::string::npos)
+            << name << " " << path;
+      EXPECT_TRUE(same_bits(Transformer(model, Weights::kShared).logits(ids), logits)) << name;
+      if (config.tie_word_embeddings) {
+        EXPECT_NE(error_of([&] { merge_lora(model); }), "") << name;
+      } else {
+        merge_lora(model);
+      }
+      EXPECT_LT(relative_difference(model.logits(ids), logits), 1e-12) << name;
+    }
+  }
+}
+
+// A head of blocks, as in QLoRA: logits and losses are those of the values that the blocks stand for.
+TEST(Adapters, OfABlockQuantisedEmbedding) {
+  for (const bool dora : {false, true}) {
+    TransformerConfig config = tiny_llama();
+    config.hidden_size = 32, config.tie_word_embeddings = true;
+    Generator generator(1);
+    Transformer blocks(config, {&generator, 0.3}), values(blocks, Weights::kCopied);
+    quantize(blocks, {"model.embed_tokens.weight"}, kQ8_0);
+    set_parameter(values, "model.embed_tokens.weight", dequantize(blocks.embedding_weight(), kF32));
+    for (Transformer* model : {&blocks, &values}) {
+      Generator same(2);
+      attach_lora(*model,
+                  {.r = 2, .dora = dora, .targets = {}, .embeddings = {"model.embed_tokens", "lm_head"}},
+                  same);
+      draw(*model, same);
+      backward(model->loss_sum(some_ids(2, 6), some_ids(2, 6)));
+    }
+    EXPECT_LT(relative_difference(blocks.logits(some_ids(2, 6)), values.logits(some_ids(2, 6))), 1e-5);
+    const NamedTensors expected = trainable(values);
+    for (const auto& [name, x] : trainable(blocks))
+      EXPECT_LT(relative_difference(x.grad(), testing::named(expected, name).grad()), 1e-5) << name;
   }
 }
 

@@ -99,14 +99,12 @@ EncoderDecoder::EncoderDecoder(const EncoderDecoderConfig& config, const Init& i
     : config_(checked(config)),
       shared_(std::make_shared<Embedding>(config.decoder.vocab_size, config.decoder.hidden_size, init)),
       encoder_(config.encoder, init, {}, shared_),
-      decoder_(config.decoder, init, {}, shared_) {
+      decoder_(config.decoder, init, {}, shared_),
+      lm_head_(config.decoder, init, *shared_) {
   register_module("shared", *shared_);
   register_module("encoder", encoder_);
   register_module("decoder", decoder_);
-  if (!config.decoder.tie_word_embeddings) {
-    lm_head_ = std::make_unique<LmHead>(config.decoder, init);
-    register_module("lm_head", *lm_head_);
-  }
+  register_module("lm_head", lm_head_);
   if (config.final_logits_bias) {
     register_buffer("final_logits_bias", &final_logits_bias_,
                     zeros({config.decoder.vocab_size}, init.dtype, init.device));
@@ -133,8 +131,7 @@ Memory EncoderDecoder::encode(const LmInput& source) const {
 }
 
 OutputProjection EncoderDecoder::output() const {
-  return {lm_head_ ? lm_head_->weight() : shared_->weight(), final_logits_bias_,
-          config_.decoder.logit_softcap};
+  return {lm_head_.adapted_weight(), final_logits_bias_, config_.decoder.logit_softcap};
 }
 
 Tensor EncoderDecoder::head_transform(const Tensor& hidden) const {

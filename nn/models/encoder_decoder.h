@@ -68,13 +68,14 @@ class EncoderDecoder final : public LanguageModel {
 
  protected:
   Tensor run(const LmInput& in) const override { return decoder_(in); }  // in.memory is needed
+  Tensor output_logits(const Tensor& x) const override { return lm_head_.logits(x, final_logits_bias_); }
 
  private:
   EncoderDecoderConfig config_;
   std::shared_ptr<Embedding> shared_;
   TransformerModel encoder_, decoder_;
-  std::unique_ptr<LmHead> lm_head_;  // none when tied
-  Tensor final_logits_bias_;         // [V] or undefined
+  LmHead lm_head_;
+  Tensor final_logits_bias_;  // [V] or undefined
 };
 
 }  // namespace roux

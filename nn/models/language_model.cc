@@ -14,11 +14,16 @@ Tensor LanguageModel::hidden(const LmInput& in) const {
   }
 }
 
-Tensor LanguageModel::project(const Tensor& hidden) const {
-  const OutputProjection out = output();
-  const Tensor logits = linear(head_transform(hidden), out.weight, out.bias, WeightDType::kAny);
-  return out.softcap ? tanh(logits / *out.softcap) * *out.softcap : logits;
+Tensor softcapped(const Tensor& logits, const std::optional<double>& softcap) {
+  return softcap ? tanh(logits / *softcap) * *softcap : logits;
 }
+
+Tensor LanguageModel::output_logits(const Tensor& x) const {
+  const OutputProjection out = output();
+  return softcapped(linear(x, out.weight, out.bias, WeightDType::kAny), out.softcap);
+}
+
+Tensor LanguageModel::project(const Tensor& hidden) const { return output_logits(head_transform(hidden)); }
 
 Tensor LanguageModel::losses(const Tensor& hidden, const Tensor& targets,
                              const CrossEntropyOptions& options) const {

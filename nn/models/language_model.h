@@ -67,7 +67,9 @@ class LanguageModel : public Module {
   virtual Tensor embed(
       const Tensor& ids) const = 0;  // [B, T] -> [B, T, D]: what LmInput::embeddings replaces
   virtual const Tensor& embedding_weight() const = 0;  // [V, D]
-  virtual OutputProjection output() const = 0;         // for losses fused with the projection
+  // For losses fused with the projection. Adapters of the output layer are part of this weight, which is then
+  // made anew by each call.
+  virtual OutputProjection output() const = 0;
   // What stands between hidden and the projection: hidden itself in most models.
   virtual Tensor head_transform(const Tensor& hidden) const { return hidden; }
   // For `rows` rows of up to `capacity` tokens each.
@@ -77,7 +79,12 @@ class LanguageModel : public Module {
 
  protected:
   virtual Tensor run(const LmInput& in) const = 0;  // hidden, without the path in its errors
+  // [..., D] behind head_transform -> logits [..., V]; here adapters cost what their rank says.
+  virtual Tensor output_logits(const Tensor& x) const;
 };
+
+// c tanh(logits / c), logits themselves without a c.
+Tensor softcapped(const Tensor& logits, const std::optional<double>& softcap);
 
 }  // namespace roux
 

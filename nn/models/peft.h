@@ -6,6 +6,10 @@
 // Where a family's files have q, k and v in one module (GPT-2, GPT-NeoX), an adapter of that module becomes
 // three which hold one tensor as lora_A, and so it trains; three that were attached here become one of the
 // rank of all, with the same outputs.
+//
+// Embeddings and heads too, tied ones each with their own, as PEFT does without ensure_weight_tying. PEFT
+// adds their base weights to the file: read, they take the place of the model's where they differ; they are
+// not written.
 #ifndef ROUX_NN_MODELS_PEFT_H_
 #define ROUX_NN_MODELS_PEFT_H_
 
@@ -20,8 +24,9 @@ namespace roux {
 // modules_to_save, which take the place of the model's weights (in memory of their own), and nothing else.
 // All or nothing. Errors of the files, with the path; InvalidArgument where the adapter is one of another
 // base or config and tensors do not fit each other; Unimplemented for what is not LoRA or DoRA of Linear
-// layers (embeddings, a tied head among modules_to_save), and here and below for what is neither a
-// Transformer nor an EncoderDecoder. Throws Error when a layer has an adapter of that name.
+// layers, embeddings and heads (of embeddings of an EncoderDecoder, which PEFT has in three modules; a tied
+// head among modules_to_save), and here and below for what is neither a Transformer nor an EncoderDecoder.
+// Throws Error when a layer has an adapter of that name.
 absl::Status load_peft(LanguageModel& model, const std::string& folder, const std::string& name = "default");
 
 struct SavePeftOptions {

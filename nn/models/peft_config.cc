@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <type_traits>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -47,14 +48,24 @@ bool is_plain(const std::string& pattern) {
   });
 }
 
+constexpr double kLargestRank = 1e9;
+
 template <class T>
-std::vector<std::pair<std::string, T>> pattern(Fields& f, const JsonValue& json, const char* field) {
+std::vector<std::pair<std::string, T>> pattern(Fields& f, const JsonValue& json, const char* field,
+                                               const std::string& where) {
   std::vector<std::pair<std::string, T>> out;
   std::optional<Fields> object = f.object(field);
   if (!object) return out;
   for (const auto& [name, value] : json.find(field)->members()) {
     if (!is_plain(name)) f.unimplemented(absl::StrCat(field, " \"", name, "\", a regular expression,"));
-    out.emplace_back(name, static_cast<T>(object->number(name.c_str(), 0)));
+    const double number = object->number(name.c_str(), 1);
+    const bool rank = number >= 1 && number <= kLargestRank && number == std::floor(number);
+    if (std::is_integral_v<T> && !rank) {
+      f.fail(absl::InvalidArgumentError(
+          absl::StrCat(where, ": ", field, ": ", name, " is ", number, ", needed a whole number from 1 on")));
+      return out;
+    }
+    out.emplace_back(name, static_cast<T>(number));
   }
   f.fail(object->status());
   return out;
@@ -105,8 +116,9 @@ absl::StatusOr<PeftConfig> parse_peft_config(std::string_view text, const std::s
   c.use_rslora = f.boolean("use_rslora", false);
   c.use_dora = f.boolean("use_dora", false);
   c.fan_in_fan_out = f.boolean("fan_in_fan_out", false);
-  c.rank_pattern = pattern<int64_t>(f, json, "rank_pattern");
-  c.alpha_pattern = pattern<double>(f, json, "alpha_pattern");
+  c.ensure_weight_tying = f.boolean("ensure_weight_tying", false);
+  c.rank_pattern = pattern<int64_t>(f, json, "rank_pattern", where);
+  c.alpha_pattern = pattern<double>(f, json, "alpha_pattern", where);
   c.base_model_name_or_path = f.text("base_model_name_or_path", "");
   c.task_type = f.text("task_type", "");
   for (const auto& [field, into] :

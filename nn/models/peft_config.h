@@ -18,6 +18,7 @@ struct PeftConfig {
   int64_t r = 8;
   double lora_alpha = 8, lora_dropout = 0;
   bool use_rslora = false, use_dora = false, fan_in_fan_out = false;
+  bool ensure_weight_tying = false;  // read, not written
   std::vector<std::pair<std::string, int64_t>> rank_pattern;
   std::vector<std::pair<std::string, double>> alpha_pattern;
   std::vector<std::string> target_modules;  // written, not read: the tensors of the file tell

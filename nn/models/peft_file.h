@@ -18,11 +18,15 @@ namespace roux::peft_file {
 inline constexpr char kPrefix[] = "base_model.model.";
 inline constexpr char kA[] = ".lora_A.weight", kB[] = ".lora_B.weight",
                       kMagnitude[] = ".lora_magnitude_vector";
+inline constexpr char kEmbeddingA[] = ".lora_embedding_A", kEmbeddingB[] = ".lora_embedding_B";
+// PEFT also writes the weights of embeddings and heads that have adapters, as <module>.base_layer.weight.
+inline constexpr char kBaseLayer[] = ".base_layer";
 inline constexpr char kConfig[] = "/adapter_config.json", kTensors[] = "/adapter_model.safetensors";
 
 // Of one module of the file.
 struct Adapter {
   Tensor a = {}, b = {}, magnitude = {};  // [r, in], [out, r], [out] of DoRA
+  bool embeds = false;                    // in is the vocabulary
 };
 
 inline absl::Status located(const absl::Status& status, const std::string& folder) {
@@ -45,6 +49,12 @@ absl::Status with_kind(Model& model, const std::string& folder, const Fn& fn) {
 // Whether the embeddings stand in several places, which PEFT would not keep alike.
 inline bool ties_embeddings(const TransformerConfig& c) { return c.tie_word_embeddings; }
 inline bool ties_embeddings(const EncoderDecoderConfig&) { return true; }
+// Whether what embeds tokens is one module of the files, which an adapter can name.
+inline bool has_one_embedding(const TransformerConfig&) { return true; }
+inline bool has_one_embedding(const EncoderDecoderConfig&) { return false; }
+// The Linear of the output layer stands one module lower in families with a transform before it.
+inline bool has_decoder_in_head(const TransformerConfig& c) { return c.head_transform; }
+inline bool has_decoder_in_head(const EncoderDecoderConfig&) { return false; }
 inline const char* task_type(const TransformerConfig& c) { return c.causal ? "CAUSAL_LM" : ""; }
 inline const char* task_type(const EncoderDecoderConfig&) { return "SEQ_2_SEQ_LM"; }
 // Whether files have [in, out].

@@ -23,9 +23,13 @@ namespace roux {
 namespace {
 
 using peft_file::Adapter;
+using peft_file::has_decoder_in_head;
+using peft_file::has_one_embedding;
 using peft_file::kA;
 using peft_file::kB;
 using peft_file::kConfig;
+using peft_file::kEmbeddingA;
+using peft_file::kEmbeddingB;
 using peft_file::kMagnitude;
 using peft_file::kPrefix;
 using peft_file::kTensors;
@@ -33,13 +37,6 @@ using peft_file::task_type;
 using peft_file::ties_embeddings;
 using peft_file::transposed;
 using peft_file::with_kind;
-
-const LoraAdapter* adapter_of(const Linear& linear, const std::string& name) {
-  for (const auto& adapter : linear.adapters()) {
-    if (adapter->options().name == name) return adapter.get();
-  }
-  return nullptr;
-}
 
 // An adapter as a module of the file has it.
 struct Joined {
@@ -62,17 +59,17 @@ absl::StatusOr<Tensor> joined_rows(const Config& c, const FileModule& module,
 // adapter gets zeros, and the norms of its weight as magnitudes.
 template <class Config>
 absl::StatusOr<Joined> join(const Config& c, const FileModule& module,
-                            const std::vector<const Linear*>& layers, const std::string& name) {
+                            const std::vector<const AdaptedLayer*>& layers, const std::string& name) {
   std::vector<const LoraAdapter*> adapters;
   const LoraAdapter* first = nullptr;
   std::vector<Tensor> as;
   std::vector<size_t> reads;  // which of `as`, by layer
-  for (const Linear* layer : layers) {
-    const LoraAdapter* adapter = adapters.emplace_back(adapter_of(*layer, name));
+  for (const AdaptedLayer* layer : layers) {
+    const LoraAdapter* adapter = adapters.emplace_back(layer->adapter(name));
     reads.push_back(as.size());
     if (adapter == nullptr) continue;
     if (first == nullptr) first = adapter;
-    const Tensor a = parameter(*adapter, "lora_A");
+    const Tensor& a = adapter->a();
     const auto same = std::find_if(as.begin(), as.end(), [&](const Tensor& x) { return same_values(a, x); });
     reads.back() = static_cast<size_t>(same - as.begin());
     if (same == as.end()) as.push_back(a);
@@ -91,14 +88,13 @@ absl::StatusOr<Joined> join(const Config& c, const FileModule& module,
         continue;
       }
       const double factor = adapters[i]->options().scale() / scale;
-      const Tensor b = parameter(*adapters[i], "lora_B");
+      const Tensor& b = adapters[i]->b();
       blocks.push_back(factor == 1 ? b : b * factor);
     }
     rows.push_back(cat(blocks, 1));
     const Tensor w = weight_values(weight, as[0].dtype());
     if (joined.options.dora) {
-      magnitudes.push_back(adapters[i] != nullptr ? parameter(*adapters[i], "lora_magnitude_vector")
-                                                  : sqrt(sum(w * w, 1)));
+      magnitudes.push_back(adapters[i] != nullptr ? adapters[i]->magnitude() : sqrt(sum(w * w, 1)));
     }
   }
   ROUX_ASSIGN_OR_RETURN(joined.tensors.b, joined_rows(c, module, rows));
@@ -114,14 +110,15 @@ bool same_in_config(const LoraOptions& a, const LoraOptions& b) {
 
 template <class Model>
 absl::StatusOr<std::vector<Joined>> joined_adapters(const Model& model, const std::string& name) {
-  std::map<std::string, const Linear*> by_path;
+  std::map<std::string, const AdaptedLayer*> by_path;
   std::vector<std::string> paths;
-  for (const auto& [path, linear] : linears(model)) by_path[path] = linear, paths.push_back(path);
+  for (const auto& [path, layer] : adapted_layers(model)) by_path[path] = layer, paths.push_back(path);
   std::vector<Joined> out;
   std::set<std::string> done;
   const LoraOptions* options = nullptr;
   for (const std::string& path : paths) {
-    const LoraAdapter* adapter = adapter_of(*by_path[path], name);
+    const AdaptedLayer& layer = *by_path[path];
+    const LoraAdapter* adapter = layer.adapter(name);
     if (adapter == nullptr) continue;
     if (options == nullptr) options = &adapter->options();
     if (!same_in_config(*options, adapter->options())) {
@@ -129,9 +126,21 @@ absl::StatusOr<std::vector<Joined>> joined_adapters(const Model& model, const st
           "adapter '", name, "' of ", path, " is ", adapter->pretty_print(),
           ": such a file has one dropout, and DoRA and rank stabilisation in all layers or none"));
     }
-    const FileModule module = file_module(model.config(), path);
+    FileModule module = file_module(model.config(), path);
+    if (layer.place() == LoraPlace::kEmbedding) {
+      if (!has_one_embedding(model.config())) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("an adapter of ", path,
+                         " has no place in such a file: PEFT has the embedding in "
+                         "several modules"));
+      }
+      out.push_back(
+          {module.name, {adapter->a(), adapter->b(), adapter->magnitude(), true}, adapter->options()});
+      continue;
+    }
+    if (layer.place() == LoraPlace::kOutput && has_decoder_in_head(model.config())) module.name += ".decoder";
     if (!done.insert(module.name).second) continue;
-    std::vector<const Linear*> layers;
+    std::vector<const AdaptedLayer*> layers;
     for (const std::string& ours : module.ours) layers.push_back(by_path.at(ours));
     ROUX_ASSIGN_OR_RETURN(Joined joined, join(model.config(), module, layers, name));
     out.push_back(std::move(joined));
@@ -147,7 +156,7 @@ template <class Model>
 std::vector<std::string> target_modules(const Model& model, const std::vector<Joined>& adapters) {
   std::set<std::string> adapted, elsewhere, out;
   for (const Joined& x : adapters) adapted.insert(x.module);
-  for (const auto& [path, linear] : linears(model)) {
+  for (const auto& [path, layer] : adapted_layers(model)) {
     const std::string module = file_module(model.config(), path).name;
     if (adapted.count(module) == 0) elsewhere.insert(last_part(module));
   }
@@ -194,8 +203,8 @@ absl::Status save_to(const Model& model, const std::string& folder, const SavePe
   NamedTensors file;
   for (const Joined& x : adapters) {
     const std::string name = absl::StrCat(kPrefix, x.module);
-    file.emplace_back(name + kA, x.tensors.a);
-    file.emplace_back(name + kB, x.tensors.b);
+    file.emplace_back(name + (x.tensors.embeds ? kEmbeddingA : kA), x.tensors.a);
+    file.emplace_back(name + (x.tensors.embeds ? kEmbeddingB : kB), x.tensors.b);
     if (x.options.dora) file.emplace_back(name + kMagnitude, x.tensors.magnitude);
     if (x.options.r != first.r) config.rank_pattern.emplace_back(x.module, x.options.r);
     if (x.options.alpha != first.alpha) config.alpha_pattern.emplace_back(x.module, x.options.alpha);

@@ -379,14 +379,15 @@ std::string TransformerModel::pretty_print() const {
   return absl::StrCat("TransformerModel ", layers_.size(), " layers, d ", config_.hidden_size);
 }
 
-LmHead::LmHead(const TransformerConfig& config, const Init& init) {
+LmHead::LmHead(const TransformerConfig& config, const Init& init, const Embedding& embedding)
+    : tied_(config.tie_word_embeddings ? &embedding : nullptr), softcap_(config.logit_softcap) {
   if (config.head_transform) {
     dense_ = std::make_unique<Linear>(config.hidden_size, config.hidden_size, true, init);
     norm_ = std::make_unique<Norm>(config.norm, config.hidden_size, config.norm_eps, init);
     register_module("dense", *dense_);
     register_module("norm", *norm_);
   }
-  if (!config.tie_word_embeddings) {
+  if (tied_ == nullptr) {
     register_parameter("weight", &weight_, init_normal({config.vocab_size, config.hidden_size}, init));
   }
   if (config.head_bias) {
@@ -398,17 +399,27 @@ Tensor LmHead::forward(const Tensor& hidden) const {
   return dense_ ? (*norm_)(gelu((*dense_)(hidden))) : hidden;
 }
 
+Tensor LmHead::adapted_weight() const {
+  Tensor sum = weight();
+  for (const auto& adapter : adapters()) {
+    const Tensor update = adapter->weight_update(weight());
+    sum = weight_values(sum, update.dtype()) + update;
+  }
+  return sum;
+}
+
 std::string LmHead::pretty_print() const {
-  return absl::StrCat("LmHead", weight_.defined() ? "" : ", tied", dense_ ? ", with transform" : "",
+  return absl::StrCat("LmHead", tied_ == nullptr ? "" : ", tied", dense_ ? ", with transform" : "",
                       bias_.defined() ? ", with bias" : "");
 }
 
 Transformer::Transformer(const TransformerConfig& config, const Init& init, const MakeMixer& mixer)
-    : config_(config), make_mixer_(mixer), model_(config, init, mixer) {
+    : config_(config),
+      make_mixer_(mixer),
+      model_(config, init, mixer),
+      lm_head_(config, init, model_.embedding()) {
   register_module("model", model_);
-  if (config.tie_word_embeddings && !config.head_transform && !config.head_bias) return;
-  lm_head_ = std::make_unique<LmHead>(config, init);
-  register_module("lm_head", *lm_head_);
+  register_module("lm_head", lm_head_);
 }
 
 Transformer::Transformer(const Transformer& from, Weights weights,
@@ -420,8 +431,7 @@ Transformer::Transformer(const Transformer& from, Weights weights,
 }
 
 OutputProjection Transformer::output() const {
-  return {config_.tie_word_embeddings ? model_.embedding_weight() : lm_head_->weight(),
-          lm_head_ ? lm_head_->bias() : Tensor(), config_.logit_softcap};
+  return {lm_head_.adapted_weight(), lm_head_.bias(), config_.logit_softcap};
 }
 
 KVCache Transformer::make_cache(int64_t rows, int64_t capacity) const {

@@ -29,7 +29,7 @@ class TransformerModel final : public ModuleOf<TransformerModel> {
                    const std::shared_ptr<Embedding>& embedding = nullptr);
   Tensor forward(const LmInput& in) const;
   Tensor embed(const Tensor& ids) const;
-  const Tensor& embedding_weight() const { return embed_tokens_->weight(); }
+  const Embedding& embedding() const { return *embed_tokens_; }
   const Block& block(int64_t layer) const;
   const Norm* norm() const { return norm_.get(); }
   std::string pretty_print() const override;
@@ -62,16 +62,26 @@ class TransformerModel final : public ModuleOf<TransformerModel> {
   std::unique_ptr<AlibiTable> alibi_;
 };
 
-// The output weight [V, D] and what stands around it.
-class LmHead final : public ModuleOf<LmHead> {
+// The output weight [V, D], that of `embedding` where it is tied, and what stands around it.
+class LmHead final : public ModuleOf<LmHead, AdaptedLayer> {
  public:
-  LmHead(const TransformerConfig& config, const Init& init);
-  Tensor forward(const Tensor& hidden) const;       // norm(gelu(dense(hidden))), or hidden
-  const Tensor& weight() const { return weight_; }  // undefined when tied
-  const Tensor& bias() const { return bias_; }      // [V] or undefined
+  LmHead(const TransformerConfig& config, const Init& init, const Embedding& embedding);
+  Tensor forward(const Tensor& hidden) const;  // norm(gelu(dense(hidden))), or hidden
+  // [..., D] behind that -> logits [..., V], adapters and softcap included. bias: [V] or undefined.
+  Tensor logits(const Tensor& x, const Tensor& bias) const {
+    return softcapped(adapted_linear(x, bias, nullptr), softcap_);
+  }
+  // The weight that gives the same alone: weight() itself without adapters, else in their dtype.
+  Tensor adapted_weight() const;
+  const Tensor& weight() const override { return tied_ != nullptr ? tied_->weight() : weight_; }
+  const Tensor& bias() const { return bias_; }  // [V] or undefined
+  LoraPlace place() const override { return LoraPlace::kOutput; }
+  const AdaptedLayer* tied_to() const override { return tied_; }
   std::string pretty_print() const override;
 
  private:
+  const Embedding* tied_;  // or null
+  std::optional<double> softcap_;
   std::unique_ptr<Linear> dense_;
   std::unique_ptr<Norm> norm_;
   Tensor weight_, bias_;
@@ -95,23 +105,22 @@ class Transformer final : public LanguageModel {
   const Norm* final_norm() const { return model_.norm(); }  // null for post-norm blocks
 
   Tensor embed(const Tensor& ids) const override { return model_.embed(ids); }
-  const Tensor& embedding_weight() const override { return model_.embedding_weight(); }
+  const Tensor& embedding_weight() const override { return model_.embedding().weight(); }
   OutputProjection output() const override;
-  Tensor head_transform(const Tensor& hidden) const override {
-    return lm_head_ ? (*lm_head_)(hidden) : hidden;
-  }
+  Tensor head_transform(const Tensor& hidden) const override { return lm_head_(hidden); }
   KVCache make_cache(int64_t rows, int64_t capacity) const override;
   std::optional<int64_t> context_length() const override { return config_.context_length(); }
   std::string pretty_print() const override;
 
  protected:
   Tensor run(const LmInput& in) const override { return model_(in); }
+  Tensor output_logits(const Tensor& x) const override { return lm_head_.logits(x, lm_head_.bias()); }
 
  private:
   TransformerConfig config_;
   MakeMixer make_mixer_;
   TransformerModel model_;
-  std::unique_ptr<LmHead> lm_head_;  // none when the tied weight is all
+  LmHead lm_head_;
 };
 
 }  // namespace roux
