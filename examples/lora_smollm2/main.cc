@@ -8,6 +8,7 @@
 #include "nn/lora.h"
 #include "nn/models/peft.h"
 #include "nn/models/transformer.h"
+#include "recipes/kit/decode/task_model.h"
 #include "recipes/kit/models/language_model.h"
 #include "recipes/kit/run/main.h"
 #include "recipes/kit/train/fine_tune.h"
@@ -35,6 +36,7 @@ struct Config {
 struct Data {
   Split split;
   kit::WindowSet train, dev;
+  std::vector<kit::ChoiceItem> test;
 };
 
 absl::StatusOr<Data> read_data(const Config& c, const kit::Tokenizer& tokenizer, kit::Run& run) {
@@ -51,7 +53,8 @@ absl::StatusOr<Data> read_data(const Config& c, const kit::Tokenizer& tokenizer,
   };
   ROUX_ASSIGN_OR_RETURN(kit::WindowSet train_rows, rows(parts.train, "train"));
   ROUX_ASSIGN_OR_RETURN(kit::WindowSet dev_rows, rows(parts.dev, "dev"));
-  return Data{std::move(parts), std::move(train_rows), std::move(dev_rows)};
+  std::vector<kit::ChoiceItem> test = choice_items(parts.test);
+  return Data{std::move(parts), std::move(train_rows), std::move(dev_rows), std::move(test)};
 }
 
 struct Result {
@@ -64,11 +67,22 @@ struct Result {
   }
 };
 
+// The test's questions, each a line of predictions.jsonl.
+void answer_test(const Transformer& model, const kit::Tokenizer& tokenizer,
+                 const std::vector<kit::ChoiceItem>& items, kit::Part& part, Result& result) {
+  const kit::TaskModel task = kit::task_model(kit::decode_model(model), tokenizer);
+  const auto outcomes = kit::score_choices(kFormat, {}, items, kit::continuation_scorer(task));
+  for (size_t i = 0; i < items.size(); ++i) {
+    part.prediction(kit::prediction_of(items[i], outcomes[i]));
+    result.chosen.push_back(outcomes[i].by_sum);
+  }
+  result.accuracy = kit::choice_accuracy(outcomes).sum;
+}
+
 // A LoRA on the frozen model, which all seeds share.
 absl::StatusOr<Result> train_adapter(const Config& c, const Transformer& base,
-                                     const kit::Tokenizer& tokenizer, const std::vector<int32_t>& first,
-                                     const Data& data, uint64_t seed, const std::string& folder,
-                                     kit::Part& part) {
+                                     const kit::Tokenizer& tokenizer, const Data& data, uint64_t seed,
+                                     const std::string& folder, kit::Part& part) {
   Generator generator(seed);
   Transformer model(base, Weights::kShared);
   attach_lora(model, {.r = c.r, .alpha = 2.0 * static_cast<double>(c.r), .dropout = 0.05}, generator);
@@ -80,8 +94,8 @@ absl::StatusOr<Result> train_adapter(const Config& c, const Transformer& base,
   ROUX_RETURN_IF_ERROR(save_peft(model, folder, {.base_model = "HuggingFaceTB/SmolLM2-135M-Instruct"}));
   const std::vector<double>& dev = log.curves.at("dev_loss");
   Result result{.first_dev = dev.front(), .last_dev = dev.back()};
-  result.chosen = choose(model, tokenizer, data.split.test, first, 16, part.device());
-  result.accuracy = accuracy(result.chosen, data.split.test);
+  model.eval();
+  answer_test(model, tokenizer, data.test, part, result);
   return result;
 }
 
@@ -126,7 +140,6 @@ absl::Status reproduce(const Config& c, kit::Run& run) {
   if (base == nullptr) return absl::InvalidArgumentError(absl::StrCat(name, " is not a decoder"));
   base->eval();
   const kit::Tokenizer& tokenizer = *model.tokenizer;
-  ROUX_ASSIGN_OR_RETURN(const std::vector<int32_t> first, first_tokens(tokenizer));
   ROUX_ASSIGN_OR_RETURN(const Data data, read_data(c, tokenizer, run));
   const auto decode = [&](int64_t id) { return tokenizer.decode({static_cast<int32_t>(id)}); };
   ROUX_RETURN_IF_ERROR(run.show_batch(kit::first_batch_of(data.train.batch({0, 1}), decode)));
@@ -140,13 +153,12 @@ absl::Status reproduce(const Config& c, kit::Run& run) {
       run.side_by_side(
           kit::grid(std::vector<Arm>{{"lora"}}, run.seeds(), [&](const Arm&, uint64_t seed, kit::Part& part) {
             const std::string folder = run.path(absl::StrCat("adapter-seed", seed));
-            return train_adapter(c, *base, tokenizer, first, data, seed, folder, part);
+            return train_adapter(c, *base, tokenizer, data, seed, folder, part);
           })));
   ROUX_ASSIGN_OR_RETURN(const Result before,
                         run.part("before", [&](kit::Part& part) -> absl::StatusOr<Result> {
                           Result result;
-                          result.chosen = choose(*base, tokenizer, data.split.test, first, 16, part.device());
-                          result.accuracy = accuracy(result.chosen, data.split.test);
+                          answer_test(*base, tokenizer, data.test, part, result);
                           return result;
                         }));
   run.table(answers(data.split.test, before, trained.results.front()));

@@ -7,11 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
-#include "nn/models/language_model.h"
 #include "recipes/kit/data/example.h"
 #include "recipes/kit/data/sources/wordnet.h"
-#include "recipes/kit/text/tokenizer.h"
+#include "recipes/kit/eval/task_items.h"
 
 namespace roux::lora_smollm2 {
 
@@ -34,17 +32,10 @@ struct Split {
 absl::StatusOr<Split> split(const std::vector<kit::Example>& all, int64_t train, int64_t dev, int64_t test,
                             uint64_t seed);
 
-// The first token of each kind's response, in the order of kKinds: what tells them apart. InvalidArgument
-// when two kinds begin alike.
-absl::StatusOr<std::vector<int32_t>> first_tokens(const kit::Tokenizer& tokenizer);
-
-// Index into kKinds of the kind whose first token is the most likely one behind each prompt.
-std::vector<int64_t> choose(const LanguageModel& model, const kit::Tokenizer& tokenizer,
-                            absl::Span<const kit::Example> examples, const std::vector<int32_t>& first,
-                            int64_t rows_at_once, Device device);
-
-// Share of `chosen` that is the response of its example.
-double accuracy(const std::vector<int64_t>& chosen, absl::Span<const kit::Example> examples);
+// Multiple choice among the six kinds, in the order of kKinds: the prompt is the question, and the choices
+// are the words without the space before them, which is PromptFormat's delimiter.
+std::vector<kit::ChoiceItem> choice_items(const std::vector<kit::Example>& examples);
+inline const kit::PromptFormat kFormat = {.item = "{question}"};
 
 }  // namespace roux::lora_smollm2
 

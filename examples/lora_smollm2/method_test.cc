@@ -5,10 +5,6 @@
 #include <algorithm>
 #include <set>
 
-#include "examples/lora_smollm2/stand_in.h"
-#include "tensor/grad_mode.h"
-#include "tensor/ops/creation.h"
-
 namespace roux::lora_smollm2 {
 namespace {
 
@@ -54,31 +50,15 @@ TEST(Split, HasAsManyOfEachKindAndNothingTwice) {
   EXPECT_EQ(split(all, 5, 3, 3, 1).status().message(), "there are 10 definitions of kind act, needed 11");
 }
 
-// Batches of rows of different lengths against one row at a time, read off the whole vocabulary.
-TEST(Choose, IsTheLikeliestFirstToken) {
-  const auto tokenizer = stand_in_tokenizer();
-  const auto model = stand_in_model(*tokenizer, kCpu);
-  const auto first = first_tokens(*tokenizer);
-  ASSERT_TRUE(first.ok()) << first.status();
-  EXPECT_EQ(tokenizer->decode({(*first)[1]}), " an");
-  std::vector<kit::Example> examples = questions(nouns(3));
-  examples[4].prompt += " and much more than that";
-  std::vector<int64_t> expected;
-  const NoGradGuard no_grad;
-  for (const kit::Example& example : examples) {
-    const std::vector<int32_t> ids = tokenizer->encode(example.prompt).ids;
-    const auto length = static_cast<int64_t>(ids.size());
-    const std::vector<float> logits = model->logits(tensor(ids, {1, length})).to_vector<float>();
-    const int64_t last = (length - 1) * tokenizer->vocab_size();
-    int64_t best = 0;
-    for (int64_t k = 1; k < 6; ++k) {
-      const auto at = [&](int64_t kind) { return logits[static_cast<size_t>(last + (*first)[kind])]; };
-      if (at(k) > at(best)) best = k;
-    }
-    expected.push_back(best);
-  }
-  EXPECT_EQ(choose(*model, *tokenizer, examples, *first, 5, kCpu), expected);
-  EXPECT_EQ(accuracy({0, 0, 0, 1, 0, 0}, absl::MakeConstSpan(examples).subspan(0, 6)), 4 / 6.0);
+TEST(ChoiceItems, AskForTheKind) {
+  const std::vector<kit::ChoiceItem> items = choice_items(questions(nouns(1)));
+  ASSERT_EQ(items.size(), 6u);
+  EXPECT_EQ(items[4].id, "1800");
+  EXPECT_EQ(items[4].answer, 4);
+  EXPECT_EQ(kit::prompt(kFormat, {}, items[4]),
+            "Act, animal, object, communication, person or plant?\nthing 1800:");
+  EXPECT_EQ(kit::continuations(kFormat, items[4]),
+            (std::vector<std::string>{" act", " animal", " object", " communication", " person", " plant"}));
 }
 
 }  // namespace
