@@ -39,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Chat>> Chat::create(const Pretrained& model, cons
   }
   ROUX_RETURN_IF_ERROR(model.chat.status());
   const std::vector<int32_t>& stops = model.generation.stop_ids;
-  const int64_t vocabulary = model.model->output().weight.size(0);
+  const int64_t vocabulary = model.model->embedding_weight().size(0);
   if (stops.empty() || stops.front() < 0 || stops.front() >= vocabulary) {
     return absl::FailedPreconditionError(absl::StrCat(name, ": its files name no token that ends an answer"));
   }

@@ -41,7 +41,7 @@ class KeptCache::Session : public DecodeSession {
       index.push_back(static_cast<int32_t>(token));
     }
     const auto count = static_cast<int64_t>(index.size());
-    if (count == 0) return empty({kF32, {0, kept_.model_.output().weight.size(0)}}, kCpu);
+    if (count == 0) return empty({kF32, {0, kept_.model_.embedding_weight().size(0)}}, kCpu);
     const Tensor chosen = index_select(hidden_, 0, tensor(index, {count}, hidden_.device()));
     return to_device(cast(kept_.model_.project(chosen), kF32), kCpu).contiguous();
   }
@@ -68,7 +68,7 @@ void KeptCache::clear() {
 }
 
 DecodeModel KeptCache::model() {
-  return {.vocabulary = model_.output().weight.size(0),
+  return {.vocabulary = model_.embedding_weight().size(0),
           .context = cache_.capacity(),
           .taken = [](const Tokens& prompt) { return static_cast<int64_t>(prompt.size()); },
           .beginning = [](const Tokens& prompt) { return prompt; },

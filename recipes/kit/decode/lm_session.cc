@@ -220,7 +220,7 @@ DecodeModel decode_model(const LanguageModel& model, LmDecodeOptions options) {
   }
   const auto before = static_cast<int64_t>(options.prefix.size()) +
                       (options.input.prefix.defined() ? options.input.prefix.k[0].size(2) : 0);
-  return {.vocabulary = model.output().weight.size(0),
+  return {.vocabulary = model.embedding_weight().size(0),
           .context = model.context_length(),
           .taken = [before](const Tokens& p) { return before + static_cast<int64_t>(p.size()); },
           .beginning = [prefix = options.prefix](const Tokens& p) { return joined(prefix, p); },
@@ -234,7 +234,7 @@ DecodeModel decode_model(const LanguageModel& model, LmDecodeOptions options) {
 DecodeModel decode_model(const EncoderDecoder& model, Tokens start) {
   ROUX_CHECK(!start.empty()) << "decode_model: an encoder-decoder's rows need a first token";
   const auto taken = static_cast<int64_t>(start.size());
-  return {.vocabulary = model.output().weight.size(0),
+  return {.vocabulary = model.embedding_weight().size(0),
           .context = model.context_length(),
           .taken = [taken](const Tokens&) { return taken; },
           .beginning = [start](const Tokens&) { return start; },
