@@ -4,7 +4,7 @@
     python3 tests/peers/llama.py --model smollm2.gguf --binary bazel-bin/recipes/kit/chat/chat [--rounds 5] [--threads 2]
 
 Both run in turn on the same number of threads, each once unmeasured first: prompts of 128 and of 512 tokens that are
-not in the cache, and answers of 64 tokens behind a short prompt. Roux with f32 activations and with those of 8 bits, which
+not in the cache, and answers of 128 tokens behind a short prompt. Roux with f32 activations and with those of 8 bits, which
 llama.cpp always takes. Prints medians in tokens a second. Needs the package xllamacpp, which brings llama.cpp
 compiled; what of the processor it uses is printed first. Or, with --bench PATH, a llama-bench compiled for this
 processor, whose source the source distribution of llama-cpp-python has:
@@ -28,7 +28,7 @@ parser.add_argument("--bench", help="llama-bench, in the place of the package xl
 args = parser.parse_args()
 
 PROMPTS = (128, 512)
-ANSWER = 64
+ANSWER = 128
 QUESTION = "Write a long story about a fisherman and his boat."
 NOTE = re.compile(r"\[prompt (\d+) tokens? at ([\d.e+]+) tok/s(?: \(\d+ more kept\))?, answer (\d+) tokens?(?: at ([\d.e+]+) tok/s)?\]")
 
