@@ -238,34 +238,15 @@ absl::StatusOr<Texts> users_texts(const Config& config, const std::string& data)
   return texts;
 }
 
-// What a plan trains on: tokens without a text, as many as a step needs.
-absl::StatusOr<Data> stand_in(const Config& config) {
-  Data data;
-  const int64_t rows = std::max(config.batch, config.eval_windows);
-  for (size_t d = 0; d < kDomains; ++d) {
-    const std::vector<int32_t> tokens(static_cast<size_t>(rows * config.decoder.length + 1));
-    ROUX_ASSIGN_OR_RETURN(kit::WindowSet windows,
-                          kit::WindowSet::stream(tokens, config.decoder.length, "the plan's stand-in"));
-    data.corpora.push_back({"no text", {}, windows, windows});
-  }
-  return data;
-}
-
-// A domain's excerpt, the same on every machine, or where there is none the whole of it.
-absl::StatusOr<kit::Sourced<std::string>> named_text(const std::string& name, bool excerpt, kit::Run& run) {
-  kit::SourceOptions source = run.source_options();
-  source.excerpt = excerpt;
-  auto text = kit::text_domain(name, source);
-  return excerpt && absl::IsNotFound(text.status()) ? named_text(name, false, run) : text;
-}
-
 absl::StatusOr<Texts> named_texts(const Config& config, kit::Run& run) {
   Texts texts;
   for (const auto& names : {config.old_text, config.new_text, config.near_text}) {
     if (names.empty()) continue;
     texts.emplace_back();
     for (const std::string& name : names) {
-      ROUX_ASSIGN_OR_RETURN(auto text, named_text(name, config.excerpts, run));
+      kit::SourceOptions source = run.source_options();
+      source.excerpt = config.excerpts;
+      ROUX_ASSIGN_OR_RETURN(auto text, kit::excerpt_or_whole(name, source));
       ROUX_RETURN_IF_ERROR(run.uses(text.from));
       texts.back().push_back({name, std::move(text.value)});
     }
@@ -320,14 +301,20 @@ std::vector<int64_t> evaluation_steps(const Config& config, int64_t steps) {
 }
 
 absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
-  if (run.planning()) return stand_in(config);
+  Data data;
+  if (run.planning()) {
+    ROUX_ASSIGN_OR_RETURN(
+        const kit::Corpus none,
+        kit::stand_in_corpus(std::max(config.batch, config.eval_windows), config.decoder.length));
+    data.corpora.assign(kDomains, none);
+    return data;
+  }
   const kit::CorpusOptions options{.length = config.decoder.length,
                                    .validation_share = config.validation_share,
                                    .validation_windows = config.eval_windows};
   ROUX_ASSIGN_OR_RETURN(const Texts texts, run.options().data.empty()
                                                ? named_texts(config, run)
                                                : users_texts(config, run.options().data));
-  Data data;
   for (const std::vector<kit::NamedText>& domain : texts) {
     ROUX_ASSIGN_OR_RETURN(kit::Corpus corpus, kit::corpus_of(domain, options));
     data.corpora.push_back(std::move(corpus));

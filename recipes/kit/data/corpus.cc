@@ -51,6 +51,16 @@ absl::StatusOr<Corpus> corpus_of(const std::vector<NamedText>& texts, const Corp
                 std::move(validation_windows)};
 }
 
+absl::StatusOr<Corpus> stand_in_corpus(int64_t rows, int64_t length) {
+  if (rows < 1 || length < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("stand-in for a text: ", rows, " rows of ", length,
+                                                   " tokens are asked for, at least 1 each is needed"));
+  }
+  const std::vector<int32_t> tokens(static_cast<size_t>(rows * length + 1));
+  ROUX_ASSIGN_OR_RETURN(const WindowSet windows, WindowSet::stream(tokens, length, "stand-in for a text"));
+  return Corpus{"no text", ByteTokenizer(), windows, windows};
+}
+
 absl::StatusOr<Corpus> load_corpus(const CorpusOptions& options) {
   if (options.path.empty() && options.excerpts.empty()) {
     return absl::InvalidArgumentError("corpus: neither a path nor an excerpt is given");

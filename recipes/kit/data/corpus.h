@@ -40,6 +40,10 @@ struct NamedText {
 // Errors name the text that is too short.
 absl::StatusOr<Corpus> corpus_of(const std::vector<NamedText>& texts, const CorpusOptions& options);
 
+// `rows` windows of zeros for training and validation, in the place of a text: what a plan trains on. Error
+// unless both sizes are at least 1.
+absl::StatusOr<Corpus> stand_in_corpus(int64_t rows, int64_t length);
+
 // Errors name the file: missing, empty, or too short for one window of training and `validation_windows`.
 absl::StatusOr<Corpus> load_corpus(const CorpusOptions& options);
 

@@ -65,6 +65,16 @@ TEST(Corpus, AUsersFileReplacesTheExcerpts) {
   EXPECT_FALSE(load_corpus({}).ok());
 }
 
+TEST(StandInCorpus, HoldsTheRowsOfAPlan) {
+  const auto corpus = stand_in_corpus(5, 8);
+  ASSERT_TRUE(corpus.ok()) << corpus.status();
+  EXPECT_EQ(corpus->train.size(), 5);
+  EXPECT_EQ(corpus->validation.length(), 8);
+  EXPECT_EQ(corpus->train.window(4), std::vector<int32_t>(9, 0));
+  EXPECT_FALSE(stand_in_corpus(0, 8).ok());
+  EXPECT_FALSE(stand_in_corpus(5, 0).ok());
+}
+
 TEST(Runfiles, MissingFilesNameThePlacesTried) {
   const absl::Status status = find_runfile("recipes/data/no_such.txt").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);

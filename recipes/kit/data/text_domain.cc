@@ -184,6 +184,14 @@ absl::StatusOr<Sourced<std::string>> text_domain(const std::string& name, const 
   return read->second(options);
 }
 
+absl::StatusOr<Sourced<std::string>> excerpt_or_whole(const std::string& name, const SourceOptions& options) {
+  auto text = text_domain(name, options);
+  if (!options.excerpt || !absl::IsNotFound(text.status())) return text;
+  SourceOptions whole = options;
+  whole.excerpt = false;
+  return text_domain(name, whole);
+}
+
 absl::StatusOr<NamedText> read_domain(const std::string& path) {
   const std::filesystem::path at = std::filesystem::path(path) / "";  // "texts/" is "texts"
   const std::filesystem::path name = at.parent_path();

@@ -22,6 +22,9 @@ namespace roux::kit {
 // names; else the errors of the source.
 absl::StatusOr<Sourced<std::string>> text_domain(const std::string& name, const SourceOptions& options);
 
+// The same where options.excerpt asks for an excerpt only: a domain that has none is taken whole.
+absl::StatusOr<Sourced<std::string>> excerpt_or_whole(const std::string& name, const SourceOptions& options);
+
 // All names, sorted.
 std::vector<std::string> text_domain_names();
 

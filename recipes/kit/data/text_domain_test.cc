@@ -67,6 +67,24 @@ TEST(TextDomain, OtherNamesAreErrorsThatListAll) {
             std::string::npos);
 }
 
+TEST(TextDomain, OneWithoutAnExcerptIsTakenWhole) {
+  const auto embedded = excerpt_or_whole("wordnet", excerpt());
+  ASSERT_TRUE(embedded.ok()) << embedded.status();
+  EXPECT_EQ(embedded->from.kind, Provenance::kExcerpt);
+  // No excerpt, and nothing in an empty cache: the error is that of the whole text, not "no excerpt".
+  setenv("ROUX_CACHE", fresh_directory().c_str(), 1);
+  SourceOptions offline = excerpt();
+  offline.offline = true, offline.system_root = fresh_directory();
+  SourceOptions whole = offline;
+  whole.excerpt = false;
+  EXPECT_EQ(error_of(excerpt_or_whole("manpages_de", offline).status()),
+            error_of(text_domain("manpages_de", whole).status()));
+  EXPECT_NE(error_of(excerpt_or_whole("manpages_de", offline).status()),
+            error_of(text_domain("manpages_de", offline).status()));
+  EXPECT_NE(error_of(excerpt_or_whole("none", offline).status()).find("there is no text domain 'none'"),
+            std::string::npos);
+}
+
 TEST(FolderDomains, FilesAndFoldersAreDomainsByName) {
   const std::string folder = fresh_directory();
   write(folder + "/zulu.txt", "z\n");
