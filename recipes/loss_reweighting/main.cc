@@ -1,0 +1,121 @@
+// Sequences weighted by their losses: LinUpper and the other strategies beside the plain mean.
+#include "recipes/kit/run/main.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "recipes/kit/data/mixture_loader.h"
+#include "recipes/kit/train/training.h"
+#include "recipes/loss_reweighting/arms.h"
+#include "recipes/loss_reweighting/claims.h"
+#include "recipes/loss_reweighting/loss_table.h"
+#include "recipes/loss_reweighting/outcomes.h"
+#include "recipes/loss_reweighting/report.h"
+#include "tensor/error.h"
+
+namespace roux::loss_reweighting {
+namespace {
+
+using kit::Run;
+
+// The first batch of the redundant condition.
+absl::Status show_data(const Config& config, const Data& data, Run& run) {
+  std::vector<const kit::WindowSet*> domains;
+  for (size_t d = 0; d < data.corpora.size(); ++d) {
+    domains.push_back(&data.corpora[d].train);
+    run.print(absl::StrFormat("%s, %d training windows\n", data.corpora[d].description,
+                              data.corpora[d].train.size()));
+  }
+  for (const kit::WindowSet& extra : data.extra) domains.push_back(&extra);
+  ROUX_ASSIGN_OR_RETURN(kit::MixtureLoader loader,
+                        kit::MixtureLoader::create(domains, shares(config, data, Condition::kRedundant),
+                                                   {.seed = run.seeds()[0], .global_batch = config.batch},
+                                                   kit::MixtureOrder::kByPosition));
+  return run.show_batch(kit::first_batch_of(loader.next().tokens, [&](int64_t id) {
+    const auto token = static_cast<int32_t>(id);
+    return data.corpora[0].tokenizer.decode(absl::MakeConstSpan(&token, 1));
+  }));
+}
+
+// Each step: forward, a loss for each sequence, h from the smallest and largest of the batch, f(h), weights
+// softmax(f / r) as constants, their weighted sum, backward, AdamW. Every arm has the same first weights and,
+// in one condition, the same batches.
+absl::Status reproduce(const Config& config, Run& run) {
+  ROUX_ASSIGN_OR_RETURN(const Data data, load_data(config, run));
+  if (!run.planning()) ROUX_RETURN_IF_ERROR(show_data(config, data, run));
+  const std::vector<Arm> all = arms(config, data.corpora.size());
+  run.expect_steps(config.steps * static_cast<int64_t>(all.size() * run.seeds().size()));
+  run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
+  ROUX_ASSIGN_OR_RETURN(
+      const kit::Results<Trained> trained,
+      run.side_by_side(kit::grid(all, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+        return train_arm(config, data, arm, seed, part);
+      })));
+  const std::vector<ToyArm> toys = toy_arms();
+  std::vector<ToyProblems> problems;  // in the order of kToyData
+  for (const ToyData of : kToyData) problems.push_back(toy_problems(of, toy_seeds(config, run.seeds()[0])));
+  std::vector<kit::PartOf<ToyRuns>> parts;
+  for (const ToyArm& toy : toys) {
+    parts.push_back({absl::StrCat("toy.", toy_data_name(toy.data), ".", toy.name),
+                     [&](kit::Part&) -> absl::StatusOr<ToyRuns> {
+                       return run_toy_arm(config, toy, problems[static_cast<size_t>(toy.data)]);
+                     }});
+  }
+  ROUX_ASSIGN_OR_RETURN(const kit::Results<ToyRuns> toy_results, run.side_by_side(parts));
+  const Outcomes outcomes(data, all, trained, run.seeds().size(), toys, toy_results);
+  report(config, outcomes, run);
+  return judge(config, outcomes, run);
+}
+
+// The weights of every strategy for given losses.
+absl::Status table(const Config& config, const std::string& path, Run& run) {
+  ROUX_ASSIGN_OR_RETURN(const std::vector<LossBatch> batches, read_losses(path));
+  const Weighting weighting{.r = config.r, .clip_quantile = config.clip_quantile};
+  kit::Table shown{absl::StrCat("Effective sample sizes of ", path), {"step", "sequences"}, {}};
+  for (const Strategy strategy : kStrategies) shown.columns.push_back(strategy_name(strategy));
+  for (const LossBatch& batch : batches) {
+    shown.rows.push_back({batch.step, absl::StrCat(batch.losses.size())});
+    for (const Strategy strategy : kStrategies) {
+      Weighting used = weighting;
+      used.strategy = strategy;
+      shown.rows.back().push_back(
+          kit::format_number(effective_sample_size(loss_weights(batch.losses, used))));
+    }
+  }
+  run.table(shown);
+  return run.write("table.json", weights_json(batches, weighting));
+}
+
+}  // namespace
+}  // namespace roux::loss_reweighting
+
+int main(int argc, char** argv) {
+  using roux::loss_reweighting::Config;
+  Config smoke, standard, gpu;
+  smoke.decoder = {.layers = 1, .hidden = 16, .heads = 2, .intermediate = 32, .length = 32, .init_std = 0.25};
+  smoke.batch = 8, smoke.steps = 12, smoke.eval_every = 6, smoke.eval_windows = 8, smoke.copies = 8;
+  smoke.toy_seeds = 3, smoke.toy_steps = 40;
+  gpu.excerpts = false;
+  gpu.decoder = {
+      .layers = 12, .hidden = 768, .heads = 12, .intermediate = 2048, .length = 512, .init_std = 0.036};
+  gpu.batch = 48, gpu.steps = 200, gpu.lr = 5e-4, gpu.eval_every = 50, gpu.eval_windows = 32;
+  gpu.validation_share = 0.15;
+  return roux::kit::recipe_main<Config>(
+      argc, argv,
+      {.info = {.slug = "loss_reweighting",
+                .title =
+                    "Dynamic Loss-Based Sample Reweighting for Improved Large Language Model Pretraining",
+                .arxiv = "2502.06733",
+                .model_help = "",
+                .data_help = "a folder of text domains: each text file or folder in it is one",
+                .table_help = "CSV of step, sequence, loss: the weights of every strategy, into table.json",
+                .data_kind = roux::kit::InputKind::kPaths},
+       .presets = {{{.name = "smoke", .what = "a toy model, 12 steps", .minutes = 0.05}, smoke},
+                   {{.name = "default",
+                     .what = "22 arms of a 0.08M model, 120 steps; a toy regression",
+                     .minutes = 2},
+                    standard},
+                   {{.name = "gpu", .what = "the same arms of an 85M model (never run yet)", .minutes = 10},
+                    gpu}},
+       .reproduce = roux::loss_reweighting::reproduce,
+       .table = roux::loss_reweighting::table});
+}
