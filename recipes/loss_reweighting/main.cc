@@ -96,9 +96,8 @@ int main(int argc, char** argv) {
   smoke.toy_seeds = 3, smoke.toy_steps = 40;
   gpu.excerpts = false;
   gpu.decoder = {
-      .layers = 12, .hidden = 768, .heads = 12, .intermediate = 2048, .length = 512, .init_std = 0.036};
-  gpu.batch = 48, gpu.steps = 200, gpu.lr = 5e-4, gpu.eval_every = 50, gpu.eval_windows = 32;
-  gpu.validation_share = 0.15;
+      .layers = 8, .hidden = 512, .heads = 8, .intermediate = 1376, .length = 256, .init_std = 0.044};
+  gpu.steps = 220, gpu.lr = 1e-3, gpu.eval_every = 55, gpu.eval_windows = 32;
   return roux::kit::recipe_main<Config>(
       argc, argv,
       {.info = {.slug = "loss_reweighting",
@@ -114,7 +113,9 @@ int main(int argc, char** argv) {
                      .what = "22 arms of a 0.08M model, 120 steps; a toy regression",
                      .minutes = 2},
                     standard},
-                   {{.name = "gpu", .what = "the same arms of an 85M model (never run yet)", .minutes = 10},
+                   {{.name = "gpu",
+                     .what = "the same arms of a 25M model, whole texts (never run yet)",
+                     .minutes = 10},
                     gpu}},
        .reproduce = roux::loss_reweighting::reproduce,
        .table = roux::loss_reweighting::table});
