@@ -2,13 +2,18 @@
 #ifndef ROUX_RECIPES_LOSS_REWEIGHTING_CLAIMS_H_
 #define ROUX_RECIPES_LOSS_REWEIGHTING_CLAIMS_H_
 
+#include <cstdint>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "recipes/kit/run/run.h"
 #include "recipes/loss_reweighting/outcomes.h"
 
 namespace roux::loss_reweighting {
 
-absl::Status judge(const Config& config, const Outcomes& outcomes, kit::Run& run);
+// `toy_seeds`: of the toy's runs, which are more than the others'.
+absl::Status judge(const Config& config, const std::vector<uint64_t>& toy_seeds, const Outcomes& outcomes,
+                   kit::Run& run);
 
 }  // namespace roux::loss_reweighting
 

@@ -1,6 +1,8 @@
 // Sequences weighted by their losses: LinUpper and the other strategies beside the plain mean.
 #include "recipes/kit/run/main.h"
 
+#include <numeric>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "recipes/kit/data/mixture_loader.h"
@@ -51,19 +53,22 @@ absl::Status reproduce(const Config& config, Run& run) {
         return train_arm(config, data, arm, seed, part);
       })));
   const std::vector<ToyArm> toys = toy_arms();
+  std::vector<uint64_t> seeds(static_cast<size_t>(config.toy_seeds));
+  std::iota(seeds.begin(), seeds.end(), run.seeds()[0]);
   std::vector<ToyProblems> problems;  // in the order of kToyData
-  for (const ToyData of : kToyData) problems.push_back(toy_problems(of, toy_seeds(config, run.seeds()[0])));
+  for (const ToyData of : kToyData) problems.push_back(toy_problems(of, seeds));
   std::vector<kit::PartOf<ToyRuns>> parts;
   for (const ToyArm& toy : toys) {
     parts.push_back({absl::StrCat("toy.", toy_data_name(toy.data), ".", toy.name),
                      [&](kit::Part&) -> absl::StatusOr<ToyRuns> {
-                       return run_toy_arm(config, toy, problems[static_cast<size_t>(toy.data)]);
+                       return run_toy_arm(toy, problems[static_cast<size_t>(toy.data)],
+                                          {.steps = config.toy_steps});
                      }});
   }
   ROUX_ASSIGN_OR_RETURN(const kit::Results<ToyRuns> toy_results, run.side_by_side(parts));
-  const Outcomes outcomes(data, all, trained, run.seeds().size(), toys, toy_results);
+  const Outcomes outcomes{data, all, trained, toys, toy_results};
   report(config, outcomes, run);
-  return judge(config, outcomes, run);
+  return judge(config, seeds, outcomes, run);
 }
 
 // The weights of every strategy for given losses.

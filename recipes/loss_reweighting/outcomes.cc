@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "absl/strings/str_cat.h"
 #include "tensor/error.h"
 
 namespace roux::loss_reweighting {
@@ -20,68 +19,26 @@ double steps_to_reach(const std::vector<int64_t>& at, const std::vector<double>&
   return static_cast<double>(at.back());
 }
 
-std::vector<ToyArm> toy_arms() {
-  std::vector<ToyArm> out;
-  for (const ToyData data : kToyData) {
-    out.push_back({"uniform", data, {.strategy = Strategy::kUniform}});
-    for (const Strategy strategy : kStrategies) {
-      if (strategy == Strategy::kUniform) continue;
-      for (const double r : {0.4, 1.0})
-        out.push_back({absl::StrCat(strategy_name(strategy), ".r", r), data, {.strategy = strategy, .r = r}});
-    }
-    out.push_back({"lin_upper.r10", data, {.strategy = Strategy::kLinUpper, .r = 10}});
-  }
+std::vector<double> minus(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> out(a.size());
+  std::transform(a.begin(), a.end(), b.begin(), out.begin(), std::minus<>());
   return out;
 }
 
-std::vector<uint64_t> toy_seeds(const Config& config, uint64_t first) {
-  std::vector<uint64_t> seeds(static_cast<size_t>(config.toy_seeds));
-  std::iota(seeds.begin(), seeds.end(), first);
-  return seeds;
+double mean(const std::vector<double>& x) {
+  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
 }
 
-ToyRuns run_toy_arm(const Config& config, const ToyArm& arm, const ToyProblems& data) {
-  const ToyOptions options{.steps = config.toy_steps};
-  ToyRuns runs{tuned_toy_rate(data, arm.weighting, options), {}};
-  for (size_t i = 0; i < data.seeds.size(); ++i)
-    runs.seeds.push_back(run_toy(data.problems[i], arm.weighting, runs.rate, data.seeds[i], options));
-  return runs;
+bool Outcomes::has(const std::string& arm) const {
+  return std::any_of(arms.begin(), arms.end(), [&](const Arm& a) { return a.name == arm; });
 }
 
-Outcomes::Outcomes(const Data& data, const std::vector<Arm>& arms, const kit::Results<Trained>& results,
-                   size_t seeds, const std::vector<ToyArm>& toy_arms, const kit::Results<ToyRuns>& toy)
-    : data_(data), arms_(arms), results_(results), seeds_(seeds), toy_arms_(toy_arms), toy_(toy) {
-  ROUX_CHECK(results.results.size() == arms.size() * seeds && toy.results.size() == toy_arms.size())
-      << "outcomes: " << arms.size() << " arms, " << seeds << " seeds and " << toy_arms.size()
-      << " toy arms have " << results.results.size() << " and " << toy.results.size() << " results";
-}
-
-size_t Outcomes::index(const std::string& arm) const {
-  const auto found = std::find_if(arms_.begin(), arms_.end(), [&](const Arm& a) { return a.name == arm; });
-  return static_cast<size_t>(found - arms_.begin());
-}
-
-bool Outcomes::has(const std::string& arm) const { return index(arm) < arms_.size(); }
-
-const Trained& Outcomes::of(const std::string& arm, size_t seed) const {
-  ROUX_CHECK(has(arm)) << "outcomes: no arm is called " << arm;
-  return results_.results.at(seed * arms_.size() + index(arm));
-}
-
-const ToyRuns& Outcomes::toy(ToyData data, const std::string& name) const {
-  const auto found = std::find_if(toy_arms_.begin(), toy_arms_.end(),
-                                  [&](const ToyArm& a) { return a.data == data && a.name == name; });
-  ROUX_CHECK(found != toy_arms_.end()) << "outcomes: no toy arm is called " << name;
-  return toy_.results.at(static_cast<size_t>(found - toy_arms_.begin()));
-}
-
-std::vector<double> Outcomes::curve(const std::string& arm, size_t seed) const {
-  const kit::TrainLog& log = of(arm, seed).log;
-  std::vector<double> sum(log.at.size(), 0);
+std::vector<double> Outcomes::curve(const Trained& one) const {
+  std::vector<double> sum(one.log.at.size(), 0);
   double domains = 0;
-  for (const std::string& name : data_.names) {
-    const auto found = log.curves.find(curve_name(name));
-    if (found == log.curves.end()) continue;
+  for (const std::string& name : data.names) {
+    const auto found = one.log.curves.find(curve_name(name));
+    if (found == one.log.curves.end()) continue;
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += found->second[i];
     ++domains;
   }
@@ -89,32 +46,42 @@ std::vector<double> Outcomes::curve(const std::string& arm, size_t seed) const {
   return sum;
 }
 
-double Outcomes::loss_on(const std::string& curve, const std::string& arm, size_t seed) const {
-  const auto& curves = of(arm, seed).log.curves;
-  const auto found = curves.find(curve);
-  ROUX_CHECK(found != curves.end()) << "outcomes: " << arm << " was not judged by " << curve;
-  return found->second.back();
+std::vector<double> Outcomes::losses(const std::string& arm) const {
+  return trained.values(arm, [&](const Trained& one) { return curve(one).back(); });
 }
 
-double Outcomes::steps_saved(const std::string& arm, const std::string& base, size_t seed) const {
-  const std::vector<int64_t>& at = of(arm, seed).log.at;
-  return 1 - steps_to_reach(at, curve(arm, seed), loss(base, seed)) / static_cast<double>(at.back());
+std::vector<double> Outcomes::losses(const std::string& arm, const std::string& curve) const {
+  return trained.values(arm, [&](const Trained& one) {
+    const auto found = one.log.curves.find(curve);
+    ROUX_CHECK(found != one.log.curves.end()) << "outcomes: " << arm << " was not judged by " << curve;
+    return found->second.back();
+  });
 }
 
-double Outcomes::effective_sample_size(const std::string& arm, size_t seed) const {
-  const WeightRecord& weights = of(arm, seed).weights;
-  return weights.effective_sample_sizes / static_cast<double>(weights.steps);
+std::vector<double> Outcomes::steps_saved(const std::string& arm, const std::string& base) const {
+  const std::vector<double> levels = losses(base);
+  size_t seed = 0;
+  return trained.values(arm, [&](const Trained& one) {
+    const std::vector<int64_t>& at = one.log.at;
+    return 1 - steps_to_reach(at, curve(one), levels.at(seed++)) / static_cast<double>(at.back());
+  });
 }
 
-std::vector<double> Outcomes::each(const std::function<double(size_t seed)>& f) const {
-  std::vector<double> values;
-  for (size_t s = 0; s < seeds_; ++s) values.push_back(f(s));
-  return values;
+const ToyRuns& Outcomes::toy(ToyData of, const std::string& name) const {
+  const auto found = std::find_if(toy_arms.begin(), toy_arms.end(),
+                                  [&](const ToyArm& a) { return a.data == of && a.name == name; });
+  ROUX_CHECK(found != toy_arms.end()) << "outcomes: no toy arm is called " << name;
+  return toys.results.at(static_cast<size_t>(found - toy_arms.begin()));
 }
 
-double Outcomes::mean(const std::function<double(size_t seed)>& f) const {
-  const std::vector<double> values = each(f);
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+std::vector<double> Outcomes::toy_steps_saved(ToyData of, const std::string& name) const {
+  std::vector<double> saved;
+  const std::vector<ToyResult>&arm = toy(of, name).seeds, &base = toy(of, "uniform").seeds;
+  for (size_t s = 0; s < arm.size(); ++s) {
+    saved.push_back(1 - static_cast<double>(arm[s].steps_to_threshold) /
+                            static_cast<double>(base.at(s).steps_to_threshold));
+  }
+  return saved;
 }
 
 }  // namespace roux::loss_reweighting

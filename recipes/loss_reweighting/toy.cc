@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "recipes/kit/stats/random.h"
 #include "tensor/error.h"
 
@@ -133,6 +134,27 @@ double tuned_toy_rate(const ToyProblems& data, const Weighting& weighting, const
       best_rate = rate, best_steps = steps, best_loss = loss;
   }
   return best_rate;
+}
+
+std::vector<ToyArm> toy_arms() {
+  std::vector<ToyArm> out;
+  for (const ToyData data : kToyData) {
+    out.push_back({"uniform", data, {.strategy = Strategy::kUniform}});
+    for (const Strategy strategy : kStrategies) {
+      if (strategy == Strategy::kUniform) continue;
+      for (const double r : {0.4, 1.0})
+        out.push_back({absl::StrCat(strategy_name(strategy), ".r", r), data, {.strategy = strategy, .r = r}});
+    }
+    out.push_back({"lin_upper.r10", data, {.strategy = Strategy::kLinUpper, .r = 10}});
+  }
+  return out;
+}
+
+ToyRuns run_toy_arm(const ToyArm& arm, const ToyProblems& data, const ToyOptions& options) {
+  ToyRuns runs{tuned_toy_rate(data, arm.weighting, options), {}};
+  for (size_t i = 0; i < data.seeds.size(); ++i)
+    runs.seeds.push_back(run_toy(data.problems[i], arm.weighting, runs.rate, data.seeds[i], options));
+  return runs;
 }
 
 }  // namespace roux::loss_reweighting

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "recipes/loss_reweighting/method.h"
@@ -71,6 +72,24 @@ ToyProblems toy_problems(ToyData data, const std::vector<uint64_t>& seeds);
 inline constexpr std::array<double, 12> kToyRates = {0.0125, 0.0177, 0.025, 0.0354, 0.05, 0.0707,
                                                      0.1,    0.141,  0.2,   0.283,  0.4,  0.566};
 double tuned_toy_rate(const ToyProblems& data, const Weighting& weighting, const ToyOptions& options);
+
+// A weighting of the toy on one kind of data, at its own rate.
+struct ToyArm {
+  std::string name;  // "lin_upper.r0.4"; "uniform"
+  ToyData data;
+  Weighting weighting;
+};
+std::vector<ToyArm> toy_arms();
+
+struct ToyRuns {
+  double rate = 0;
+  std::vector<ToyResult> seeds;
+  template <class V>
+  void visit(V&& v) {
+    v("rate", rate), v("seeds", seeds);
+  }
+};
+ToyRuns run_toy_arm(const ToyArm& arm, const ToyProblems& data, const ToyOptions& options);
 
 }  // namespace roux::loss_reweighting
 
