@@ -102,7 +102,9 @@ class Arms {
     }
     for (const double r : {0.2, 1.0, 4.0, 10.0})
       add(Condition::kNatural, Strategy::kLinUpper, absl::StrCat("r", r)).weighting.r = r;
-    other_rates(Condition::kRedundant);
+    other_rates(Condition::kRedundant, {0.7, 1.4, 2, 2.8});
+    // As many rows a step as the redundant text has that are no copies.
+    add(Condition::kNatural, Strategy::kUniform, "uncopied").batch_share = 1 - c_.copied - c_.outliers;
     std::vector<Condition> pairs = {Condition::kSingle};
     if (domains_ == kDogeShares.size()) pairs.insert(pairs.end(), {Condition::kDoge, Condition::kDoremi});
     for (const Condition condition : pairs) {
@@ -113,18 +115,18 @@ class Arms {
   }
 
  private:
-  void other_rates(Condition condition) {
-    add(condition, Strategy::kUniform, "lr0.7").lr_factor = 0.7;
-    add(condition, Strategy::kUniform, "lr1.4").lr_factor = 1.4;
+  void other_rates(Condition condition, const std::vector<double>& factors) {
+    for (const double factor : factors)
+      add(condition, Strategy::kUniform, absl::StrCat("lr", factor)).lr_factor = factor;
   }
 
   void ablations() {
-    other_rates(Condition::kNatural);
+    other_rates(Condition::kNatural, {0.7, 1.4});
     add(Condition::kNatural, Strategy::kLinUpper, "no_burn_in").burn_in = false;
     Arm& falling = add(Condition::kNatural, Strategy::kLinUpper, "falling_r");
     falling.falling_r = true, falling.burn_in = false;
     for (const Strategy strategy : {Strategy::kUniform, Strategy::kLinUpper})
-      add(Condition::kNatural, strategy, "half_batch").batch_divisor = 2;
+      add(Condition::kNatural, strategy, "half_batch").batch_share = 0.5;
     for (const Condition condition : {Condition::kRedundant, Condition::kSingle})
       add(condition, Strategy::kLinUpper, "r1").weighting.r = 1;
   }
@@ -157,6 +159,10 @@ absl::Status Config::check() const {
   }
   if (domains.empty()) return refuse("--domains needs a text domain");
   return absl::OkStatus();
+}
+
+int64_t Arm::rows(const Config& config) const {
+  return std::max<int64_t>(1, std::llround(batch_share * static_cast<double>(config.batch)));
 }
 
 std::vector<Arm> arms(const Config& config, size_t domains) { return Arms(config, domains).all(); }
@@ -238,16 +244,16 @@ absl::StatusOr<Trained> train_arm(const Config& c, const Data& data, const Arm& 
   }
   for (const kit::WindowSet& extra : data.extra) domains.push_back(&extra);
   if (arm.condition == Condition::kRedundant) validation.push_back({kCopiesCurve, &data.extra[0]});
-  ROUX_ASSIGN_OR_RETURN(
-      kit::MixtureLoader loader,
-      kit::MixtureLoader::create(domains, shares(c, data, arm.condition),
-                                 {.seed = seed, .global_batch = c.batch / arm.batch_divisor},
-                                 kit::MixtureOrder::kByPosition));
+  ROUX_ASSIGN_OR_RETURN(kit::MixtureLoader loader,
+                        kit::MixtureLoader::create(domains, shares(c, data, arm.condition),
+                                                   {.seed = seed, .global_batch = arm.rows(c)},
+                                                   kit::MixtureOrder::kByPosition));
   const Schedule lr = cosine_schedule({.peak = arm.lr_factor * c.lr,
                                        .floor = arm.lr_factor * c.lr * c.floor_share,
                                        .total = c.steps,
                                        .warmup = std::llround(c.warmup * static_cast<double>(c.steps))});
   Trained trained;
+  trained.weights.domain_weights.resize(data.names.size());  // also of one that is never drawn
   kit::TrainOptions options{.steps = c.steps,
                             .evaluate_at = kit::merged({0, c.steps}, kit::every(c.eval_every, c.steps))};
   options.evaluate = [&](int64_t) {

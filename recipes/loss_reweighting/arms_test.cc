@@ -54,7 +54,7 @@ absl::StatusOr<Trained> train(const Config& config, const std::string& arm, uint
 
 TEST(Arms, DifferByWhatTheirNamesSay) {
   Config c;
-  EXPECT_EQ(arms(c, 7).size(), 22u);
+  EXPECT_EQ(arms(c, 7).size(), 25u);
   c.ablations = true;
   std::set<std::string> seen;
   for (const Arm& arm : arms(c, 7)) {
@@ -63,7 +63,11 @@ TEST(Arms, DifferByWhatTheirNamesSay) {
   }
   EXPECT_EQ(find(arms(c, 7), "natural.lin_upper").weighting.r, 0.4);
   EXPECT_EQ(find(arms(c, 7), "natural.lin_upper.r0.2").weighting.r, 0.2);
-  EXPECT_EQ(find(arms(c, 7), "redundant.uniform.lr1.4").lr_factor, 1.4);
+  EXPECT_EQ(find(arms(c, 7), "redundant.uniform.lr2.8").lr_factor, 2.8);
+  c.copied = 0.75;
+  EXPECT_EQ(find(arms(c, 7), "natural.uniform.uncopied").rows(c), 8);
+  c.batch = 2;
+  EXPECT_EQ(find(arms(c, 7), "natural.uniform.uncopied").rows(c), 1);
   EXPECT_EQ(arms(c, 7).size(), arms(c, 3).size() + 4);  // DoGE and DoReMi are of seven domains
 }
 
@@ -177,6 +181,13 @@ TEST(TrainArm, ArmsOfASeedBeginAlikeAndPartAfterTheBurnIn) {
   EXPECT_EQ(train(c, "single.uniform")->log.curves.size(), 1u);
   EXPECT_EQ(train(c, "redundant.uniform")->log.curves.count(kCopiesCurve), 1u);
   EXPECT_NE(train(c, "natural.uniform", 2)->log.curves, uniform->log.curves);
+}
+
+TEST(ShareSaved, IsSymmetric) {
+  const std::vector<int64_t> at = {0, 10, 20};
+  EXPECT_EQ(share_saved(at, {4, 2, 1}, {4, 3, 2}), 0.5);
+  EXPECT_EQ(share_saved(at, {4, 3, 2}, {4, 2, 1}), -0.5);
+  EXPECT_EQ(share_saved(at, {4, 2, 1}, {4, 2, 1}), 0);
 }
 
 TEST(StepsToReach, InterpolatesAndEndsWithTheRun) {

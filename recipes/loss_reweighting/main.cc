@@ -75,9 +75,14 @@ absl::Status reproduce(const Config& config, Run& run) {
 absl::Status table(const Config& config, const std::string& path, Run& run) {
   ROUX_ASSIGN_OR_RETURN(const std::vector<LossBatch> batches, read_losses(path));
   const Weighting weighting{.r = config.r, .clip_quantile = config.clip_quantile};
-  kit::Table shown{absl::StrCat("Effective sample sizes of ", path), {"step", "sequences"}, {}};
+  kit::Table shown{absl::StrCat("Effective sample sizes of ", path, ", the first and the last ten steps"),
+                   {"step", "sequences"},
+                   {}};
   for (const Strategy strategy : kStrategies) shown.columns.push_back(strategy_name(strategy));
-  for (const LossBatch& batch : batches) {
+  constexpr size_t kEnds = 10;  // shown of a long log
+  for (size_t i = 0; i < batches.size(); ++i) {
+    if (i >= kEnds && i + kEnds < batches.size()) continue;
+    const LossBatch& batch = batches[i];
     shown.rows.push_back({batch.step, absl::StrCat(batch.losses.size())});
     for (const Strategy strategy : kStrategies) {
       Weighting used = weighting;
@@ -115,11 +120,12 @@ int main(int argc, char** argv) {
                 .data_kind = roux::kit::InputKind::kPaths},
        .presets = {{{.name = "smoke", .what = "a toy model, 12 steps", .minutes = 0.05}, smoke},
                    {{.name = "default",
-                     .what = "22 arms of a 0.08M model, 120 steps; a toy regression",
+                     .what = "25 arms of a 0.08M model, 120 steps; a toy regression",
                      .minutes = 2},
                     standard},
                    {{.name = "gpu",
-                     .what = "the same arms of a 25M model, whole texts (never run yet)",
+                     .what =
+                         "the same arms of a 25M model, whole texts; never run yet, its rate is not tuned",
                      .minutes = 10},
                     gpu}},
        .reproduce = roux::loss_reweighting::reproduce,

@@ -19,6 +19,15 @@ double steps_to_reach(const std::vector<int64_t>& at, const std::vector<double>&
   return static_cast<double>(at.back());
 }
 
+double share_saved(const std::vector<int64_t>& at, const std::vector<double>& curve,
+                   const std::vector<double>& base) {
+  const auto share = [&](const std::vector<double>& of, double level) {
+    return 1 - steps_to_reach(at, of, level) / static_cast<double>(at.back());
+  };
+  const bool gets_there = *std::min_element(curve.begin(), curve.end()) <= base.back();
+  return gets_there ? share(curve, base.back()) : -share(base, curve.back());
+}
+
 std::vector<double> minus(const std::vector<double>& a, const std::vector<double>& b) {
   std::vector<double> out(a.size());
   std::transform(a.begin(), a.end(), b.begin(), out.begin(), std::minus<>());
@@ -59,11 +68,12 @@ std::vector<double> Outcomes::losses(const std::string& arm, const std::string& 
 }
 
 std::vector<double> Outcomes::steps_saved(const std::string& arm, const std::string& base) const {
-  const std::vector<double> levels = losses(base);
+  std::vector<std::vector<double>> curves;  // of `base`
+  trained.values(base, [&](const Trained& one) { return curves.push_back(curve(one)), 0; });
   size_t seed = 0;
   return trained.values(arm, [&](const Trained& one) {
-    const std::vector<int64_t>& at = one.log.at;
-    return 1 - steps_to_reach(at, curve(one), levels.at(seed++)) / static_cast<double>(at.back());
+    const std::vector<double> own = curve(one), &other = curves.at(seed++);
+    return share_saved(one.log.at, own, other);
   });
 }
 

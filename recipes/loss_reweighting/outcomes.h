@@ -15,6 +15,11 @@ namespace roux::loss_reweighting {
 // at: ascending, as many as values, at least one; Error otherwise.
 double steps_to_reach(const std::vector<int64_t>& at, const std::vector<double>& curve, double level);
 
+// Share of the steps that a curve saves on its way to the last value of `base`; where it does not get there,
+// minus the share that `base` saves on its way to the curve's. Errors as steps_to_reach().
+double share_saved(const std::vector<int64_t>& at, const std::vector<double>& curve,
+                   const std::vector<double>& base);
+
 // a[s] - b[s], of as many seeds.
 std::vector<double> minus(const std::vector<double>& a, const std::vector<double>& b);
 double mean(const std::vector<double>& x);
@@ -32,8 +37,7 @@ struct Outcomes {
   // The functions below throw Error for an arm or a curve that there is not.
   std::vector<double> losses(const std::string& arm) const;  // the last of the curve
   std::vector<double> losses(const std::string& arm, const std::string& curve) const;  // of one domain
-  // Share of the steps that an arm saves on its way to the final loss of `base`; 0 where it does not get
-  // there.
+  // share_saved() of held-out losses.
   std::vector<double> steps_saved(const std::string& arm, const std::string& base) const;
   const ToyRuns& toy(ToyData data, const std::string& name) const;
   // Of the steps to the threshold that the plain mean takes on these data.

@@ -33,7 +33,7 @@ double milliseconds(const Step& step) {
 }
 
 void measure(const kit::DecoderConfig& shape, int64_t rows, int64_t rounds) {
-  constexpr int64_t kVocabulary = 258;
+  constexpr int64_t kVocabulary = 256;
   Generator generator(1);
   Transformer model(shape.transformer(kVocabulary), shape.init(generator, kCpu));
   AdamW optimizer({{model.named_parameters()}}, {});

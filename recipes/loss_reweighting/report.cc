@@ -29,12 +29,13 @@ std::string difference(const kit::Run& run, const std::vector<double>& a, const 
 
 kit::Table losses_table(const Config& config, const Outcomes& o, const kit::Run& run) {
   kit::Table table{
-      "Final losses (nats per byte), mean over seeds; difference to the plain mean of the condition",
+      "Final losses (nats per byte), mean over seeds; difference to the plain mean of the condition; "
+      "sample sizes with the burn-in's 100%",
       {"arm", "held out", "difference", "steps saved", "copies", "effective sample size"},
       {}};
   for (const Arm& arm : o.arms) {
-    const std::string base =
-        absl::StrCat(condition_of(arm.name), ".uniform", arm.batch_divisor > 1 ? ".half_batch" : "");
+    const std::string base = absl::StrCat(condition_of(arm.name), ".uniform",
+                                          absl::EndsWith(arm.name, ".half_batch") ? ".half_batch" : "");
     const std::vector<double> sizes = o.trained.values(arm.name, [](const Trained& one) {
       return one.weights.effective_sample_sizes / static_cast<double>(one.weights.steps);
     });
@@ -44,7 +45,7 @@ kit::Table losses_table(const Config& config, const Outcomes& o, const kit::Run&
          is_base ? "" : difference(run, o.losses(arm.name), o.losses(base)),
          is_base ? "" : percent(mean(o.steps_saved(arm.name, base))),
          arm.condition == Condition::kRedundant ? format_number(mean(o.losses(arm.name, kCopiesCurve))) : "",
-         percent(mean(sizes) / static_cast<double>(config.batch / arm.batch_divisor))});
+         percent(mean(sizes) / static_cast<double>(arm.rows(config)))});
   }
   return table;
 }
@@ -66,7 +67,21 @@ kit::Table domains_table(const Outcomes& o, const kit::Run& run) {
     table.rows.push_back({o.data.names[d], format_number(mean(loss("uniform")))});
     for (const char* strategy : {"lin_upper", "quadratic", "extremes", "upper"})
       table.rows.back().push_back(difference(run, loss(strategy), loss("uniform")));
-    table.rows.back().push_back(format_number(weight("natural.lin_upper") / weight("natural.uniform"), 3));
+    const double equal = weight("natural.uniform");
+    table.rows.back().push_back(equal > 0 ? format_number(weight("natural.lin_upper") / equal, 3) : "-");
+  }
+  return table;
+}
+
+// What copies cost, beside text without them: with other text in their place, and with nothing there.
+kit::Table copies_table(const Outcomes& o, const kit::Run& run) {
+  kit::Table table{"Redundant text: final held-out loss, differences to the plain mean without the copies",
+                   {"strategy", "other text in their place", "the other rows alone, a smaller batch"},
+                   {}};
+  for (const Strategy strategy : kStrategies) {
+    const std::vector<double> losses = o.losses(absl::StrCat("redundant.", strategy_name(strategy)));
+    table.rows.push_back({strategy_name(strategy), difference(run, losses, o.losses("natural.uniform")),
+                          difference(run, losses, o.losses("natural.uniform.uncopied"))});
   }
   return table;
 }
@@ -74,7 +89,8 @@ kit::Table domains_table(const Outcomes& o, const kit::Run& run) {
 // Where the losses of a batch stand between its smallest and its largest.
 kit::Table h_table(const Outcomes& o) {
   kit::Table table{
-      "Share of the sequences by h, all steps and seeds (-1: the batch's smallest loss, 1: its largest)",
+      "Share of the sequences by h of their losses before any clipping, all steps (burn-in too) and seeds "
+      "(-1: the batch's smallest loss, 1: its largest)",
       {"arm", "-1 to -0.6", "-0.6 to -0.2", "-0.2 to 0.2", "0.2 to 0.6", "0.6 to 1"},
       {}};
   for (const Arm& arm : o.arms) {
@@ -94,7 +110,7 @@ kit::Table h_table(const Outcomes& o) {
 
 kit::Table toy_table(const Outcomes& o) {
   kit::Table table{
-      "Toy regression: rate (tuned on seeds 100 to 104 for each line), steps to a test loss of 0.05 and "
+      "Toy regression: rate (each line's best on the tuning seeds), steps to a test loss of 0.05 and "
       "final test loss, mean and standard error over seeds",
       {"data", "strategy", "rate", "steps", "final loss"},
       {}};
@@ -183,6 +199,7 @@ void report(const Config& config, const Outcomes& o, kit::Run& run) {
     run.name_metric(curve_name(name), absl::StrCat("held-out loss of ", name, " (nats per byte)"));
   run.table(losses_table(config, o, run));
   run.table(domains_table(o, run));
+  run.table(copies_table(o, run));
   run.table(h_table(o));
   run.table(toy_table(o));
   for (const char* condition : {"redundant", "natural", "single"}) run.chart(curves(o, condition));

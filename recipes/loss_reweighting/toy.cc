@@ -42,7 +42,7 @@ double mean_loss(const Regression& data, absl::Span<const double> w) {
 }  // namespace
 
 const char* toy_data_name(ToyData data) {
-  return data == ToyData::kRedundant ? "redundant" : data == ToyData::kOutliers ? "outliers" : "plain";
+  return data == ToyData::kRedundant ? "redundant" : data == ToyData::kOutliers ? "outliers" : "distinct";
 }
 
 double Regression::predict(absl::Span<const double> w, size_t row) const {
@@ -58,11 +58,19 @@ ToyProblem toy_problem(ToyData data, uint64_t seed) {
   ToyProblem out{{kDim, {}, {}}, {kDim, {}, {}}};
   for (int64_t i = 0; i < kTrain; ++i) {
     // Rows 0.7 n: redundant; the last 0.05 n: outliers.
-    const bool redundant = data != ToyData::kPlain && 10 * i < 7 * kTrain;
+    const bool redundant = data != ToyData::kDistinct && 10 * i < 7 * kTrain;
     const bool outlier = data == ToyData::kOutliers && 20 * i >= 19 * kTrain;
     std::vector<double> x = normals(kDim, random);
     const int64_t direction = random.below(kDirections);
     if (redundant) std::copy_n(directions.begin() + direction * kDim, kDim, x.begin());
+    if (data == ToyData::kDistinct) {  // E x x^T as in the redundant data
+      const std::vector<double> along = normals(kDirections, random);
+      for (int64_t j = 0; j < kDim; ++j) {
+        x[j] *= std::sqrt(0.3);
+        for (int64_t k = 0; k < kDirections; ++k)
+          x[j] += std::sqrt(0.7 / kDirections) * along[k] * directions[k * kDim + j];
+      }
+    }
     const double noise = redundant ? kRedundantNoise : outlier ? kOutlierNoise : kNoise;
     out.train.y.push_back(dot(x.data(), truth.data(), kDim) + noise * random.normal());
     out.train.x.insert(out.train.x.end(), x.begin(), x.end());
@@ -108,7 +116,10 @@ ToyResult run_toy(const ToyProblem& problem, const Weighting& weighting, double 
       result.final_loss = kDiverged;
       break;
     }
-    if (!reached && result.final_loss < options.threshold) result.steps_to_threshold = step;
+    if (!reached && result.final_loss < options.threshold) {
+      result.steps_to_threshold = step;
+      if (options.until_threshold) break;
+    }
     if (step % options.curve_every == 0) result.curve.push_back(result.final_loss);
   }
   return result;
@@ -121,19 +132,23 @@ ToyProblems toy_problems(ToyData data, const std::vector<uint64_t>& seeds) {
   return out;
 }
 
-double tuned_toy_rate(const ToyProblems& data, const Weighting& weighting, const ToyOptions& options) {
-  double best_rate = 0, best_steps = 0, best_loss = 0;
-  for (const double rate : kToyRates) {
-    double steps = 0, loss = 0;
-    for (size_t i = 0; i < kTuningSeeds.size(); ++i) {
-      const ToyResult one = run_toy(data.tuning[i], weighting, rate, kTuningSeeds[i], options);
-      steps += static_cast<double>(one.steps_to_threshold);
-      loss += one.final_loss;
-    }
-    if (best_rate == 0 || steps < best_steps || (steps == best_steps && loss < best_loss))
-      best_rate = rate, best_steps = steps, best_loss = loss;
-  }
-  return best_rate;
+double tuned_toy_rate(const ToyProblems& data, const Weighting& weighting, ToyOptions options) {
+  options.until_threshold = true;
+  const auto steps = [&](double rate) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < kTuningSeeds.size(); ++i)
+      sum += run_toy(data.tuning[i], weighting, rate, kTuningSeeds[i], options).steps_to_threshold;
+    return sum;
+  };
+  const auto fastest = [&](absl::Span<const double> rates) {
+    std::vector<int64_t> of_rates;
+    for (const double rate : rates) of_rates.push_back(steps(rate));
+    return rates[std::min_element(of_rates.begin(), of_rates.end()) - of_rates.begin()];
+  };
+  const double coarse = fastest(kToyRates);
+  std::vector<double> fine;
+  for (int k = -5; k <= 5; ++k) fine.push_back(coarse * std::exp2(k / 12.0));
+  return fastest(fine);
 }
 
 std::vector<ToyArm> toy_arms() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/golden/recipe_values.h"
 
@@ -44,7 +45,18 @@ TEST(ToyProblem, HasTheSharesThatItSays) {
     largest = std::max(largest, apart);
   }
   EXPECT_GT(largest, 1);
-  EXPECT_NE(toy_problem(ToyData::kPlain, 3).train.x, clean.train.x);
+  // The control repeats nothing, and has the redundant samples' mean of <x, d>^2 along a direction d.
+  const ToyProblem distinct = toy_problem(ToyData::kDistinct, 3);
+  const auto along = [&](const Regression& data) {
+    double sum = 0;
+    for (size_t i = 0; i < 2000; ++i)
+      sum += std::pow(data.predict(absl::MakeConstSpan(clean.train.x).first(50), i), 2) / 2000;
+    return sum;
+  };
+  EXPECT_NEAR(along(distinct.train) / along(clean.train), 1, 0.15);
+  std::vector<double> all(distinct.train.x);
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(std::adjacent_find(all.begin(), all.end()), all.end());
 }
 
 TEST(RunToy, LearnsRepeatsAndSurvivesARateThatIsTooHigh) {
@@ -61,21 +73,36 @@ TEST(RunToy, LearnsRepeatsAndSurvivesARateThatIsTooHigh) {
   const ToyResult wild = run_toy(toy, lin_upper, 10, 1, options);
   EXPECT_EQ(wild.final_loss, 1e9);
   EXPECT_EQ(wild.steps_to_threshold, 200);
+  const ToyResult ended = run_toy(toy, lin_upper, 0.05, 1, {.steps = 200, .until_threshold = true});
+  EXPECT_EQ(ended.steps_to_threshold, run.steps_to_threshold);
+  EXPECT_LT(ended.curve.size(), 40u);
 }
 
-TEST(TunedToyRate, IsTheFastestOfTheGrid) {
-  const ToyOptions options{.steps = 60};
-  const Weighting uniform{.strategy = Strategy::kUniform};
-  const ToyProblems data = toy_problems(ToyData::kRedundant, {7});
-  EXPECT_EQ(data.problems[0].train.y, toy_problem(ToyData::kRedundant, 7).train.y);
-  const double best = tuned_toy_rate(data, uniform, options);
-  const auto steps = [&](double rate) {
-    int64_t sum = 0;
-    for (size_t i = 0; i < kTuningSeeds.size(); ++i)
-      sum += run_toy(data.tuning[i], uniform, rate, kTuningSeeds[i], options).steps_to_threshold;
-    return sum;
-  };
-  for (const double rate : kToyRates) EXPECT_LE(steps(best), steps(rate)) << rate;
+// Between the ends of the grid, no rate of it faster, and at the edge: a seventh more is slower or diverges.
+TEST(TunedToyRate, IsTheFastestAndAtTheEdgeForEveryArm) {
+  const ToyOptions options{.steps = 200, .until_threshold = true};
+  for (const ToyData of : kToyData) {
+    const ToyProblems data = toy_problems(of, {7});
+    EXPECT_EQ(data.problems[0].train.y, toy_problem(of, 7).train.y);
+    for (const ToyArm& arm : toy_arms()) {
+      if (arm.data != of) continue;
+      const std::string name = absl::StrCat(toy_data_name(of), " ", arm.name);
+      const auto steps = [&](double rate) {
+        int64_t sum = 0;
+        for (size_t i = 0; i < kTuningSeeds.size(); ++i)
+          sum += run_toy(data.tuning[i], arm.weighting, rate, kTuningSeeds[i], options).steps_to_threshold;
+        return sum;
+      };
+      const double best = tuned_toy_rate(data, arm.weighting, options);
+      EXPECT_GT(best, kToyRates.front()) << name;
+      EXPECT_LT(best, kToyRates.back()) << name;
+      if (arm.name == "uniform") {
+        for (const double rate : kToyRates) EXPECT_LE(steps(best), steps(rate)) << name << " at " << rate;
+      }
+      for (const double factor : {0.94387, 1.05946}) EXPECT_LE(steps(best), steps(best * factor)) << name;
+      EXPECT_LT(steps(best), steps(best * 1.15)) << name << " at " << best;
+    }
+  }
 }
 
 }  // namespace
