@@ -76,7 +76,7 @@ kit::Table domains_table(const Outcomes& o, const kit::Run& run) {
 // What copies cost, beside text without them: with other text in their place, and with nothing there.
 kit::Table copies_table(const Outcomes& o, const kit::Run& run) {
   kit::Table table{"Redundant text: final held-out loss, differences to the plain mean without the copies",
-                   {"strategy", "other text in their place", "the other rows alone, a smaller batch"},
+                   {"strategy", "other text in their place", "nothing in their place, a smaller batch"},
                    {}};
   for (const Strategy strategy : kStrategies) {
     const std::vector<double> losses = o.losses(absl::StrCat("redundant.", strategy_name(strategy)));
