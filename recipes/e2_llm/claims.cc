@@ -1,0 +1,217 @@
+#include "recipes/e2_llm/claims.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "tensor/error.h"
+
+namespace roux::e2_llm {
+namespace {
+
+using Numbers = std::vector<double>;
+
+// Without this much recall in the trained window nothing can be said about longer ones.
+constexpr double kLeastRecall = 0.9;
+
+Numbers minus(const Numbers& a, const Numbers& b) {
+  Numbers out;
+  for (size_t i = 0; i < a.size(); ++i) out.push_back(a[i] - b[i]);
+  return out;
+}
+
+Numbers relative(const Numbers& a, const Numbers& b) {
+  Numbers out;
+  for (size_t i = 0; i < a.size(); ++i) out.push_back(a[i] / b[i] - 1);
+  return out;
+}
+
+// The lowest of several in each seed.
+Numbers lowest(const std::vector<Numbers>& all) {
+  Numbers out = all[0];
+  for (const Numbers& one : all) {
+    for (size_t i = 0; i < out.size(); ++i) out[i] = std::min(out[i], one[i]);
+  }
+  return out;
+}
+
+double mean(const Numbers& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+// The claims, thresholds written before the reported seeds were run.
+class Claims {
+ public:
+  Claims(const Outcomes& outcomes, const std::string& scale, const std::vector<uint64_t>& seeds)
+      : o_(outcomes), scale_(scale), seeds_(seeds), far_(o_.farthest()) {
+    extension();
+    symbols();
+    ablations();
+    sizes();
+    cost();
+  }
+  const std::vector<kit::Claim>& all() const { return all_; }
+
+ private:
+  void add(const std::string& text, const Numbers& values, kit::Relation relation,
+           const std::string& gate = "") {
+    kit::Claim claim{.text = text, .relation = relation, .scale = scale_};
+    claim.not_testable = gate;
+    if (gate.empty()) claim.measured = kit::over_seeds(seeds_, values);
+    all_.push_back(claim);
+  }
+  void add_exact(const std::string& text, double value, double most) {
+    all_.push_back({.text = text, .measured = kit::single(value), .relation = kit::at_most(most)});
+    all_.back().scale = "bytes of tensors, counted without computing them";
+    all_.back().evidence = kit::Evidence::kExact;
+  }
+  Numbers bits(const Checkpoint& of, size_t window) const { return o_.bits(of, window); }
+  Numbers far_bits(const std::string& arm) const { return bits({arm}, far_); }
+
+  void extension() {
+    const Checkpoint e2{"e2"}, plain{"control", "plain"}, pi{"pi"}, pi_fixed{"pi", "fixed"};
+    const Numbers mean = o_.mean_bits(e2), at_R = bits(e2, 0), far = bits(e2, far_);
+    add("plain positions collapse at half the farthest window: bits, minus E2-LLM's",
+        minus(bits(plain, far_ - 1), bits(e2, far_ - 1)), kit::above(0.2));
+    add("plain positions collapse at the farthest window, G_max R: bits, minus E2-LLM's",
+        minus(bits(plain, far_), far), kit::above(0.2));
+    add("one E2-LLM checkpoint beats PI tuned at one scale: mean bits over the windows, difference",
+        minus(mean, o_.mean_bits(pi)), kit::below(0));
+    add("it has the lowest mean of all that were tuned on as short rows and are read with plain positions or "
+        "PI: "
+        "mean bits, difference to the best other",
+        minus(mean, lowest({o_.mean_bits(pi), o_.mean_bits(pi_fixed), o_.mean_bits(plain),
+                            o_.mean_bits({"control"})})),
+        kit::below(0));
+    add("it beats NTK and YaRN frequencies without tuning: mean bits, difference to the better",
+        minus(mean, lowest({o_.mean_bits({"control", "ntk"}), o_.mean_bits({"control", "yarn"})})),
+        kit::below(0));
+    add("it is level with PI tuned on rows as long as the farthest window: bits there, relative difference",
+        relative(far, bits({"pi_long"}, far_)), kit::below(0.02));
+    add("its perplexity falls with the window: bits at the farthest, minus at R", minus(far, at_R),
+        kit::below(0));
+    add("it costs at most 6 % at R: bits, relative difference to plain fine-tuning",
+        relative(at_R, bits(plain, 0)), kit::below(0.06));
+    add("it costs less at R than PI tuned at one scale, read as is better: bits, difference",
+        minus(at_R, lowest({bits(pi, 0), bits(pi_fixed, 0)})), kit::below(0));
+    add("the smallest scale that covers the input is best: bits at R with g = G_max, minus with g = 1",
+        minus(bits({"e2", "fixed"}, 0), at_R), kit::above(0));
+    add("a scale above G_max serves: bits at 2 G_max R, minus at G_max R", minus(bits(e2, far_ + 1), far),
+        kit::below(0.2));
+  }
+
+  void symbols() {
+    const Checkpoint base{"base", "plain"}, e2{"e2"}, plain{"control", "plain"};
+    Numbers inside = o_.recall(base, &Scores::quarter, 0);
+    const Numbers half = o_.recall(base, &Scores::half, 0), sink = o_.recall(base, &Scores::sink, 0);
+    for (size_t i = 0; i < inside.size(); ++i) inside[i] = (inside[i] + half[i] + sink[i]) / 3;
+    const std::string gate =
+        mean(inside) > kLeastRecall
+            ? ""
+            : absl::StrFormat(
+                  "the base finds %.2f of the symbols in its own window, %.1f are needed; "
+                  "--set base_steps=1200 trains longer",
+                  mean(inside), kLeastRecall);
+    const auto more = [&](std::vector<double> Scores::*where, const Checkpoint& other, size_t window) {
+      return minus(o_.recall(e2, where, window), o_.recall(other, where, window));
+    };
+    add("E2-LLM recalls a symbol half a window back where plain positions do not: accuracy at half the "
+        "farthest "
+        "window, difference",
+        more(&Scores::half, plain, far_ - 1), kit::above(0.2), gate);
+    add("the same at the farthest window", more(&Scores::half, plain, far_), kit::above(0.2), gate);
+    add("it recalls such a symbol at the farthest window as PI tuned at one scale does, or better: "
+        "difference",
+        more(&Scores::half, {"pi"}, far_), kit::above(-0.05), gate);
+    add("offsets help to look back to the first tokens: accuracy of a symbol at index 1 of the farthest "
+        "window, "
+        "minus that without t",
+        more(&Scores::sink, {"e2_no_t"}, far_), kit::above(0), gate);
+  }
+
+  void ablations() {
+    const Numbers mean = o_.mean_bits({"e2"}), far = far_bits("e2");
+    add("without t it is worse at the farthest window: bits, difference", minus(far_bits("e2_no_t"), far),
+        kit::above(0));
+    add("without g (one scale, G_max) it is worse over the windows: mean bits, difference",
+        minus(o_.mean_bits({"e2_no_g"}), mean), kit::above(0));
+    add("without g it is worse at the farthest window: bits, difference", minus(far_bits("e2_no_g"), far),
+        kit::above(0));
+    add("without both (PI at one scale) it is worse at the farthest window: bits, difference",
+        minus(far_bits("pi"), far), kit::above(0));
+    add("an offset of all tokens does nothing: mean bits, difference to no offset",
+        minus(o_.mean_bits({"e2_no_sinks"}), o_.mean_bits({"e2_no_t"})), kit::within(-0.005, 0.005));
+  }
+
+  // G_max and R.
+  void sizes() {
+    const Config& c = o_.config();
+    const Numbers far = far_bits("e2");
+    const auto g = [](int64_t g_max) { return absl::StrCat("e2_g", g_max); };
+    add("a quarter of G_max is worse at the farthest window: bits, difference",
+        minus(far_bits(g(c.g_max / 4)), far), kit::above(0));
+    add("half of G_max is worse there: bits, difference", minus(far_bits(g(c.g_max / 2)), far),
+        kit::above(0));
+    add("twice G_max is level there (a plateau): bits, relative difference",
+        relative(far_bits(g(2 * c.g_max)), far), kit::within(-0.02, 0.02));
+    add("a larger G_max barely hurts at R: bits with twice G_max, relative difference to a quarter of it",
+        relative(bits({g(2 * c.g_max)}, 0), bits({g(c.g_max / 4)}, 0)), kit::below(0.03));
+    for (const auto& [name, R] : {std::pair{"half", c.L() / 2}, std::pair{"twice", 2 * c.L()}}) {
+      add(absl::StrCat(name,
+                       " of R, with the same reach, changes little: bits at the farthest window, relative "
+                       "difference"),
+          relative(far_bits(absl::StrCat("e2_r", R)), far), kit::within(-0.03, 0.03));
+    }
+  }
+
+  void cost() {
+    const Config& c = o_.config();
+    const auto memory = [&](int64_t length, bool row_positions) {
+      return static_cast<double>(step_memory(c, c.batch, length, row_positions));
+    };
+    const double e2 = memory(c.L(), true);
+    add_exact("a step needs the memory of short fine-tuning: its peak over that with plain positions",
+              e2 / memory(c.L(), false), 1.05);
+    add_exact(
+        "and a fraction of that of long rows: its peak over that of as many rows of the farthest window",
+        e2 / memory(c.farthest(), false), 0.25);
+    add("LongBench at 16k and 32k: level with Llama 2, Vicuna, LongChat and LongLoRA trained there", {},
+        kit::at_least(0),
+        "needs Llama 2 7B, its long-context descendants and LongBench, which no command here brings; the "
+        "README "
+        "says what a run of that size takes");
+  }
+
+  const Outcomes& o_;
+  const std::string& scale_;
+  const std::vector<uint64_t>& seeds_;
+  const size_t far_;
+  std::vector<kit::Claim> all_;
+};
+
+}  // namespace
+
+Numbers Outcomes::bits(const Checkpoint& of, size_t window) const {
+  return each(of, [&](const Scores& scores) { return scores.bits.at(window); });
+}
+
+Numbers Outcomes::mean_bits(const Checkpoint& of) const {
+  return each(of, [&](const Scores& scores) {
+    return mean({scores.bits.begin(), scores.bits.begin() + static_cast<int64_t>(farthest()) + 1});
+  });
+}
+
+Numbers Outcomes::recall(const Checkpoint& of, std::vector<double> Scores::*where, size_t window) const {
+  return each(of, [&](const Scores& scores) { return (scores.*where).at(window); });
+}
+
+absl::Status judge(const Outcomes& outcomes, const std::string& scale, kit::Run& run) {
+  const Claims claims(outcomes, scale, run.seeds());
+  for (const kit::Claim& claim : claims.all()) {
+    ROUX_RETURN_IF_ERROR(run.claim(claim));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace roux::e2_llm
