@@ -25,7 +25,7 @@ struct Config {
   int64_t batch = 8, base_steps = 2000, tune_steps = 150;  // rows of L tokens a step
   double base_lr = 3e-3, tune_lr = 1e-3;                   // chosen on seed 100: README
   double beta1 = 0.9, beta2 = 0.95, weight_decay = 0.1, max_grad_norm = 1;
-  double symbol_weight = 32;  // of a recalled symbol in the loss: with 8 and 700 steps none is learnt
+  double symbol_weight = 32;  // of a recalled symbol in the loss
   int64_t eval_windows = 128, last = 32;
   double validation_share = 0.04;  // the last part of each text
   std::vector<std::string> text = {"web_luke_john", "austen_emma"};
