@@ -50,6 +50,17 @@ absl::StatusOr<std::vector<kit::NamedText>> read_texts(const Config& config, kit
   return texts;
 }
 
+// What a symbol weighs among `rows` rows of `tokens` in all, k of them with one: of its weight w in a batch
+// of the base, with rows of L. k w' / (tokens - k) is the same for all.
+double symbol_weight(const Config& c, int64_t rows) {
+  const double tokens = static_cast<double>(c.batch * c.L());
+  const auto others = [&](int64_t of) {  // tokens a symbol that are none
+    const auto k = static_cast<double>(std::max<int64_t>(1, of / 2));
+    return (tokens - k) / k;
+  };
+  return c.symbol_weight * others(rows) / others(c.batch);
+}
+
 // A window's symbol, the same for all arms and readings.
 int32_t symbol_of(size_t window) { return static_cast<int32_t>((7 * window + 3) % kSymbols); }
 
@@ -142,39 +153,43 @@ std::vector<Arm> arms(const Config& c) {
                            .length = c.L(),
                            .R = c.L(),
                            .readings = {{.name = "plain", .label = "base", .g = 1, .recall = true}}}};
-  const auto add = [&](const std::string& name, const Augmentation& augmentation, int64_t length, int64_t R,
-                       const std::vector<Reading>& readings) {
+  const auto add = [&](const std::string& name, double lr, const Augmentation& augmentation, int64_t length,
+                       int64_t R, const std::vector<Reading>& readings) {
     all.push_back({.name = name,
                    .from = "base",
                    .steps = c.tune_steps,
-                   .lr = linear_schedule({.peak = c.tune_lr, .total = c.tune_steps}),
+                   .lr = linear_schedule({.peak = lr, .total = c.tune_steps}),
                    .augmentation = augmentation,
                    .length = length,
                    .R = R,
                    .readings = readings});
   };
   const Augmentation e2 = e2_augmentation(c.g_max);
-  add("control", {}, c.L(), c.L(),
-      {{.name = "plain", .label = "plain positions", .g = 1, .recall = true},
-       window("PI, not tuned", true),
-       {.name = "ntk", .label = "NTK, not tuned", .type = RopeType::kNtk, .recall = true},
-       {.name = "yarn", .label = "YaRN, not tuned", .type = RopeType::kYarn, .recall = true}});
-  add("pi", {.scales = {g_max / 2}}, c.L(), c.L(),
+  add("control", c.control_lr, {}, c.L(), c.L(),
+      {{.name = "plain", .label = "plain fine-tuning", .g = 1, .recall = true},
+       window("plain fine-tuning, read with PI", true),
+       {.name = "ntk", .label = "plain fine-tuning, read with NTK", .type = RopeType::kNtk, .recall = true},
+       {.name = "yarn",
+        .label = "plain fine-tuning, read with YaRN",
+        .type = RopeType::kYarn,
+        .recall = true}});
+  add("pi", c.pi_lr, {.scales = {g_max / 2}}, c.L(), c.L(),
       {window("PI, one scale", true),
        {.name = "fixed", .label = "PI, one scale, read with it", .g = g_max / 2, .recall = true}});
-  add("e2", e2, c.L(), c.L(),
+  add("e2", c.e2_lr, e2, c.L(), c.L(),
       {window("E2-LLM", true), {.name = "fixed", .label = "E2-LLM, read with G_max", .g = g_max}});
-  add("e2_no_t", {.scales = e2.scales}, c.L(), c.L(), {window("without t", true)});
-  add("e2_no_g", {.scales = {g_max}, .offsets = true}, c.L(), c.L(), {window("without g", true)});
-  add("e2_no_sinks", {.scales = e2.scales, .offsets = true, .sinks = 0}, c.L(), c.L(),
+  add("e2_no_t", c.e2_lr, {.scales = e2.scales}, c.L(), c.L(), {window("without t", true)});
+  add("e2_no_g", c.e2_lr, {.scales = {g_max}, .offsets = true}, c.L(), c.L(), {window("without g", true)});
+  add("e2_no_sinks", c.e2_lr, {.scales = e2.scales, .offsets = true, .sinks = 0}, c.L(), c.L(),
       {window("t on all tokens", true)});
-  add("pi_long", {.scales = {g_max}}, c.farthest(), c.L(), {window("PI, long rows", false)});
+  add("pi_far", c.e2_lr, {.scales = {g_max}}, c.L(), c.L(), {window("without both: PI at G_max", true)});
+  add("pi_long", c.pi_long_lr, {.scales = {g_max}}, c.farthest(), c.L(), {window("PI, long rows", false)});
   for (const int64_t g : {c.g_max / 4, c.g_max / 2, 2 * c.g_max}) {
-    add(absl::StrCat("e2_g", g), e2_augmentation(g), c.L(), c.L(),
+    add(absl::StrCat("e2_g", g), c.e2_lr, e2_augmentation(g), c.L(), c.L(),
         {window(absl::StrCat("G_max = ", g), false)});
   }
   for (const int64_t R : {c.L() / 2, 2 * c.L()}) {  // the same reach, R G_max
-    add(absl::StrCat("e2_r", R), e2_augmentation(c.farthest() / R), R, R,
+    add(absl::StrCat("e2_r", R), c.e2_lr, e2_augmentation(c.farthest() / R), R, R,
         {window(absl::StrCat("R = ", R), false)});
   }
   return all;
@@ -220,7 +235,7 @@ Batch make_batch(const Config& config, const Arm& arm, kit::TokenBatch rows, uin
   std::vector<Draw> drawn;
   for (int64_t row = 0; row < rows.rows; ++row) {
     drawn.push_back(draw_row(arm.augmentation, arm.R, draws));
-    if ((step * rows.rows + row) % 2 == 0) continue;
+    if (rows.rows > 1 && row % 2 == 0) continue;
     const int64_t begin = row * rows.length;
     std::vector<int32_t> tokens(rows.input.begin() + begin, rows.input.begin() + begin + rows.length);
     tokens.push_back(rows.target[static_cast<size_t>(begin + rows.length - 1)]);
@@ -228,7 +243,8 @@ Batch make_batch(const Config& config, const Arm& arm, kit::TokenBatch rows, uin
     plant(planted, absl::MakeSpan(tokens));
     std::copy(tokens.begin(), tokens.end() - 1, rows.input.begin() + begin);
     std::copy(tokens.begin() + 1, tokens.end(), rows.target.begin() + begin);
-    weight[static_cast<size_t>(begin + planted.marker)] = static_cast<float>(config.symbol_weight);
+    weight[static_cast<size_t>(begin + planted.marker)] =
+        static_cast<float>(symbol_weight(config, rows.rows));
   }
   const Shape shape{rows.rows, rows.length};
   return {tensor(rows.input, shape, device), tensor(rows.target, shape, device),

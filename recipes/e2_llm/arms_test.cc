@@ -57,6 +57,7 @@ TEST(Arms, HaveOneBudgetAndOneReach) {
   EXPECT_EQ(c.windows(), (std::vector<int64_t>{64, 128, 256, 512, 1024}));
   EXPECT_EQ(find(arms(c), "pi").augmentation.scales, std::vector<double>{4});
   EXPECT_EQ(find(arms(c), "pi_long").length, 512);
+  EXPECT_EQ(find(arms(c), "pi_far").augmentation.scales, std::vector<double>{8});
   EXPECT_FALSE(find(arms(c), "e2_no_t").augmentation.offsets);
   EXPECT_EQ(find(arms(c), "e2_no_sinks").augmentation.sinks, 0);
 }
@@ -95,6 +96,30 @@ TEST(Batches, AreTheSameOfAllArmsButForPositions) {
     }
     EXPECT_EQ(markers, row % 2);  // every second row, rows counted from step 0
   }
+}
+
+TEST(Batches, GiveSymbolsOneShareOfTheLossWhateverTheRowsLength) {
+  const Config c;  // a row a step to sixteen
+  std::set<int64_t> seen;
+  for (const Arm& arm : arms(c)) {
+    const int64_t rows = arm.rows(c);
+    for (const int64_t step : {0, 1}) {
+      kit::TokenBatch tokens{.rows = rows, .length = arm.length};
+      tokens.input.assign(static_cast<size_t>(rows * arm.length), 'a');
+      tokens.target = tokens.input;
+      const Batch batch = make_batch(c, arm, tokens, 5, step, kCpu);
+      const std::vector<float> weight = batch.weight.to_vector<float>();
+      const std::vector<int32_t> ids = batch.ids.to_vector<int32_t>();
+      double symbols = 0, all = 0;
+      for (size_t i = 0; i < weight.size(); ++i) {
+        all += weight[i];
+        if (ids[i] == kMarker) symbols += weight[i];
+      }
+      EXPECT_NEAR(symbols / all, 4 * 32.0 / (508 + 4 * 32), 1e-6) << arm.name;
+    }
+    seen.insert(rows);
+  }
+  EXPECT_EQ(seen, (std::set<int64_t>{1, 4, 8, 16}));
 }
 
 TEST(Windows, OfAllLengthsPredictTheSameBytes) {
@@ -223,6 +248,8 @@ TEST(Table, ReadsRowsAndWritesPositions) {
       R"("inside":true,"positions":[0,0.4]}]})"
       "\n");
   EXPECT_TRUE(parse_rows(R"({"g": 1, "R": 8, "length": 9})", "f").ok());
+  // Whole numbers as Python writes floats; the smallest scale that covers 9 of windows of 8.
+  EXPECT_EQ((*parse_rows(R"({"R": 8.0, "length": 9})", "f"))[0].draw.g, 2);
   EXPECT_NE(tables_json(*parse_rows(R"({"g": 1, "R": 8, "length": 9})", "f")).find("\"inside\":false"),
             std::string::npos);
 }
@@ -230,7 +257,7 @@ TEST(Table, ReadsRowsAndWritesPositions) {
 TEST(Table, SaysWhatIsWrong) {
   EXPECT_EQ(refused("[]"), "f: the list has no row");
   EXPECT_EQ(refused("[3]"), "f: row 1: must be an object");
-  EXPECT_EQ(refused(R"({"R": 8, "length": 8})"), "f: row 1: 'g' is missing");
+  EXPECT_EQ(refused(R"({"g": 2, "length": 8})"), "f: row 1: 'R' is missing");
   EXPECT_EQ(refused(R"({"g": "2", "R": 8, "length": 8})"), "f: row 1: 'g' must be a number of at least 1");
   EXPECT_EQ(refused(R"({"g": 0.5, "R": 8, "length": 8})"), "f: row 1: 'g' must be a number of at least 1");
   EXPECT_EQ(refused(R"({"g": 2, "t": 1.5, "R": 8, "length": 8})"),
@@ -241,6 +268,10 @@ TEST(Table, SaysWhatIsWrong) {
             "f: row 1: 'lenght' is unknown; did you mean length?");
   EXPECT_EQ(refused(R"({"g": 2, "R": 8, "length": 2000000})"),
             "f: row 1: more than 1048576 positions in all");
+  EXPECT_EQ(refused(R"({"g": 2, "t": 9223372036854775807, "R": 8, "length": 8})"),
+            "f: row 1: 't' is too large");
+  EXPECT_EQ(refused(R"({"g": 1e14, "R": 64, "length": 8})"), "f: row 1: g R is too large");
+  EXPECT_EQ(refused(R"({"g": 1e400, "R": 8, "length": 8})").find("f: "), 0U);
   EXPECT_NE(refused("{").find("f: byte"), std::string::npos);
 }
 

@@ -92,7 +92,8 @@ int main(int argc, char** argv) {
   gpu.decoder = {
       .layers = 6, .hidden = 384, .heads = 6, .intermediate = 1024, .length = 256, .init_std = 0.05};
   gpu.text = {"manpages"}, gpu.excerpts = false, gpu.rope_theta = 10000;
-  gpu.batch = 64, gpu.base_steps = 2000, gpu.tune_steps = 300, gpu.base_lr = 1e-3, gpu.tune_lr = 3e-4;
+  gpu.batch = 64, gpu.base_steps = 2000, gpu.tune_steps = 300, gpu.base_lr = 1e-3;
+  gpu.control_lr = gpu.pi_lr = gpu.pi_long_lr = gpu.e2_lr = 3e-4;
   return roux::kit::recipe_main<Config>(
       argc, argv,
       {.info = {.slug = "e2_llm",
@@ -101,8 +102,9 @@ int main(int argc, char** argv) {
                 .model_help = "",
                 .data_help = "a UTF-8 text in place of the text domains",
                 .table_help = "JSON rows {g, t, R, length}: their positions, into table.json"},
-       .presets = {{{.name = "smoke", .what = "a toy model, 20 and 6 steps", .minutes = 0.05}, smoke},
-                   {{.name = "default", .what = "13 arms of a 0.08M model, 2000 and 150 steps", .minutes = 2},
+       .presets = {{{.name = "smoke", .what = "a toy model, 20 and 6 steps", .minutes = 0.05, .seeds = 1},
+                    smoke},
+                   {{.name = "default", .what = "14 arms of a 0.08M model, 2000 and 150 steps", .minutes = 2},
                     standard},
                    {{.name = "gpu",
                      .what = "manual pages, an 11M model, windows of 256 to 4096 (never run yet)",

@@ -7,7 +7,8 @@
 // weights unchanged. Rotary scores depend on p_m - p_n alone, so that t moves the first tokens only: without
 // them it would change nothing.
 //
-// U{0..(g - 1) R} and the 4 tokens are the spec's reading of the paper. Bad arguments throw roux::Error.
+// U{0..(g - 1) R}, the uniform draws and the 4 tokens are ours, not checked against the paper's text. Bad
+// arguments throw roux::Error.
 #ifndef ROUX_RECIPES_E2_LLM_METHOD_H_
 #define ROUX_RECIPES_E2_LLM_METHOD_H_
 
@@ -52,8 +53,8 @@ double window_scale(int64_t window, int64_t R);
 double smallest_scale(int64_t length, int64_t R);
 
 // Rotary frequencies stretched by s = R' / L without any training, of what is compared: kLinear (position
-// interpolation), kNtk (b' = b s^(d / (d - 2))), kDynamicNtk (s of the length that is read), kYarn. `rope` is
-// that of training, in a window of L.
+// interpolation), kNtk (b' = b s^(d / (d - 2))), kDynamicNtk (`s` is ignored, that of the length that is read
+// is taken), kYarn. `rope` is that of training, in a window of L.
 Rope stretched(Rope rope, RopeType type, double s, int64_t L);
 
 // Which share of the distances delta / g, delta = 0 .. window - 1, of a window that is read with g lies

@@ -184,6 +184,17 @@ TEST(Scores, DependOnDifferencesOfPositionsOverGAlone) {
   }
 }
 
+TEST(Scores, AreThoseOfTwiceTheScaleAtTwiceTheIndices) {
+  const Tensor q = random_rows(9, 8, 0), k = random_rows(9, 8, 1);
+  const std::vector<double> p = positions({3, 17}, 9, kSinks);
+  // Rows 2 m of a row at twice the scale and offset stand where rows m of this one do.
+  const std::vector<double> twice = positions({6, 34}, 17, 2 * kSinks);
+  std::vector<double> every_second;
+  for (size_t m = 0; m < 9; ++m) every_second.push_back(twice[2 * m]);
+  expect_near(scores(q, k, every_second), scores(q, k, p), 1e-9);
+  EXPECT_GT(std::abs(scores(q, k, positions({6, 17}, 9, kSinks))[8] - scores(q, k, p)[8]), 1e-6);
+}
+
 TEST(Scores, RotationsKeepNormsAndAddAngles) {
   const Tensor x = random_rows(6, 8, 2);
   const std::vector<double> p = positions({2.5, 9}, 6, kSinks);

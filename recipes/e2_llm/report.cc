@@ -106,11 +106,13 @@ absl::Status report(const Outcomes& o, kit::Run& run) {
   const Config& c = o.config();
   run.name_metric("loss", "training loss, symbols weighted (nats per token)");
   const auto bits = [&](const Checkpoint& of, size_t w) { return o.bits(of, w); };
+  const auto quarter = [&](const Checkpoint& of, size_t w) { return o.recall(of, &Scores::quarter, w); };
   const auto half = [&](const Checkpoint& of, size_t w) { return o.recall(of, &Scores::half, w); };
   const auto sink = [&](const Checkpoint& of, size_t w) { return o.recall(of, &Scores::sink, w); };
   run.table(table_of(absl::StrCat("Bits a byte of the last ", c.last, " bytes, by the window's length"), c,
                      false, bits));
   run.table(table_of("Recall of a symbol half a window back (chance 0.062)", c, true, half));
+  run.table(table_of("Recall of a symbol a quarter of the window back (chance 0.062)", c, true, quarter));
   run.table(table_of("Recall of a symbol at index 1 (chance 0.062)", c, true, sink));
   run.table(coverage_table(c));
   const std::vector<Checkpoint> main = {{"control", "plain"}, {"control", "window"}, {"control", "ntk"},
@@ -120,8 +122,8 @@ absl::Status report(const Outcomes& o, kit::Run& run) {
   const size_t all = c.windows().size(), asked = all - 1;
   const std::string y = "bits a byte of the last bytes", accuracy = "accuracy";
   run.chart(chart_of("One checkpoint, many windows", y, c, all, with_long, bits));
-  run.chart(
-      chart_of("Ablations", y, c, all, {{"e2"}, {"e2_no_t"}, {"e2_no_g"}, {"e2_no_sinks"}, {"pi"}}, bits));
+  run.chart(chart_of("Ablations", y, c, all, {{"e2"}, {"e2_no_t"}, {"e2_no_g"}, {"e2_no_sinks"}, {"pi_far"}},
+                     bits));
   std::vector<Checkpoint> sizes = {{"e2"}};
   for (const Arm& arm : arms(c)) {
     if (arm.name.starts_with("e2_g") || arm.name.starts_with("e2_r")) sizes.push_back({arm.name});

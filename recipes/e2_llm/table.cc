@@ -21,11 +21,14 @@ absl::StatusOr<double> number(const JsonValue& row, const char* key, std::option
     if (otherwise) return *otherwise;
     return absl::InvalidArgumentError(absl::StrCat(where, ": '", key, "' is missing"));
   }
-  if (!(whole ? value->is_integer() : value->is_number()) || !(value->number() >= least)) {
+  const double read = value->is_number() ? value->number() : std::nan("");
+  if (!(read >= least) || (whole && read != std::floor(read))) {
     return absl::InvalidArgumentError(
         absl::StrCat(where, ": '", key, "' must be a ", whole ? "whole " : "", "number of at least ", least));
   }
-  return value->number();
+  // Beyond, whole numbers are not exact as double.
+  if (!(read < 1e15)) return absl::InvalidArgumentError(absl::StrCat(where, ": '", key, "' is too large"));
+  return read;
 }
 
 absl::StatusOr<TableRow> parse_row(const JsonValue& value, const std::string& where) {
@@ -37,14 +40,13 @@ absl::StatusOr<TableRow> parse_row(const JsonValue& value, const std::string& wh
           absl::StrCat(where, ": '", key, "' is unknown", kit::did_you_mean(key, known, "")));
     }
   }
-  ROUX_ASSIGN_OR_RETURN(const double g, number(value, "g", {}, 1, false, where));
   ROUX_ASSIGN_OR_RETURN(const double t, number(value, "t", 0, 0, true, where));
   ROUX_ASSIGN_OR_RETURN(const double R, number(value, "R", {}, 1, true, where));
   ROUX_ASSIGN_OR_RETURN(const double length, number(value, "length", {}, 1, true, where));
+  const double covers = smallest_scale(static_cast<int64_t>(length), static_cast<int64_t>(R));
+  ROUX_ASSIGN_OR_RETURN(const double g, number(value, "g", covers, 1, false, where));
   ROUX_ASSIGN_OR_RETURN(const double sinks, number(value, "sinks", kSinks, 0, true, where));
-  if (!(g * R < 1e15) || !(length + sinks < 1e15)) {
-    return absl::InvalidArgumentError(where + ": numbers are too large");
-  }
+  if (!(g * R < 1e15)) return absl::InvalidArgumentError(where + ": g R is too large");
   TableRow row{.draw = {.g = g, .t = static_cast<int64_t>(t)},
                .R = static_cast<int64_t>(R),
                .length = static_cast<int64_t>(length),

@@ -17,9 +17,10 @@ struct TableRow {
   int64_t R = 0, length = 0, sinks = kSinks;
 };
 
-// {"g": 5, "t": 256, "R": 64, "length": 64}, or a list of such; "t" is 0 and "sinks" 4 where not given.
-// InvalidArgument names `where`, the row and the member: missing, unknown, of another type or out of range
-// (g >= 1, 0 <= t <= (g - 1) R, R >= 1, length >= 1).
+// {"g": 5, "t": 256, "R": 64, "length": 64}, or a list of such; "t" is 0, "sinks" 4 and "g" the smallest
+// whole scale that covers the length where not given. Whole numbers may be written as 64.0. InvalidArgument
+// names `where`, the row and the member: missing, unknown, of another type or out of range (g >= 1, 0 <= t <=
+// (g - 1) R, R >= 1, length >= 1).
 absl::StatusOr<std::vector<TableRow>> parse_rows(const std::string& json, const std::string& where);
 
 // {"tables": [{"g", "t", "R", "length", "sinks", "largest_offset", "inside", "positions": [...]}, ...]};
