@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "nn/models/transformer.h"
+#include "recipes/kit/align/bigram_model.h"
 #include "recipes/kit/align/log_probs.h"
 #include "tensor/error_of.h"
 #include "tensor/generator.h"
@@ -63,29 +64,6 @@ LmBatch batch_of_all(const WindowSet& set) {
   return to_batch(set.batch(rows), kCpu);
 }
 
-// The next token depends on the last one alone: logits [V, V], f64. Forward KL is convex in them.
-class Bigrams final : public LanguageModel {
- public:
-  Bigrams() {
-    register_parameter("table", &table_, zeros({kV, kV}, kF64));
-    std::vector<double> identity(kV * kV, 0);
-    for (size_t v = 0; v < kV; ++v) identity[v * kV + v] = 1;
-    identity_ = tensor(identity, {kV, kV});
-  }
-  Tensor embed(const Tensor& ids) const override { return embedding(table_, ids); }
-  const Tensor& embedding_weight() const override { return table_; }
-  OutputProjection output() const override { return {identity_}; }
-  KVCache make_cache(int64_t, int64_t) const override { throw Error("a table has no cache"); }
-  std::optional<int64_t> context_length() const override { return std::nullopt; }
-  std::string pretty_print() const override { return "Bigrams"; }
-
- protected:
-  Tensor run(const LmInput& in) const override { return embed(in.ids); }
-
- private:
-  Tensor table_, identity_;
-};
-
 // On given texts, by the forward KL, from a teacher that sees the whole beginning, to a student that sees the
 // last token alone. The best that one can do is the mean of what the teacher says behind that token, and the
 // divergence that stays is known.
@@ -111,7 +89,8 @@ TEST(Distill, OffPolicyReachesTheMeanOfTheTeacher) {
   }
   expected /= static_cast<double>(last.size());
   EXPECT_GT(expected, 0.1);
-  const Bigrams student;
+  // Forward KL is convex in its logits.
+  const BigramModel student(std::vector<double>(kV * kV, 0), kV);
   AdamW optimizer({{student.named_parameters()}}, {.weight_decay = 0});
   DistillStep options;
   double loss = 0;
