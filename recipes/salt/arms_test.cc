@@ -1,0 +1,178 @@
+#include "recipes/salt/arms.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "recipes/salt/claims.h"
+#include "tensor/fresh_directory.h"
+
+namespace roux::salt {
+namespace {
+
+Config tiny() {
+  Config c;
+  c.student = {.layers = 1, .hidden = 16, .heads = 2, .intermediate = 32, .length = 16, .init_std = 0.25};
+  c.teacher_hidden = 16, c.batch = 4, c.steps = 20, c.teacher_steps = 12, c.early_steps = 4;
+  c.kd_share = 0.3, c.eval_windows = 12, c.regime = "limited", c.limited_bytes = 4000;
+  return c;
+}
+
+std::unique_ptr<kit::Run> quiet_run(const std::string& data = "") {
+  kit::RunSetup setup;
+  setup.info.slug = "test";
+  setup.preset.name = "test";
+  setup.settings = "{}";
+  setup.options.out = fresh_directory() + "/out";
+  setup.options.data = data;
+  setup.quiet = true;
+  return *kit::Run::open(std::move(setup));
+}
+
+TEST(Arms, HaveTheirStepsAndTeachers) {
+  const Config c;
+  std::map<std::string, Arm> all;
+  for (const Arm& arm : arms(c, 256)) {
+    EXPECT_TRUE(arm.from.empty() || all.count(arm.from) == 1) << arm.name;  // teachers come first
+    EXPECT_TRUE(all.emplace(arm.name, arm).second) << arm.name;
+  }
+  EXPECT_EQ(all.at("baseline").omega.kd_steps(), 0);
+  EXPECT_EQ(all.at("rkd").omega.kd_steps(), c.steps);
+  EXPECT_EQ(all.at("salt").omega.kd_steps(), 102);  // 17 % of 600
+  EXPECT_EQ(all.at("salt_70").steps, 420);
+  EXPECT_EQ(all.at("salt_70").omega.kd_steps(), 71);
+  EXPECT_EQ(all.at("salt_ds").omega.kd_steps(), 102);
+  EXPECT_EQ(all.at("ds_only").omega.kd_steps(), 0);
+  EXPECT_TRUE(all.at("salt_ds").selects && all.at("ds_only").selects && !all.at("salt").selects);
+  const Compute compute = c.compute(256);
+  EXPECT_EQ(all.at("baseline_flops").steps, compute.baseline_steps(600, 102));
+  EXPECT_GT(all.at("baseline_flops").steps, 600);
+  // As much weight on the teacher as a step, around n_KD.
+  double linear = 0;
+  for (int64_t s = 0; s < c.steps; ++s) linear += all.at("salt_linear").omega(s);
+  EXPECT_NEAR(linear, 102 * c.omega, 1);
+  Config main = c;
+  main.arms = "main";
+  EXPECT_LT(arms(main, 256).size(), all.size());
+}
+
+// BASELINE is SALT without stage 1, RKD is SALT with nothing else; the teacher is asked in stage 1 alone.
+TEST(Arms, AtBothEndsSaltIsBaselineAndReverseDistillation) {
+  const Config c = tiny();
+  const auto run = quiet_run();
+  const auto corpus = load_data(c, *run);
+  ASSERT_TRUE(corpus.ok()) << corpus.status();
+  std::vector<Arm> some;
+  for (const Arm& arm : arms(c, corpus->tokenizer.vocab_size())) {
+    if (arm.name == "salt") {
+      for (const auto& [name, steps] : {std::pair{"nothing", 0}, std::pair{"everything", 20}}) {
+        some.push_back(arm);
+        some.back().name = name, some.back().omega.constant_steps = steps;
+      }
+    }
+    if (arm.name == "teacher" || arm.name == "baseline" || arm.name == "rkd" || arm.name == "salt" ||
+        arm.name == "salt_ds" || arm.name == "ds_only")
+      some.push_back(arm);
+  }
+  const auto results =
+      run->side_by_side(kit::grid(some, {1, 2}, [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+        return train_arm(c, *corpus, arm, seed, part);
+      }));
+  ASSERT_TRUE(results.ok()) << results.status();
+  for (const char* curve : {"validation_loss", "easy_loss", "medium_loss", "hard_loss"}) {
+    for (const double share : {0.0, 0.3, 0.5, 1.0}) {
+      const auto at = [&](const char* arm) { return values_at(*results, arm, curve, share); };
+      EXPECT_EQ(at("nothing"), at("baseline")) << curve << share;
+      EXPECT_EQ(at("everything"), at("rkd")) << curve << share;
+      // The same first weights, and until n_KD the same steps as RKD.
+      EXPECT_EQ(at("salt") == at("baseline"), share == 0) << curve << share;
+      EXPECT_EQ(at("salt") == at("rkd"), share <= 0.3) << curve << share;
+      EXPECT_EQ(at("salt_ds") == at("salt"), share == 0) << curve << share;
+    }
+    EXPECT_LT(final_losses(*results, "baseline", "easy_loss")[0],
+              final_losses(*results, "baseline", "hard_loss")[0]);
+  }
+  const auto forwards = [&](const char* arm) {
+    return results->values(arm, [](const Outcome& o) { return static_cast<double>(o.teacher_forwards); });
+  };
+  EXPECT_EQ(forwards("baseline"), (std::vector<double>{0, 0}));
+  EXPECT_EQ(forwards("ds_only"), (std::vector<double>{0, 0}));
+  EXPECT_EQ(forwards("salt"), (std::vector<double>{6, 6}));
+  EXPECT_EQ(forwards("rkd"), (std::vector<double>{20, 20}));
+  const std::vector<TeacherGate> gate = gates(c, *results);
+  ASSERT_EQ(gate.size(), 2u);
+  EXPECT_EQ(gate[1].teacher, final_losses(*results, "teacher")[1]);
+  EXPECT_EQ(gate[1].baseline_at_switch, values_at(*results, "baseline", "validation_loss", 0.3)[1]);
+  for (const double ratio :
+       results->values("baseline", [](const Outcome& o) { return o.soft_variance / o.one_hot_variance; })) {
+    EXPECT_GT(ratio, 0);
+    EXPECT_LT(ratio, 1);
+  }
+}
+
+// A teacher that is better than BASELINE gets: distilling to the end is ordinary distillation.
+TEST(Claims, AboutReverseDistillationNeedAWeakerTeacher) {
+  for (const double teacher : {1.9, 2.1}) {
+    Results results;
+    for (const uint64_t seed : {1, 2, 3}) {
+      for (const Arm& arm : arms(Config(), 256)) {
+        Outcome outcome;
+        outcome.log.at = {0, 102, 180, 600}, outcome.log.steps = 600, outcome.one_hot_variance = 1;
+        for (const char* curve : {"validation_loss", "easy_loss", "medium_loss", "hard_loss"})
+          outcome.log.curves[curve] = {5, 3, 2.5,
+                                       arm.teaches ? teacher : 2.0 + 0.01 * static_cast<double>(seed)};
+        results.names.push_back(arm.name + "/seed" + std::to_string(seed));
+        results.results.push_back(std::move(outcome));
+      }
+    }
+    const auto run = quiet_run();
+    ASSERT_TRUE(judge(Config(), results, "made up", *run).ok());
+    int refused = 0;
+    for (const kit::Claim& claim : run->claims())
+      refused += claim.not_testable.find("teacher is no weaker") != std::string::npos ? 1 : 0;
+    EXPECT_EQ(refused, teacher < 2 ? 2 : 0);
+  }
+}
+
+TEST(Settings, ThatDoNotFitAreRefused) {
+  EXPECT_TRUE(Config().check().ok());
+  EXPECT_TRUE(tiny().check().ok());
+  Config c;
+  c.teacher_hidden = 24;
+  EXPECT_EQ(c.check().message(), "teacher_hidden=24: a multiple of 16 is needed");
+  c = Config();
+  c.early_steps = c.teacher_steps;
+  EXPECT_NE(c.check().message().find("the early teacher comes before"), std::string::npos);
+  c = Config();
+  c.texts.clear();
+  EXPECT_EQ(c.check().message(), "--texts needs a text domain");
+}
+
+TEST(UsersData, IsATextOrAFolder) {
+  const std::string folder = fresh_directory();
+  std::filesystem::create_directories(folder + "/two");
+  std::ofstream(folder + "/two/a.txt") << std::string(6000, 'a');
+  std::ofstream(folder + "/two/b.txt") << std::string(7000, 'b');
+  Config c = tiny();
+  c.regime = "one_pass";
+  const auto description = [&](const std::string& path) {
+    const auto data = load_data(c, *quiet_run(path));
+    return data.ok() ? data->description : std::string(data.status().message());
+  };
+  EXPECT_EQ(description(folder + "/two"), "a (6000 bytes) + b (7000 bytes)");
+  EXPECT_EQ(description(folder + "/two/b.txt"), "b (7000 bytes)");
+  c.regime = "limited";
+  EXPECT_EQ(description(folder + "/two"), "a (4000 bytes) + b (4000 bytes)");
+  c.limited_bytes = 10;
+  EXPECT_EQ(description(folder + "/two"), "a: 10 bytes are too few to set aside 0.05 of them for validation");
+  const auto equal = load_data(Config(), *quiet_run());  // the named texts in equal shares
+  ASSERT_TRUE(equal.ok());
+  const std::string bytes = "(131209 bytes)";
+  EXPECT_EQ(equal->description, "austen_emma " + bytes + " + web_luke_john " + bytes + " + bible_kjv " +
+                                    bytes + " + wordnet " + bytes);
+}
+
+}  // namespace
+}  // namespace roux::salt

@@ -1,0 +1,196 @@
+#include "recipes/salt/claims.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "tensor/error.h"
+
+namespace roux::salt {
+namespace {
+
+// Differences that count for nothing: of the losses of two ways to the same end, relative.
+constexpr double kLevel = 0.01;
+
+struct Options {
+  bool asserted = false;
+  std::optional<double> paper = {};
+  std::string not_testable = {};
+};
+using Values = std::vector<double>;
+
+Values minus(Values a, const Values& b) {
+  for (size_t s = 0; s < a.size(); ++s) a[s] -= b[s];
+  return a;
+}
+
+class Judge {
+ public:
+  Judge(const Config& config, const Results& results, const std::string& scale, kit::Run& run)
+      : config_(config), results_(results), scale_(scale), run_(run) {}
+
+  absl::Status all() {
+    ROUX_RETURN_IF_ERROR(main_claims());
+    ROUX_RETURN_IF_ERROR(reverse_distillation());
+    ROUX_RETURN_IF_ERROR(controls());
+    return ablations();
+  }
+
+ private:
+  absl::Status claim(const std::string& text, const std::function<Values()>& values, kit::Relation relation,
+                     const Options& options = {}) {
+    kit::Claim claim{.text = text, .paper = options.paper, .relation = relation, .scale = scale_};
+    claim.asserted = options.asserted, claim.not_testable = options.not_testable;
+    if (claim.not_testable.empty()) claim.measured = kit::over_seeds(run_.seeds(), values());
+    return run_.claim(claim);
+  }
+
+  // Loss of arm a minus that of arm b, at a share of the steps of each.
+  std::function<Values()> difference(const std::string& a, const std::string& b, double share = 1,
+                                     const std::string& curve = "validation_loss") const {
+    return [=, this] {
+      return minus(values_at(results_, a, curve, share), values_at(results_, b, curve, share));
+    };
+  }
+  std::function<Values()> relative(const std::string& a, const std::string& b) const {
+    return [=, this] {
+      Values out = difference(a, b)();
+      const Values of_b = final_losses(results_, b);
+      for (size_t s = 0; s < out.size(); ++s) out[s] /= of_b[s];
+      return out;
+    };
+  }
+  std::string untrained() const {
+    return config_.arms == "all" ? "" : "the ablations were not trained; --arms=all trains them";
+  }
+
+  absl::Status main_claims() {
+    ROUX_RETURN_IF_ERROR(claim("SALT is ahead of BASELINE when stage 1 ends: validation loss, difference",
+                               difference("salt", "baseline", config_.kd_share), kit::below(0),
+                               {.asserted = true}));
+    ROUX_RETURN_IF_ERROR(claim("SALT ends below BASELINE at equal steps: validation loss, difference",
+                               difference("salt", "baseline"), kit::below(0)));
+    ROUX_RETURN_IF_ERROR(
+        claim("SALT at 70 % of the steps, its schedule complete, is at most at BASELINE's loss: difference",
+              difference("salt_70", "baseline"), kit::at_most(0)));
+    ROUX_RETURN_IF_ERROR(
+        claim("SALT is down at BASELINE's final loss after at most 90 % of the steps: share of the steps (1: "
+              "at the "
+              "end, or never)",
+              [this] {
+                Values shares;
+                const Values levels = final_losses(results_, "baseline");
+                for (size_t i = 0, s = 0; i < results_.names.size(); ++i) {
+                  if (kit::PartName(results_.names[i]).arm != "salt") continue;
+                  const kit::TrainLog& log = results_.results[i].log;
+                  const double at = steps_to_reach(log.at, log.curves.at("validation_loss"), levels[s++]);
+                  shares.push_back(std::min(1.0, at / static_cast<double>(log.steps)));
+                }
+                return shares;
+              },
+              kit::at_most(0.9), {.paper = 0.7}));
+    const auto gain = [this](const char* curve) { return difference("baseline", "salt", 1, curve)(); };
+    ROUX_RETURN_IF_ERROR(claim(
+        "the gain is larger on easy sequences than on hard ones: difference of gains",
+        [=] { return minus(gain("easy_loss"), gain("hard_loss")); }, kit::above(0)));
+    return claim("SALT is not worse on hard sequences: loss, difference to BASELINE",
+                 difference("salt", "baseline", 1, "hard_loss"), kit::below(0.005));
+  }
+
+  absl::Status reverse_distillation() {
+    std::string why;
+    for (const TeacherGate& gate : gates(config_, results_)) {
+      if (!gate.is_weaker())
+        why = "the teacher is no weaker than BASELINE gets; --set teacher_steps=N trains it less";
+    }
+    ROUX_RETURN_IF_ERROR(claim("RKD is ahead of BASELINE at 30 % of the steps: validation loss, difference",
+                               difference("rkd", "baseline", 0.3), kit::below(0), {.asserted = true}));
+    ROUX_RETURN_IF_ERROR(claim("RKD ends behind BASELINE: validation loss, difference",
+                               difference("rkd", "baseline"), kit::above(0), {.not_testable = why}));
+    return claim("RKD ends behind SALT: validation loss, difference", difference("rkd", "salt"),
+                 kit::above(0), {.not_testable = why});
+  }
+
+  absl::Status controls() {
+    ROUX_RETURN_IF_ERROR(
+        claim("SALT is below BASELINE at equal cost, the teacher's forwards counted: difference",
+              difference("salt", "baseline_flops"), kit::below(0)));
+    ROUX_RETURN_IF_ERROR(claim("SALT at 70 % of the steps is below BASELINE at 70 %: difference",
+                               difference("salt_70", "baseline_70"), kit::below(0)));
+    ROUX_RETURN_IF_ERROR(claim("SALT_DS ends level with SALT: validation loss, relative difference",
+                               relative("salt_ds", "salt"), kit::within(-kLevel, kLevel)));
+    ROUX_RETURN_IF_ERROR(
+        claim("soft labels help on the selected rows, too: SALT_DS minus the selection alone",
+              difference("salt_ds", "ds_only"), kit::below(0)));
+    ROUX_RETURN_IF_ERROR(claim(
+        "the loss of soft labels varies less over tokens than that of one-hot labels: ratio of variances",
+        [this] {
+          return results_.values("baseline",
+                                 [](const Outcome& o) { return o.soft_variance / o.one_hot_variance; });
+        },
+        kit::below(1)));
+    const std::string few_shot = "models of this size answer no few-shot task; no preset is large enough";
+    ROUX_RETURN_IF_ERROR(claim("few-shot accuracy, mean over tasks, gains from SALT: points", {},
+                               kit::above(0), {.paper = 0.62, .not_testable = few_shot}));
+    return claim("the gain persists after supervised fine-tuning: points", {}, kit::above(0),
+                 {.not_testable = few_shot});
+  }
+
+  absl::Status ablations() {
+    const Options options{.not_testable = untrained()};
+    for (const auto& [arm, teacher] : {std::pair{"salt_small_teacher", "half as wide"},
+                                       std::pair{"salt_early_teacher", "stopped early"}}) {
+      ROUX_RETURN_IF_ERROR(claim(absl::StrCat("a much weaker teacher, ", teacher,
+                                              ", helps less: validation loss, difference to SALT"),
+                                 difference(arm, "salt"), kit::above(0), options));
+    }
+    for (const auto& [arm, what] :
+         {std::pair{"salt_10", "n_KD of 10 % of the steps"},
+          std::pair{"salt_30", "n_KD of 30 % of the steps"}, std::pair{"salt_linear", "a linear transition"},
+          std::pair{"salt_ratio", "a linear transition of the ratio"}}) {
+      ROUX_RETURN_IF_ERROR(
+          claim(absl::StrCat(what, " ends level with SALT: validation loss, relative difference"),
+                relative(arm, "salt"), kit::within(-kLevel, kLevel), options));
+    }
+    return claim("a sharper teacher, rho 0.25, ends level with SALT: validation loss, relative difference",
+                 relative("salt_rho_0.25", "salt"), kit::within(-kLevel, kLevel), options);
+  }
+
+  const Config& config_;
+  const Results& results_;
+  const std::string& scale_;
+  kit::Run& run_;
+};
+
+}  // namespace
+
+std::vector<double> values_at(const Results& results, const std::string& arm, const std::string& curve,
+                              double share) {
+  return results.values(arm, [&](const Outcome& outcome) {
+    const auto distance = [&](int64_t at) {
+      return std::abs(static_cast<double>(at) - share * static_cast<double>(outcome.log.steps));
+    };
+    const std::vector<int64_t>& at = outcome.log.at;
+    const auto nearest = std::min_element(at.begin(), at.end(),
+                                          [&](int64_t a, int64_t b) { return distance(a) < distance(b); });
+    return outcome.log.curves.at(curve).at(static_cast<size_t>(nearest - at.begin()));
+  });
+}
+
+std::vector<TeacherGate> gates(const Config& config, const Results& results) {
+  const std::string curve = "validation_loss";
+  const Values teacher = final_losses(results, "teacher");
+  const Values at_switch = values_at(results, "baseline", curve, config.kd_share);
+  const Values last = final_losses(results, "baseline");
+  std::vector<TeacherGate> out;
+  for (size_t s = 0; s < teacher.size(); ++s) out.push_back({teacher[s], at_switch[s], last[s]});
+  return out;
+}
+
+absl::Status judge(const Config& config, const Results& results, const std::string& scale, kit::Run& run) {
+  return Judge(config, results, scale, run).all();
+}
+
+}  // namespace roux::salt
