@@ -166,7 +166,9 @@ TEST(UsersData, IsATextOrAFolder) {
   c.regime = "limited";
   EXPECT_EQ(description(folder + "/two"), "a (4000 bytes) + b (4000 bytes)");
   c.limited_bytes = 10;
-  EXPECT_EQ(description(folder + "/two"), "a: 10 bytes are too few to set aside 0.05 of them for validation");
+  EXPECT_EQ(description(folder + "/two"),
+            "a + b (validation part): holds 2 tokens, one window of 16 needs 17; take a shorter window or "
+            "more text");
   const auto equal = load_data(Config(), *quiet_run());  // the named texts in equal shares
   ASSERT_TRUE(equal.ok());
   const std::string bytes = "(131209 bytes)";
