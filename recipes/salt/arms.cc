@@ -314,11 +314,16 @@ std::vector<Arm> arms(const Config& c, int64_t vocab_size) {
     all.push_back(kd_for(absl::StrCat("salt_", percent), share_of(n, percent / 100.0)));
   all.push_back(with(salt, "salt_omega_0.3", [](Arm& a) { a.omega.omega = 0.3; }));
   all.push_back(with(salt, "salt_rho_0.25", [](Arm& a) { a.rho = 0.25; }));
-  for (const auto& [name, shape] :
-       {std::pair{"salt_linear", Transition::kLinear}, std::pair{"salt_ratio", Transition::kLinearRatio}}) {
-    // A window around n_KD.
-    all.push_back(with(salt, name, [&](Arm& a) { a.omega = {c.omega, kd - kd / 2, shape, kd}; }));
-  }
+  // From half of n_KD on, for as long that omega sums to what it does in SALT.
+  const double ratio = c.omega / (1 - c.omega);
+  const auto ratio_steps =
+      std::llround(c.omega * static_cast<double>(kd / 2) / (1 - std::log1p(ratio) / ratio));
+  all.push_back(with(salt, "salt_linear", [&](Arm& a) {
+    a.omega = {c.omega, kd - kd / 2, Transition::kLinear, kd};
+  }));
+  all.push_back(with(salt, "salt_ratio", [&](Arm& a) {
+    a.omega = {c.omega, kd - kd / 2, Transition::kLinearRatio, ratio_steps};
+  }));
   all.push_back(with(selected, "salt_ds_k1", [](Arm& a) { a.selection.k = 1; }));
   return all;
 }

@@ -23,7 +23,9 @@ inline std::vector<double> final_losses(const Results& results, const std::strin
 std::vector<TeacherGate> gates(const Config& config, const Results& results);
 
 // `scale`: of all claims. Arms that were not trained make their claims not testable; so does a teacher that
-// is no weaker than the student for claims about distilling to the end.
+// is no weaker than the student gets for claims that distilling to the end is worse, one that is no better
+// than the student when stage 1 ends for claims that it helps, and a gain of SALT that is not separated from
+// 0 for claims that another way ends level with it.
 absl::Status judge(const Config& config, const Results& results, const std::string& scale, kit::Run& run);
 
 }  // namespace roux::salt
