@@ -1,5 +1,6 @@
 // What is trained: teachers, and students that learn from one for a while or never. All students of a seed
-// have the same first weights and the same rows in the same order.
+// have the same first weights and the same rows in the same order, but for the arms that select: their stage
+// 1 has the selected rows in place of the loader's, and stage 2 may hold a selected row again.
 #ifndef ROUX_RECIPES_SALT_ARMS_H_
 #define ROUX_RECIPES_SALT_ARMS_H_
 
@@ -24,8 +25,9 @@ struct Config {
   // Ours: of {600, 800, 1000} the one whose teacher passes the gate on seeds 100 and 101 (4 and 6 % above
   // BASELINE; 600: 8 and 11 %, 1000: 2 and 3 %).
   int64_t teacher_steps = 800;
-  int64_t early_steps = 100;                       // of the teacher that selects; the paper's 26K of 208K
-  double kd_share = 0.17, omega = 0.667, rho = 1;  // the paper's 36K of 208K and omega; its rho is 0.25
+  int64_t early_steps = 100;  // of the teacher that selects; the paper's, we believe, is at 26K of 208K
+  // The paper's 36K of 208K, and what we believe to be its omega; its rho, we believe, is 0.25.
+  double kd_share = 0.17, omega = 0.667, rho = 1;
   bool student_rho = false, kept_only = false;
   int64_t k = 10;  // the paper's
   // Ours: of {3e-3, 6e-3, 1e-2} BASELINE's best on seeds 100 and 101. SALT's is 1e-2 there; it gets

@@ -62,6 +62,18 @@ TEST(Arms, HaveTheirStepsAndTeachers) {
   EXPECT_LT(arms(main, 256).size(), all.size());
 }
 
+// What a part recorded of every step and evaluation: losses, norms of gradients, rates.
+std::vector<std::string> metrics_of(kit::Run& run, const std::string& part) {
+  std::ifstream file(run.path("metrics.jsonl"));
+  const std::string key = "\"part\":\"" + part + "\"";
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    const size_t at = line.find(key);
+    if (at != std::string::npos) lines.push_back(line.erase(at, key.size()));
+  }
+  return lines;
+}
+
 // BASELINE is SALT without stage 1, RKD is SALT with nothing else; the teacher is asked in stage 1 alone.
 TEST(Arms, AtBothEndsSaltIsBaselineAndReverseDistillation) {
   const Config c = tiny();
@@ -85,6 +97,13 @@ TEST(Arms, AtBothEndsSaltIsBaselineAndReverseDistillation) {
         return train_arm(c, *corpus, arm, seed, part);
       }));
   ASSERT_TRUE(results.ok()) << results.status();
+  for (const char* seed : {"/seed1", "/seed2"}) {
+    const auto metrics = [&](const std::string& arm) { return metrics_of(*run, arm + seed); };
+    EXPECT_GE(metrics("baseline").size(), 20u);
+    EXPECT_EQ(metrics("nothing"), metrics("baseline"));
+    EXPECT_EQ(metrics("everything"), metrics("rkd"));
+    EXPECT_NE(metrics("salt"), metrics("rkd"));
+  }
   for (const char* curve : {"validation_loss", "easy_loss", "medium_loss", "hard_loss"}) {
     for (const double share : {0.0, 0.3, 0.5, 1.0}) {
       const auto at = [&](const char* arm) { return values_at(*results, arm, curve, share); };

@@ -18,6 +18,7 @@ namespace roux::salt {
 namespace {
 
 constexpr double kDelta = 0.05;
+constexpr double kLargest = 1e15;  // of a file: counts and their sums keep their digits
 constexpr const char* kKeys[] = {"counts", "teacher", "alpha", "n", "omega"};
 
 // Sum of pi_c f(c) over contexts.
@@ -32,19 +33,27 @@ absl::Status bad(const std::string& where, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(where, ": ", what));
 }
 
-// A list of numbers of at least 0.
+// A list of numbers from 0 to kLargest.
 absl::StatusOr<std::vector<double>> numbers(const JsonValue& value, const std::string& what, bool whole,
                                             const std::string& where) {
   std::vector<double> out;
   for (const JsonValue& item : value.is_array() ? value.items() : JsonValue::Items{}) {
     const bool fits = whole ? item.is_integer() : item.is_number() && std::isfinite(item.number());
-    if (fits && item.number() >= 0) out.push_back(item.number());
+    if (fits && item.number() >= 0 && item.number() <= kLargest) out.push_back(item.number());
   }
   if (out.empty() || out.size() != value.items().size()) {
     return bad(where,
-               absl::StrCat(what, " must be a list of ", whole ? "whole " : "", "numbers of at least 0"));
+               absl::StrCat(what, " must be a list of ", whole ? "whole " : "", "numbers from 0 to 1e15"));
   }
   return out;
+}
+
+// The same, or a single number.
+absl::StatusOr<std::vector<double>> number_or_numbers(const JsonValue& value, const std::string& what,
+                                                      bool whole, const std::string& where) {
+  const bool fits = whole ? value.is_integer() : value.is_number();
+  if (fits && value.number() >= 0 && value.number() <= kLargest) return std::vector<double>{value.number()};
+  return numbers(value, what, whole, where);
 }
 
 // A square table of counts.
@@ -216,8 +225,8 @@ absl::StatusOr<BigramTable> parse_bigram_table(const std::string& json, const st
   if (teacher != nullptr && alpha != nullptr) {
     return bad(where, "the teacher is given by 'teacher' or made with 'alpha', not both");
   }
-  if (alpha != nullptr && !(alpha->is_number() && alpha->number() > 0)) {
-    return bad(where, "'alpha' must be a number above 0");
+  if (alpha != nullptr && !(alpha->is_number() && alpha->number() > 0 && alpha->number() <= kLargest)) {
+    return bad(where, "'alpha' must be a number above 0, at most 1e15");
   }
   ROUX_ASSIGN_OR_RETURN(const auto counts, counts_of(*file.find("counts"), "counts", where));
   std::vector<std::vector<double>> taught = counts;
@@ -231,12 +240,13 @@ absl::StatusOr<BigramTable> parse_bigram_table(const std::string& json, const st
       for (double& count : row) count += alpha == nullptr ? 1 : alpha->number();
   }
   BigramTable out;
-  ROUX_ASSIGN_OR_RETURN(const std::vector<double> n, numbers(*file.find("n"), "'n'", /*whole=*/true, where));
+  ROUX_ASSIGN_OR_RETURN(const std::vector<double> n,
+                        number_or_numbers(*file.find("n"), "'n'", /*whole=*/true, where));
   for (const double samples : n) {
     if (samples < 1) return bad(where, "'n' must be at least 1");
     out.n.push_back(static_cast<int64_t>(samples));
   }
-  ROUX_ASSIGN_OR_RETURN(out.omega, numbers(*file.find("omega"), "'omega'", /*whole=*/false, where));
+  ROUX_ASSIGN_OR_RETURN(out.omega, number_or_numbers(*file.find("omega"), "'omega'", /*whole=*/false, where));
   for (const double omega : out.omega) {
     if (omega > 1) return bad(where, absl::StrCat("'omega' must lie in [0, 1], one is ", omega));
   }

@@ -31,8 +31,8 @@ struct BigramWorld {
   std::vector<Distribution> truth, teacher;  // of each context
 
   double mean_squared_bias() const;  // sum_c pi_c b_c
-  // sum_c pi_c v_c from n samples, n pi_c of them in context c: sum_c (1 - ||p_c||^2) / n over the contexts
-  // that occur. At n = 1 in each context's own n_c this is its variance.
+  // sum_c pi_c v_c from n samples, n pi_c of them (a real number, which may be below 1) in context c: sum_c
+  // (1 - ||p_c||^2) / n.
   double mean_one_hot_variance(double n) const;
   double mean_total_variation() const;
 };
@@ -57,8 +57,11 @@ std::vector<std::vector<Distribution>> smoothed_tables(const BigramWorld& world)
 // probability 1 - delta: bias + variance, with M the largest loss, TV the mean total variation, V the largest
 // variance of l_omega, L = log(2 |class| / delta):
 //   bias = 2 omega M TV,   variance = 2 (sqrt(2 V L / n) + M L / (3 n))
-// Two terms as in the paper's theorem: the teacher's divergence from the data, and the variance of the loss;
-// for a finite class by Bernstein's inequality and a union bound.
+// For a finite class, in two steps: |E l_omega(h) - E l_CE(h)| <= omega M TV, and by Bernstein's inequality
+// with a union bound the empirical mean of l_omega(h) is within sqrt(2 V L / n) + M L / (3 n) of its
+// expectation for all h; each comes in twice, for the table chosen and for the best one. The paper's theorem
+// is another, for sequences and general classes, but has the same two terms: the teacher's divergence from
+// the data, and the variance of the loss.
 struct RiskBound {
   double bias = 0, variance = 0;
 };
@@ -66,8 +69,9 @@ RiskBound risk_bound(const BigramWorld& world, const std::vector<std::vector<Dis
                      double omega, int64_t n, double delta);
 
 // What --table reads:
-//   {"counts": [[8, 1, 1], [0, 5, 5], [2, 2, 6]], "n": [30, 300], "omega": [0, 0.5, 1],
+//   {"counts": [[8, 1, 1], [0, 5, 5], [2, 2, 6]], "n": [30, 300], "omega": 0.5,
 //    "teacher": [[...], ...] or "alpha": 2}
+// "n" and "omega" are lists or one number. No number is above 1e15, up to which sums of them are safe.
 // counts[c][v]: how often v follows c; the truth is their shares, a context without any is left out. The
 // teacher: counts of its own, or the same with alpha (1 if not given) added to each.
 struct BigramTable {

@@ -90,48 +90,109 @@ TEST(Bigrams, TheBestOmegaFallsWithSamplesAndRisesWithTheTeacher) {
   EXPECT_NE(error_of([] { best_omega(0, 0); }), "no error");
 }
 
-// The minimiser over the class of the empirical loss: its excess risk stays below the bound in all draws, and
-// at omega = 1 with one context nothing is left of the samples.
-TEST(Bigrams, TheBoundHoldsInDraws) {
-  const BigramWorld world = peaked_and_flat(6, 0.3, 2);
-  const auto tables = smoothed_tables(world);
-  const stats::AliasSampler contexts(world.context);
-  std::vector<stats::AliasSampler> next;
-  for (const Distribution& p : world.truth) next.emplace_back(p);
-  stats::RandomStream random(7);
-  double best = loss_moments(world, tables[0], 0).mean;
-  for (const auto& table : tables) best = std::min(best, loss_moments(world, table, 0).mean);
-  for (const double omega : {0.0, 0.5, 1.0}) {
-    for (const int64_t n : {20, 2000}) {
-      const RiskBound bound = risk_bound(world, tables, omega, n, 0.05);
-      double largest = 0;
-      for (int draw = 0; draw < 100; ++draw) {
-        BigramWorld drawn{Distribution(6, 0), std::vector<Distribution>(6, Distribution(6, 0)),
-                          world.teacher};
-        for (int64_t i = 0; i < n; ++i) {
-          const auto c = static_cast<size_t>(contexts(random));
-          drawn.context[c] += 1.0 / static_cast<double>(n),
-              drawn.truth[c][static_cast<size_t>(next[c](random))] += 1;
-        }
-        for (Distribution& counts : drawn.truth) {
-          double sum = 0;
-          for (const double count : counts) sum += count;
-          for (double& count : counts) count /= std::max(sum, 1.0);
-        }
-        size_t chosen = 0;
-        for (size_t t = 1; t < tables.size(); ++t)
-          if (loss_moments(drawn, tables[t], omega).mean < loss_moments(drawn, tables[chosen], omega).mean)
-            chosen = t;
-        largest = std::max(largest, loss_moments(world, tables[chosen], 0).mean - best);
+// Each context's probabilities times exp(noise), normalised.
+std::vector<Distribution> perturbed(std::vector<Distribution> table, double noise,
+                                    stats::RandomStream& random) {
+  for (Distribution& row : table) {
+    double sum = 0;
+    for (double& share : row) share *= std::exp(noise * random.normal()), sum += share;
+    for (double& share : row) share /= sum;
+  }
+  return table;
+}
+
+std::vector<Distribution> mixed(const BigramWorld& world, double omega) {
+  std::vector<Distribution> table;
+  for (size_t c = 0; c < world.truth.size(); ++c)
+    table.push_back(mix(world.truth[c], world.teacher[c], omega));
+  return table;
+}
+
+// The expected l_omega is least at p_omega = (1 - omega) p + omega q, the empirical one at p_hat: it is the
+// expected one of a world whose truth are the shares of the samples. Near and far perturbations are worse.
+TEST(Bigrams, TheMixtureHasTheLeastLoss) {
+  const BigramWorld expected = peaked_and_flat(8, 0.3, 2);
+  stats::RandomStream random(5);
+  BigramWorld empirical = expected;
+  for (Distribution& shares : empirical.truth) {
+    const stats::AliasSampler next(shares);
+    shares.assign(shares.size(), 0);
+    for (int i = 0; i < 10; ++i) shares[static_cast<size_t>(next(random))] += 0.1;
+  }
+  for (const BigramWorld& world : {expected, empirical}) {
+    for (const double omega : {0.2, 0.667, 1.0}) {
+      const std::vector<Distribution> best = mixed(world, omega);
+      const double least = loss_moments(world, best, omega).mean;
+      for (int i = 0; i < 20; ++i) {
+        const double noise = i % 2 == 0 ? 0.02 : 0.5;
+        EXPECT_GT(loss_moments(world, perturbed(best, noise, random), omega).mean, least) << omega;
       }
-      EXPECT_LE(largest, bound.bias + bound.variance) << omega << " " << n;
+      EXPECT_GT(loss_moments(world, mixed(world, omega - 0.1), omega).mean, least) << omega;
     }
   }
-  EXPECT_EQ(risk_bound(world, tables, 0, 20, 0.05).bias, 0);
-  EXPECT_LT(risk_bound(world, tables, 1, 1000, 0.05).variance,
-            risk_bound(world, tables, 0, 1000, 0.05).variance);
-  const BigramWorld one{{1}, {{0.5, 0.5}}, {{0.9, 0.1}}};
-  EXPECT_NEAR(loss_moments(one, {{0.2, 0.8}}, 1).variance, 0, 1e-30);
+}
+
+// The bound's first step: l_omega and l_CE differ by omega M TV at most, half of `bias`; a table that is sure
+// of the class which the teacher underrates comes near.
+TEST(Bigrams, TheTeachersBiasIsWithinTheFirstTerm) {
+  const BigramWorld world = peaked_and_flat(8, 0.5, 2);
+  stats::RandomStream random(5);
+  const auto gap = [](const BigramWorld& w, const std::vector<Distribution>& table, double omega) {
+    return std::abs(loss_moments(w, table, omega).mean - loss_moments(w, table, 0).mean);
+  };
+  for (const double omega : {0.3, 0.667, 1.0}) {
+    for (int i = 0; i < 50; ++i) {
+      const std::vector<Distribution> table = perturbed(world.truth, i / 10.0, random);
+      EXPECT_LE(gap(world, table, omega), risk_bound(world, {table}, omega, 10, 0.05).bias / 2) << omega;
+    }
+    const BigramWorld two{{1}, {{0.8, 0.2}}, {{0.5, 0.5}}};
+    const std::vector<Distribution> sure = {{0.99, 0.01}};
+    const double half = risk_bound(two, {sure}, omega, 10, 0.05).bias / 2;
+    EXPECT_LE(gap(two, sure, omega), half);
+    EXPECT_GE(gap(two, sure, omega), 0.9 * half) << omega;
+  }
+  EXPECT_EQ(risk_bound(world, smoothed_tables(world), 0, 20, 0.05).bias, 0);
+}
+
+// With one context, two classes of probability 1 - p and p and one table the chance that the empirical
+// l_omega is further than `radius` from the expected one is a sum over the binomial distribution.
+double chance_beyond(const BigramWorld& world, const std::vector<Distribution>& table, double omega,
+                     int64_t n, double radius) {
+  const double p = world.truth[0][1], expected = loss_moments(world, table, omega).mean;
+  double chance = 0;
+  for (int64_t k = 0; k <= n; ++k) {
+    const double share = static_cast<double>(k) / static_cast<double>(n);
+    const BigramWorld drawn{{1}, {{1 - share, share}}, world.teacher};
+    if (std::abs(loss_moments(drawn, table, omega).mean - expected) <= radius) continue;
+    const auto log_gamma = [](int64_t i) { return std::lgamma(static_cast<double>(i) + 1); };
+    chance += std::exp(log_gamma(n) - log_gamma(k) - log_gamma(n - k) + static_cast<double>(k) * std::log(p) +
+                       static_cast<double>(n - k) * std::log1p(-p));
+  }
+  return chance;
+}
+
+// The second step: half of `variance` holds with probability 1 - delta, a third of that does not, and neither
+// does the term with V alone where a class is rare.
+TEST(Bigrams, SamplesDeviateWithinTheSecondTerm) {
+  const std::vector<Distribution> table = {{0.95, 0.05}};
+  for (const double omega : {0.0, 0.5}) {
+    const BigramWorld world{{1}, {{0.7, 0.3}}, {{0.5, 0.5}}};
+    for (const double delta : {0.5, 0.05}) {
+      const double radius = risk_bound(world, {table}, omega, 2000, delta).variance / 2;
+      EXPECT_LE(chance_beyond(world, table, omega, 2000, radius), delta);
+      EXPECT_GT(chance_beyond(world, table, omega, 2000, radius / 3), delta);
+    }
+  }
+  const BigramWorld rare{{1}, {{0.999, 0.001}}, {{0.5, 0.5}}};
+  const double delta = 0.005,
+               deviation = std::sqrt(2 * loss_moments(rare, table, 0).variance * std::log(2 / delta) / 10);
+  EXPECT_LE(chance_beyond(rare, table, 0, 10, risk_bound(rare, {table}, 0, 10, delta).variance / 2), delta);
+  EXPECT_GT(chance_beyond(rare, table, 0, 10, deviation), delta);
+  // Soft labels take the variance away: at omega = 1 with one context nothing is left of the samples.
+  EXPECT_NEAR(loss_moments(rare, table, 1).variance, 0, 1e-30);
+  const BigramWorld world = peaked_and_flat(6, 0.3, 2);
+  EXPECT_LT(risk_bound(world, smoothed_tables(world), 1, 1000, 0.05).variance,
+            risk_bound(world, smoothed_tables(world), 0, 1000, 0.05).variance);
 }
 
 std::string list_of(const golden::Values& rows) {
@@ -175,17 +236,30 @@ TEST(Table, WhatIsWrongIsNamed) {
   EXPECT_EQ(error(R"({"counts": 3)" + rest), "f: 'counts' must be a list of at least 2 rows of counts");
   EXPECT_EQ(error(R"({"counts": [[1, 2], [3]])" + rest), "f: row 2 of 'counts' has 1 counts, needed 2");
   EXPECT_EQ(error(R"({"counts": [[1, 2], [3, 0.5]])" + rest),
-            "f: row 2 of 'counts' must be a list of whole numbers of at least 0");
+            "f: row 2 of 'counts' must be a list of whole numbers from 0 to 1e15");
   EXPECT_EQ(error(R"({"counts": [[0, 0], [0, 0]])" + rest), "f: 'counts' are all 0");
   EXPECT_EQ(error(R"({"counts": [[1, 0], [0, 1]], "teacher": [[1, 0], [0, 0]])" + rest),
             "f: row 2 of 'teacher' is all 0, but that context occurs");
   EXPECT_EQ(error(R"({"counts": [[1, 0], [0, 1]], "alpha": 0)" + rest),
-            "f: 'alpha' must be a number above 0");
+            "f: 'alpha' must be a number above 0, at most 1e15");
+  EXPECT_EQ(error(R"({"counts": [[1, 0], [0, 1]], "alpha": 1e308)" + rest),
+            "f: 'alpha' must be a number above 0, at most 1e15");
+  EXPECT_EQ(error(R"({"counts": [[1, 0], [0, 1]], "n": 9223372036854775807, "omega": [0]})"),
+            "f: 'n' must be a list of whole numbers from 0 to 1e15");
   EXPECT_EQ(error(R"({"counts": [[1, 0], [0, 1]], "n": [0], "omega": [0]})"), "f: 'n' must be at least 1");
   EXPECT_EQ(error(R"({"counts": [[1, 0], [0, 1]], "n": [1], "omega": [1.5]})"),
             "f: 'omega' must lie in [0, 1], one is 1.5");
   EXPECT_EQ(error(R"({"counts": [[1, 0], [0, 1]], "n": [], "omega": [1]})"),
-            "f: 'n' must be a list of whole numbers of at least 0");
+            "f: 'n' must be a list of whole numbers from 0 to 1e15");
+  EXPECT_EQ(error(R"({"counts": [[1, 0], [0, 1]], "n": 1.5, "omega": [1]})"),
+            "f: 'n' must be a list of whole numbers from 0 to 1e15");
+}
+
+TEST(Table, OneNumberIsAListOfOne) {
+  const auto table = parse_bigram_table(R"({"counts": [[1, 0], [0, 1]], "n": 30, "omega": 0.5})", "f");
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ(table->n, (std::vector<int64_t>{30}));
+  EXPECT_EQ(table->omega, (std::vector<double>{0.5}));
 }
 
 }  // namespace

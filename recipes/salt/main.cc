@@ -18,8 +18,13 @@ using kit::Run;
 
 // The first batch of stage 1, but for the arms that select its rows.
 absl::Status show_data(const Config& config, const kit::Corpus& corpus, Run& run) {
-  run.print(absl::StrCat(corpus.description, ": ", corpus.train.size(), " windows, ",
-                         config.steps * config.batch, " rows in a run\n"));
+  const auto passes = [&](int64_t steps) {
+    return kit::format_number(
+        static_cast<double>(steps * config.batch) / static_cast<double>(corpus.train.size()), 2);
+  };
+  run.print(absl::StrCat(corpus.description, ": ", corpus.train.size(), " windows; a student makes ",
+                         passes(config.steps), " passes over them, the teacher ",
+                         passes(config.teacher_steps), "\n"));
   ROUX_ASSIGN_OR_RETURN(
       kit::BatchLoader loader,
       kit::BatchLoader::create(corpus.train, {.seed = run.seeds()[0], .global_batch = config.batch}));

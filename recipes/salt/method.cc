@@ -124,9 +124,11 @@ std::vector<int> difficulty(std::span<const double> losses) {
   return bucket;
 }
 
-double Compute::flops(int64_t steps, int64_t kd_steps) const {
-  return static_cast<double>(tokens) * (6.0 * static_cast<double>(student) * static_cast<double>(steps) +
-                                        2.0 * static_cast<double>(teacher) * static_cast<double>(kd_steps));
+double Compute::flops(int64_t steps, int64_t kd_steps, int64_t scored_tokens) const {
+  const double learnt = static_cast<double>(tokens) * static_cast<double>(steps);
+  const double taught = static_cast<double>(tokens) * static_cast<double>(kd_steps);
+  return 6.0 * static_cast<double>(student) * learnt +
+         2.0 * static_cast<double>(teacher) * (taught + static_cast<double>(scored_tokens));
 }
 
 int64_t Compute::baseline_steps(int64_t steps, int64_t kd_steps) const {

@@ -75,12 +75,13 @@ std::vector<int64_t> most_challenging(std::span<const double> scores, int64_t m)
 // Easy (0), medium (1) and hard (2) sequences: terciles of the teacher's loss of each, equal losses in order.
 std::vector<int> difficulty(std::span<const double> losses);
 
-// Operations of a run: 6 a parameter and token of the student, 2 of the teacher in its forward of stage 1.
-// The teacher's own training is not counted, as in the paper, which has a teacher already.
+// Operations of a run: 6 a parameter and token of the student, embeddings with the others, and 2 of the
+// teacher in its forward of stage 1 and in that of each token it scores to select. The teacher's own training
+// is not counted, as in the paper, which has a teacher already.
 struct Compute {
   int64_t student = 0, teacher = 0;  // parameters
   int64_t tokens = 0;                // of a step
-  double flops(int64_t steps, int64_t kd_steps) const;
+  double flops(int64_t steps, int64_t kd_steps, int64_t scored_tokens = 0) const;
   // Steps of BASELINE at the same cost, to the nearest.
   int64_t baseline_steps(int64_t steps, int64_t kd_steps) const;
 };

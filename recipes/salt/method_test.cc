@@ -237,6 +237,8 @@ TEST(Comparison, CostCrossingAndGate) {
     const Compute compute{c["student"].integer(), c["teacher"].integer(), c["tokens"].integer()};
     const int64_t steps = c["steps"].integer(), kd = c["kd_steps"].integer();
     EXPECT_NEAR(compute.flops(steps, kd) / c["flops"].number(), 1, 1e-14);
+    EXPECT_NEAR(compute.flops(steps, kd, c["scored_tokens"].integer()) / c["flops_of_selection"].number(), 1,
+                1e-14);
     EXPECT_EQ(compute.baseline_steps(steps, kd), c["baseline_steps"].integer());
   }
   for (const golden::Values& c : reference()["crossings"].items()) {

@@ -9,6 +9,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "recipes/kit/data/text_file.h"
+#include "recipes/kit/stats/random.h"
+#include "recipes/kit/stats/samplers.h"
 #include "recipes/salt/claims.h"
 #include "tensor/io/json_value.h"
 
@@ -29,10 +31,13 @@ std::string mean(const std::vector<double>& values) { return format_number(mean_
 
 kit::Table losses_table(const Config& config, const kit::Corpus& corpus, const std::vector<Arm>& arms,
                         const Results& results) {
-  kit::Table table{"Validation losses (nats per byte), mean over seeds; cost relative to BASELINE",
-                   {"arm", "steps", "n_KD", "loss", "- BASELINE", "easy", "medium", "hard", "cost"},
-                   {}};
+  kit::Table table{
+      "Validation losses (nats per byte), mean over seeds; cost: operations relative to BASELINE, "
+      "the teacher's forwards and scores counted",
+      {"arm", "steps", "n_KD", "loss", "- BASELINE", "easy", "medium", "hard", "cost"},
+      {}};
   const Compute compute = config.compute(corpus.tokenizer.vocab_size());
+  const int64_t scored_tokens = corpus.train.size() * config.student.length;  // where the teacher selects
   const std::vector<double> baseline = final_losses(results, "baseline");
   for (const Arm& arm : arms) {
     const std::vector<double> losses = final_losses(results, arm.name);
@@ -47,7 +52,9 @@ kit::Table losses_table(const Config& config, const kit::Corpus& corpus, const s
       for (const char* bucket : {"easy_loss", "medium_loss", "hard_loss"})
         row.push_back(mean(final_losses(results, arm.name, bucket)));
       row.push_back(format_number(
-          compute.flops(arm.steps, static_cast<int64_t>(forwards)) / compute.flops(config.steps, 0), 3));
+          compute.flops(arm.steps, static_cast<int64_t>(forwards), arm.selects ? scored_tokens : 0) /
+              compute.flops(config.steps, 0),
+          3));
     }
     table.rows.push_back(std::move(row));
   }
@@ -183,8 +190,35 @@ kit::Table risks_table(const std::vector<BigramRisk>& risks, const std::string& 
   return table;
 }
 
+namespace {
+
+// Errors of tables fitted to n drawn samples of each context, mean over contexts: the closed form's check.
+Series drawn_risks(const BigramWorld& world, int64_t n, const std::string& label) {
+  Series series{label, {}, {}, Series::kPoints};
+  stats::RandomStream random(1);
+  std::vector<Distribution> empirical;
+  for (const Distribution& p : world.truth) {
+    const stats::AliasSampler next(p);
+    Distribution& shares = empirical.emplace_back(p.size(), 0);
+    for (int64_t i = 0; i < n; ++i) shares[static_cast<size_t>(next(random))] += 1 / static_cast<double>(n);
+  }
+  for (int i = 0; i <= 4; ++i) {
+    const double omega = i / 4.0;
+    double error = 0;
+    for (size_t c = 0; c < empirical.size(); ++c)
+      error += world.context[c] * squared_bias(world.truth[c], mix(empirical[c], world.teacher[c], omega));
+    series.x.push_back(omega), series.y.push_back(error);
+  }
+  return series;
+}
+
+}  // namespace
+
 void report_bigrams(const BigramWorld& world, kit::Run& run) {
-  kit::Chart risk{"World of bigrams: squared risk of the fitted table", "omega", "mean squared error", {}};
+  kit::Chart risk{"World of bigrams: squared risk of the fitted table, closed form and drawn",
+                  "omega",
+                  "mean squared error",
+                  {}};
   risk.log_y = true;
   kit::Chart best{"World of bigrams: the best omega", "samples of a context", "omega*", {}};
   best.log_x = true;
@@ -202,6 +236,7 @@ void report_bigrams(const BigramWorld& world, kit::Run& run) {
       for (int i = 0; i <= 50; ++i)
         series.x.push_back(i / 50.0), series.y.push_back(squared_risk(b, v(n), i / 50.0));
       risk.series.push_back(std::move(series));
+      risk.series.push_back(drawn_risks(contexts, n, absl::StrCat(name, ", n = ", n, ", drawn")));
     }
     Series omegas{name, {}, {}};
     for (const int64_t n : {1, 3, 10, 30, 100, 300, 1000, 3000})

@@ -12,7 +12,7 @@ namespace roux::salt {
 void report(const Config& config, const kit::Corpus& corpus, const std::vector<Arm>& arms,
             const Results& results, kit::Run& run);
 
-// The squared risk in the world of bigrams against omega and n.
+// The squared risk in the world of bigrams against omega and n, by the closed form and of drawn tables.
 void report_bigrams(const BigramWorld& world, kit::Run& run);
 
 kit::Table risks_table(const std::vector<BigramRisk>& risks, const std::string& title);

@@ -1,7 +1,9 @@
 """Reference values of recipes/salt, from the formulas of arXiv 2410.18779, in f64.
 
 The mixed loss and its gradient come from PyTorch's autograd, everything else from NumPy. Where the paper leaves
-something open, what is computed here is the reading that recipes/salt/method.h and bigram.h state.
+something open, what is computed here is the reading that recipes/salt/method.h and bigram.h state. The bound on the
+excess risk is a second transcription of bigram.h alone; that it is right follows from the two steps named there, which
+bigram_test.cc holds it to.
 
 Run:  python3 -m venv /tmp/venv && /tmp/venv/bin/pip install numpy torch && /tmp/venv/bin/python salt.py
 """
@@ -88,13 +90,15 @@ for size in (9, 10, 11, 3):
     place[numpy.argsort(values, kind="stable")] = numpy.arange(size)
     terciles.append({"losses": values, "bucket": place * 3 // size})
 
-# Forward 2 N, backward 4 N operations a token; the teacher runs forward alone, in stage 1.
+# Forward 2 N, backward 4 N operations a token; the teacher runs forward alone, in stage 1 and on what it scores.
 compute = []
-for student, teacher, steps, kd, tokens in ((2800000000, 1500000000, 208000, 36000, 2048 * 1280), (115000, 15000, 600, 102, 512),
-                                            (10, 10, 5, 5, 3), (7, 3, 11, 0, 2)):
+for student, teacher, steps, kd, tokens, scored in (
+        (2800000000, 1500000000, 208000, 36000, 2048 * 1280, 10**12), (115000, 15000, 600, 102, 512, 498560),
+        (10, 10, 5, 5, 3, 0), (7, 3, 11, 0, 2, 1)):
     flops = 6 * student * tokens * steps + 2 * teacher * tokens * kd
     compute.append({"student": student, "teacher": teacher, "steps": steps, "kd_steps": kd, "tokens": tokens,
-                    "flops": flops, "baseline_steps": math.floor(flops / (6 * student * tokens) + 0.5)})
+                    "flops": flops, "scored_tokens": scored, "flops_of_selection": flops + 2 * teacher * scored,
+                    "baseline_steps": math.floor(flops / (6 * student * tokens) + 0.5)})
 
 crossings = []
 for at, curve, level in (([0, 10, 20, 30], [3.0, 2.0, 1.5, 1.4], 1.75), ([0, 10, 20, 30], [3.0, 2.0, 1.5, 1.4], 1.4),
