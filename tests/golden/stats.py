@@ -267,6 +267,9 @@ def boosting():
     model = GradientBoostingRegressor(n_estimators=50, learning_rate=0.2, max_depth=3, min_samples_leaf=6).fit(x, y)
     emit("kBoosted", model.predict(q), "50 trees, learning rate 0.2, depth 3, at least 6 rows a leaf")
     emit("kBoostedTraining", model.train_score_[[0, 9, 49]], "mean squared error after 1, 10 and 50 trees")
+    by_leaf = GradientBoostingRegressor(n_estimators=50, learning_rate=0.2, max_depth=None, max_leaf_nodes=6,
+                                        min_samples_leaf=4, random_state=0).fit(x, y)
+    emit("kBoostedByLeaf", by_leaf.predict(q), "50 trees of at most 6 leaves, the best leaf first, at least 4 rows a leaf")
 
 
 def searches():

@@ -10,7 +10,7 @@
 namespace roux::stats {
 namespace {
 
-constexpr int64_t kUnused = -1;  // a row that the tree does not see, or that has reached a leaf
+constexpr int64_t kUnused = -1;  // a row that the tree does not see
 
 struct Split {
   double gain = 0;
@@ -27,8 +27,8 @@ struct NodeSums {
   double last = 0;  // value of the last row passed
 };
 
-// Grows one tree level by level: one pass over each feature's presorted rows finds the best splits of all
-// nodes.
+// Grows one tree: the leaves of a level together, or with max_leaves the best leaf of all each time. One pass
+// over each feature's presorted rows finds the best splits of all leaves that are new.
 class TreeBuilder {
  public:
   TreeBuilder(const Matrix& x, const std::vector<std::vector<int64_t>>& orders,
@@ -38,15 +38,19 @@ class TreeBuilder {
   // `node_of_row` holds 0 for rows to fit, kUnused for others.
   RegressionTree grow(const std::vector<double>& targets, std::vector<int64_t> node_of_row) {
     tree_.assign(1, TreeNode{});
+    depth_.assign(1, 0);
+    splits_.clear();
     node_of_row_ = std::move(node_of_row);
-    int64_t first = 0;  // nodes of the current level: first .. size - 1
-    for (int64_t depth = 0; first < size(); ++depth) {
-      collect(targets, first);
-      if (depth == options_.max_depth) break;
-      find_splits(targets, first);
-      const int64_t level_end = size();
-      split_level(first, level_end);
-      first = level_end;
+    open(targets, 0);
+    if (options_.max_leaves > 0) {
+      for (int64_t leaves = 1; leaves < options_.max_leaves && split_best(targets);) ++leaves;
+    } else {
+      for (int64_t first = 0; first < size();) {
+        const int64_t level_end = size();
+        for (int64_t n = first; n < level_end; ++n) split(n);
+        open(targets, level_end);
+        first = level_end;
+      }
     }
     return std::move(tree_);
   }
@@ -54,10 +58,36 @@ class TreeBuilder {
  private:
   int64_t size() const { return static_cast<int64_t>(tree_.size()); }
 
+  // Rows, values and best splits of the nodes from `first` on.
+  void open(const std::vector<double>& targets, int64_t first) {
+    if (first == size()) return;
+    for (int64_t i = 0; i < x_.rows; ++i) {
+      if (node_of_row_[i] == kUnused) continue;
+      const TreeNode& node = tree_[node_of_row_[i]];
+      if (node.feature >= 0) node_of_row_[i] = x_(i, node.feature) <= node.threshold ? node.left : node.right;
+    }
+    collect(targets, first);
+    splits_.resize(tree_.size());
+    if (depth_.back() < options_.max_depth) find_splits(targets, first);
+  }
+
+  // Splits the leaf that gains most, the oldest of equals; false if none gains.
+  bool split_best(const std::vector<double>& targets) {
+    const auto best = std::max_element(splits_.begin(), splits_.end(),
+                                       [](const Split& a, const Split& b) { return a.gain < b.gain; });
+    if (best->feature < 0) return false;
+    const int64_t first = size();
+    split(best - splits_.begin());
+    *best = Split{};
+    // The children alone are new, and of one depth.
+    open(targets, first);
+    return true;
+  }
+
   void collect(const std::vector<double>& targets, int64_t first) {
     sums_.assign(size() - first, NodeSums{});
     for (int64_t i = 0; i < x_.rows; ++i) {
-      if (node_of_row_[i] == kUnused) continue;
+      if (node_of_row_[i] < first) continue;
       NodeSums& s = sums_[node_of_row_[i] - first];
       ++s.count;
       s.sum += targets[i];
@@ -67,14 +97,13 @@ class TreeBuilder {
   }
 
   void find_splits(const std::vector<double>& targets, int64_t first) {
-    splits_.assign(sums_.size(), Split{});
     for (int64_t feature = 0; feature < x_.cols; ++feature) {
       for (NodeSums& s : sums_) s.left_count = 0, s.left_sum = 0;
       for (int64_t i : orders_[feature]) {
-        if (node_of_row_[i] == kUnused) continue;
+        if (node_of_row_[i] < first) continue;
         NodeSums& s = sums_[node_of_row_[i] - first];
         const double value = x_(i, feature);
-        if (s.left_count > 0 && value > s.last) consider(s, splits_[node_of_row_[i] - first], feature, value);
+        if (s.left_count > 0 && value > s.last) consider(s, splits_[node_of_row_[i]], feature, value);
         ++s.left_count;
         s.left_sum += targets[i];
         s.last = value;
@@ -95,34 +124,26 @@ class TreeBuilder {
     best = {gain, feature, threshold};
   }
 
-  void split_level(int64_t first, int64_t end) {
-    for (int64_t n = first; n < end; ++n) {
-      const Split& split = splits_[n - first];
-      if (split.feature < 0) continue;
-      tree_[n].feature = split.feature;
-      tree_[n].threshold = split.threshold;
-      tree_[n].left = size();
-      tree_[n].right = size() + 1;
-      tree_.resize(tree_.size() + 2);
-    }
-    for (int64_t i = 0; i < x_.rows; ++i) {
-      if (node_of_row_[i] == kUnused) continue;
-      const TreeNode& node = tree_[node_of_row_[i]];
-      if (node.feature < 0) {
-        node_of_row_[i] = kUnused;
-      } else {
-        node_of_row_[i] = x_(i, node.feature) <= node.threshold ? node.left : node.right;
-      }
-    }
+  // Two leaves for node n, if splitting it gains.
+  void split(int64_t n) {
+    const Split& split = splits_[n];
+    if (split.feature < 0) return;
+    tree_[n].feature = split.feature;
+    tree_[n].threshold = split.threshold;
+    tree_[n].left = size();
+    tree_[n].right = size() + 1;
+    tree_.resize(tree_.size() + 2);
+    depth_.resize(tree_.size(), depth_[n] + 1);
   }
 
   const Matrix& x_;
   const std::vector<std::vector<int64_t>>& orders_;
   const BoostingOptions& options_;
   RegressionTree tree_;
-  std::vector<int64_t> node_of_row_;
-  std::vector<NodeSums> sums_;
-  std::vector<Split> splits_;
+  std::vector<int64_t> depth_;        // of each node
+  std::vector<int64_t> node_of_row_;  // its leaf
+  std::vector<NodeSums> sums_;        // of the nodes that are new
+  std::vector<Split> splits_;         // of each node
 };
 
 double leaf_value(const RegressionTree& tree, std::span<const double> row) {
@@ -159,9 +180,10 @@ BoostedTrees fit_boosted_trees(const Matrix& x, std::span<const double> y, const
       << " values";
   check_sample(x.values, 1, "fit_boosted_trees");
   check_sample(y, 1, "fit_boosted_trees");
-  ROUX_CHECK(options.trees >= 0 && options.max_depth >= 1 && options.min_leaf >= 1)
-      << "fit_boosted_trees: trees " << options.trees << ", max_depth " << options.max_depth << ", min_leaf "
-      << options.min_leaf << ", needed trees >= 0 and the others >= 1";
+  ROUX_CHECK(options.trees >= 0 && options.max_leaves >= 0 && options.max_depth >= 1 && options.min_leaf >= 1)
+      << "fit_boosted_trees: trees " << options.trees << ", max_leaves " << options.max_leaves
+      << ", max_depth " << options.max_depth << ", min_leaf " << options.min_leaf
+      << ", needed trees and max_leaves >= 0 and the others >= 1";
   ROUX_CHECK(options.learning_rate > 0 && options.subsample > 0 && options.subsample <= 1)
       << "fit_boosted_trees: learning_rate is " << options.learning_rate << ", subsample is "
       << options.subsample << ", needed learning_rate > 0 and 0 < subsample <= 1";

@@ -19,6 +19,7 @@ struct BoostingOptions {
   int64_t trees = 100;
   double learning_rate = 0.1;
   int64_t max_depth = 3;
+  int64_t max_leaves = 0;  // > 0: grown leaf by leaf, the largest gain first, as LightGBM does; 0: by levels
   int64_t min_leaf = 1;    // rows a leaf must keep
   double subsample = 1.0;  // share of rows drawn without replacement for each tree
   uint64_t seed = 0;       // of the subsampling

@@ -210,6 +210,36 @@ TEST(BoostingTest, AgreesWithScikitLearn) {
   }
 }
 
+TEST(BoostingTest, LeafByLeafAgreesWithScikitLearn) {
+  const Matrix x(90, 3, vec(golden::kBoostX));
+  const BoostedTrees model =
+      fit_boosted_trees(x, vec(golden::kBoostY),
+                        {.trees = 50, .learning_rate = 0.2, .max_depth = 90, .max_leaves = 6, .min_leaf = 4});
+  const Vector predicted = predict(model, Matrix(12, 3, vec(golden::kBoostQueries)));
+  for (int i = 0; i < 12; ++i) EXPECT_NEAR(predicted[i], golden::kBoostedByLeaf[i], 1e-12);
+  for (const RegressionTree& tree : model.trees) EXPECT_LE(tree.size(), 11u);  // 6 leaves and 5 splits
+}
+
+TEST(BoostingTest, LeafByLeafTakesTheLargestGainFirst) {
+  // Splitting 0 0 | 1 1 from 11 11 gains most; of the two leaves then only the left one gains.
+  const Matrix x(6, 1, {1, 2, 3, 4, 5, 6});
+  const Vector y = {0, 0, 1, 1, 11, 11};
+  const auto fit = [&](int64_t leaves, int64_t depth) {
+    return fit_boosted_trees(x, y,
+                             {.trees = 1, .learning_rate = 1, .max_depth = depth, .max_leaves = leaves});
+  };
+  EXPECT_EQ(predict(fit(1, 9), x), Vector(6, 4.0));
+  EXPECT_EQ(fit(2, 9).trees[0][0].threshold, 4.5);
+  EXPECT_EQ(predict(fit(3, 9), x), y);
+  EXPECT_EQ(fit(9, 9).trees[0].size(), 5u);  // nothing gains any more
+  EXPECT_EQ(fit(9, 1).trees[0].size(), 3u);  // depth still ends it
+  // With leaves enough both ways grow the same trees, up to the order of their nodes.
+  const Matrix many = random_matrix(60, 3, 7);
+  const Vector target(many.values.begin() + 60, many.values.begin() + 120);
+  EXPECT_EQ(predict(fit_boosted_trees(many, target, {.trees = 9, .max_leaves = 8}), many),
+            predict(fit_boosted_trees(many, target, {.trees = 9}), many));
+}
+
 TEST(BoostingTest, KnownCases) {
   // A step is one split; its threshold lies halfway; with learning rate 1 one stump fits it exactly.
   const Matrix x(4, 2, {7, 1, 7, 2, 7, 4, 7, 8});
@@ -246,6 +276,7 @@ TEST(StructureTest, MisuseThrows) {
   EXPECT_THROW(pca_transform(pca(kX, 2), Matrix(1, 2)), Error);
   EXPECT_THROW(fit_boosted_trees(kX, Vector{1}), Error);
   EXPECT_THROW(fit_boosted_trees(kX, kTargets, {.subsample = 0}), Error);
+  EXPECT_THROW(fit_boosted_trees(kX, kTargets, {.max_leaves = -1}), Error);
   EXPECT_THROW(predict(fit_boosted_trees(kX, kTargets, {.trees = 1}), kX, 2), Error);
 }
 
