@@ -1,0 +1,334 @@
+#include "recipes/regmix/arms.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "nn/models/transformer.h"
+#include "optim/schedules.h"
+#include "recipes/kit/data/text_domain.h"
+#include "recipes/kit/run/items.h"
+#include "recipes/kit/train/batches.h"
+#include "recipes/kit/train/update.h"
+#include "recipes/kit/train/validation.h"
+#include "tensor/error.h"
+#include "tensor/generator.h"
+
+namespace roux::regmix {
+namespace {
+
+constexpr uint64_t kTestSeed = 0;  // of the mixtures to test on: runs begin with seed 1
+
+// "NAME" or "NAME:BYTES".
+struct DomainSpec {
+  std::string name;
+  int64_t bytes = 0;  // 0: all
+};
+
+absl::StatusOr<DomainSpec> parse_domain(const std::string& text) {
+  const std::vector<std::string> parts = absl::StrSplit(text, ':');
+  DomainSpec spec{parts[0]};
+  if (parts[0].empty() || parts.size() > 2 ||
+      (parts.size() == 2 && (!absl::SimpleAtoi(parts[1], &spec.bytes) || spec.bytes < 1))) {
+    return absl::InvalidArgumentError(absl::StrCat("--domains=", text, ": NAME or NAME:BYTES is needed"));
+  }
+  return spec;
+}
+
+bool holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// At most `bytes` of a text (0: all), cut between characters.
+std::string first_of(const std::string& text, int64_t bytes) {
+  if (bytes == 0 || static_cast<int64_t>(text.size()) <= bytes) return text;
+  auto end = static_cast<size_t>(bytes);
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+struct Texts {
+  std::vector<kit::NamedText> domains;
+  std::optional<kit::NamedText> unseen;
+};
+
+absl::StatusOr<Texts> named_texts(const Config& config, kit::Run& run) {
+  const auto read = [&](const DomainSpec& spec) -> absl::StatusOr<kit::NamedText> {
+    // The excerpt, the same on every machine; the whole of a domain that has none.
+    kit::SourceOptions source = run.source_options();
+    source.excerpt = true;
+    auto text = kit::text_domain(spec.name, source);
+    if (absl::IsNotFound(text.status())) text = kit::text_domain(spec.name, run.source_options());
+    ROUX_RETURN_IF_ERROR(text.status());
+    ROUX_RETURN_IF_ERROR(run.uses(text->from));
+    return kit::NamedText{spec.name, first_of(text->value, spec.bytes)};
+  };
+  Texts texts;
+  for (const std::string& domain : config.domains) {
+    ROUX_ASSIGN_OR_RETURN(const DomainSpec spec, parse_domain(domain));
+    ROUX_ASSIGN_OR_RETURN(texts.domains.emplace_back(), read(spec));
+  }
+  if (!config.unseen.empty()) {
+    ROUX_ASSIGN_OR_RETURN(texts.unseen, read({config.unseen}));
+  }
+  return texts;
+}
+
+// --data: all domains of a folder, or those that --domains and --unseen name. What the preset names are
+// domains of the kit, and none of the user's.
+absl::StatusOr<Texts> users_texts(const Config& config, const std::string& folder) {
+  ROUX_ASSIGN_OR_RETURN(const std::vector<kit::NamedText> all, kit::folder_domains(folder));
+  std::vector<std::string> users;
+  for (const kit::NamedText& domain : all) users.push_back(domain.name);
+  const std::vector<std::string> known = kit::text_domain_names();
+  const auto chosen = [&](const std::string& name) { return holds(users, name) || !holds(known, name); };
+  Texts texts;
+  if (!config.unseen.empty() && chosen(config.unseen)) {
+    ROUX_ASSIGN_OR_RETURN(const auto unseen, kit::pick_domains(all, {config.unseen}));
+    texts.unseen = unseen[0];
+  }
+  std::vector<DomainSpec> specs;
+  for (const std::string& domain : config.domains) {
+    ROUX_ASSIGN_OR_RETURN(specs.emplace_back(), parse_domain(domain));
+  }
+  if (std::none_of(specs.begin(), specs.end(), [&](const DomainSpec& s) { return chosen(s.name); })) {
+    specs.clear();
+    for (const std::string& name : users) {
+      if (!texts.unseen || name != texts.unseen->name) specs.push_back({name});
+    }
+  }
+  for (const DomainSpec& spec : specs) {
+    ROUX_ASSIGN_OR_RETURN(const auto found, kit::pick_domains(all, {spec.name}));
+    texts.domains.push_back({spec.name, first_of(found[0].text, spec.bytes)});
+  }
+  if (texts.domains.size() < 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--data=", folder, ": two or more text domains are needed for a mixture, there ",
+                     texts.domains.size() == 1 ? "is " : "are ", texts.domains.size()));
+  }
+  return texts;
+}
+
+// What a plan trains on: tokens without a text, as many as a step needs.
+absl::StatusOr<Data> stand_in(const Config& config) {
+  Data data;
+  data.domains = config.domains.size();
+  for (size_t d = 0; d < data.domains; ++d) {
+    data.names.push_back(absl::StrCat("domain_", d));
+    const std::vector<int32_t> tokens(
+        static_cast<size_t>(std::max(config.batch, config.eval_windows) * config.large.decoder.length + 1));
+    ROUX_ASSIGN_OR_RETURN(kit::WindowSet windows,
+                          kit::WindowSet::stream(tokens, config.large.decoder.length, "the plan's stand-in"));
+    data.corpora.push_back({"no text", {}, windows, windows});
+  }
+  data.p.assign(data.domains, 1 / static_cast<double>(data.domains));
+  return data;
+}
+
+std::vector<kit::ValidationSet> validation_sets(const Config& config, const Data& data) {
+  std::vector<kit::ValidationSet> sets;
+  for (size_t d = 0; d < data.corpora.size(); ++d) {
+    const kit::WindowSet& windows = data.corpora[d].validation;
+    sets.push_back(
+        {absl::StrCat(data.names[d], "_loss"), &windows, *windows.fixed_rows(config.eval_windows)});
+  }
+  return sets;
+}
+
+std::vector<const kit::WindowSet*> training_sets(const Data& data) {
+  std::vector<const kit::WindowSet*> sets;
+  for (size_t d = 0; d < data.domains; ++d) sets.push_back(&data.corpora[d].train);
+  return sets;
+}
+
+Schedule schedule_of(const Size& size) {
+  const int64_t warmup = std::llround(size.warmup * static_cast<double>(size.steps));
+  if (size.end == 1) return constant_schedule(size.lr, warmup);
+  return cosine_schedule(
+      {.peak = size.lr, .floor = size.end * size.lr, .total = size.steps, .warmup = warmup});
+}
+
+AdamWOptions adamw_of(const Config& c) {
+  return {.beta1 = c.beta1, .beta2 = c.beta2, .weight_decay = c.weight_decay};
+}
+
+absl::StatusOr<ProxyLosses> train_proxy(const Config& config, const Data& data, const Mixture& mixture,
+                                        uint64_t seed, Device device) {
+  const Size& size = config.proxy;
+  Generator generator(seed);
+  Transformer model(size.decoder.transformer(data.corpora[0].tokenizer.vocab_size()),
+                    size.decoder.init(generator, device));
+  AdamW optimizer({{model.named_parameters()}}, adamw_of(config));
+  ROUX_ASSIGN_OR_RETURN(
+      kit::MixtureLoader loader,
+      kit::MixtureLoader::create(training_sets(data), mixture, {.seed = seed, .global_batch = config.batch}));
+  const Schedule lr = schedule_of(size);
+  const auto loss_sum = [&](const kit::LmBatch& batch) { return model.loss_sum(batch.input, batch.target); };
+  const auto losses = [&] {
+    std::vector<double> out;
+    for (const auto& [name, loss] :
+         kit::evaluate_losses(validation_sets(config, data), config.eval_windows, device, loss_sum))
+      out.push_back(loss);
+    return out;
+  };
+  ProxyLosses result;
+  for (int64_t step = 0; step < size.steps; ++step) {
+    if (step == size.steps / 2) result.half = losses();
+    const kit::StepResult done =
+        kit::update(optimizer, {.lr = lr(step), .max_grad_norm = config.max_grad_norm},
+                    kit::micro_batches(loader, device), loss_sum);
+    if (!done.nonfinite.empty()) {
+      return absl::AbortedError(absl::StrCat("a proxy of seed ", seed, ", step ", step + 1, ": ",
+                                             done.nonfinite,
+                                             " is not finite; a smaller --set proxy_lr helps"));
+    }
+  }
+  result.end = losses();
+  return result;
+}
+
+}  // namespace
+
+absl::Status Config::check() const {
+  ROUX_RETURN_IF_ERROR(proxy.decoder.check());
+  ROUX_RETURN_IF_ERROR(large.decoder.check());
+  const auto refuse = [](const std::string& what) { return absl::InvalidArgumentError(what); };
+  if (domains.size() < 2) return refuse("--domains: two or more domains make a mixture");
+  if (proxy.decoder.length != large.decoder.length) {
+    return refuse(absl::StrCat("proxy_length=", proxy.decoder.length, ", large_length=", large.decoder.length,
+                               ": both sizes read the same rows"));
+  }
+  if (large_mixtures > test_mixtures) {
+    return refuse(absl::StrCat("large_mixtures=", large_mixtures, ", test_mixtures=", test_mixtures,
+                               ": the large model is trained on some of the latter"));
+  }
+  if (best > candidates)
+    return refuse(absl::StrCat("best=", best, ", candidates=", candidates, ": best must be at most that"));
+  return absl::OkStatus();
+}
+
+std::string Data::description() const {
+  std::vector<std::string> lines;
+  for (size_t d = 0; d < corpora.size(); ++d) {
+    lines.push_back(absl::StrCat(d == domains ? "outside of the mixture: " : "", corpora[d].description,
+                                 d == target ? ", the target" : ""));
+  }
+  return absl::StrJoin(lines, "\n");
+}
+
+absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
+  if (run.planning()) return stand_in(config);
+  ROUX_ASSIGN_OR_RETURN(const Texts texts, run.options().data.empty()
+                                               ? named_texts(config, run)
+                                               : users_texts(config, run.options().data));
+  kit::CorpusOptions options{.length = config.large.decoder.length,
+                             .validation_share = config.validation_share,
+                             .validation_windows = config.eval_windows};
+  Data data;
+  data.domains = texts.domains.size();
+  std::vector<double> rows;
+  for (const kit::NamedText& text : texts.domains) {
+    ROUX_ASSIGN_OR_RETURN(kit::Corpus corpus, kit::corpus_of({text}, options));
+    if (holds(data.names, text.name))
+      return absl::InvalidArgumentError(absl::StrCat("--domains: ", text.name, " stands there twice"));
+    data.names.push_back(text.name);
+    rows.push_back(static_cast<double>(corpus.train.size()));
+    data.corpora.push_back(std::move(corpus));
+  }
+  data.p = proportional(rows);
+  data.target = static_cast<size_t>(std::min_element(rows.begin(), rows.end()) - rows.begin());
+  if (!config.target.empty()) {
+    const auto found = std::find(data.names.begin(), data.names.end(), config.target);
+    if (found == data.names.end()) {
+      return absl::NotFoundError(absl::StrCat("--target=", config.target, ": is none of the domains ",
+                                              absl::StrJoin(data.names, ", ")));
+    }
+    data.target = static_cast<size_t>(found - data.names.begin());
+  }
+  if (texts.unseen) {
+    if (holds(data.names, texts.unseen->name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--unseen=", texts.unseen->name, ": is a domain of the mixture"));
+    }
+    options.validation_share = 0.5;
+    ROUX_ASSIGN_OR_RETURN(kit::Corpus corpus, kit::corpus_of({*texts.unseen}, options));
+    data.names.push_back(texts.unseen->name);
+    data.corpora.push_back(std::move(corpus));
+  }
+  return data;
+}
+
+std::vector<Mixture> Mixtures::proxies() const {
+  std::vector<Mixture> all = train;
+  all.insert(all.end(), test.begin(), test.end());
+  all.insert(all.end(), {natural, uniform, target_only});
+  return all;
+}
+
+Mixtures mixtures_of(const Config& config, const Data& data, uint64_t seed) {
+  Mixtures m;
+  m.test = sample_mixtures(data.p, config.test_mixtures, config.sampler(), kTestSeed);
+  for (Mixture& mixture :
+       sample_mixtures(data.p, config.train_mixtures + config.test_mixtures, config.sampler(), seed)) {
+    const bool seen = std::find(m.test.begin(), m.test.end(), mixture) != m.test.end();
+    if (!seen && static_cast<int64_t>(m.train.size()) < config.train_mixtures)
+      m.train.push_back(std::move(mixture));
+  }
+  m.natural = data.p;
+  m.uniform.assign(data.domains, 1 / static_cast<double>(data.domains));
+  m.target_only.assign(data.domains, 0);
+  m.target_only[data.target] = 1;
+  return m;
+}
+
+absl::StatusOr<std::vector<ProxyLosses>> train_proxies(const Config& config, const Data& data,
+                                                       const std::vector<Mixture>& mixtures, uint64_t seed,
+                                                       kit::Part& part) {
+  const auto count = static_cast<int64_t>(mixtures.size());
+  return kit::for_items(
+      part, count, 1,
+      [&](int64_t begin, int64_t,
+          const std::vector<ProxyLosses>&) -> absl::StatusOr<std::vector<ProxyLosses>> {
+        ROUX_ASSIGN_OR_RETURN(
+            ProxyLosses losses,
+            train_proxy(config, data, mixtures[static_cast<size_t>(begin)], seed, part.device()));
+        return std::vector<ProxyLosses>{std::move(losses)};
+      });
+}
+
+absl::StatusOr<std::vector<double>> train_large(const Config& config, const Data& data,
+                                                const Mixture& mixture, uint64_t seed, kit::Part& part) {
+  const Size& size = config.large;
+  Generator generator(seed);
+  Transformer model(size.decoder.transformer(data.corpora[0].tokenizer.vocab_size()),
+                    size.decoder.init(generator, part.device()));
+  const kit::PretrainData of_arm{training_sets(data), mixture, validation_sets(config, data)};
+  ROUX_ASSIGN_OR_RETURN(const kit::Pretrained trained, kit::pretrain(part, model, of_arm,
+                                                                     {.seed = seed,
+                                                                      .steps = size.steps,
+                                                                      .global_batch = config.batch,
+                                                                      .lr = schedule_of(size),
+                                                                      .adamw = adamw_of(config),
+                                                                      .max_grad_norm = config.max_grad_norm,
+                                                                      .evaluate_at = {size.steps}}));
+  std::vector<double> losses;
+  for (const kit::ValidationSet& set : of_arm.validation)
+    losses.push_back(trained.log.curves.at(set.name).back());
+  return losses;
+}
+
+double multiplying_weights(const kit::DecoderConfig& decoder, int64_t vocab_size) {
+  return static_cast<double>(decoder.parameters(vocab_size) - vocab_size * decoder.hidden);
+}
+
+double flops_of(const Config& config, const Size& size, int64_t vocab_size) {
+  const kit::DecoderConfig& d = size.decoder;
+  return training_flops(multiplying_weights(d, vocab_size), d.layers, d.hidden, d.length,
+                        static_cast<double>(size.steps * config.batch * d.length));
+}
+
+}  // namespace roux::regmix

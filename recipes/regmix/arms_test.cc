@@ -1,0 +1,210 @@
+#include "recipes/regmix/arms.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "recipes/kit/run/run.h"
+#include "recipes/regmix/outcomes.h"
+#include "tensor/error.h"
+#include "tensor/fresh_directory.h"
+
+namespace roux::regmix {
+namespace {
+
+Config tiny() {
+  Config c;
+  c.proxy.decoder = {.layers = 1, .hidden = 8, .heads = 2, .intermediate = 16, .length = 16, .init_std = 0.3};
+  c.large.decoder = c.proxy.decoder;
+  c.proxy.steps = 4, c.large.steps = 4, c.batch = 4, c.eval_windows = 4;
+  c.train_mixtures = 12, c.test_mixtures = 5, c.large_mixtures = 3, c.candidates = 500, c.best = 8;
+  return c;
+}
+
+std::unique_ptr<kit::Run> quiet_run(const std::string& data = "") {
+  kit::RunSetup setup;
+  setup.info.slug = "test";
+  setup.preset.name = "test";
+  setup.settings = "{}";
+  setup.options.out = fresh_directory() + "/out";
+  setup.options.data = data;
+  setup.quiet = true;
+  return *kit::Run::open(std::move(setup));
+}
+
+// A folder of three domains: "a" of `lines` lines, "b" of twice, "c" of three times as many.
+std::string folder_of_texts(int lines = 100) {
+  const std::string folder = fresh_directory();
+  for (const int i : {1, 2, 3}) {
+    std::ofstream file(absl::StrCat(folder, "/", std::string(1, static_cast<char>('a' + i - 1)), ".txt"));
+    for (int line = 0; line < i * lines; ++line) file << "line " << line << " of text " << i << "\n";
+  }
+  return folder;
+}
+
+std::string error_of(const Config& config, const std::string& data) {
+  const auto run = quiet_run(data);
+  const auto loaded = load_data(config, *run);
+  EXPECT_FALSE(loaded.ok());
+  return std::string(loaded.status().message());
+}
+
+TEST(Data, TheDefaultIsOfEmbeddedTexts) {
+  const auto run = quiet_run();
+  const Config config;
+  const auto data = load_data(config, *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(data->domains, 6u);
+  EXPECT_EQ(data->names[data->target], "wordnet");
+  EXPECT_EQ(data->names.back(), "bible_web");
+  EXPECT_NEAR(std::accumulate(data->p.begin(), data->p.end(), 0.0), 1, 1e-12);
+  EXPECT_LE(data->corpora[data->target].train.target_count(), 60000 * 0.9);
+  // The cap binds: four times its share is less than what the sampler likes to give.
+  EXPECT_LT(caps(data->p, config.max_epochs)[data->target], 0.25);
+}
+
+TEST(Data, TheUsersFolderIsAMixture) {
+  const auto run = quiet_run(folder_of_texts());
+  Config config = tiny();
+  auto data = load_data(config, *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(data->names, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(data->target, 0u);
+  EXPECT_FALSE(data->has_unseen());
+  EXPECT_NEAR(data->p[2] / data->p[0], 3, 0.15);
+  config.unseen = "b", config.target = "c";
+  data = load_data(config, *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(data->names, (std::vector<std::string>{"a", "c", "b"}));
+  EXPECT_EQ(data->domains, 2u);
+  EXPECT_EQ(data->target, 1u);
+  config.unseen = "", config.domains = {"c:1000", "b"}, config.target = "";
+  data = load_data(config, *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(data->names, (std::vector<std::string>{"c", "b"}));
+  EXPECT_LE(data->corpora[0].train.target_count(), 900);
+}
+
+TEST(Data, SlipsAreNamed) {
+  const auto has = [](const std::string& error, const std::string& part) {
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+  };
+  const std::string folder = folder_of_texts();
+  Config config = tiny();
+  config.target = "d";
+  has(error_of(config, folder), "--target=d: is none of the domains a, b, c");
+  config = tiny(), config.unseen = "d";
+  has(error_of(config, folder), "'d'");
+  config = tiny(), config.unseen = "a", config.domains = {"a", "b"};
+  has(error_of(config, folder), "--unseen=a: is a domain of the mixture");
+  config = tiny(), config.domains = {"a", "a"};
+  has(error_of(config, folder), "--domains: a stands there twice");
+  for (const char* bad : {"a:", "a:x", "a:0", ":5", "a:1:2"}) {
+    config = tiny(), config.domains = {bad, "b"};
+    has(error_of(config, folder), absl::StrCat("--domains=", bad, ": NAME or NAME:BYTES is needed"));
+  }
+  const std::string one = fresh_directory();
+  std::filesystem::copy(folder + "/a.txt", one + "/a.txt");
+  has(error_of(tiny(), one), "two or more text domains are needed for a mixture, there is 1");
+  has(error_of(tiny(), folder_of_texts(3)), "a: ");
+  has(error_of(tiny(), folder + "/none"), "No such file");
+  config = tiny(), config.domains = {"austen_emma", "no_such_domain"};
+  has(error_of(config, ""), "there is no text domain 'no_such_domain'");
+
+  config = tiny(), config.large_mixtures = 6;
+  has(std::string(config.check().message()), "large_mixtures=6, test_mixtures=5");
+  config = tiny(), config.large.decoder.length = 8;
+  has(std::string(config.check().message()), "proxy_length=16, large_length=8");
+  config = tiny(), config.best = 501;
+  has(std::string(config.check().message()), "best=501, candidates=500");
+  config = tiny(), config.domains = {"a"};
+  has(std::string(config.check().message()), "two or more");
+}
+
+TEST(Mixtures, TestOnesAreCommonAndNeverFitted) {
+  const auto run = quiet_run();
+  const Config config;
+  const auto data = load_data(config, *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  const Mixtures one = mixtures_of(config, *data, 1), two = mixtures_of(config, *data, 2);
+  EXPECT_EQ(one.test, two.test);
+  EXPECT_EQ(one.train.size(), 48u);
+  EXPECT_EQ(one.test.size(), 16u);
+  for (const Mixture& mixture : one.train) {
+    EXPECT_EQ(std::count(one.test.begin(), one.test.end(), mixture), 0);
+    EXPECT_EQ(std::count(two.train.begin(), two.train.end(), mixture), 0);
+  }
+  EXPECT_EQ(one.proxies().size(), 67u);
+  EXPECT_EQ(one.target_only[data->target], 1);
+  EXPECT_EQ(one.natural, data->p);
+}
+
+TEST(Outcomes, ArmsAndMeasuresOfASmallRun) {
+  const auto run = quiet_run(folder_of_texts());
+  Config config = tiny();
+  config.unseen = "b", config.min_weight = 0.02;
+  const auto data = load_data(config, *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  // Losses that are 5 - w_0 whatever was trained: half as far along after half of the steps.
+  const auto losses = [&](const Mixture& w) {
+    return ProxyLosses{std::vector<double>(3, 5 - w[0] / 2), std::vector<double>(3, 5 - w[0])};
+  };
+  Outcomes o{.config = config, .data = *data, .seeds = {1, 2}};
+  for (const uint64_t seed : o.seeds) {
+    std::vector<ProxyLosses> proxies;
+    for (const Mixture& w : mixtures_of(config, *data, seed).proxies()) proxies.push_back(losses(w));
+    o.by_seed.push_back(outcome_of(config, *data, std::move(proxies), seed));
+    const SeedOutcome& out = o.by_seed.back();
+    ASSERT_EQ(out.regressions.size(), 4u);
+    EXPECT_NEAR(out.regressions[0].rho_linear, 1, 1e-12);
+    EXPECT_NEAR(out.regressions[0].mse_linear, 0, 1e-6);
+    EXPECT_LT(out.regressions[0].effects[0], out.regressions[0].effects[1]);
+    EXPECT_EQ(out.regressions[0].counts, (std::vector<int64_t>{4, 6, 9, 12}));
+    EXPECT_GT(out.target.linear[0], data->p[0]);
+    for (const std::string& arm : large_arms(config, *data)) {
+      EXPECT_NEAR(std::accumulate(mixture_of(out, arm).begin(), mixture_of(out, arm).end(), 0.0), 1, 1e-9);
+      o.large.names.push_back(absl::StrCat(arm, "/seed", seed));
+      // The large models lose a nat less, and seeds differ by 0.02.
+      o.large.results.push_back(
+          std::vector<double>(3, 4 - mixture_of(out, arm)[0] + 0.02 * static_cast<double>(seed)));
+    }
+  }
+  EXPECT_EQ(large_arms(config, *data).size(), 10u);
+  EXPECT_THROW(mixture_of(o.by_seed[0], "random_6"), Error);
+  EXPECT_EQ(o.common_arms().size(), 6u);
+  EXPECT_NEAR(o.rank_invariance(0, 0), 1, 1e-12);
+  EXPECT_NEAR(o.rank_between_seeds(1, 0), 1, 1e-12);
+  // "target_only" is "a" alone, the best of all; its variance between two seeds is 0.02^2 / 2.
+  EXPECT_EQ(o.share_better("target_only", 0, 0), 0);
+  double least = 1;
+  for (const std::string& arm : o.common_arms()) least = std::min(least, mixture_of(o.by_seed[0], arm)[0]);
+  EXPECT_NEAR(o.spread_over_noise(0, 0), (1 - least) / (0.02 / std::sqrt(2)), 1e-6);
+}
+
+TEST(Proxies, OfOneSeedDifferByTheirMixtureAlone) {
+  const auto run = quiet_run(folder_of_texts());
+  Config config = tiny();
+  config.unseen = "b";
+  const auto data = load_data(config, *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  const auto train = [&](const std::string& name, const std::vector<Mixture>& mixtures, uint64_t seed) {
+    return *run->part(name,
+                      [&](kit::Part& part) { return train_proxies(config, *data, mixtures, seed, part); });
+  };
+  const auto three = train("three", {{0.5, 0.5}, {1, 0}, {0.5, 0.5}}, 1);
+  ASSERT_EQ(three.size(), 3u);
+  ASSERT_EQ(three[0].end.size(), 3u);
+  EXPECT_EQ(three[0].end, three[2].end);
+  EXPECT_NE(three[0].end, three[1].end);
+  EXPECT_EQ(train("alone", {{1, 0}}, 1)[0].end, three[1].end);
+  EXPECT_NE(train("other", {{1, 0}}, 2)[0].end, three[1].end);
+  EXPECT_NE(three[0].half, three[0].end);
+  EXPECT_GT(flops_of(config, config.proxy, 256), 0);
+}
+
+}  // namespace
+}  // namespace roux::regmix

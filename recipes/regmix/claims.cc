@@ -1,0 +1,165 @@
+#include "recipes/regmix/claims.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+
+namespace roux::regmix {
+namespace {
+
+// Below this the order of the proxies is the seed's, not the mixtures': nothing can be said of regressions.
+constexpr double kLeastAgreement = 0.7;
+
+struct Options {
+  bool asserted = false;
+  std::optional<double> paper = {};
+  std::string not_testable = {};
+  kit::Bounds bounds = {};
+};
+
+class Judge {
+ public:
+  Judge(const Outcomes& outcomes, const std::string& scale, kit::Run& run)
+      : o_(outcomes), scale_(scale), run_(run) {}
+
+  absl::Status all() {
+    const std::string none =
+        o_.data.has_unseen() ? "" : "there is no text outside of the mixture; --unseen=NAME";
+    ROUX_RETURN_IF_ERROR(of_text("target in the mixture", o_.data.target, "regmix", ""));
+    ROUX_RETURN_IF_ERROR(of_text("target outside of it", o_.data.domains, "regmix_unseen", none));
+    ROUX_RETURN_IF_ERROR(ablations());
+    return claim(
+        "a domain's effect on another is not always intuitive: share of pairs in which one lowers the "
+        "other's loss and is not helped by it",
+        [this](size_t s) { return one_sided(s); }, kit::above(0.1), {.bounds = {0, 1}});
+  }
+
+ private:
+  absl::Status claim(const std::string& text, const std::function<double(size_t seed)>& value,
+                     kit::Relation relation, const Options& options = {}) {
+    kit::Claim claim{.text = text, .paper = options.paper, .relation = relation, .scale = scale_};
+    claim.asserted = options.asserted, claim.not_testable = options.not_testable;
+    if (claim.not_testable.empty())
+      claim.measured = kit::over_seeds(run_.seeds(), o_.each(value), options.bounds);
+    return run_.claim(claim);
+  }
+
+  const Regression& regression(size_t s, size_t text) const { return o_.by_seed[s].regressions[text]; }
+
+  // `which`: the words for a target, `arm`: the large model on the mixture that RegMix chose for it.
+  absl::Status of_text(const std::string& which, size_t text, const std::string& arm,
+                       const std::string& none) {
+    const kit::Bounds rank{-1, 1};
+    std::string noise = none;
+    if (none.empty()) {
+      const std::vector<double> agree = o_.each([&](size_t s) { return o_.rank_between_seeds(s, text); });
+      const double mean =
+          std::accumulate(agree.begin(), agree.end(), 0.0) / static_cast<double>(agree.size());
+      if (o_.seeds.size() > 1 && mean < kLeastAgreement)
+        noise = "seeds order the proxies differently; a larger --set proxy_steps helps";
+    }
+    ROUX_RETURN_IF_ERROR(claim(which + ": proxies of two seeds order the test mixtures alike: Spearman",
+                               [=, this](size_t s) { return o_.rank_between_seeds(s, text); },
+                               kit::above(0.9), {.not_testable = none, .bounds = rank}));
+    ROUX_RETURN_IF_ERROR(
+        claim(which + ": ranks do not depend on the size: Spearman of proxies' and large models' losses",
+              [=, this](size_t s) { return o_.rank_invariance(s, text); }, kit::above(0.8),
+              {.paper = text == o_.data.target ? std::optional(0.994) : std::nullopt,
+               .not_testable = noise,
+               .bounds = rank}));
+    ROUX_RETURN_IF_ERROR(
+        claim(which + ": trees predict unseen mixtures: Spearman of predicted and measured losses",
+              [=, this](size_t s) { return regression(s, text).rho_trees; }, kit::above(0.8),
+              {.paper = text == o_.data.target ? std::optional(0.989) : std::nullopt,
+               .not_testable = noise,
+               .bounds = rank}));
+    ROUX_RETURN_IF_ERROR(
+        claim(which + ": trees rank better than the linear fit: Spearman, difference",
+              [=, this](size_t s) { return regression(s, text).rho_trees - regression(s, text).rho_linear; },
+              kit::above(0),
+              {.paper = text == o_.data.target ? std::optional(0.087) : std::nullopt,
+               .not_testable = noise,
+               .bounds = {-2, 2}}));
+    const auto against = [=, this](const std::string& other) {
+      return [=, this](size_t s) { return o_.loss(arm, s, text) - o_.loss(other, s, text); };
+    };
+    const Options plain{.not_testable = none};
+    for (const char* other : {"natural", "uniform"}) {
+      ROUX_RETURN_IF_ERROR(
+          claim(absl::StrCat(which, ": the predicted mixture trains a better large model than the ", other,
+                             " one: loss, difference"),
+                against(other), kit::below(0), {.asserted = true, .not_testable = none}));
+    }
+    ROUX_RETURN_IF_ERROR(
+        claim(which + ": it is in the best quarter: share of the other mixtures that are better",
+              [=, this](size_t s) { return o_.share_better(arm, s, text); }, kit::at_most(0.25),
+              {.not_testable = none, .bounds = {0, 1}}));
+    ROUX_RETURN_IF_ERROR(claim(
+        which + ": it is at or near the best random one: loss, relative difference",
+        [=, this](size_t s) {
+          double best = INFINITY;
+          for (int64_t i = 1; i <= o_.config.large_mixtures; ++i)
+            best = std::min(best, o_.loss(absl::StrCat("random_", i), s, text));
+          return o_.loss(arm, s, text) / best - 1;
+        },
+        kit::below(0.01), plain));
+    const std::string seeds = o_.seeds.size() > 1 ? none : "one seed has no spread; --seeds=3";
+    return claim(
+        which +
+            ": mixtures differ more than seeds: spread of the large models, in standard deviations of seeds",
+        [=, this](size_t s) { return o_.spread_over_noise(s, text); }, kit::above(5),
+        {.not_testable = seeds});
+  }
+
+  absl::Status ablations() {
+    const size_t target = o_.data.target;
+    const auto loss = [=, this](const char* arm, size_t s) { return o_.loss(arm, s, target); };
+    ROUX_RETURN_IF_ERROR(claim(
+        "the average of the best candidates beats the best alone: large model's loss, difference",
+        [=](size_t s) { return loss("regmix", s) - loss("regmix_top1", s); }, kit::below(0)));
+    ROUX_RETURN_IF_ERROR(claim(
+        "trees choose a better mixture than the linear fit: large model's loss, difference",
+        [=](size_t s) { return loss("regmix", s) - loss("regmix_linear", s); }, kit::below(0)));
+    ROUX_RETURN_IF_ERROR(claim(
+        "the predicted mixture is level with the target's own text alone: large model's loss, relative "
+        "difference",
+        [=](size_t s) { return loss("regmix", s) / loss("target_only", s) - 1; }, kit::below(0.01)));
+    return claim(
+        "more proxies help more than longer ones: Spearman of all proxies at half their steps minus half of "
+        "the "
+        "proxies at all steps",
+        [=, this](size_t s) {
+          const Regression& r = regression(s, target);
+          return r.rho_half - r.rho_by_count[1];
+        },
+        kit::above(0), {.bounds = {-2, 2}});
+  }
+
+  // Effects are those of a_j on the loss of text i, relative to the average domain.
+  double one_sided(size_t s) const {
+    double pairs = 0, different = 0;
+    for (size_t i = 0; i < o_.data.domains; ++i) {
+      for (size_t j = 0; j < i; ++j) {
+        ++pairs;
+        different += (regression(s, i).effects[j] < 0) != (regression(s, j).effects[i] < 0);
+      }
+    }
+    return different / pairs;
+  }
+
+  const Outcomes& o_;
+  const std::string& scale_;
+  kit::Run& run_;
+};
+
+}  // namespace
+
+absl::Status judge(const Outcomes& outcomes, const std::string& scale, kit::Run& run) {
+  return Judge(outcomes, scale, run).all();
+}
+
+}  // namespace roux::regmix
