@@ -194,9 +194,11 @@ absl::StatusOr<ProxyLosses> train_proxy(const Config& config, const Data& data, 
 }  // namespace
 
 absl::Status Config::check() const {
-  ROUX_RETURN_IF_ERROR(proxy.decoder.check());
-  ROUX_RETURN_IF_ERROR(large.decoder.check());
   const auto refuse = [](const std::string& what) { return absl::InvalidArgumentError(what); };
+  if (const auto bad = proxy.decoder.check(); !bad.ok())
+    return refuse(absl::StrCat("proxy: ", bad.message()));
+  if (const auto bad = large.decoder.check(); !bad.ok())
+    return refuse(absl::StrCat("large: ", bad.message()));
   if (domains.size() < 2) return refuse("--domains: two or more domains make a mixture");
   if (proxy.decoder.length != large.decoder.length) {
     return refuse(absl::StrCat("proxy_length=", proxy.decoder.length, ", large_length=", large.decoder.length,

@@ -110,7 +110,7 @@ TEST(Data, SlipsAreNamed) {
   const std::string one = fresh_directory();
   std::filesystem::copy(folder + "/a.txt", one + "/a.txt");
   has(error_of(tiny(), one), "two or more text domains are needed for a mixture, there is 1");
-  has(error_of(tiny(), folder_of_texts(3)), "a: ");
+  has(error_of(tiny(), folder_of_texts(3)), "a (validation part): holds");
   has(error_of(tiny(), folder + "/none"), "No such file");
   config = tiny(), config.domains = {"austen_emma", "no_such_domain"};
   has(error_of(config, ""), "there is no text domain 'no_such_domain'");
@@ -121,6 +121,8 @@ TEST(Data, SlipsAreNamed) {
   has(std::string(config.check().message()), "proxy_length=16, large_length=8");
   config = tiny(), config.best = 501;
   has(std::string(config.check().message()), "best=501, candidates=500");
+  config = tiny(), config.large.decoder.heads = 3;
+  has(std::string(config.check().message()), "large: hidden=8, heads=3");
   config = tiny(), config.domains = {"a"};
   has(std::string(config.check().message()), "two or more");
 }

@@ -112,7 +112,7 @@ class Judge {
         which +
             ": mixtures differ more than seeds: spread of the large models, in standard deviations of seeds",
         [=, this](size_t s) { return o_.spread_over_noise(s, text); }, kit::above(5),
-        {.not_testable = seeds});
+        {.asserted = true, .not_testable = seeds});
   }
 
   absl::Status ablations() {

@@ -109,7 +109,7 @@ std::vector<Mixture> sample_mixtures(const Mixture& p, int64_t n, const SamplerO
   const auto count = static_cast<int64_t>(all.size());
   ROUX_CHECK(count >= n) << "sample_mixtures: " << n << " mixtures are wanted, only " << count
                          << " are different and within " << options.max_epochs
-                         << " epochs; allow more epochs";
+                         << " epochs; a larger max_epochs helps";
   stats::RandomStream order(seed, kOrder);
   const std::vector<int64_t> chosen = stats::random_permutation(count, order);
   std::vector<Mixture> out;
@@ -183,7 +183,7 @@ Matrix draw_capped_candidates(const Mixture& p, int64_t n, const SamplerOptions&
   std::vector<Mixture> all;
   for (int64_t tried = 0; static_cast<int64_t>(all.size()) < n; ++tried) {
     ROUX_CHECK(tried < kMostRefusals * n) << "draw_capped_candidates: hardly a mixture is within "
-                                          << options.max_epochs << " epochs; allow more epochs";
+                                          << options.max_epochs << " epochs; a larger max_epochs helps";
     if (auto mixture = draw_mixture(q, highest, options, random)) all.push_back(std::move(*mixture));
   }
   return as_rows(all);

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "recipes/kit/run/nearest_name.h"
 #include "recipes/regmix/tables.h"
 #include "tensor/error.h"
@@ -219,9 +220,11 @@ void report(const Outcomes& o, kit::Run& run) {
   const double proxies =
       static_cast<double>(o.config.train_mixtures) * flops_of(o.config, o.config.proxy, vocab);
   const double large = flops_of(o.config, o.config.large, vocab);
-  run.print(absl::StrCat("Proxies to fit on: ", format_number(proxies, 3), " operations, ",
-                         format_number(100 * proxies / large, 3), " % of one large training (",
-                         format_number(large, 3), "); they serve any size of the large model.\n"));
+  run.print(
+      absl::StrFormat("Proxies to fit on: %.2g operations, %.0f %% of one large training (%.2g); they serve "
+                      "any size of the large "
+                      "model.\n",
+                      proxies, 100 * proxies / large, large));
 }
 
 absl::Status report_tables(const std::string& path, const std::string& wanted, kit::Run& run) {
