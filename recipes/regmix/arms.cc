@@ -60,9 +60,10 @@ absl::StatusOr<Texts> named_texts(const Config& config, kit::Run& run) {
   const auto read = [&](const DomainSpec& spec) -> absl::StatusOr<kit::NamedText> {
     // The excerpt, the same on every machine; the whole of a domain that has none.
     kit::SourceOptions source = run.source_options();
-    source.excerpt = true;
+    source.excerpt = config.excerpts;
     auto text = kit::text_domain(spec.name, source);
-    if (absl::IsNotFound(text.status())) text = kit::text_domain(spec.name, run.source_options());
+    if (config.excerpts && absl::IsNotFound(text.status()))
+      text = kit::text_domain(spec.name, run.source_options());
     ROUX_RETURN_IF_ERROR(text.status());
     ROUX_RETURN_IF_ERROR(run.uses(text->from));
     return kit::NamedText{spec.name, first_of(text->value, spec.bytes)};
@@ -127,6 +128,18 @@ absl::StatusOr<Data> stand_in(const Config& config) {
   }
   data.p.assign(data.domains, 1 / static_cast<double>(data.domains));
   return data;
+}
+
+int64_t large_tokens(const Config& config) {
+  return config.large.steps * config.batch * config.large.decoder.length;
+}
+
+absl::Status check_epochs(const Config& config, const Data& data) {
+  if (sampler_of(config, data).max_epochs >= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("max_epochs=", config.max_epochs, ": the large run reads ", large_tokens(config),
+                   " tokens, the domains have ", data.tokens(),
+                   " to train on; fewer --set large_steps, more text or a larger --set max_epochs helps"));
 }
 
 std::vector<kit::ValidationSet> validation_sets(const Config& config, const Data& data) {
@@ -213,6 +226,12 @@ absl::Status Config::check() const {
   return absl::OkStatus();
 }
 
+int64_t Data::tokens() const {
+  int64_t sum = 0;
+  for (size_t d = 0; d < domains; ++d) sum += corpora[d].train.target_count();
+  return sum;
+}
+
 std::string Data::description() const {
   std::vector<std::string> lines;
   for (size_t d = 0; d < corpora.size(); ++d) {
@@ -242,6 +261,7 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
     data.corpora.push_back(std::move(corpus));
   }
   data.p = proportional(rows);
+  ROUX_RETURN_IF_ERROR(check_epochs(config, data));
   data.target = static_cast<size_t>(std::min_element(rows.begin(), rows.end()) - rows.begin());
   if (!config.target.empty()) {
     const auto found = std::find(data.names.begin(), data.names.end(), config.target);
@@ -264,6 +284,13 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
   return data;
 }
 
+SamplerOptions sampler_of(const Config& config, const Data& data) {
+  // max_epochs * tokens_j / large_tokens is this times p_j.
+  const double longer =
+      std::min(1.0, static_cast<double>(data.tokens()) / static_cast<double>(large_tokens(config)));
+  return {.max_epochs = config.max_epochs * longer, .min_weight = config.min_weight};
+}
+
 std::vector<Mixture> Mixtures::proxies() const {
   std::vector<Mixture> all = train;
   all.insert(all.end(), test.begin(), test.end());
@@ -273,9 +300,10 @@ std::vector<Mixture> Mixtures::proxies() const {
 
 Mixtures mixtures_of(const Config& config, const Data& data, uint64_t seed) {
   Mixtures m;
-  m.test = sample_mixtures(data.p, config.test_mixtures, config.sampler(), kTestSeed);
+  const SamplerOptions sampler = sampler_of(config, data);
+  m.test = sample_mixtures(data.p, config.test_mixtures, sampler, kTestSeed);
   for (Mixture& mixture :
-       sample_mixtures(data.p, config.train_mixtures + config.test_mixtures, config.sampler(), seed)) {
+       sample_mixtures(data.p, config.train_mixtures + config.test_mixtures, sampler, seed)) {
     const bool seen = std::find(m.test.begin(), m.test.end(), mixture) != m.test.end();
     if (!seen && static_cast<int64_t>(m.train.size()) < config.train_mixtures)
       m.train.push_back(std::move(mixture));

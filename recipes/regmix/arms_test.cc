@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "recipes/kit/run/run.h"
+#include "recipes/kit/stats/random.h"
 #include "recipes/regmix/outcomes.h"
 #include "tensor/error.h"
 #include "tensor/fresh_directory.h"
@@ -127,6 +128,22 @@ TEST(Data, SlipsAreNamed) {
   has(std::string(config.check().message()), "two or more");
 }
 
+TEST(Data, CapsAreEpochsOfARunThatIsLongerThanTheTexts) {
+  const auto run = quiet_run(folder_of_texts());
+  Config config = tiny();
+  auto data = load_data(config, *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(sampler_of(config, *data).max_epochs, 4);  // 256 tokens are read: 4 p_j
+  config.large.steps = 2 * data->tokens() / (config.batch * config.large.decoder.length);
+  EXPECT_NEAR(sampler_of(config, *data).max_epochs, 2,
+              0.05);  // twice what there is: a domain at most 4 times
+  config.large.steps *= 3;
+  EXPECT_NE(error_of(config, folder_of_texts()).find("max_epochs=4: the large run reads "),
+            std::string::npos);
+  config.max_epochs = 7;
+  EXPECT_TRUE(load_data(config, *run).ok());
+}
+
 TEST(Mixtures, TestOnesAreCommonAndNeverFitted) {
   const auto run = quiet_run();
   const Config config;
@@ -175,16 +192,100 @@ TEST(Outcomes, ArmsAndMeasuresOfASmallRun) {
           std::vector<double>(3, 4 - mixture_of(out, arm)[0] + 0.02 * static_cast<double>(seed)));
     }
   }
-  EXPECT_EQ(large_arms(config, *data).size(), 10u);
+  EXPECT_EQ(large_arms(config, *data).size(), 11u);
+  EXPECT_EQ(mixture_of(o.by_seed[0], "nearest_only"), (Mixture{1, 0}));
   EXPECT_THROW(mixture_of(o.by_seed[0], "random_6"), Error);
   EXPECT_EQ(o.common_arms().size(), 6u);
   EXPECT_NEAR(o.rank_invariance(0, 0), 1, 1e-12);
   EXPECT_NEAR(o.rank_between_seeds(1, 0), 1, 1e-12);
-  // "target_only" is "a" alone, the best of all; its variance between two seeds is 0.02^2 / 2.
+  // "target_only" and "nearest_only" are "a" alone, the best of all.
   EXPECT_EQ(o.share_better("target_only", 0, 0), 0);
-  double least = 1;
-  for (const std::string& arm : o.common_arms()) least = std::min(least, mixture_of(o.by_seed[0], arm)[0]);
-  EXPECT_NEAR(o.spread_over_noise(0, 0), (1 - least) / (0.02 / std::sqrt(2)), 1e-6);
+  EXPECT_EQ(o.share_better("nearest_only", 0, 0), 0);
+  EXPECT_GE(o.share_better("regmix_unseen", 0, 2), 2.0 / 7);  // those two are better
+  // The variance of an arm between two seeds is 0.02^2 / 2; only random mixtures spread.
+  std::vector<double> random;
+  for (const char* arm : {"random_1", "random_2", "random_3"})
+    random.push_back(mixture_of(o.by_seed[0], arm)[0]);
+  const auto [low, high] = std::minmax_element(random.begin(), random.end());
+  EXPECT_NEAR(o.spread_over_noise(0, 0), (*high - *low) / (0.02 / std::sqrt(2)), 1e-6);
+}
+
+// Outcomes of seeds that have nothing but losses of the test mixtures and effects.
+Outcomes outcomes_of(const Config& config, const Data& data, size_t seeds) {
+  Outcomes o{.config = config, .data = data};
+  for (size_t s = 0; s < seeds; ++s) {
+    o.seeds.push_back(s + 1);
+    o.by_seed.emplace_back().regressions.resize(data.domains);
+    for (Regression& r : o.by_seed[s].regressions) r.effects.assign(data.domains, 0);
+  }
+  return o;
+}
+
+TEST(Outcomes, SeedsAreComparedInPairsOfWhichNoneCountsTwice) {
+  const Config config;
+  const Data data{.domains = 1};
+  Outcomes o = outcomes_of(config, data, 3);
+  o.by_seed[0].regressions[0].measured = {1, 2, 3};
+  o.by_seed[1].regressions[0].measured = {1, 3, 2};
+  o.by_seed[2].regressions[0].measured = {3, 2, 1};
+  EXPECT_NEAR(o.rank_between_seeds(0, 0), 0.5, 1e-12);
+  EXPECT_NEAR(o.rank_between_seeds(1, 0), -0.5, 1e-12);
+  EXPECT_NEAR(o.rank_between_seeds(2, 0), -1, 1e-12);
+  o.by_seed[1].regressions[0].measured = {2, 2, 2};
+  EXPECT_EQ(o.rank_between_seeds(0, 0), 0);  // no order, no agreement
+}
+
+TEST(Outcomes, EffectsAreOneSidedWhereBothAreClear) {
+  const Config config;
+  const Data data{.domains = 3};
+  Outcomes o = outcomes_of(config, data, 3);
+  const auto set = [&](size_t i, size_t j, const std::vector<double>& of_seeds) {
+    for (size_t s = 0; s < 3; ++s) o.by_seed[s].regressions[i].effects[j] = of_seeds[s];
+  };
+  set(0, 1, {0.5, 0.6, 0.7}), set(1, 0, {-0.5, -0.6, -0.7});  // clear, opposite
+  set(0, 2, {0.5, 0.6, 0.7}), set(2, 0, {-0.1, -0.6, -0.9});  // the second is not clear: its deviation is 0.4
+  set(1, 2, {0.5, 0.6, 0.7}), set(2, 1, {0.3, 0.4, 0.35});    // clear, alike
+  EXPECT_EQ(o.clear_effect(0, 1), 1);
+  EXPECT_EQ(o.clear_effect(1, 0), -1);
+  EXPECT_EQ(o.clear_effect(2, 0), 0);
+  EXPECT_EQ(o.one_sided_pairs(), (std::vector<double>{1, 0, 0}));
+  set(1, 0, {-0.5, -0.6, 0.01});
+  EXPECT_EQ(o.clear_effect(1, 0), 0);
+}
+
+TEST(Outcomes, NoiseIsNotOneSided) {
+  const Config config;
+  const Data data{.domains = 40};
+  Outcomes o = outcomes_of(config, data, 3);
+  stats::RandomStream random(1);
+  for (SeedOutcome& of_seed : o.by_seed) {
+    for (Regression& r : of_seed.regressions) {
+      for (double& effect : r.effects) effect = random.normal();
+    }
+  }
+  const std::vector<double> pairs = o.one_sided_pairs();  // 780; 0.3 % are expected, of signs alone 50 %
+  EXPECT_LT(std::accumulate(pairs.begin(), pairs.end(), 0.0) / static_cast<double>(pairs.size()), 0.02);
+}
+
+TEST(Outcomes, EffectsAreRelativeToForeignDomains) {
+  const auto run = quiet_run(folder_of_texts());
+  const Config config = tiny();
+  const auto data = load_data(config, *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  const Mixtures mixtures = mixtures_of(config, *data, 1);
+  std::vector<ProxyLosses> proxies;
+  for (const Mixture& w : mixtures.proxies()) {
+    const std::vector<double> losses(3, 5 - 3 * w[0] + 0.5 * w[1] + 0.1 * w[2]);
+    proxies.push_back({losses, losses});
+  }
+  const Regression of_a = regress(*data, mixtures, proxies, 0),
+                   of_mean = regress(*data, mixtures, proxies, 3);
+  // However large the own one is, the foreign ones are on both sides of 0.
+  EXPECT_NEAR(of_a.effects[1] - of_a.effects[2], 0.4, 1e-2);
+  EXPECT_NEAR(data->p[1] * of_a.effects[1] + data->p[2] * of_a.effects[2], 0, 1e-12);
+  EXPECT_LT(of_a.effects[0], -3);
+  EXPECT_GT(of_mean.effects[2], 0);  // of the mean of the domains there is no own one
+  EXPECT_NEAR(std::inner_product(data->p.begin(), data->p.end(), of_mean.effects.begin(), 0.0), 0, 1e-12);
 }
 
 TEST(Proxies, OfOneSeedDifferByTheirMixtureAlone) {

@@ -18,7 +18,11 @@ namespace {
 
 using stats::Matrix;
 
-double rho(std::span<const double> a, std::span<const double> b) { return stats::spearman(a, b).coefficient; }
+// Spearman; 0 where one does not vary: as good as no rank at all.
+double rho(std::span<const double> a, std::span<const double> b) {
+  const double coefficient = stats::spearman(a, b).coefficient;
+  return std::isnan(coefficient) ? 0 : coefficient;
+}
 
 double loss_of(const std::vector<double>& losses, const Data& data, size_t target) {
   if (target < losses.size()) return losses[target];
@@ -43,6 +47,35 @@ double p_value(const std::vector<double>& predicted, const std::vector<double>& 
   return stats::pairing_test(static_cast<int64_t>(predicted.size()), statistic, random).p_value;
 }
 
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double variance_of(const std::vector<double>& values) {
+  const double mean = mean_of(values);
+  double sum = 0;
+  for (const double v : values) sum += (v - mean) * (v - mean);
+  return sum / static_cast<double>(values.size() - 1);
+}
+
+std::vector<double> effects_of(const std::vector<double>& a, const Mixture& p, size_t target) {
+  double sum = 0, of = 0;
+  for (size_t j = 0; j < a.size(); ++j) {
+    if (j == target) continue;
+    sum += p[j] * a[j], of += p[j];
+  }
+  std::vector<double> effects;
+  for (const double weight : a) effects.push_back(weight - sum / of);
+  return effects;
+}
+
+// A domain alone.
+Mixture alone(size_t domains, size_t which) {
+  Mixture mixture(domains, 0);
+  mixture[which] = 1;
+  return mixture;
+}
+
 }  // namespace
 
 Regression regress(const Data& data, const Mixtures& mixtures, const std::vector<ProxyLosses>& proxies,
@@ -61,23 +94,17 @@ Regression regress(const Data& data, const Mixtures& mixtures, const std::vector
     const stats::BoostedTrees trees = fit_trees(x, some);
     r.linear = stats::predict(linear, test), r.trees = stats::predict(trees, test);
     r.counts.push_back(static_cast<int64_t>(count));
-    // No rank where all predictions are one: as good as none.
-    const double by_trees = rho(r.trees, r.measured);
     r.rho_linear_by_count.push_back(rho(r.linear, r.measured));
-    r.rho_by_count.push_back(std::isnan(by_trees) ? 0 : by_trees);
+    r.rho_by_count.push_back(rho(r.trees, r.measured));
     r.rounds = static_cast<int64_t>(trees.trees.size());
-    double mean = 0;
-    for (size_t j = 0; j < data.domains; ++j) mean += data.p[j] * linear.weights[j];
-    r.effects.clear();
-    for (const double weight : linear.weights) r.effects.push_back(weight - mean);
+    r.effects = effects_of(linear.weights, data.p, target);
   }
   r.rho_linear = r.rho_linear_by_count.back(), r.rho_trees = r.rho_by_count.back();
   r.mse_linear = stats::mean_squared_error(r.measured, r.linear);
   r.mse_trees = stats::mean_squared_error(r.measured, r.trees);
-  r.p_value = std::isnan(rho(r.trees, r.measured)) ? 1 : p_value(r.trees, r.measured);
+  r.p_value = p_value(r.trees, r.measured);
   const std::vector<double> half = losses_of(proxies, 0, fitted, data, target, &ProxyLosses::half);
-  const double by_half = rho(stats::predict(fit_trees(as_rows(mixtures.train), half), test), r.measured);
-  r.rho_half = std::isnan(by_half) ? 0 : by_half;
+  r.rho_half = rho(stats::predict(fit_trees(as_rows(mixtures.train), half), test), r.measured);
   return r;
 }
 
@@ -85,7 +112,7 @@ Chosen choose(const Config& config, const Data& data, const Mixtures& mixtures,
               const std::vector<ProxyLosses>& proxies, size_t target, uint64_t seed) {
   const Matrix x = as_rows(mixtures.train);
   const std::vector<double> y = losses_of(proxies, 0, mixtures.train.size(), data, target, &ProxyLosses::end);
-  const Matrix candidates = draw_capped_candidates(data.p, config.candidates, config.sampler(), seed);
+  const Matrix candidates = draw_capped_candidates(data.p, config.candidates, sampler_of(config, data), seed);
   const std::vector<double> by_trees = stats::predict(fit_trees(x, y), candidates);
   const std::vector<double> by_line = stats::predict(fit_linear(x, y), candidates);
   return {average_of_best(candidates, by_trees, config.best), average_of_best(candidates, by_trees, 1),
@@ -98,7 +125,12 @@ SeedOutcome outcome_of(const Config& config, const Data& data, std::vector<Proxy
   for (size_t text = 0; text <= data.corpora.size(); ++text)
     out.regressions.push_back(regress(data, out.mixtures, out.proxies, text));
   out.target = choose(config, data, out.mixtures, out.proxies, data.target, seed);
-  if (data.has_unseen()) out.unseen = choose(config, data, out.mixtures, out.proxies, data.domains, seed);
+  if (data.has_unseen()) {
+    out.unseen = choose(config, data, out.mixtures, out.proxies, data.domains, seed);
+    const std::vector<double>& effects = out.regressions[data.domains].effects;
+    const auto best = std::min_element(effects.begin(), effects.end());
+    out.nearest_only = alone(data.domains, static_cast<size_t>(best - effects.begin()));
+  }
   return out;
 }
 
@@ -107,7 +139,7 @@ std::vector<std::string> large_arms(const Config& config, const Data& data) {
   for (int64_t i = 1; i <= config.large_mixtures; ++i) arms.push_back(absl::StrCat("random_", i));
   for (const char* name : {"natural", "uniform", "target_only", "regmix", "regmix_linear", "regmix_top1"})
     arms.emplace_back(name);
-  if (data.has_unseen()) arms.emplace_back("regmix_unseen");
+  if (data.has_unseen()) arms.insert(arms.end(), {"nearest_only", "regmix_unseen"});
   return arms;
 }
 
@@ -123,6 +155,7 @@ const Mixture& mixture_of(const SeedOutcome& outcome, const std::string& arm) {
   if (arm == "regmix") return outcome.target.trees;
   if (arm == "regmix_linear") return outcome.target.linear;
   if (arm == "regmix_top1") return outcome.target.top1;
+  if (arm == "nearest_only" && !outcome.nearest_only.empty()) return outcome.nearest_only;
   ROUX_CHECK(arm == "regmix_unseen") << "mixture_of: no arm is called " << arm;
   return outcome.unseen.trees;
 }
@@ -139,7 +172,8 @@ double Outcomes::loss(const std::string& arm, size_t seed, size_t text) const {
 
 std::vector<std::string> Outcomes::common_arms() const {
   std::vector<std::string> arms = large_arms(config, data);
-  std::erase_if(arms, [](const std::string& arm) { return absl::StartsWith(arm, "regmix"); });
+  std::erase_if(
+      arms, [](const std::string& arm) { return arm == "nearest_only" || absl::StartsWith(arm, "regmix"); });
   return arms;
 }
 
@@ -161,17 +195,14 @@ double Outcomes::rank_invariance(size_t seed, size_t text) const {
 }
 
 double Outcomes::rank_between_seeds(size_t seed, size_t text) const {
-  double mean = 0;
-  for (size_t other = 0; other < seeds.size(); ++other) {
-    if (other == seed) continue;
-    mean += rho(by_seed[seed].regressions[text].measured, by_seed[other].regressions[text].measured) /
-            static_cast<double>(seeds.size() - 1);
-  }
-  return mean;
+  const size_t next = (seed + 1) % seeds.size();
+  return rho(by_seed[seed].regressions[text].measured, by_seed[next].regressions[text].measured);
 }
 
 double Outcomes::share_better(const std::string& arm, size_t seed, size_t text) const {
-  const std::vector<std::string> others = common_arms();
+  std::vector<std::string> others = common_arms();
+  if (data.has_unseen()) others.emplace_back("nearest_only");
+  std::erase(others, arm);
   const auto better = std::count_if(others.begin(), others.end(), [&](const std::string& other) {
     return loss(other, seed, text) < loss(arm, seed, text);
   });
@@ -180,16 +211,29 @@ double Outcomes::share_better(const std::string& arm, size_t seed, size_t text) 
 
 double Outcomes::spread_over_noise(size_t seed, size_t text) const {
   double lowest = INFINITY, highest = -INFINITY, variance = 0;
-  const std::vector<std::string> arms = common_arms();
-  for (const std::string& arm : arms) {
+  for (int64_t i = 1; i <= config.large_mixtures; ++i) {
+    const std::string arm = absl::StrCat("random_", i);
     const std::vector<double> losses = each([&](size_t s) { return loss(arm, s, text); });
     lowest = std::min(lowest, losses[seed]), highest = std::max(highest, losses[seed]);
-    const double mean =
-        std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
-    for (const double l : losses)
-      variance += (l - mean) * (l - mean) / static_cast<double>((losses.size() - 1) * arms.size());
+    variance += variance_of(losses) / static_cast<double>(config.large_mixtures);
   }
   return (highest - lowest) / std::sqrt(variance);
+}
+
+int Outcomes::clear_effect(size_t i, size_t j) const {
+  const std::vector<double> effects = each([&](size_t s) { return by_seed[s].regressions[i].effects[j]; });
+  const auto [low, high] = std::minmax_element(effects.begin(), effects.end());
+  const double mean = mean_of(effects);
+  if (*low * *high <= 0 || std::abs(mean) <= 2 * std::sqrt(variance_of(effects))) return 0;
+  return mean > 0 ? 1 : -1;
+}
+
+std::vector<double> Outcomes::one_sided_pairs() const {
+  std::vector<double> pairs;
+  for (size_t i = 0; i < data.domains; ++i) {
+    for (size_t j = 0; j < i; ++j) pairs.push_back(clear_effect(i, j) * clear_effect(j, i) < 0 ? 1 : 0);
+  }
+  return pairs;
 }
 
 }  // namespace roux::regmix

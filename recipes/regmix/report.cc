@@ -29,7 +29,7 @@ kit::Table mixtures_table(const Outcomes& o) {
                    {"domain", "bytes", "natural", "cap", "regmix", "linear", "top 1"},
                    {}};
   if (o.data.has_unseen()) table.columns.emplace_back("regmix, unseen target");
-  const std::vector<double> highest = caps(o.data.p, o.config.max_epochs);
+  const std::vector<double> highest = caps(o.data.p, sampler_of(o.config, o.data).max_epochs);
   for (size_t d = 0; d < o.data.domains; ++d) {
     std::vector<std::string> row{o.data.names[d], absl::StrCat(o.data.corpora[d].train.target_count()),
                                  format_number(o.data.p[d], 3), format_number(highest[d], 3)};
@@ -97,15 +97,18 @@ kit::Table regressions_table(const Outcomes& o) {
 // Linear coefficients: columns are the domains that are trained on, rows the losses.
 kit::Table effects_table(const Outcomes& o) {
   kit::Table table{
-      "Effect of a domain on a text's loss: linear coefficient less the average one (nats per byte)",
+      "Effect of a domain on a text's loss: linear coefficient less the average one of foreign domains (nats "
+      "per byte); "
+      "*: sign clear over seeds",
       {"loss of"},
       {}};
   for (size_t d = 0; d < o.data.domains; ++d) table.columns.push_back(o.data.names[d]);
   for (size_t text = 0; text < o.data.corpora.size(); ++text) {
     std::vector<std::string> row{o.data.names[text]};
     for (size_t d = 0; d < o.data.domains; ++d) {
-      row.push_back(format_number(
-          mean(o.each([&](size_t s) { return o.by_seed[s].regressions[text].effects[d]; })), 2));
+      const double effect = mean(o.each([&](size_t s) { return o.by_seed[s].regressions[text].effects[d]; }));
+      const bool clear = o.seeds.size() > 1 && o.clear_effect(text, d) != 0;
+      row.push_back(format_number(effect, 2) + (clear ? "*" : ""));
     }
     table.rows.push_back(row);
   }
@@ -160,28 +163,60 @@ kit::Chart counts_chart(const Outcomes& o, size_t text) {
   return chart;
 }
 
+// Losses of one set: "5.13 to 6.68".
+std::string range_of(const MeasuredSet& set, const std::string& target) {
+  const auto losses = set.losses.find(target);
+  if (losses == set.losses.end()) return "-";
+  const auto [low, high] = std::minmax_element(losses->second.begin(), losses->second.end());
+  return absl::StrCat(format_number(*low, 3), " to ", format_number(*high, 3));
+}
+
+// What was read: rows of both files of a pair, and the range of the losses.
+kit::Table sets_table(const PublishedTables& tables, const std::string& target) {
+  kit::Table table{"Sets", {"set", "rows", "in one file alone", absl::StrCat("losses of ", target)}, {}};
+  const auto add = [&](const std::string& name, const MeasuredSet& set) {
+    table.rows.push_back({absl::StrCat(name, " ", set.name), absl::StrCat(set.mixtures.rows),
+                          absl::StrCat(set.unpaired), range_of(set, target)});
+  };
+  add("train", tables.train);
+  for (const MeasuredSet& test : tables.tests) add("test", test);
+  return table;
+}
+
 void show_tables(const PublishedTables& tables, const std::vector<TargetFit>& fits, const std::string& target,
-                 kit::Run& run) {
+                 const Mixture& best_mixture, kit::Run& run) {
+  run.table(sets_table(tables, target));
   kit::Table table{
       absl::StrCat(tables.train.mixtures.rows, " mixtures fitted: Spearman on the others"), {"target"}, {}};
   for (const char* model : {"linear", "trees"}) {
     for (const MeasuredSet& test : tables.tests) table.columns.push_back(absl::StrCat(model, " ", test.name));
   }
-  for (const MeasuredSet& test : tables.tests) table.columns.push_back(absl::StrCat("MSE trees ", test.name));
-  for (size_t i = 1; i < tables.tests.size(); ++i)
+  // Between sizes the error is but the difference of their levels.
+  const bool one_size = !tables.tests.empty() && tables.tests[0].name == tables.train.name;
+  if (one_size) table.columns.insert(table.columns.end(), {"MSE linear", "MSE trees"});
+  std::vector<size_t> comparable;  // sets with mixtures of the first
+  for (size_t i = 1; i < tables.tests.size(); ++i) {
+    const auto rank = [&](const TargetFit& fit) {
+      return rank_invariance(tables.tests[0], tables.tests[i], fit.target).has_value();
+    };
+    if (std::none_of(fits.begin(), fits.end(), rank)) continue;
+    comparable.push_back(i);
     table.columns.push_back(absl::StrCat("losses ", tables.tests[0].name, " and ", tables.tests[i].name));
+  }
   for (const TargetFit& fit : fits) {
     std::vector<std::string> row{fit.target};
-    const auto add = [&](const char* model, double Quality::*value, int digits) {
-      for (const MeasuredSet& test : tables.tests) {
-        const auto of_model = fit.quality.find(model);
-        const bool there = of_model != fit.quality.end() && of_model->second.count(test.name) == 1;
-        row.push_back(there ? format_number(of_model->second.at(test.name).*value, digits) : "-");
-      }
+    const auto add = [&](const char* model, const MeasuredSet& test, double Quality::*value, int digits) {
+      const auto of_model = fit.quality.find(model);
+      const bool there = of_model != fit.quality.end() && of_model->second.count(test.name) == 1;
+      row.push_back(there ? format_number(of_model->second.at(test.name).*value, digits) : "-");
     };
-    add("linear", &Quality::spearman, 4), add("trees", &Quality::spearman, 4);
-    add("trees", &Quality::mean_squared_error, 2);
-    for (size_t i = 1; i < tables.tests.size(); ++i) {
+    for (const char* model : {"linear", "trees"}) {
+      for (const MeasuredSet& test : tables.tests) add(model, test, &Quality::spearman, 4);
+    }
+    for (const char* model : {"linear", "trees"}) {
+      if (one_size) add(model, tables.tests[0], &Quality::mean_squared_error, 2);
+    }
+    for (const size_t i : comparable) {
       const auto rank = rank_invariance(tables.tests[0], tables.tests[i], fit.target);
       row.push_back(rank ? format_number(*rank, 4) : "-");
     }
@@ -194,7 +229,7 @@ void show_tables(const PublishedTables& tables, const std::vector<TargetFit>& fi
   const Mixture prior = prior_of(tables);
   for (const TargetFit& fit : fits) {
     for (size_t j = 0; fit.target == target && j < tables.domains.size(); ++j) {
-      best.rows.push_back({tables.domains[j], format_number(prior[j], 3), format_number(fit.best[j], 3),
+      best.rows.push_back({tables.domains[j], format_number(prior[j], 3), format_number(best_mixture[j], 3),
                            format_number(fit.effects[j], 3)});
     }
   }
@@ -244,8 +279,10 @@ absl::Status report_tables(const std::string& path, const std::string& wanted, k
     ROUX_RETURN_IF_ERROR(run.check_interrupt());
     fits.push_back(fit_target(tables, name));
   }
-  show_tables(tables, fits, target, run);
-  return run.write("table.json", table_json(tables, fits, target));
+  const auto wish = std::find(targets.begin(), targets.end(), target) - targets.begin();
+  const Mixture best = best_mixture(tables, fits[static_cast<size_t>(wish)]);
+  show_tables(tables, fits, target, best, run);
+  return run.write("table.json", table_json(tables, fits, best));
 }
 
 }  // namespace roux::regmix

@@ -18,7 +18,7 @@ first=$(grep '"part":"natural/seed1"' "$work/whole/metrics.jsonl" | grep -o '"lo
 mkdir "$work/csv"
 {
   echo "index,train_the_pile_a,train_the_pile_b"
-  for i in $(seq 40); do echo "$i,$((i * 2 / 10)).$((i * 2 % 10)),$((8 - i * 2 / 10)).$((i % 7))"; done
+  for i in $(seq 40); do echo "$i,0.$(printf %02d $((i * 2))),0.$(printf %02d $((99 - i * 2)))"; done
 } >"$work/csv/train_mixture_1m.csv"
 {
   echo "index,metric/the_pile_a_val_loss"
@@ -32,6 +32,10 @@ grep -q '"a": *{"linear":{"1B":1},"trees":{"1B":[01][.0-9]*}}' "$work/table/tabl
 grep -q '"best_mixture": *{"a":0.9' "$work/table/table.json" || fail "the best mixture is not of a: $(cat "$work/table/table.json")"
 "$program" --table="$work/csv" --target=c --out="$work/outputs/c" >"$work/log" 2>&1 && fail "a target without losses is no error"
 grep -q -- "--target=c: " "$work/log" || fail "no word on the target"
+cp -r "$work/csv" "$work/cent"
+sed 's/,0\.0*/,/g' "$work/csv/train_mixture_1m.csv" >"$work/cent/train_mixture_1m.csv"
+"$program" --table="$work/cent" --out="$work/outputs/cent" >"$work/log" 2>&1 && fail "weights in per cent are no error"
+grep -q "train_mixture_1m.csv: line 2: the weights add up to 99" "$work/log" || fail "no word on the sum"
 rm "$work/csv/test_pile_loss_1B.csv"
 "$program" --table="$work/csv" --out="$work/outputs/half" >"$work/log" 2>&1 && fail "a missing file is no error"
 grep -q "test_pile_loss_1B.csv: " "$work/log" || fail "no word on the missing file"

@@ -23,6 +23,7 @@ using stats::Matrix;
 
 constexpr int64_t kCandidates = 100'000, kBest = 128;  // section 3.4
 constexpr int64_t kFewestToFit = 8, kFewestToTest = 3;
+constexpr double kLargestSum = 1.05;  // the originals are rounded: 0.996 to 1.003
 constexpr const char* kSizes[] = {"1m", "60m", "1B"};
 
 // Token shares of the domains that have no rights reserved.                                    [section 3.1]
@@ -52,7 +53,8 @@ constexpr Share kPile[] = {{"arxiv", .113285},
 struct Records {
   std::string path;
   std::vector<std::string> columns;                 // without the index
-  std::vector<std::string> order;                   // indices as they come
+  std::vector<std::string> order;                   // indices as they come,
+  std::vector<int64_t> lines;                       // and their lines
   std::map<std::string, std::vector<double>> rows;  // by index
 };
 
@@ -82,6 +84,7 @@ absl::StatusOr<Records> read_records(const std::string& path, bool negative) {
     if (!records.rows.emplace(index, std::move(row)).second)
       return absl::InvalidArgumentError(absl::StrCat(where, ": index ", index, " comes twice"));
     records.order.push_back(index);
+    records.lines.push_back(csv.line_number());
   }
   if (records.order.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": holds no row"));
   return records;
@@ -94,6 +97,18 @@ std::string plain(absl::string_view column, absl::string_view prefix, absl::stri
   return std::string(column);
 }
 
+// Columns without what is around the name of a domain or target; InvalidArgument where two have one name.
+absl::Status check_names(const Records& records, absl::string_view prefix, absl::string_view suffix) {
+  std::map<std::string, std::string> seen;
+  for (const std::string& column : records.columns) {
+    const auto [other, fresh] = seen.emplace(plain(column, prefix, suffix), column);
+    if (fresh) continue;
+    return absl::InvalidArgumentError(absl::StrCat(records.path, ": columns ", other->second, " and ", column,
+                                                   " are both of '", other->first, "'"));
+  }
+  return absl::OkStatus();
+}
+
 struct Pair {
   std::string name;
   Records mixtures, losses;
@@ -104,6 +119,8 @@ absl::StatusOr<Pair> read_pair(const std::string& folder, const std::string& kin
   Pair pair{.name = size};
   ROUX_ASSIGN_OR_RETURN(pair.mixtures, read_records(file("_mixture_"), false));
   ROUX_ASSIGN_OR_RETURN(pair.losses, read_records(file("_pile_loss_"), true));
+  ROUX_RETURN_IF_ERROR(check_names(pair.mixtures, "train_", ""));
+  ROUX_RETURN_IF_ERROR(check_names(pair.losses, "metric/", "_val_loss"));
   return pair;
 }
 
@@ -122,12 +139,22 @@ absl::StatusOr<MeasuredSet> join(const Pair& pair, const std::vector<std::string
   MeasuredSet set{.name = pair.name};
   std::vector<double> values;
   int64_t rows = 0;
-  for (const std::string& index : pair.mixtures.order) {
+  for (size_t i = 0; i < pair.mixtures.order.size(); ++i) {
+    const std::string& index = pair.mixtures.order[i];
     const auto losses = pair.losses.rows.find(index);
     if (losses == pair.losses.rows.end()) continue;
     ++rows;
     set.index.push_back(index);
-    for (const size_t place : places) values.push_back(pair.mixtures.rows.at(index)[place]);
+    double sum = 0;
+    for (const size_t place : places) {
+      values.push_back(pair.mixtures.rows.at(index)[place]);
+      sum += values.back();
+    }
+    if (sum > kLargestSum) {
+      return absl::InvalidArgumentError(absl::StrCat(pair.mixtures.path, ": line ", pair.mixtures.lines[i],
+                                                     ": the weights add up to ", sum,
+                                                     "; they must be shares, at most 1 in all"));
+    }
     for (size_t c = 0; c < pair.losses.columns.size(); ++c)
       set.losses[plain(pair.losses.columns[c], "metric/", "_val_loss")].push_back(losses->second[c]);
   }
@@ -136,6 +163,7 @@ absl::StatusOr<MeasuredSet> join(const Pair& pair, const std::vector<std::string
                                                    rows, " indices in common, ", fewest,
                                                    " or more are needed"));
   }
+  set.unpaired = static_cast<int64_t>(pair.mixtures.order.size() + pair.losses.order.size()) - 2 * rows;
   set.mixtures = Matrix(rows, static_cast<int64_t>(columns.size()), std::move(values));
   return set;
 }
@@ -166,6 +194,14 @@ absl::StatusOr<PublishedTables> read_published(const std::string& folder) {
   for (const std::string& c : train.losses.columns)
     tables.targets.push_back(plain(c, "metric/", "_val_loss"));
   ROUX_ASSIGN_OR_RETURN(tables.train, join(train, columns, kFewestToFit));
+  for (size_t t = 0; t < tables.targets.size(); ++t) {
+    const std::vector<double>& losses = tables.train.losses.at(tables.targets[t]);
+    if (std::equal(losses.begin() + 1, losses.end(), losses.begin())) {
+      return absl::InvalidArgumentError(absl::StrCat(train.losses.path, ": column ", train.losses.columns[t],
+                                                     ": is ", losses[0],
+                                                     " in all rows, there is nothing to fit"));
+    }
+  }
   for (const Pair& test : tests) {
     ROUX_ASSIGN_OR_RETURN(tables.tests.emplace_back(), join(test, columns, kFewestToTest));
   }
@@ -193,8 +229,7 @@ TargetFit fit_target(const PublishedTables& tables, const std::string& target) {
   const Matrix& x = tables.train.mixtures;
   const std::vector<double>& y = tables.train.losses.at(target);
   const stats::LinearModel linear = fit_linear(x, y);
-  const stats::BoostedTrees trees = fit_trees(x, y);
-  TargetFit fit{.target = target, .rounds = static_cast<int64_t>(trees.trees.size())};
+  TargetFit fit{.target = target, .trees = fit_trees(x, y)};
   for (const MeasuredSet& test : tables.tests) {
     const auto measured = test.losses.find(target);
     if (measured == test.losses.end()) continue;
@@ -203,15 +238,18 @@ TargetFit fit_target(const PublishedTables& tables, const std::string& target) {
                                        stats::mean_squared_error(measured->second, predicted)};
     };
     judge("linear", stats::predict(linear, test.mixtures));
-    judge("trees", stats::predict(trees, test.mixtures));
+    judge("trees", stats::predict(fit.trees, test.mixtures));
   }
   const Mixture prior = prior_of(tables);
   double mean = 0;
   for (size_t j = 0; j < prior.size(); ++j) mean += prior[j] * linear.weights[j];
   for (const double weight : linear.weights) fit.effects.push_back(weight - mean);
-  const Matrix candidates = draw_candidates(prior, kCandidates, 0);
-  fit.best = average_of_best(candidates, stats::predict(trees, candidates), kBest);
   return fit;
+}
+
+Mixture best_mixture(const PublishedTables& tables, const TargetFit& fit) {
+  const Matrix candidates = draw_candidates(prior_of(tables), kCandidates, 0);
+  return average_of_best(candidates, stats::predict(fit.trees, candidates), kBest);
 }
 
 std::optional<double> rank_invariance(const MeasuredSet& a, const MeasuredSet& b, const std::string& target) {
@@ -232,7 +270,7 @@ std::optional<double> rank_invariance(const MeasuredSet& a, const MeasuredSet& b
 }
 
 std::string table_json(const PublishedTables& tables, const std::vector<TargetFit>& fits,
-                       const std::string& target) {
+                       const Mixture& best_mixture) {
   kit::JsonObject all, best;
   for (const TargetFit& fit : fits) {
     kit::JsonObject models;
@@ -244,9 +282,8 @@ std::string table_json(const PublishedTables& tables, const std::vector<TargetFi
       models.add_raw(model, sets.text());
     }
     all.add_raw(fit.target, models.text());
-    if (fit.target != target) continue;
-    for (size_t j = 0; j < fit.best.size(); ++j) best.add(tables.domains[j], fit.best[j]);
   }
+  for (size_t j = 0; j < best_mixture.size(); ++j) best.add(tables.domains[j], best_mixture[j]);
   return all.add_raw("best_mixture", best.text()).text(kit::JsonObject::kPretty) + "\n";
 }
 

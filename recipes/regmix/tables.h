@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "recipes/kit/stats/gradient_boosting.h"
 #include "recipes/kit/stats/matrix.h"
 #include "recipes/regmix/method.h"
 
@@ -26,6 +27,7 @@ struct MeasuredSet {
   std::vector<std::string> index;                     // [rows]
   stats::Matrix mixtures;                             // [rows, domains]
   std::map<std::string, std::vector<double>> losses;  // by target
+  int64_t unpaired = 0;                               // rows of one of the two files alone, left out
 };
 
 struct PublishedTables {
@@ -36,8 +38,9 @@ struct PublishedTables {
 };
 
 // Errors name file, line and column: NotFound for a file or column that is missing, InvalidArgument for what
-// is no finite number, a negative weight, an index that comes twice, a set of less than 8 rows to fit or 3 to
-// test.
+// is no finite number, a negative weight, weights of a row that add up to more than 1.05 (per cent, counts),
+// an index that comes twice, two columns of one domain or target, a training loss that is the same in all
+// rows, a set of less than 8 rows to fit or 3 to test.
 absl::StatusOr<PublishedTables> read_published(const std::string& folder);
 
 // Shares of the domains in the Pile where all are its own (section 3.1; normalised), else the mean of the
@@ -52,20 +55,21 @@ struct TargetFit {
   std::string target;
   std::map<std::string, std::map<std::string, Quality>> quality;  // "linear" and "trees", then the set
   std::vector<double> effects;                                    // a_j - sum_i p_i a_i of the linear fit
-  int64_t rounds = 0;                                             // of the trees
-  Mixture best;  // average of the 128 of 100,000 candidates whose loss the trees predict lowest
+  stats::BoostedTrees trees;
 };
 TargetFit fit_target(const PublishedTables& tables, const std::string& target);
+// Average of the 128 of 100,000 draws of Dirichlet(prior_of(tables)) whose loss the trees predict lowest.
+Mixture best_mixture(const PublishedTables& tables, const TargetFit& fit);
 
 // Spearman correlation of the losses of two sets at the mixtures that both have: how far the ranks of
 // mixtures depend on the size. Nothing where less than 3 rows have one index and equal weights, or a set has
 // no such losses.
 std::optional<double> rank_invariance(const MeasuredSet& a, const MeasuredSet& b, const std::string& target);
 
-// {<target>: {"linear": {<set>: Spearman}, "trees": ...}, ..., "best_mixture": {<domain>: weight}}, the
-// mixture being that for `target`; null for a Spearman that there is not.
+// {<target>: {"linear": {<set>: Spearman}, "trees": ...}, ..., "best_mixture": {<domain>: weight}}; null for
+// a Spearman that there is not.
 std::string table_json(const PublishedTables& tables, const std::vector<TargetFit>& fits,
-                       const std::string& target);
+                       const Mixture& best_mixture);
 
 }  // namespace roux::regmix
 

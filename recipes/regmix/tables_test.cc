@@ -66,7 +66,8 @@ TEST(Tables, CorrelationsAreThoseOfTheReference) {
   EXPECT_EQ(tables->tests.size(), 2u);
   std::vector<TargetFit> fits;
   for (const std::string& target : tables->targets) fits.push_back(fit_target(*tables, target));
-  const JsonValue json = *parse_json_value(table_json(*tables, fits, "pile_cc"), "table.json");
+  const JsonValue json =
+      *parse_json_value(table_json(*tables, fits, best_mixture(*tables, fits[1])), "table.json");
   const golden::Values expected = golden::Values::of_recipe("regmix")["published"]["spearman"];
   for (const std::string& target : tables->targets) {
     for (const char* model : {"linear", "trees"}) {
@@ -94,7 +95,7 @@ TEST(Tables, KnownAnswers) {
   EXPECT_LT(line.quality.at("linear").at("60m").mean_squared_error, 1e-8);
   EXPECT_NEAR(line.effects[0] - line.effects[1], 1, 1e-3);
   EXPECT_NEAR(line.effects[0] + line.effects[1], 0, 1e-9);  // the prior is even: the mean mixture
-  EXPECT_LT(line.best[0], 0.1);
+  EXPECT_LT(best_mixture(*tables, line)[0], 0.1);
   // A parabola: no line has its ranks, trees do.
   EXPECT_LT(std::abs(curve.quality.at("linear").at("60m").spearman), 0.2);
   EXPECT_GT(curve.quality.at("trees").at("60m").spearman, 0.9);
@@ -131,13 +132,15 @@ TEST(Tables, AnySubsetOfRowsAndColumnsWillDo) {
   const TargetFit fit = fit_target(*tables, "a");
   EXPECT_EQ(fit.quality.at("linear").count("1B"), 0u);
   EXPECT_EQ(fit.quality.at("linear").count("60m"), 1u);
-  EXPECT_NEAR(fit.best[0], 1, 1e-12);
+  EXPECT_NEAR(best_mixture(*tables, fit)[0], 1, 1e-12);
+  EXPECT_EQ(tables->tests[1].unpaired, 0);
   // Without any test file there is nothing to correlate.
   Files bare = two_domains();
   bare.erase("test_mixture_60m.csv"), bare.erase("test_pile_loss_60m.csv");
   const auto alone = read_published(folder_of(bare));
   ASSERT_TRUE(alone.ok()) << alone.status();
-  const JsonValue json = *parse_json_value(table_json(*alone, {fit_target(*alone, "a")}, "a"), "table.json");
+  const TargetFit a = fit_target(*alone, "a");
+  const JsonValue json = *parse_json_value(table_json(*alone, {a}, best_mixture(*alone, a)), "table.json");
   EXPECT_TRUE(json.find("a")->find("trees")->members().empty());
   EXPECT_EQ(json.find("best_mixture")->members().size(), 2u);
 }
@@ -164,6 +167,21 @@ TEST(Tables, WhatIsWrongIsNamed) {
     has(changed(name.c_str(), "index,x\n1,2\n1,3\n"), name + ": line 3: index 1 comes twice");
   }
   has(changed("train_mixture_1m.csv", "index,train_a\n1,-0.5\n"), "'-0.5' is no weight");
+  // Shares in per cent, or counts; what is rounded passes.
+  for (const char* name : {"train_mixture_1m.csv", "test_mixture_60m.csv"}) {
+    Files files = two_domains();
+    files[name].replace(files[name].find("2,0.05,0.95"), 11, "2,0.05,0.99");
+    EXPECT_TRUE(read_published(folder_of(files)).ok());
+    files[name].replace(files[name].find("2,0.05,0.99"), 11, "2,5,95");
+    has(error_of(files), std::string(name) + ": line 4: the weights add up to 100");
+  }
+  has(changed("train_mixture_1m.csv", "index,train_a,train_the_pile_a\n1,0,1\n"),
+      "train_mixture_1m.csv: columns train_a and train_the_pile_a are both of 'a'");
+  has(changed("test_pile_loss_60m.csv", "index,metric/a_val_loss,metric/the_pile_a_val_loss\n1,0,1\n"),
+      "test_pile_loss_60m.csv: columns metric/a_val_loss and metric/the_pile_a_val_loss are both of 'a'");
+  std::string constant = "index,x,y\n";
+  for (int i = 0; i <= 40; ++i) absl::StrAppend(&constant, i, ",", i, ",2.5\n");
+  has(changed("train_pile_loss_1m.csv", constant), "train_pile_loss_1m.csv: column y: is 2.5 in all rows");
   has(changed("test_mixture_60m.csv", "index,train_c\n1,1\n"), "train_mixture_1m.csv: no weight column that");
   has(changed("train_pile_loss_1m.csv", "index\n1\n"), "train_pile_loss_1m.csv: no column of losses");
   has(changed("train_pile_loss_1m.csv", "index,x\n1,2\n2,3\n"),
