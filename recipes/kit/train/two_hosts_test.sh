@@ -7,6 +7,11 @@ program=$(readlink -f "$1")
 work=${TEST_TMPDIR:-$(mktemp -d)}
 here=roux-$$-0 there=roux-$$-1
 skip() { echo "SKIPPED: $1"; exit 0; }
+# `ip netns` mounts; in a mount namespace of the test's own, nothing of that stays behind.
+if [ -z "${ROUX_TEST_OWN_MOUNTS:-}" ]; then
+  unshare --mount true 2>/dev/null || skip "a mount namespace cannot be made here (root is needed)"
+  ROUX_TEST_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"
+fi
 command -v mpirun >/dev/null || skip "no mpirun: run bazel/setup"
 command -v ip >/dev/null || skip "no ip: run bazel/setup"
 # shellcheck disable=SC2046
