@@ -13,7 +13,9 @@ gives
     :method_test   closed forms, invariants and limiting cases, from method_test.cc; with `golden` also the values of
                    tests/golden/recipes/<name>.json, which the script beside it computes (tests/golden/recipe_values.h)
     :smoke_test    the program with --preset=smoke: exit code 0 and every output file written
-More libraries and tests of a recipe are plain cc_library and cc_test beside it.
+    :resume_test   with `resume_test`: the same, interrupted at random moments (bazel/resume_test.sh)
+    :run_test      with `run_test`: run_test.sh of the recipe, which gets the program's path
+More libraries of a recipe are plain cc_library beside it, more tests recipe_test: cc_test with what each of them needs.
 """
 
 # What fills the tables of kernels and gradients: linked into each program, included by none. The kernels of the
@@ -38,7 +40,9 @@ def recipe(
         data = [],
         golden = False,
         smoke_size = "small",
-        smoke_args = []):
+        smoke_args = [],
+        resume_test = False,
+        run_test = False):
     """Declares the targets of one recipe; see above.
 
     Args:
@@ -50,6 +54,8 @@ def recipe(
       golden: whether there are reference values, tests/golden/recipes/<name>.json. Recipes of papers have them.
       smoke_size: size of the smoke test.
       smoke_args: further flags of the smoke test.
+      resume_test: whether the smoke preset is resumed after interruptions. Recipes that train have it.
+      run_test: whether there is a run_test.sh.
     """
     native.cc_library(
         name = "method",
@@ -57,12 +63,10 @@ def recipe(
         hdrs = ["method.h"],
         deps = method_deps,
     )
-    native.cc_test(
+    recipe_test(
         name = "method_test",
-        size = "small",
-        srcs = ["method_test.cc"],
-        data = ["//tests/golden/recipes:%s.json" % name] if golden else [],
-        deps = [":method", "@googletest//:gtest_main"] + (["//tests/golden:recipe_values"] if golden else []) + [d for d in test_deps if d not in TABLE_FILLERS] + TABLE_FILLERS,
+        golden = name if golden else "",
+        deps = [":method"] + test_deps,
     )
     native.cc_binary(
         name = name,
@@ -77,4 +81,37 @@ def recipe(
         srcs = ["//bazel:smoke_test.sh"],
         args = ["$(rootpath :%s)" % name] + smoke_args,
         data = [":" + name],
+    )
+    scripts = {}
+    if resume_test:
+        scripts["resume_test"] = "//bazel:resume_test.sh"
+    if run_test:
+        scripts["run_test"] = "run_test.sh"
+    for test, script in scripts.items():
+        native.sh_test(
+            name = test,
+            size = "small",
+            srcs = [script],
+            args = ["$(rootpath :%s)" % name],
+            data = [":" + name],
+        )
+
+def recipe_test(name, deps, golden = "", data = []):
+    """A cc_test of <name>.cc.
+
+    Args:
+      name: the test and its source.
+      deps: beside GoogleTest and the table fillers.
+      golden: the recipe of whose reference values it reads some (tests/golden/recipe_values.h), or none.
+      data: files that it finds through runfiles.
+    """
+    if golden:
+        data = data + ["//tests/golden/recipes:%s.json" % golden]
+        deps = deps + ["//tests/golden:recipe_values"]
+    native.cc_test(
+        name = name,
+        size = "small",
+        srcs = [name + ".cc"],
+        data = data,
+        deps = [d for d in deps if d not in TABLE_FILLERS] + TABLE_FILLERS + ["@googletest//:gtest_main"],
     )

@@ -12,6 +12,7 @@
 #include "optim/schedules.h"
 #include "recipes/kit/data/text_domain.h"
 #include "recipes/kit/run/items.h"
+#include "recipes/kit/run/named_texts.h"
 #include "recipes/kit/train/batches.h"
 #include "recipes/kit/train/update.h"
 #include "recipes/kit/train/validation.h"
@@ -56,17 +57,10 @@ struct Texts {
   std::optional<kit::NamedText> unseen;
 };
 
-absl::StatusOr<Texts> named_texts(const Config& config, kit::Run& run) {
+absl::StatusOr<Texts> preset_texts(const Config& config, kit::Run& run) {
   const auto read = [&](const DomainSpec& spec) -> absl::StatusOr<kit::NamedText> {
-    // The excerpt, the same on every machine; the whole of a domain that has none.
-    kit::SourceOptions source = run.source_options();
-    source.excerpt = config.excerpts;
-    auto text = kit::text_domain(spec.name, source);
-    if (config.excerpts && absl::IsNotFound(text.status()))
-      text = kit::text_domain(spec.name, run.source_options());
-    ROUX_RETURN_IF_ERROR(text.status());
-    ROUX_RETURN_IF_ERROR(run.uses(text->from));
-    return kit::NamedText{spec.name, first_of(text->value, spec.bytes)};
+    ROUX_ASSIGN_OR_RETURN(const auto text, kit::named_texts(run, {spec.name}, config.excerpts));
+    return kit::NamedText{spec.name, first_of(text[0].text, spec.bytes)};
   };
   Texts texts;
   for (const std::string& domain : config.domains) {
@@ -116,16 +110,13 @@ absl::StatusOr<Texts> users_texts(const Config& config, const std::string& folde
 
 // What a plan trains on: tokens without a text, as many as a step needs.
 absl::StatusOr<Data> stand_in(const Config& config) {
+  ROUX_ASSIGN_OR_RETURN(
+      const kit::Corpus none,
+      kit::stand_in_corpus(std::max(config.batch, config.eval_windows), config.large.decoder.length));
   Data data;
   data.domains = config.domains.size();
-  for (size_t d = 0; d < data.domains; ++d) {
-    data.names.push_back(absl::StrCat("domain_", d));
-    const std::vector<int32_t> tokens(
-        static_cast<size_t>(std::max(config.batch, config.eval_windows) * config.large.decoder.length + 1));
-    ROUX_ASSIGN_OR_RETURN(kit::WindowSet windows,
-                          kit::WindowSet::stream(tokens, config.large.decoder.length, "the plan's stand-in"));
-    data.corpora.push_back({"no text", {}, windows, windows});
-  }
+  for (size_t d = 0; d < data.domains; ++d) data.names.push_back(absl::StrCat("domain_", d));
+  data.corpora.assign(data.domains, none);
   data.p.assign(data.domains, 1 / static_cast<double>(data.domains));
   return data;
 }
@@ -145,16 +136,9 @@ absl::Status check_epochs(const Config& config, const Data& data) {
 std::vector<kit::ValidationSet> validation_sets(const Config& config, const Data& data) {
   std::vector<kit::ValidationSet> sets;
   for (size_t d = 0; d < data.corpora.size(); ++d) {
-    const kit::WindowSet& windows = data.corpora[d].validation;
-    sets.push_back(
-        {absl::StrCat(data.names[d], "_loss"), &windows, *windows.fixed_rows(config.eval_windows)});
+    sets.push_back(*kit::validation_set(absl::StrCat(data.names[d], "_loss"), data.corpora[d].validation,
+                                        config.eval_windows));
   }
-  return sets;
-}
-
-std::vector<const kit::WindowSet*> training_sets(const Data& data) {
-  std::vector<const kit::WindowSet*> sets;
-  for (size_t d = 0; d < data.domains; ++d) sets.push_back(&data.corpora[d].train);
   return sets;
 }
 
@@ -176,9 +160,9 @@ absl::StatusOr<ProxyLosses> train_proxy(const Config& config, const Data& data, 
   Transformer model(size.decoder.transformer(data.corpora[0].tokenizer.vocab_size()),
                     size.decoder.init(generator, device));
   AdamW optimizer({{model.named_parameters()}}, adamw_of(config));
-  ROUX_ASSIGN_OR_RETURN(
-      kit::MixtureLoader loader,
-      kit::MixtureLoader::create(training_sets(data), mixture, {.seed = seed, .global_batch = config.batch}));
+  ROUX_ASSIGN_OR_RETURN(kit::MixtureLoader loader,
+                        kit::MixtureLoader::create(data.training_sets(), mixture,
+                                                   {.seed = seed, .global_batch = config.batch}));
   const Schedule lr = schedule_of(size);
   const auto loss_sum = [&](const kit::LmBatch& batch) { return model.loss_sum(batch.input, batch.target); };
   const auto losses = [&] {
@@ -244,7 +228,7 @@ std::string Data::description() const {
 absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
   if (run.planning()) return stand_in(config);
   ROUX_ASSIGN_OR_RETURN(const Texts texts, run.options().data.empty()
-                                               ? named_texts(config, run)
+                                               ? preset_texts(config, run)
                                                : users_texts(config, run.options().data));
   kit::CorpusOptions options{.length = config.large.decoder.length,
                              .validation_share = config.validation_share,
@@ -336,7 +320,7 @@ absl::StatusOr<std::vector<double>> train_large(const Config& config, const Data
   Generator generator(seed);
   Transformer model(size.decoder.transformer(data.corpora[0].tokenizer.vocab_size()),
                     size.decoder.init(generator, part.device()));
-  const kit::PretrainData of_arm{training_sets(data), mixture, validation_sets(config, data)};
+  const kit::PretrainData of_arm{data.training_sets(), mixture, validation_sets(config, data)};
   ROUX_ASSIGN_OR_RETURN(const kit::Pretrained trained, kit::pretrain(part, model, of_arm,
                                                                      {.seed = seed,
                                                                       .steps = size.steps,

@@ -94,6 +94,9 @@ struct Data {
   Mixture p;          // the domains' shares of all training rows
 
   bool has_unseen() const { return corpora.size() > domains; }
+  std::vector<const kit::WindowSet*> training_sets() const {
+    return kit::training_sets({corpora.data(), domains});
+  }
   int64_t tokens() const;  // of all domains' training rows
   std::string description() const;
 };

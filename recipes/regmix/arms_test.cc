@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "recipes/kit/run/run.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "recipes/kit/stats/random.h"
 #include "recipes/regmix/outcomes.h"
 #include "tensor/error.h"
@@ -26,17 +26,6 @@ Config tiny() {
   return c;
 }
 
-std::unique_ptr<kit::Run> quiet_run(const std::string& data = "") {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = fresh_directory() + "/out";
-  setup.options.data = data;
-  setup.quiet = true;
-  return *kit::Run::open(std::move(setup));
-}
-
 // A folder of three domains: "a" of `lines` lines, "b" of twice, "c" of three times as many.
 std::string folder_of_texts(int lines = 100) {
   const std::string folder = fresh_directory();
@@ -48,14 +37,14 @@ std::string folder_of_texts(int lines = 100) {
 }
 
 std::string error_of(const Config& config, const std::string& data) {
-  const auto run = quiet_run(data);
+  const auto run = kit::quiet_run({.options = {.data = data}});
   const auto loaded = load_data(config, *run);
   EXPECT_FALSE(loaded.ok());
   return std::string(loaded.status().message());
 }
 
 TEST(Data, TheDefaultIsOfEmbeddedTexts) {
-  const auto run = quiet_run();
+  const auto run = kit::quiet_run();
   const Config config;
   const auto data = load_data(config, *run);
   ASSERT_TRUE(data.ok()) << data.status();
@@ -69,7 +58,7 @@ TEST(Data, TheDefaultIsOfEmbeddedTexts) {
 }
 
 TEST(Data, TheUsersFolderIsAMixture) {
-  const auto run = quiet_run(folder_of_texts());
+  const auto run = kit::quiet_run({.options = {.data = folder_of_texts()}});
   Config config = tiny();
   auto data = load_data(config, *run);
   ASSERT_TRUE(data.ok()) << data.status();
@@ -129,7 +118,7 @@ TEST(Data, SlipsAreNamed) {
 }
 
 TEST(Data, CapsAreEpochsOfARunThatIsLongerThanTheTexts) {
-  const auto run = quiet_run(folder_of_texts());
+  const auto run = kit::quiet_run({.options = {.data = folder_of_texts()}});
   Config config = tiny();
   auto data = load_data(config, *run);
   ASSERT_TRUE(data.ok()) << data.status();
@@ -145,7 +134,7 @@ TEST(Data, CapsAreEpochsOfARunThatIsLongerThanTheTexts) {
 }
 
 TEST(Mixtures, TestOnesAreCommonAndNeverFitted) {
-  const auto run = quiet_run();
+  const auto run = kit::quiet_run();
   const Config config;
   const auto data = load_data(config, *run);
   ASSERT_TRUE(data.ok()) << data.status();
@@ -163,7 +152,7 @@ TEST(Mixtures, TestOnesAreCommonAndNeverFitted) {
 }
 
 TEST(Outcomes, ArmsAndMeasuresOfASmallRun) {
-  const auto run = quiet_run(folder_of_texts());
+  const auto run = kit::quiet_run({.options = {.data = folder_of_texts()}});
   Config config = tiny();
   config.unseen = "b", config.min_weight = 0.02;
   const auto data = load_data(config, *run);
@@ -268,7 +257,7 @@ TEST(Outcomes, NoiseIsNotOneSided) {
 }
 
 TEST(Outcomes, EffectsAreRelativeToForeignDomains) {
-  const auto run = quiet_run(folder_of_texts());
+  const auto run = kit::quiet_run({.options = {.data = folder_of_texts()}});
   const Config config = tiny();
   const auto data = load_data(config, *run);
   ASSERT_TRUE(data.ok()) << data.status();
@@ -289,7 +278,7 @@ TEST(Outcomes, EffectsAreRelativeToForeignDomains) {
 }
 
 TEST(Proxies, OfOneSeedDifferByTheirMixtureAlone) {
-  const auto run = quiet_run(folder_of_texts());
+  const auto run = kit::quiet_run({.options = {.data = folder_of_texts()}});
   Config config = tiny();
   config.unseen = "b";
   const auto data = load_data(config, *run);

@@ -1,7 +1,7 @@
 // RegMix: many proxies on random mixtures, a regression, and the large model on the mixture predicted best.
 #include "recipes/kit/run/main.h"
 #include "absl/strings/str_cat.h"
-#include "recipes/kit/data/mixture_loader.h"
+#include "recipes/kit/train/show_first_batch.h"
 #include "recipes/kit/train/training.h"
 #include "recipes/regmix/arms.h"
 #include "recipes/regmix/claims.h"
@@ -23,19 +23,6 @@ struct Chunk {
 struct LargeArm {
   std::string name;
 };
-
-absl::Status show_data(const Config& config, const Data& data, Run& run) {
-  run.print(data.description() + "\n");
-  std::vector<const kit::WindowSet*> domains;
-  for (size_t d = 0; d < data.domains; ++d) domains.push_back(&data.corpora[d].train);
-  ROUX_ASSIGN_OR_RETURN(
-      kit::MixtureLoader loader,
-      kit::MixtureLoader::create(domains, data.p, {.seed = run.seeds()[0], .global_batch = config.batch}));
-  return run.show_batch(kit::first_batch_of(loader.next().tokens, [&](int64_t id) {
-    const auto token = static_cast<int32_t>(id);
-    return data.corpora[0].tokenizer.decode(absl::MakeConstSpan(&token, 1));
-  }));
-}
 
 // Steps 1 and 2: the proxies of all seeds, in the order of Mixtures::proxies().
 absl::StatusOr<std::vector<std::vector<ProxyLosses>>> proxies_of(const Config& config, const Data& data,
@@ -72,7 +59,8 @@ absl::Status reproduce(const Config& config, Run& run) {
                                 }))
         .status();
   }
-  ROUX_RETURN_IF_ERROR(show_data(config, data, run));
+  run.print(data.description() + "\n");
+  ROUX_RETURN_IF_ERROR(kit::show_first_batch(run, data.training_sets(), data.p, config.batch));
   run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
   std::vector<LargeArm> arms;
   for (const std::string& name : large_arms(config, data)) arms.push_back({name});

@@ -160,14 +160,8 @@ const Mixture& mixture_of(const SeedOutcome& outcome, const std::string& arm) {
   return outcome.unseen.trees;
 }
 
-std::vector<double> Outcomes::each(const std::function<double(size_t seed)>& f) const {
-  std::vector<double> values;
-  for (size_t s = 0; s < seeds.size(); ++s) values.push_back(f(s));
-  return values;
-}
-
 double Outcomes::loss(const std::string& arm, size_t seed, size_t text) const {
-  return large.values(arm, [&](const std::vector<double>& losses) { return losses.at(text); }).at(seed);
+  return large.of(arm).at(seed)->at(text);
 }
 
 std::vector<std::string> Outcomes::common_arms() const {

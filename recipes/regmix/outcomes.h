@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "recipes/kit/run/grid.h"
+#include "recipes/kit/run/seed_values.h"
 #include "recipes/regmix/arms.h"
 #include "recipes/regmix/method.h"
 
@@ -67,8 +68,10 @@ struct Outcomes {
   std::vector<SeedOutcome> by_seed;
   kit::Results<std::vector<double>> large;  // losses of each text
 
-  // f of each seed, by position: what kit::over_seeds takes.
-  std::vector<double> each(const std::function<double(size_t seed)>& f) const;
+  // f of each seed, by position.
+  kit::SeedValues each(const std::function<double(size_t seed)>& f) const {
+    return kit::each_seed(seeds.size(), f);
+  }
   // Loss of a text by the large model.
   double loss(const std::string& arm, size_t seed, size_t text) const;
   // Arms whose mixtures proxies were trained on too: all but nearest_only and what RegMix chose.

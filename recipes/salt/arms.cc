@@ -13,6 +13,7 @@
 #include "optim/schedules.h"
 #include "recipes/kit/align/distill.h"
 #include "recipes/kit/data/text_domain.h"
+#include "recipes/kit/run/named_texts.h"
 #include "recipes/kit/train/losses.h"
 #include "recipes/kit/train/pretrain.h"
 #include "recipes/kit/train/validation.h"
@@ -47,15 +48,7 @@ absl::StatusOr<std::vector<kit::NamedText>> texts_of(const Config& config, kit::
     ROUX_ASSIGN_OR_RETURN(kit::NamedText text, kit::read_domain(data));
     return std::vector<kit::NamedText>{std::move(text)};
   }
-  std::vector<kit::NamedText> texts;
-  kit::SourceOptions source = run.source_options();
-  source.excerpt = config.excerpts;
-  for (const std::string& name : config.texts) {
-    ROUX_ASSIGN_OR_RETURN(auto text, kit::text_domain(name, source));
-    ROUX_RETURN_IF_ERROR(run.uses(text.from));
-    texts.push_back({name, std::move(text.value)});
-  }
-  return texts;
+  return kit::named_texts(run, config.texts, config.excerpts);
 }
 
 // The first bytes of a text, up to the start of a character.
@@ -119,19 +112,18 @@ absl::StatusOr<Outcome> train_teacher(const Config& c, const kit::Corpus& corpus
   Generator generator(seed);
   const kit::DecoderConfig size = c.teacher(arm.small_teacher);
   Transformer model(size.transformer(corpus.tokenizer.vocab_size()), size.init(generator, part.device()));
-  ROUX_ASSIGN_OR_RETURN(std::vector<int64_t> rows, corpus.validation.fixed_rows(c.eval_windows));
-  ROUX_ASSIGN_OR_RETURN(
-      kit::Pretrained trained,
-      kit::pretrain(part, model,
-                    {{&corpus.train}, {1}, {{"validation_loss", &corpus.validation, std::move(rows)}}},
-                    {.seed = seed,
-                     .steps = arm.steps,
-                     .global_batch = c.batch,
-                     .lr = cosine(c, c.teacher_lr, arm.steps),
-                     .adamw = adamw(c),
-                     .max_grad_norm = c.max_grad_norm,
-                     .evaluate_at = evaluation_steps(c, arm.steps),
-                     .leave_at = {{c.early_steps, "early"}, {arm.steps, "final"}}}));
+  ROUX_ASSIGN_OR_RETURN(kit::ValidationSet unseen,
+                        kit::validation_set("validation_loss", corpus.validation, c.eval_windows));
+  ROUX_ASSIGN_OR_RETURN(kit::Pretrained trained,
+                        kit::pretrain(part, model, {{&corpus.train}, {1}, {std::move(unseen)}},
+                                      {.seed = seed,
+                                       .steps = arm.steps,
+                                       .global_batch = c.batch,
+                                       .lr = cosine(c, c.teacher_lr, arm.steps),
+                                       .adamw = adamw(c),
+                                       .max_grad_norm = c.max_grad_norm,
+                                       .evaluate_at = evaluation_steps(c, arm.steps),
+                                       .leave_at = {{c.early_steps, "early"}, {arm.steps, "final"}}}));
   return Outcome{.log = std::move(trained.log)};
 }
 
@@ -248,11 +240,7 @@ Compute Config::compute(int64_t vocab_size) const {
 absl::StatusOr<kit::Corpus> load_data(const Config& config, kit::Run& run) {
   const int64_t length = config.student.length;
   if (run.planning()) {
-    const int64_t rows = std::max(config.batch, config.eval_windows);
-    ROUX_ASSIGN_OR_RETURN(const kit::WindowSet windows,
-                          kit::WindowSet::stream(std::vector<int32_t>(static_cast<size_t>(rows * length + 1)),
-                                                 length, "no text"));
-    return kit::Corpus{"no text", {}, windows, windows};
+    return kit::stand_in_corpus(std::max(config.batch, config.eval_windows), length);
   }
   ROUX_ASSIGN_OR_RETURN(std::vector<kit::NamedText> texts, texts_of(config, run));
   size_t most = std::numeric_limits<size_t>::max();

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 
+#include "recipes/kit/run/quiet_run.h"
 #include "recipes/salt/claims.h"
 #include "tensor/fresh_directory.h"
 
@@ -18,17 +19,6 @@ Config tiny() {
   c.teacher_hidden = 16, c.batch = 4, c.steps = 20, c.teacher_steps = 12, c.early_steps = 4;
   c.kd_share = 0.3, c.eval_windows = 12, c.regime = "limited", c.limited_bytes = 4000;
   return c;
-}
-
-std::unique_ptr<kit::Run> quiet_run(const std::string& data = "") {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = fresh_directory() + "/out";
-  setup.options.data = data;
-  setup.quiet = true;
-  return *kit::Run::open(std::move(setup));
 }
 
 TEST(Arms, HaveTheirStepsAndTeachers) {
@@ -77,7 +67,7 @@ std::vector<std::string> metrics_of(kit::Run& run, const std::string& part) {
 // BASELINE is SALT without stage 1, RKD is SALT with nothing else; the teacher is asked in stage 1 alone.
 TEST(Arms, AtBothEndsSaltIsBaselineAndReverseDistillation) {
   const Config c = tiny();
-  const auto run = quiet_run();
+  const auto run = kit::quiet_run();
   const auto corpus = load_data(c, *run);
   ASSERT_TRUE(corpus.ok()) << corpus.status();
   std::vector<Arm> some;
@@ -152,7 +142,7 @@ std::vector<kit::Claim> judged(double teacher, const std::map<std::string, std::
       results.results.push_back(std::move(outcome));
     }
   }
-  const auto run = quiet_run();
+  const auto run = kit::quiet_run();
   EXPECT_TRUE(judge(Config(), results, "made up", *run).ok());
   return run->claims();
 }
@@ -224,7 +214,7 @@ TEST(UsersData, IsATextOrAFolder) {
   Config c = tiny();
   c.regime = "one_pass";
   const auto description = [&](const std::string& path) {
-    const auto data = load_data(c, *quiet_run(path));
+    const auto data = load_data(c, *kit::quiet_run({.options = {.data = path}}));
     return data.ok() ? data->description : std::string(data.status().message());
   };
   EXPECT_EQ(description(folder + "/two"), "a (6000 bytes) + b (7000 bytes)");
@@ -235,7 +225,7 @@ TEST(UsersData, IsATextOrAFolder) {
   EXPECT_EQ(description(folder + "/two"),
             "a + b (validation part): holds 2 tokens, one window of 16 needs 17; take a shorter window or "
             "more text");
-  const auto equal = load_data(Config(), *quiet_run());  // the named texts in equal shares
+  const auto equal = load_data(Config(), *kit::quiet_run());  // the named texts in equal shares
   ASSERT_TRUE(equal.ok());
   const std::string bytes = "(131209 bytes)";
   EXPECT_EQ(equal->description, "austen_emma " + bytes + " + web_luke_john " + bytes + " + bible_kjv " +

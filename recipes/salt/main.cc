@@ -2,9 +2,9 @@
 #include "recipes/kit/run/main.h"
 
 #include "absl/strings/str_cat.h"
-#include "recipes/kit/data/loader.h"
 #include "recipes/kit/data/text_file.h"
-#include "recipes/kit/train/training.h"
+#include "recipes/kit/train/show_first_batch.h"
+#include "recipes/kit/train/train_arms.h"
 #include "recipes/salt/arms.h"
 #include "recipes/salt/bigram.h"
 #include "recipes/salt/claims.h"
@@ -25,13 +25,7 @@ absl::Status show_data(const Config& config, const kit::Corpus& corpus, Run& run
   run.print(absl::StrCat(corpus.description, ": ", corpus.train.size(), " windows; a student makes ",
                          passes(config.steps), " passes over them, the teacher ",
                          passes(config.teacher_steps), "\n"));
-  ROUX_ASSIGN_OR_RETURN(
-      kit::BatchLoader loader,
-      kit::BatchLoader::create(corpus.train, {.seed = run.seeds()[0], .global_batch = config.batch}));
-  return run.show_batch(kit::first_batch_of(loader.next(), [&](int64_t id) {
-    const auto token = static_cast<int32_t>(id);
-    return corpus.tokenizer.decode(absl::MakeConstSpan(&token, 1));
-  }));
+  return kit::show_first_batch(run, corpus, config.batch);
 }
 
 // 1. The teacher learns; what it was early selects rows, what it is in the end gives soft labels. 2.
@@ -42,15 +36,10 @@ absl::Status reproduce(const Config& config, Run& run) {
   if (!run.planning()) ROUX_RETURN_IF_ERROR(show_data(config, corpus, run));
   const int64_t vocab_size = corpus.tokenizer.vocab_size();
   const std::vector<Arm> all = arms(config, vocab_size);
-  int64_t steps = 0;
-  for (const Arm& arm : all) steps += arm.steps;
-  run.expect_steps(steps * static_cast<int64_t>(run.seeds().size()));
-  run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
-  ROUX_ASSIGN_OR_RETURN(
-      const Results results,
-      run.side_by_side(kit::grid(all, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
-        return train_arm(config, corpus, arm, seed, part);
-      })));
+  ROUX_ASSIGN_OR_RETURN(const Results results,
+                        kit::train_arms(run, all, [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+                          return train_arm(config, corpus, arm, seed, part);
+                        }));
   report(config, corpus, all, results, run);
   const BigramWorld world = peaked_and_flat(/*classes=*/50, /*smoothing=*/0.2, /*seed=*/1);
   report_bigrams(world, run);

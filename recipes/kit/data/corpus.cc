@@ -29,6 +29,12 @@ absl::StatusOr<std::string> read_excerpt(const std::string& name) {
   return read_text(path);
 }
 
+std::vector<const WindowSet*> training_sets(absl::Span<const Corpus> corpora) {
+  std::vector<const WindowSet*> sets;
+  for (const Corpus& corpus : corpora) sets.push_back(&corpus.train);
+  return sets;
+}
+
 absl::StatusOr<Corpus> corpus_of(const std::vector<NamedText>& texts, const CorpusOptions& options) {
   std::string train, validation;
   std::vector<std::string> names, descriptions;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "recipes/kit/data/byte_tokenizer.h"
 #include "recipes/kit/data/windows.h"
 
@@ -29,6 +30,10 @@ struct Corpus {
   WindowSet train;
   WindowSet validation;
 };
+
+// The training windows of several corpora, in their order, which the corpora must outlive: domains of a
+// mixture.
+std::vector<const WindowSet*> training_sets(absl::Span<const Corpus> corpora);
 
 // A text with the name that errors and descriptions call it by.
 struct NamedText {

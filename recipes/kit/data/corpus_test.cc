@@ -75,6 +75,13 @@ TEST(StandInCorpus, HoldsTheRowsOfAPlan) {
   EXPECT_FALSE(stand_in_corpus(5, 0).ok());
 }
 
+TEST(TrainingSets, AreInTheOrderOfTheCorpora) {
+  const std::vector<Corpus> corpora = {*stand_in_corpus(5, 8), *stand_in_corpus(3, 8)};
+  EXPECT_EQ(training_sets(corpora), (std::vector<const WindowSet*>{&corpora[0].train, &corpora[1].train}));
+  EXPECT_EQ(training_sets({corpora.data(), 1}), (std::vector<const WindowSet*>{&corpora[0].train}));
+  EXPECT_TRUE(training_sets({}).empty());
+}
+
 TEST(Runfiles, MissingFilesNameThePlacesTried) {
   const absl::Status status = find_runfile("recipes/data/no_such.txt").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);

@@ -46,16 +46,22 @@ struct Results {
   std::vector<std::string> names;  // in the order in which the parts were listed
   std::vector<R> results;
 
-  // field(result) of each seed of an arm, as listed: what over_seeds and paired take. Throws Error for an arm
-  // that has no part.
+  // The results of an arm, one a seed, as listed. Throws Error for an arm that has no part.
+  std::vector<const R*> of(const std::string& arm) const {
+    std::vector<const R*> out;
+    for (size_t i = 0; i < names.size(); ++i) {
+      const PartName name(names[i]);
+      if (name.arm == arm && name.seed) out.push_back(&results[i]);
+    }
+    ROUX_CHECK(!out.empty()) << "results: no part is called " << arm << "/seed<N>";
+    return out;
+  }
+
+  // field(result) of each of them: what over_seeds, paired and ClaimList take.
   template <class Field>
   std::vector<double> values(const std::string& arm, Field field) const {
     std::vector<double> out;
-    for (size_t i = 0; i < names.size(); ++i) {
-      const PartName name(names[i]);
-      if (name.arm == arm && name.seed) out.push_back(field(results[i]));
-    }
-    ROUX_CHECK(!out.empty()) << "results: no part is called " << arm << "/seed<N>";
+    for (const R* result : of(arm)) out.push_back(field(*result));
     return out;
   }
 };
@@ -63,6 +69,15 @@ struct Results {
 // The result type of a part function or of grid()'s function: R of absl::StatusOr<R>.
 template <class F, class... Args>
 using ResultOf = typename std::invoke_result_t<F, Args...>::value_type;
+
+// The arm of this name. Throws Error where there is none.
+template <class Arm>
+const Arm& find_arm(const std::vector<Arm>& arms, const std::string& name) {
+  for (const Arm& arm : arms) {
+    if (arm.name == name) return arm;
+  }
+  throw Error("no arm is called " + name);
+}
 
 // Parts "<arm.name>/seed<N>", seed by seed, each arm in every seed: f(arm, seed, part) gives StatusOr<R>.
 // Arms are copied. An arm with a member `from` that is not empty waits for that one.

@@ -212,6 +212,11 @@ absl::Status Run::claim(Claim claim) {
   return absl::OkStatus();
 }
 
+absl::Status Run::claim_all(const std::vector<Claim>& claims) {
+  for (const Claim& each : claims) ROUX_RETURN_IF_ERROR(claim(each));
+  return absl::OkStatus();
+}
+
 absl::Status Run::write(const std::string& file, absl::string_view text) {
   const bool plain = !file.empty() && file[0] != '.' && !absl::StrContains(file, '/');
   const bool own = std::find(std::begin(kOwnFiles), std::end(kOwnFiles), file) != std::end(kOwnFiles);

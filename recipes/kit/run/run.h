@@ -158,6 +158,8 @@ class Run {
   // InvalidArgument for a claim that cannot be judged (check_claim). On the user's own data, model or
   // settings claims are reported, not asserted: what holds there nobody has looked at.
   absl::Status claim(Claim claim);
+  // One after the other, up to the first error.
+  absl::Status claim_all(const std::vector<Claim>& claims);
   bool is_users_own() const;
   const std::vector<Claim>& claims() const { return claims_; }
 

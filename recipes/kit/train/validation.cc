@@ -1,10 +1,18 @@
 #include "recipes/kit/train/validation.h"
 
 #include <numeric>
+#include <utility>
 
 #include "recipes/kit/train/training.h"
+#include "tensor/error.h"
 
 namespace roux::kit {
+
+absl::StatusOr<ValidationSet> validation_set(const std::string& name, const WindowSet& windows,
+                                             int64_t rows) {
+  ROUX_ASSIGN_OR_RETURN(std::vector<int64_t> fixed, windows.fixed_rows(rows));
+  return ValidationSet{name, &windows, std::move(fixed)};
+}
 
 Values evaluate_losses(const std::vector<ValidationSet>& sets, int64_t rows_per_batch, Device device,
                        const std::function<Tensor(const LmBatch&)>& loss_sum) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "recipes/kit/data/windows.h"
 #include "recipes/kit/train/batches.h"
 #include "recipes/kit/train/train.h"
@@ -23,6 +24,9 @@ struct ValidationSet {
   const WindowSet* windows;
   std::vector<int64_t> rows = {};  // all of them where empty
 };
+
+// `rows` windows spread evenly over the set (WindowSet::fixed_rows), with its errors.
+absl::StatusOr<ValidationSet> validation_set(const std::string& name, const WindowSet& windows, int64_t rows);
 
 // Mean loss per target of each set (evaluate_loss of training.h), in their order.
 Values evaluate_losses(const std::vector<ValidationSet>& sets, int64_t rows_per_batch, Device device,
