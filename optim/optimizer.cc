@@ -103,6 +103,7 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups,
       for (const auto& [state, spec] : states(slot.param.spec())) {
         slot.state.emplace_back(state, zeros(spec.shape, spec.dtype, slot.param.device()));
       }
+      if (comm_ != nullptr) slot.param = Tensor();  // memory that may be divided meanwhile
       groups_.back().slots.push_back(std::move(slot));
       if (!scalars_.defined()) {
         std::vector<double> scalars(kStepScalarCount, 0);
@@ -163,7 +164,12 @@ Tensor Optimizer::step(const StepOptions& options) {
     launch.scalars = launch.scalars.defined() ? scalars_if(launch.scalars) : scalars_;
     run(launch);
   }
-  if (comm_ != nullptr) exchange_slices();
+  if (comm_ != nullptr) {
+    exchange_slices();
+    for (Group& group : groups_) {
+      for (Slot& slot : group.slots) slot.param = Tensor();
+    }
+  }
   return norm;
 }
 

@@ -124,7 +124,7 @@ class Optimizer {
   struct Slot {  // one parameter with its state tensors
     std::string name;
     Tensor whole;  // the parameter,
-    Tensor param;  // and what is updated: it, or a slice that shares its memory
+    Tensor param;  // and what is updated: it, or in a step, with a divided state, a slice of it
     NamedTensors state;
     Tensor mask;        // undefined: none
     Tensor grad_slice;  // undefined: the gradient is that of `whole`

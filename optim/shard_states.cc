@@ -51,9 +51,10 @@ void Optimizer::set_grad_slice(size_t i, const Tensor& slice) {
       continue;
     }
     Slot& slot = group.slots[i];
-    ROUX_CHECK(slice.spec() == slot.param.spec())
-        << "optimizer: the slice of the gradient of " << slot.name << " is " << slice.spec() << ", needed "
-        << slot.param.spec();
+    const auto [begin, end] = slice_of_rank(slot.whole.numel(), comm_->rank(), comm_->size());
+    const TensorSpec needed = {slot.whole.dtype(), {end - begin}};
+    ROUX_CHECK(slice.spec() == needed) << "optimizer: the slice of the gradient of " << slot.name << " is "
+                                       << slice.spec() << ", needed " << needed;
     slot.grad_slice = slice;
     return;
   }

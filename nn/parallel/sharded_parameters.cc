@@ -26,10 +26,9 @@ IntrusivePtr<Storage> no_memory(size_t bytes) {
   return make_intrusive<Storage>(nullptr, bytes, Device(kMeta), *nobody);
 }
 
-// The parameter itself, an optimizer's view of its slice where it trains, and nobody else.
 bool has_its_own_memory(const Tensor& x) {
   return x.is_contiguous() && x.impl()->offset == 0 && x.impl()->storage->bytes() == x.bytes() &&
-         x.impl()->storage->use_count() <= (x.requires_grad() ? 2 : 1);
+         x.impl()->storage->use_count() == 1;
 }
 
 char* bytes_of(const Tensor& x) { return static_cast<char*>(x.raw_data()); }
