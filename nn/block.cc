@@ -1,6 +1,7 @@
 #include "nn/block.h"
 
 #include "autograd/checkpoint.h"
+#include "nn/parallel/sharded_parameters.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/elementwise.h"
 
@@ -54,10 +55,12 @@ Tensor Block::forward(const Tensor& x, const Pass& pass) const {
 }
 
 Tensor Block::after_mixer(const Tensor& x, const Tensor& mixed, const Pass& pass) const {
+  gather_if_sharded(*this);
   return finish(x, residual_ == Residual::kParallelOneNorm ? mixer_input(x, pass) : Tensor(), mixed, pass);
 }
 
 Tensor Block::mixer_input(const Tensor& x, const Pass& pass) const {
+  gather_if_sharded(*this);
   const bool as_it_is = residual_ == Residual::kPostNorm || residual_ == Residual::kReorderedNorm;
   return pass.taps(Site::kMixerInput, layer_, as_it_is ? x : (*norm_1_)(x));
 }
@@ -118,7 +121,7 @@ std::string Block::pretty_print() const {
 
 Tensor run_layer(bool checkpointed, const std::function<Tensor(const Tensor&)>& layer, const Tensor& x,
                  Generator* generator) {
-  if (!checkpointed || !grad_mode_enabled()) return layer(x);
+  if (!(checkpointed || parameters_are_sharded()) || !grad_mode_enabled()) return layer(x);
   std::vector<Generator*> generators;
   if (generator != nullptr) generators.push_back(generator);
   return checkpoint([layer](const std::vector<Tensor>& in) { return layer(in[0]); }, {x}, generators);

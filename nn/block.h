@@ -47,8 +47,9 @@ class Block final : public ModuleOf<Block> {
   std::unique_ptr<MixtureOfExperts> moe_;
 };
 
-// layer(x), or with `checkpointed` the same while only x is kept: the layer runs again in backward. No effect
-// when nothing is recorded. The layer and what it refers to must live until backward.
+// layer(x), or with `checkpointed`, and where blocks are gathered (nn/parallel/sharded_parameters.h), the
+// same while only x is kept: the layer runs again in backward. No effect when nothing is recorded. The layer
+// and what it refers to must live until backward.
 Tensor run_layer(bool checkpointed, const std::function<Tensor(const Tensor&)>& layer, const Tensor& x,
                  Generator* generator = nullptr);
 

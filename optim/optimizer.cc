@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "optim/composed.h"
+#include "tensor/comm/parameter_slices.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
@@ -93,20 +94,21 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups,
       Slot slot{name, param, param, {}, mask_of(name, param, group.masks), {}};
       if (comm_ != nullptr) {
         ROUX_CHECK(param.is_contiguous() &&
-                   (param.device().type == DeviceType::kCpu || param.device().type == DeviceType::kMeta))
+                   (device_of(param).type == DeviceType::kCpu || device_of(param).type == DeviceType::kMeta))
             << "optimizer: parameter " << name << " is " << param.spec() << " on " << param.device()
             << ", needed contiguous on cpu for a state that is divided between ranks";
-        slot.param = own_slice(param);
+        slot.param = param_slice(param);
         if (slot.mask.defined()) slot.mask = own_slice(slot.mask.contiguous());
       }
       for (const auto& [state, spec] : states(slot.param.spec())) {
-        slot.state.emplace_back(state, zeros(spec.shape, spec.dtype, param.device()));
+        slot.state.emplace_back(state, zeros(spec.shape, spec.dtype, slot.param.device()));
       }
+      if (comm_ != nullptr) slot.param = Tensor();  // memory that may be divided meanwhile
       groups_.back().slots.push_back(std::move(slot));
       if (!scalars_.defined()) {
         std::vector<double> scalars(kStepScalarCount, 0);
         scalars[kFinite] = 1;  // nothing was skipped yet
-        scalars_ = tensor(scalars, {kStepScalarCount}, param.device());
+        scalars_ = tensor(scalars, {kStepScalarCount}, device_of(param));
       }
     }
   }
@@ -119,6 +121,11 @@ Tensor Optimizer::step(const StepOptions& options) {
   ROUX_CHECK(std::isfinite(options.grad_scale) && options.grad_scale > 0)
       << "optimizer: grad_scale is " << options.grad_scale << ", needed finite and above 0";
   NoGradGuard no_grad;
+  if (comm_ != nullptr) {  // parameters may have been divided since, or made whole
+    for (Group& group : groups_) {
+      for (Slot& slot : group.slots) slot.param = param_slice(slot.whole);
+    }
+  }
   std::vector<Launch> launches;
   Tensor norm;
   const auto join = [&norm](const Tensor& part) { norm = norm.defined() ? grad_norm({norm, part}) : part; };
@@ -157,7 +164,12 @@ Tensor Optimizer::step(const StepOptions& options) {
     launch.scalars = launch.scalars.defined() ? scalars_if(launch.scalars) : scalars_;
     run(launch);
   }
-  if (comm_ != nullptr) exchange_slices();
+  if (comm_ != nullptr) {
+    exchange_slices();
+    for (Group& group : groups_) {
+      for (Slot& slot : group.slots) slot.param = Tensor();
+    }
+  }
   return norm;
 }
 

@@ -64,7 +64,8 @@ struct StepOptions {
 // rank calls them; load_state_dict() takes the whole state on each. Optimizers whose update is not element by
 // element (Adafactor, Muon, 8-bit AdamW, online merging) throw Error when they are made. Parameters are
 // contiguous and on the CPU, or on meta, where nothing is exchanged. Objects nest; the communicator outlives
-// the optimizers.
+// the optimizers. Parameters that are divided too (ParameterSlices of tensor/comm) are not exchanged: their
+// slices are updated, and gathered when they are needed.
 //                                                              [Rajbhandari et al. 2020, section 5.1]
 class ShardOptimizerStates {
  public:
@@ -123,7 +124,7 @@ class Optimizer {
   struct Slot {  // one parameter with its state tensors
     std::string name;
     Tensor whole;  // the parameter,
-    Tensor param;  // and what is updated: it, or a slice that shares its memory
+    Tensor param;  // and what is updated: it, or in a step, with a divided state, a slice of it
     NamedTensors state;
     Tensor mask;        // undefined: none
     Tensor grad_slice;  // undefined: the gradient is that of `whole`
@@ -171,8 +172,9 @@ class Optimizer {
   void exchange_slices() const;
   // A state tensor of the whole parameter, from all ranks' slices.
   Tensor whole_state(const StateEntry& entry) const;
-  // This rank's elements of a contiguous tensor that is like a parameter.
+  // This rank's elements of a contiguous tensor that is like a parameter; of a parameter, where they are now.
   Tensor own_slice(const Tensor& whole) const;
+  Tensor param_slice(const Tensor& whole) const;
   // Whether a group's start_step has come: bool of rank 0.
   Tensor started(const Group& group) const;
   // The scalars for a group that is frozen unless `started`.

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "optim/optimizer.h"
+#include "tensor/comm/parameter_slices.h"
 #include "tensor/error.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -36,6 +37,12 @@ Tensor Optimizer::own_slice(const Tensor& whole) const {
   return whole.detach().view({whole.numel()}).slice(0, begin, end);
 }
 
+Tensor Optimizer::param_slice(const Tensor& whole) const {
+  const ParameterSlices* const divided = ParameterSlices::current();
+  const Tensor slice = divided != nullptr ? divided->slice_of(whole) : Tensor();
+  return slice.defined() ? slice : own_slice(whole);
+}
+
 void Optimizer::set_grad_slice(size_t i, const Tensor& slice) {
   ROUX_CHECK(comm_ != nullptr) << "optimizer: set_grad_slice is for a state that is divided between ranks";
   for (Group& group : groups_) {
@@ -44,9 +51,10 @@ void Optimizer::set_grad_slice(size_t i, const Tensor& slice) {
       continue;
     }
     Slot& slot = group.slots[i];
-    ROUX_CHECK(slice.spec() == slot.param.spec())
-        << "optimizer: the slice of the gradient of " << slot.name << " is " << slice.spec() << ", needed "
-        << slot.param.spec();
+    const auto [begin, end] = slice_of_rank(slot.whole.numel(), comm_->rank(), comm_->size());
+    const TensorSpec needed = {slot.whole.dtype(), {end - begin}};
+    ROUX_CHECK(slice.spec() == needed) << "optimizer: the slice of the gradient of " << slot.name << " is "
+                                       << slice.spec() << ", needed " << needed;
     slot.grad_slice = slice;
     return;
   }
@@ -63,6 +71,8 @@ Tensor Optimizer::norm_over_ranks(const Tensor& own) const {
 }
 
 void Optimizer::exchange_slices() const {
+  ParameterSlices* const divided = ParameterSlices::current();
+  if (divided != nullptr) divided->slices_changed();
   if (scalars_.device().type == DeviceType::kMeta || comm_->size() == 1) return;
   const int ranks = comm_->size();
   struct Message {
@@ -105,6 +115,7 @@ void Optimizer::exchange_slices() const {
     for (const Group& group : groups_) {
       for (const Slot& slot : group.slots) {
         if (slot.whole.dtype() != dtype || slot.whole.numel() == 0) continue;
+        if (divided != nullptr && divided->slice_of(slot.whole).defined()) continue;
         const int64_t length = longest_slice(slot.whole.numel(), ranks);
         const auto bytes = (next.length + length) * ranks * static_cast<int64_t>(size_of(dtype));
         if (!next.slots.empty() && bytes > kExchangeBytes) {

@@ -4,6 +4,7 @@
 
 #include "autograd/autograd.h"
 #include "autograd/node.h"
+#include "tensor/comm/parameter_slices.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
@@ -13,7 +14,7 @@
 namespace roux {
 
 namespace {
-bool is_on_meta(const Tensor& x) { return x.device().type == DeviceType::kMeta; }
+bool is_on_meta(const Tensor& x) { return device_of(x).type == DeviceType::kMeta; }
 }  // namespace
 
 GradientReducer::GradientReducer(Communicator& comm, std::vector<Tensor> parameters, TakeSlice take_slice,
@@ -25,8 +26,8 @@ GradientReducer::GradientReducer(Communicator& comm, std::vector<Tensor> paramet
       has_accumulated_(parameters_.size()) {
   for (size_t i = parameters_.size(); i-- > 0;) {
     const Tensor& p = parameters_[i];
-    ROUX_CHECK(p.requires_grad() && p.is_leaf() && (p.device().type == DeviceType::kCpu || is_on_meta(p)))
-        << "gradient_reducer: parameter " << i << " is " << p.spec() << " on " << p.device()
+    ROUX_CHECK(p.requires_grad() && p.is_leaf() && (device_of(p).type == DeviceType::kCpu || is_on_meta(p)))
+        << "gradient_reducer: parameter " << i << " is " << p.spec() << " on " << device_of(p)
         << ", needed a leaf on cpu that requires grad";
     gradient_edge(p);  // so that a rank that has no graph can be given a gradient
     const int64_t most = bucket_bytes / static_cast<int64_t>(size_of(p.dtype()));
@@ -36,7 +37,6 @@ GradientReducer::GradientReducer(Communicator& comm, std::vector<Tensor> paramet
     Bucket& bucket = buckets_.back();
     bucket.members.push_back(i);
     bucket.numel += p.numel();
-    ++bucket.waiting;
     bucket_of_[i] = buckets_.size() - 1;
   }
 }
@@ -44,6 +44,9 @@ GradientReducer::GradientReducer(Communicator& comm, std::vector<Tensor> paramet
 GradientReducer::~GradientReducer() { remove_hooks(); }
 
 void GradientReducer::start() {
+  sent_ = 0;
+  has_accumulated_.assign(parameters_.size(), false);
+  for (Bucket& bucket : buckets_) bucket.waiting = static_cast<int64_t>(bucket.members.size());
   for (size_t i = 0; i < parameters_.size(); ++i) {
     hooks_.push_back(
         register_post_accumulate_hook(parameters_[i], [this, i](const Tensor&) { accumulated(i); }));
@@ -78,7 +81,7 @@ void GradientReducer::fill(Bucket& bucket) {
   const auto count = static_cast<int64_t>(bucket.members.size());
   const int64_t part = part_of(bucket);
   const int parts = take_slice_ ? comm_.size() : 1;
-  bucket.flat = zeros({parts * part}, bucket.dtype, parameters_[bucket.members[0]].device());
+  bucket.flat = zeros({parts * part}, bucket.dtype, device_of(parameters_[bucket.members[0]]));
   int64_t at = 0;
   for (int64_t i = 0; i < count; ++i) {
     Tensor& p = parameters_[bucket.members[i]];
@@ -103,9 +106,11 @@ void GradientReducer::send_next() {
   Bucket& bucket = buckets_[sent_++];
   fill(bucket);
   if (take_slice_) bucket.own = zeros({part_of(bucket)}, bucket.dtype, bucket.flat.device());
-  if (is_on_meta(bucket.flat)) return;
-  bucket.pending = take_slice_ ? comm_.reduce_scatter(bucket.own, bucket.flat, ReduceOp::kSum)
-                               : comm_.all_reduce_(bucket.flat, ReduceOp::kSum);
+  if (!is_on_meta(bucket.flat)) {
+    bucket.pending = take_slice_ ? comm_.reduce_scatter(bucket.own, bucket.flat, ReduceOp::kSum)
+                                 : comm_.all_reduce_(bucket.flat, ReduceOp::kSum);
+  }
+  if (take_slice_) bucket.flat = Tensor();  // the collective has it until it ends
 }
 
 const Tensor& GradientReducer::sum_of(const Bucket& bucket) const {
@@ -141,7 +146,6 @@ void GradientReducer::finish() {
   for (Bucket& bucket : buckets_) {
     bucket.pending.wait();
     firsts.push_back(sum_of(bucket));
-    if (take_slice_) bucket.flat = Tensor();
   }
   int64_t late = 0;
   for (const Tensor& p : parameters_) late += p.grad().defined();

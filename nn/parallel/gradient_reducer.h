@@ -42,7 +42,8 @@ class GradientReducer {
   GradientReducer(const GradientReducer&) = delete;
   GradientReducer& operator=(const GradientReducer&) = delete;
 
-  // From here on a bucket is sent when each of its parameters has accumulated a gradient.
+  // From here on a bucket is sent when each of its parameters has accumulated a gradient. After finish() it
+  // may be called again, for another sum.
   void start();
   // Sends what is left and waits. A gradient is then a view of its bucket, or p.grad() is undefined and its
   // slice was taken. Throws Error as collectives do.

@@ -59,13 +59,6 @@ class SelfCommunicator final : public Communicator {
   void meet() override {}
 };
 
-void check_tensor(const char* op, const char* argument, const Tensor& x) {
-  ROUX_CHECK(x.defined()) << op << ": " << argument << " is undefined";
-  ROUX_CHECK(x.device().type == DeviceType::kCpu && x.is_contiguous())
-      << op << ": " << argument << " is " << x.spec() << " on " << x.device()
-      << (x.is_contiguous() ? "" : ", not contiguous") << "; needed contiguous on cpu";
-}
-
 void check_reducible(const char* op, DType dtype, ReduceOp reduce) {
   ROUX_CHECK(can_reduce_ranks(dtype)) << op << ": no reduction of " << name(dtype);
   ROUX_CHECK(reduce != ReduceOp::kMean || is_floating(dtype)) << op << ": no mean of " << name(dtype);
@@ -73,7 +66,18 @@ void check_reducible(const char* op, DType dtype, ReduceOp reduce) {
 
 char* bytes_of(const Tensor& x) { return static_cast<char*>(x.raw_data()); }
 
+void copy_bytes(Device device, char* to, const char* from, int64_t bytes) {
+  if (bytes > 0) runtime(device.type).copy(to, from, static_cast<size_t>(bytes), device.index);
+}
+
 }  // namespace
+
+void Communicator::check_tensor(const char* op, const char* argument, const Tensor& x) const {
+  ROUX_CHECK(x.defined()) << op << ": " << argument << " is undefined";
+  ROUX_CHECK(x.device() == device() && x.is_contiguous())
+      << op << ": " << argument << " is " << x.spec() << " on " << x.device()
+      << (x.is_contiguous() ? "" : ", not contiguous") << "; needed contiguous on " << device();
+}
 
 struct Pending::State {
   std::mutex mutex;
@@ -185,30 +189,33 @@ Pending Communicator::start(std::function<void()> fn) {
 
 void Communicator::stop_thread() { thread_.reset(); }
 
-void Communicator::reduce_host(char* data, DType dtype, int64_t numel, ReduceOp op) {
+void Communicator::reduce(const Tensor& parts, ReduceOp op, char* out) {
+  reduce_ranks(parts.raw_data(), size_, parts.size(1), parts.dtype(), op, out);
+}
+
+void Communicator::reduce_all(char* data, DType dtype, int64_t numel, ReduceOp op) {
   const int64_t size = static_cast<int64_t>(size_of(dtype));
-  std::vector<char> received;
   std::vector<Buffer> send(size_), recv(size_);
   const int64_t piece = kPieceBytes / size;
   for (int64_t begin = 0; begin < numel; begin += piece) {
     char* const at = data + begin * size;
     const int64_t count = std::min(piece, numel - begin);
     if (count * size <= kSmallBytes) {
-      received.resize(size_ * count * size);
-      gather({received.data(), static_cast<int64_t>(received.size())}, {at, count * size});
-      reduce_ranks(received.data(), size_, count, dtype, op, at);
+      const Tensor received = empty(TensorSpec{dtype, {size_, count}}, device());
+      gather({bytes_of(received), static_cast<int64_t>(received.bytes())}, {at, count * size});
+      reduce(received, op, at);
       continue;
     }
     const auto [own_begin, own_end] = slice_of_rank(count, rank_, size_);
     const int64_t own = own_end - own_begin;
-    received.resize(size_ * own * size);
+    const Tensor received = empty(TensorSpec{dtype, {size_, own}}, device());
     for (int i = 0; i < size_; ++i) {
       const auto [from, to] = slice_of_rank(count, i, size_);
       send[i] = {at + from * size, (to - from) * size};
-      recv[i] = {received.data() + i * own * size, own * size};
+      recv[i] = {bytes_of(received) + i * own * size, own * size};
     }
     exchange(send, recv);
-    reduce_ranks(received.data(), size_, own, dtype, op, at + own_begin * size);
+    reduce(received, op, at + own_begin * size);
     for (int i = 0; i < size_; ++i) {
       recv[i] = send[i];  // slice i lives at its owner
       send[i] = {at + own_begin * size, own * size};
@@ -236,17 +243,20 @@ Pending Communicator::all_reduce_(const std::vector<Tensor>& xs, ReduceOp op) {
   if (size_ == 1 || numel == 0) return Pending();
   return start([this, xs, op, dtype, numel] {
     if (xs.size() == 1) {
-      reduce_host(bytes_of(xs[0]), dtype, numel, op);
+      reduce_all(bytes_of(xs[0]), dtype, numel, op);
       return;
     }
-    std::vector<char> flat(numel * size_of(dtype));
-    char* at = flat.data();
-    for (const Tensor& x : xs) at = std::copy_n(bytes_of(x), x.bytes(), at);
-    reduce_host(flat.data(), dtype, numel, op);
-    const char* from = flat.data();
+    const Tensor flat = empty(TensorSpec{dtype, {numel}}, device());
+    char* at = bytes_of(flat);
     for (const Tensor& x : xs) {
-      std::memcpy(bytes_of(x), from, x.bytes());
-      from += x.bytes();
+      copy_bytes(device(), at, bytes_of(x), static_cast<int64_t>(x.bytes()));
+      at += x.bytes();
+    }
+    reduce_all(bytes_of(flat), dtype, numel, op);
+    at = bytes_of(flat);
+    for (const Tensor& x : xs) {
+      copy_bytes(device(), bytes_of(x), at, static_cast<int64_t>(x.bytes()));
+      at += x.bytes();
     }
   });
 }
@@ -262,17 +272,16 @@ Pending Communicator::reduce_scatter(const Tensor& out, const Tensor& in, Reduce
   return start([this, out, in, op] {
     const int64_t size = static_cast<int64_t>(size_of(in.dtype()));
     const int64_t own = out.numel(), piece = std::max<int64_t>(1, kPieceBytes / size / size_);
-    std::vector<char> received;
     std::vector<Buffer> send(size_), recv(size_);
     for (int64_t begin = 0; begin < own; begin += piece) {
       const int64_t count = std::min(piece, own - begin);
-      received.resize(size_ * count * size);
+      const Tensor received = empty(TensorSpec{in.dtype(), {size_, count}}, device());
       for (int i = 0; i < size_; ++i) {
         send[i] = {bytes_of(in) + (i * own + begin) * size, count * size};
-        recv[i] = {received.data() + i * count * size, count * size};
+        recv[i] = {bytes_of(received) + i * count * size, count * size};
       }
       exchange(send, recv);
-      reduce_ranks(received.data(), size_, count, in.dtype(), op, bytes_of(out) + begin * size);
+      reduce(received, op, bytes_of(out) + begin * size);
     }
   });
 }

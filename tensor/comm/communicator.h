@@ -13,7 +13,8 @@
 // Sums and means are taken in rank order, element by element, 16-bit types in f32 and rounded once: the same
 // bits on every rank, in every run with as many ranks, whatever the size of the message.
 //
-// Tensors: contiguous, on the CPU, without a recorded graph; i32, i64 and floating dtypes to reduce, any
+// Tensors: contiguous, on device() (the CPU but for the backend "nccl", nccl_communicator.h), without a
+// recorded graph; i32, i64 and floating dtypes to reduce, any
 // dtype to move. A tensor belongs to the collective until wait(). Errors of use throw Error at the call. A
 // collective that fails (a rank is gone, a rank called something else, nothing came within the timeout)
 // throws Error from wait(), and so do all later ones of this communicator.
@@ -59,7 +60,8 @@ class Communicator {
 
   int rank() const { return rank_; }  // 0 .. size() - 1
   int size() const { return size_; }
-  virtual const char* backend() const = 0;  // "self", "mpi"
+  virtual const char* backend() const = 0;  // "self", "mpi", "nccl"
+  virtual Device device() const { return kCpu; }
 
   // x of every rank becomes sum, mean or maximum over the ranks. kMean of integers throws Error; NaN wins
   // kMax.
@@ -76,9 +78,10 @@ class Communicator {
   // Returns when every rank has called it.
   void barrier();
 
-  // Bytes of any length, also different ones: those of `root` on every rank; those of all ranks, by rank.
-  std::string broadcast(const std::string& bytes, int root);
-  std::vector<std::string> all_gather(const std::string& bytes);
+  // Bytes of any length, also different ones, on the host: those of `root` on every rank; those of all ranks,
+  // by rank.
+  virtual std::string broadcast(const std::string& bytes, int root);
+  virtual std::vector<std::string> all_gather(const std::string& bytes);
 
   // A communicator over the same ranks with its own order of calls. Collective: each rank calls it.
   virtual std::unique_ptr<Communicator> duplicate() = 0;
@@ -86,7 +89,8 @@ class Communicator {
  protected:
   Communicator(int rank, int size) : rank_(rank), size_(size) {}
 
-  // What a backend does. Memory is the host's; calls come from one thread at a time and may throw Error.
+  // What a backend does. Memory is that of device(); calls come from one thread at a time and may throw
+  // Error.
   struct Buffer {
     char* data;
     int64_t bytes;
@@ -97,15 +101,18 @@ class Communicator {
   virtual void gather(Buffer out, Buffer in) = 0;
   virtual void send_to_all(Buffer x, int root) = 0;
   virtual void meet() = 0;
+  // out = op over the rows of parts, [size(), count], in their order and as reduce_ranks() does it.
+  virtual void reduce(const Tensor& parts, ReduceOp op, char* out);
 
   // Queues fn on the communicator's thread; a world of one rank runs it at once.
-  Pending start(std::function<void()> fn);
+  virtual Pending start(std::function<void()> fn);
   // Ends the thread after what is queued; a backend calls it before what its functions use is gone.
   void stop_thread();
 
  private:
   class Thread;
-  void reduce_host(char* data, DType dtype, int64_t numel, ReduceOp op);
+  void reduce_all(char* data, DType dtype, int64_t numel, ReduceOp op);
+  void check_tensor(const char* op, const char* argument, const Tensor& x) const;
 
   int rank_, size_;
   std::shared_ptr<Thread> thread_;

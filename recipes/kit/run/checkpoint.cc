@@ -65,11 +65,19 @@ absl::Status damaged(const std::string& path, uint64_t offset, absl::string_view
 
 }  // namespace
 
+CheckpointWriter CheckpointWriter::of_follower() {
+  CheckpointWriter writer;
+  writer.keeps_ = false;
+  return writer;
+}
+
 void CheckpointWriter::add(const std::string& name, std::string bytes) {
+  if (!keeps_) return;
   sections_.push_back({name, std::move(bytes), {}, false});
 }
 
 void CheckpointWriter::add_view(const std::string& name, absl::string_view bytes) {
+  if (!keeps_) return;
   sections_.push_back({name, "", bytes, true});
 }
 
@@ -78,6 +86,7 @@ void CheckpointWriter::add_numbers(const std::string& name, const std::vector<do
 }
 
 absl::Status CheckpointWriter::write(const std::string& path) const {
+  ROUX_INVARIANT(keeps_);
   uint64_t table_end = kMagic.size() + 8;
   for (const Section& section : sections_) table_end += 4 + section.name.size() + 8 + 8 + 4;
   std::string head(kMagic);

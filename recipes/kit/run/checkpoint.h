@@ -29,6 +29,10 @@ constexpr uint32_t kCheckpointVersion = 1;
 
 class CheckpointWriter {
  public:
+  CheckpointWriter() = default;
+  // One that keeps nothing and is not written: for a rank that only takes part in gathering what it is given.
+  static CheckpointWriter of_follower();
+
   // Section names are unique. `bytes` is kept.
   void add(const std::string& name, std::string bytes);
   // Not copied: `bytes` must live until the checkpoint is written.
@@ -47,6 +51,7 @@ class CheckpointWriter {
     absl::string_view bytes() const { return is_view ? view : absl::string_view(owned); }
   };
   std::vector<Section> sections_;
+  bool keeps_ = true;
 };
 
 class Checkpoint {

@@ -42,7 +42,8 @@ std::vector<KnownFlag> known_flags(const RecipeInfo& info, const std::vector<Set
       {"device", Argument::kRequired, "D", devices},
       {"threads", Argument::kRequired, "N", "CPU threads; results do not depend on it"},
       {"zero", Argument::kRequired, "STAGE",
-       "of several ranks (mpirun, srun): 0: each has the whole optimizer state; 1: a part of it"},
+       "of several ranks (mpirun, srun): 0: each has the whole optimizer state; 1: a part of it; 3: of the "
+       "parameters of blocks too"},
       {"out", Argument::kRequired, "DIR",
        "output folder; without it: outputs/<recipe>/<preset>-seed<N>. One that holds a run gets a number"},
       {"resume", Argument::kOptional, "DIR",
@@ -127,8 +128,9 @@ absl::Status set_value(const std::string& name, const std::string& value, const 
       return bad_value(name, value, absl::StrCat("a whole number from 1 to ", kMostThreads, " is needed"));
     }
   } else if (name == "zero") {
-    if (!absl::SimpleAtoi(value, &options.zero) || options.zero < 0 || options.zero > 1)
-      return bad_value(name, value, "0 or 1 is needed");
+    if (!absl::SimpleAtoi(value, &options.zero) ||
+        (options.zero != 0 && options.zero != 1 && options.zero != 3))
+      return bad_value(name, value, "0, 1 or 3 is needed");
   } else if (name == "device") {
     ROUX_RETURN_IF_ERROR(check_device(value));
     options.device = value;

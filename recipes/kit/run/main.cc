@@ -140,7 +140,7 @@ int run_recipe(const char* program, const ErasedRecipe& recipe, const Options& o
   if (options.plan && !speaks()) return kDone;
   if (options.threads > 0) set_num_threads(options.threads);
   std::optional<ShardOptimizerStates> shard;
-  if (options.zero == 1 && world().size() > 1) shard.emplace(world());
+  if (options.zero > 0 && world().size() > 1) shard.emplace(world());
   absl::StatusOr<PreparedRun> prepared = prepare_run(recipe, options);
   if (absl::IsCancelled(prepared.status()) && interrupt_requested()) {
     std::fputs("interrupted before the run began: the same command starts it\n", stderr);

@@ -16,6 +16,7 @@
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/machine.h"
 #include "recipes/kit/run/run.h"
+#include "tensor/comm/communicator.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -58,6 +59,7 @@ uint64_t Part::seed() const {
 
 Device Part::device() const { return run_.device(); }
 bool Part::planning() const { return run_.planning(); }
+bool Part::divides_parameters() const { return run_.setup_.options.zero == 3 && world().size() > 1; }
 
 std::string Part::result_path() const { return directory_ + "/result.ckpt"; }
 
@@ -280,7 +282,7 @@ void Part::add_logs(CheckpointWriter& writer) const {
 absl::Status Part::save(int64_t step, const SaveFunction& function) {
   // Rank 0 writes; the others have parts of a divided state.
   if (run_.setup_.follower && ShardOptimizerStates::current() == nullptr) return absl::OkStatus();
-  CheckpointWriter writer;
+  CheckpointWriter writer = run_.setup_.follower ? CheckpointWriter::of_follower() : CheckpointWriter();
   add_logs(writer);
   function(writer);
   if (run_.setup_.follower) return absl::OkStatus();

@@ -78,6 +78,8 @@ class Part {
   const std::string& arm() const { return identity_.arm; }
   uint64_t seed() const;
   Device device() const;  // --device, checked before any work; meta under --plan
+  // --zero=3 on several ranks: train() divides the parameters of blocks between them.
+  bool divides_parameters() const;
   bool planning() const;  // --plan: nothing is trained, read or written
   // The checkpoint to go on from, or null for a fresh start.
   const Checkpoint* restored() const { return restored_ ? &restored_->checkpoint : nullptr; }

@@ -14,6 +14,7 @@
 #include "recipes/kit/data/loader.h"
 #include "recipes/kit/data/mixture_loader.h"
 #include "recipes/kit/stats/random.h"
+#include "tensor/comm/parameter_slices.h"
 #include "tensor/error.h"
 #include "tensor/generator.h"
 #include "tensor/grad_mode.h"
@@ -116,7 +117,7 @@ void bind_tensors(NamedState& state, Dictionary dictionary, Load load) {
 // The section of one tensor, and its line of the table.
 void add_tensor(const std::string& name, const std::string& key, const Tensor& x, std::string& specs,
                 CheckpointWriter& writer) {
-  const Tensor dense = x.detach().contiguous();
+  const Tensor dense = whole_value(x).detach().contiguous();
   std::string bytes(dense.bytes(), '\0');
   if (!bytes.empty()) {
     runtime(dense.device().type)

@@ -5,13 +5,18 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "nn/lora.h"
 #include "nn/models/transformer.h"
+#include "nn/weights.h"
 #include "optim/optimizer.h"
 #include "recipes/kit/data/loader.h"
+#include "recipes/kit/data/windows.h"
 #include "recipes/kit/run/items.h"
 #include "recipes/kit/run/main.h"
 #include "recipes/kit/train/batches.h"
@@ -26,12 +31,13 @@ namespace roux::kit {
 namespace {
 
 struct Config {
-  int64_t steps = 12, hidden = 16;
+  int64_t steps = 12, hidden = 16, layers = 1;
   double dropout = 0.1;
-  bool f64 = false;
+  bool f64 = false, lora = false, packed = false;
   template <class Visit>
   void visit(Visit&& visit) {
-    visit("steps", steps), visit("hidden", hidden), visit("dropout", dropout), visit("f64", f64);
+    visit("steps", steps), visit("hidden", hidden), visit("layers", layers), visit("dropout", dropout);
+    visit("f64", f64), visit("lora", lora), visit("packed", packed);
   }
 };
 
@@ -67,26 +73,43 @@ void die_in_time() {
 TransformerConfig shape(const Config& recipe) {
   TransformerConfig config = gpt2_style();
   config.vocab_size = 29, config.max_position_embeddings = 12, config.hidden_size = recipe.hidden;
-  config.intermediate_size = 4 * recipe.hidden, config.num_hidden_layers = 1, config.num_attention_heads = 2;
+  config.intermediate_size = 4 * recipe.hidden, config.num_hidden_layers = recipe.layers,
+  config.num_attention_heads = 2;
   config.dropout.hidden = config.dropout.embedding = recipe.dropout;
   return config;
+}
+
+Init init_of(const Config& config, Generator* generator, Device device) {
+  return Init{generator, 0.1, config.f64 ? kF64 : kF32, device};
+}
+
+// With `lora` the base is frozen.
+void adapt(Transformer& model, const Config& config, Generator& generator) {
+  if (config.lora) attach_lora(model, {.r = 2, .alpha = 4}, generator);
+}
+
+LmInput input_of(const LmBatch& batch) {
+  return {.ids = batch.input, .document_begin = batch.document_begin};
 }
 
 absl::StatusOr<Curve> train_arm(const Config& config, const WindowSet& text, const Arm& arm, uint64_t seed,
                                 Part& part) {
   Generator generator(seed, part.device());
-  Transformer model(shape(config), Init{&generator, 0.1, config.f64 ? kF64 : kF32, part.device()});
-  AdamW optimizer({{model.named_parameters()}}, {.weight_decay = 0.1});
+  Transformer model(shape(config), init_of(config, &generator, part.device()));
+  adapt(model, config, generator);
+  AdamW optimizer({{trainable(model)}}, {.weight_decay = 0.1});
   const States learned = {{"model", model}, {"optimizer", optimizer}};
   if (!arm.from.empty()) ROUX_RETURN_IF_ERROR(part.load_from(arm.from, learned));
   ROUX_ASSIGN_OR_RETURN(BatchLoader loader, BatchLoader::create(text, {.seed = seed, .global_batch = 4}));
   const std::vector<int64_t> rows = {0, 5, 10};
   const auto loss_sum = [&](const LmBatch& b) {
-    return model.loss_sum({.ids = b.input, .generator = &generator}, b.target);
+    LmInput input = input_of(b);
+    input.generator = &generator;
+    return model.loss_sum(input, b.target);
   };
   const auto evaluate = [&](int64_t) -> Values {
     return {{"validation_loss", evaluate_loss(text, rows, 2, part.device(), [&](const LmBatch& b) {
-               return model.loss_sum(b.input, b.target);
+               return model.loss_sum(input_of(b), b.target);
              })}};
   };
   ROUX_ASSIGN_OR_RETURN(const TrainLog log,
@@ -108,15 +131,17 @@ absl::StatusOr<Curve> train_arm(const Config& config, const WindowSet& text, con
 absl::StatusOr<std::vector<double>> judge(const Config& config, const WindowSet& text, uint64_t seed,
                                           Part& part) {
   Generator unused;
-  Transformer model(shape(config), Init{&unused, 0.1, config.f64 ? kF64 : kF32, part.device()});
+  Transformer model(shape(config), init_of(config, &unused, part.device()));
+  adapt(model, config, unused);
   ROUX_RETURN_IF_ERROR(part.load_from("second", {{"model", model}}));
   model.eval();
   return for_items(part, text.size(), 3, [&](int64_t begin, int64_t end, const std::vector<double>&) {
     std::vector<double> losses;
     for (int64_t row = begin; row < end; ++row) {
       die_in_time();
-      losses.push_back(evaluate_loss(text, {row}, 1, part.device(),
-                                     [&](const LmBatch& b) { return model.loss_sum(b.input, b.target); }));
+      losses.push_back(evaluate_loss(text, {row}, 1, part.device(), [&](const LmBatch& b) {
+        return model.loss_sum(input_of(b), b.target);
+      }));
       part.prediction({.item = absl::StrCat("row", row),
                        .gold = "",
                        .output = absl::StrCat(seed),
@@ -129,7 +154,14 @@ absl::StatusOr<std::vector<double>> judge(const Config& config, const WindowSet&
 absl::Status reproduce(const Config& config, Run& run) {
   std::vector<int32_t> tokens;
   for (int32_t i = 0; i < 20 * 12 + 1; ++i) tokens.push_back((i * i / 3 + i) % 29);
-  ROUX_ASSIGN_OR_RETURN(const WindowSet text, WindowSet::stream(tokens, 12, "tokens"));
+  std::vector<std::vector<int32_t>> documents;
+  for (size_t begin = 0; begin < tokens.size(); begin += documents.back().size()) {
+    const size_t end = std::min(tokens.size(), begin + 3 + documents.size() % 7);
+    documents.emplace_back(tokens.begin() + static_cast<int64_t>(begin),
+                           tokens.begin() + static_cast<int64_t>(end));
+  }
+  ROUX_ASSIGN_OR_RETURN(const WindowSet text, config.packed ? WindowSet::packed(documents, 12, "documents")
+                                                            : WindowSet::stream(tokens, 12, "tokens"));
   const std::vector<Arm> arms = {{"base", "", 1e-2}, {"first", "base", 3e-3}, {"second", "first", 3e-2}};
   std::vector<PartOf<Curve>> parts = grid(arms, run.seeds(), [&](const Arm& arm, uint64_t seed, Part& part) {
     return train_arm(config, text, arm, seed, part);

@@ -55,6 +55,7 @@ absl::StatusOr<TrainLog> fine_tune(Part& part, LanguageModel& model, const FineT
   TrainOptions train_options{.steps = options.steps, .evaluate_at = options.evaluate_at};
   train_options.evaluate = evaluate;
   train_options.keep_best = options.keep_best;
+  train_options.divided = {&model};
   train_options.parameters = model.num_parameters();
   if (options.patience > 0) train_options.stop = patience(*options.keep_best, options.patience);
   model.train();

@@ -103,6 +103,78 @@ TEST_F(RanksOfARecipe, DividedOptimizerStateChangesNothing) {
   }
 }
 
+// ZeRO stage 3: blocks are gathered when they run. Rows of the last micro-batch do not suffice for four
+// ranks, and the evaluations' batches for no number: ranks without rows pass too. Dropout is off, since each
+// rank draws its own.
+TEST_F(RanksOfARecipe, DividedParametersChangeNothing) {
+  for (const auto& [precision, tolerance] : {std::pair{"--set=f64=true", 1e-10}, {"--set=f64=false", 1e-5}}) {
+    const std::string flags =
+        absl::StrCat(precision, " --set=dropout=0 --set=layers=3 --set=steps=6 --seeds=1 --out=");
+    const std::string alone = fresh_memory_directory();
+    const RanksResult one = run(1, flags + alone);
+    ASSERT_EQ(one.exit_code, 0) << one.output;
+    for (const int ranks : {1, 2, 4}) {
+      const std::string out = fresh_memory_directory();
+      const RanksResult result = run(ranks, absl::StrCat("--zero=3 ", flags, out));
+      ASSERT_EQ(result.exit_code, 0) << result.output;
+      expect_near(out, alone, ranks <= 2 ? tolerance : std::max(tolerance, 1e-5));
+    }
+  }
+}
+
+// Frozen parameters are gathered and get no gradient; packed rows, of which two ranks get unequal targets.
+TEST_F(RanksOfARecipe, DividedParametersWithAdaptersAndPackedRows) {
+  for (const char* setting : {"lora=true", "packed=true"}) {
+    const std::string flags = absl::StrCat(
+        "--set=f64=true --set=dropout=0 --set=layers=2 --set=steps=6 --seeds=1 --set=", setting, " --out=");
+    const std::string alone = fresh_memory_directory();
+    const RanksResult one = run(1, flags + alone);
+    ASSERT_EQ(one.exit_code, 0) << one.output;
+    for (const int ranks : {2, 4}) {
+      for (const char* zero : {"--zero=0 ", "--zero=3 "}) {
+        const std::string out = fresh_memory_directory();
+        const RanksResult result = run(ranks, absl::StrCat(zero, flags, out));
+        ASSERT_EQ(result.exit_code, 0) << result.output;
+        expect_near(out, alone, ranks == 2 ? 1e-10 : 1e-5);
+      }
+    }
+  }
+}
+
+// A checkpoint holds whole parameters, whoever had them: killed with divided ones, the run goes on with any
+// number of ranks and stage, and the other way round.
+TEST_F(RanksOfARecipe, DividedParametersAreResumedAsAny) {
+  const std::string flags = "--set=f64=true --set=dropout=0 --set=layers=2 --set=steps=6 --seeds=1 ";
+  const std::string whole = fresh_memory_directory();
+  ASSERT_EQ(run(2, flags + "--out=" + whole).exit_code, 0);
+  struct Case {
+    int ranks, then;
+    const char *zero, *then_zero;
+  };
+  for (const Case& c : {Case{2, 2, "3", "3"}, {3, 1, "3", "0"}, {2, 4, "1", "3"}}) {
+    const std::string out = fresh_memory_directory();
+    const RanksResult killed = run(c.ranks, absl::StrCat("--zero=", c.zero, " ", flags, "--out=", out),
+                                   "ROUX_TEST_KILL_AT=14 ROUX_TEST_RANK=1");
+    EXPECT_NE(killed.exit_code, 0);
+    const RanksResult resumed = run(c.then, absl::StrCat("--resume=", out, " --zero=", c.then_zero));
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.output;
+    EXPECT_THAT(resumed.output, Not(HasSubstr("starts over")));
+    expect_near(out, whole, 1e-5);
+  }
+}
+
+TEST_F(RanksOfARecipe, DividedParametersRepeatTheirBytesWithDropout) {
+  std::string first;
+  for (int i = 0; i < 2; ++i) {
+    const std::string out = fresh_memory_directory();
+    const RanksResult result = run(3, "--zero=3 --set=layers=2 --set=steps=4 --seeds=1 --out=" + out);
+    ASSERT_EQ(result.exit_code, 0) << result.output;
+    const std::string text = *read_file(out + "/metrics.jsonl");
+    if (i == 0) first = text;
+    EXPECT_EQ(text, first);
+  }
+}
+
 double planned_mib(int ranks, const std::string& flags) {
   const RanksResult result = run(ranks, "--plan " + flags);
   EXPECT_EQ(result.exit_code, 0) << result.output;
@@ -122,6 +194,12 @@ TEST_F(RanksOfARecipe, ThePlanShowsWhatARankHolds) {
   EXPECT_EQ(shared, alone);
   // Parameters stay, two moments of the same size are divided by four.
   EXPECT_NEAR(divided, alone * (1 + 2.0 / 4) / 3, 0.011);
+  const double deep = planned_mib(1, "--set=hidden=128,layers=8"),
+               deep_divided = planned_mib(4, "--zero=3 --set=hidden=128,layers=8");
+  // Embeddings and the last norm, 41 + 2 rows, stay whole; parameters of blocks are divided with their
+  // moments.
+  const double outside = (29 + 12 + 2) * 128 * 4 / 1048576.0;
+  EXPECT_NEAR(deep_divided, outside * (1 + 2.0 / 4) + (deep - 3 * outside) / 4, 0.02);
 }
 
 TEST_F(RanksOfARecipe, RepeatTheirBytesWithDropoutAndLeaveNoFolder) {

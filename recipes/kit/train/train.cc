@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "nn/block.h"
 #include "nn/module.h"
+#include "nn/parallel/sharded_parameters.h"
 #include "recipes/kit/train/training.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
@@ -67,10 +69,16 @@ class Loop {
   absl::StatusOr<TrainLog> run() {
     if (part_.restored() != nullptr) {
       ROUX_RETURN_IF_ERROR(restore_states(*part_.restored(), saved_));
+      divide_parameters();
     } else {
+      divide_parameters();
       ROUX_RETURN_IF_ERROR(after_steps(0));
     }
     while (log_.steps < options_.steps && !log_.stopped) ROUX_RETURN_IF_ERROR(one_step());
+    if (divided_) {
+      divided_->make_whole();
+      divided_.reset();
+    }
     if (options_.keep_best && log_.best_step != log_.steps) {
       ROUX_RETURN_IF_ERROR(part_.load_own(kBest, states_));
     }
@@ -82,6 +90,7 @@ class Loop {
     for (const NamedState& state : states_) {
       if (state.module != nullptr) parameters += state.module->num_parameters();
     }
+    divide_parameters();
     absl::Status status;
     const MemoryPlan memory = plan_memory(part_.device(), [&] { status = step_(0).status(); });
     ROUX_RETURN_IF_ERROR(status);
@@ -94,6 +103,23 @@ class Loop {
     int64_t step;
     StepResult result;
   };
+
+  // --zero=3. Blocks with cross-attention stay whole: their keys of the encoder are computed outside of them.
+  void divide_parameters() {
+    if (!part_.divides_parameters()) return;
+    std::vector<const Module*> models = options_.divided, blocks;
+    for (const NamedState& state : states_) {
+      if (state.module != nullptr) models.push_back(state.module);
+    }
+    for (const Module* model : models) {
+      for (const auto& [path, module] : model->modules()) {
+        const auto* const block = dynamic_cast<const Block*>(module);
+        if (block != nullptr && block->cross_attention() == nullptr) blocks.push_back(block);
+      }
+    }
+    divided_.emplace(world(), blocks);
+    reset_peak_memory(part_.device());
+  }
 
   bool evaluates_at(int64_t step) const {
     return std::find(options_.evaluate_at.begin(), options_.evaluate_at.end(), step) !=
@@ -188,6 +214,7 @@ class Loop {
   const StepFunction& step_;
   const bool late_;
   std::optional<Launched> launched_;
+  std::optional<ShardedParameters> divided_;
 };
 
 }  // namespace

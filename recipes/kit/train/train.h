@@ -28,6 +28,10 @@
 #include "recipes/kit/run/states.h"
 #include "tensor/tensor.h"
 
+namespace roux {
+class Module;
+}
+
 namespace roux::kit {
 
 using Values = std::vector<std::pair<std::string, double>>;
@@ -76,12 +80,16 @@ struct TrainOptions {
   std::optional<Best> keep_best = {};
   std::map<int64_t, std::string> leave_at = {};    // {{200, "v0"}}: leaves the states after that many steps
   std::function<bool(const TrainLog&)> stop = {};  // asked after each evaluation
+  // Models beside those among the states whose blocks --zero=3 divides between the ranks.
+  std::vector<const Module*> divided = {};
   int64_t parameters = 0;  // for the share of the machine's peak: 6 * parameters * tokens operations a step
 };
 
 // Lines of metrics.jsonl for a step: its evaluation, its values, the step. Errors: those of Part::step() and
 // of `step`; a checkpoint that does not fit. Throws Error for options that make no sense and for a second
-// loop in one part. Under --plan one step runs on meta, its memory is reported, and the status ends the part.
+// loop in one part. With --zero=3 parameters of blocks (nn/parallel/sharded_parameters.h) are on meta in the
+// loop but while their block runs, and whole again when it returns. Under --plan one step runs on meta, its
+// memory is reported, and the status ends the part.
 absl::StatusOr<TrainLog> train(Part& part, const TrainOptions& options, const States& states,
                                const StepFunction& step);
 

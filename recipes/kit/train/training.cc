@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tensor/comm/communicator.h"
+#include "tensor/comm/parameter_slices.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/matmul.h"
@@ -41,6 +42,13 @@ double evaluate_loss(const WindowSet& windows, absl::Span<const int64_t> rows, i
     targets += batch.target_count;
     const bool own = static_cast<int64_t>(sums.size()) % world().size() == world().rank();
     sums.push_back(own ? loss_sum(to_batch(batch, device)).item() : 0);
+  }
+  const auto batches = static_cast<int64_t>(sums.size());
+  if (ParameterSlices::current() != nullptr && batches % world().size() != 0 &&
+      world().rank() >= batches % world().size()) {
+    // The others are in the last round, and gather blocks together with this rank.
+    loss_sum(to_batch(windows.batch(rows.subspan(0, static_cast<size_t>(std::min(rows_per_batch, count)))),
+                      device));
   }
   if (world().size() > 1 && !sums.empty()) {
     const Tensor all = tensor(sums, {static_cast<int64_t>(sums.size())});

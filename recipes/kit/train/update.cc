@@ -7,6 +7,7 @@
 #include "autograd/anomaly.h"
 #include "autograd/autograd.h"
 #include "nn/parallel/gradient_reducer.h"
+#include "tensor/comm/parameter_slices.h"
 #include "tensor/error.h"
 #include "tensor/generator.h"
 #include "tensor/ops/creation.h"
@@ -24,7 +25,7 @@ bool is_asked(const Tensor& loss) {
 std::string first_nan_op(const internal::ForwardBackward& forward_backward) {
   const AnomalyGuard anomaly;
   try {
-    forward_backward([] {});
+    forward_backward([](bool) {});
   } catch (const Error& error) {
     return error.what();
   }
@@ -41,7 +42,7 @@ std::string first_of_ranks(const std::string& text) {
 }
 
 bool is_on_meta(const Optimizer& optimizer) {
-  return optimizer.parameters()[0].device().type == DeviceType::kMeta;
+  return device_of(optimizer.parameters()[0]).type == DeviceType::kMeta;
 }
 
 Tensor sum_over_ranks(const Optimizer& optimizer, const Tensor& loss) {
@@ -60,27 +61,50 @@ StepResult update_with(Optimizer& optimizer, const StepOptions& options, bool sh
   StepResult result;
   if (shared) {
     const RandomStreamGuard own_draws(static_cast<uint64_t>(world().rank()));
+    const std::vector<Tensor> parameters = optimizer.parameters();
+    std::vector<Tensor> slices(parameters.size());  // of the sums so far
     GradientReducer::TakeSlice take_slice;
     if (optimizer.sharded()) {
-      take_slice = [&](size_t i, const Tensor& slice) { optimizer.set_grad_slice(i, slice); };
+      take_slice = [&](size_t i, const Tensor& slice) {
+        if (slices[i].defined()) {
+          add_(slices[i], slice);
+        } else {
+          slices[i] = slice;
+        }
+        optimizer.set_grad_slice(i, slices[i]);
+      };
     }
-    GradientReducer reducer(world(), optimizer.parameters(), take_slice);
-    const Tensor loss = forward_backward([&] { reducer.start(); });
+    GradientReducer reducer(world(), parameters, take_slice);
+    // Where parameters are divided no rank keeps whole gradients from one micro-batch to the next.
+    const bool sums_each = divides_parameters();
+    bool started = false;
+    const Tensor loss = forward_backward([&](bool last) {
+      if (!last && !sums_each) return;
+      if (started) reducer.finish();
+      reducer.start();
+      started = true;
+    });
     reducer.finish();
     result.loss = sum_over_ranks(optimizer, loss);
   } else {
-    result.loss = forward_backward([] {});
+    result.loss = forward_backward([](bool) {});
   }
   result.grad_norm = optimizer.step(options);
   result.lr = options.lr;
   optimizer.zero_grad();
-  if (is_asked(result.loss) && (optimizer.skipped() || !std::isfinite(result.loss.item()))) {
+  // A rank that stops at its first NaN would leave the others waiting for its blocks.
+  if (is_asked(result.loss) && !divides_parameters() &&
+      (optimizer.skipped() || !std::isfinite(result.loss.item()))) {
     result.nonfinite = first_nan_op(forward_backward);
     if (shared) result.nonfinite = first_of_ranks(result.nonfinite);
     optimizer.zero_grad();
   }
   return result;
 }
+
+bool divides_parameters() { return ParameterSlices::current() != nullptr; }
+
+Tensor counts_nothing(const Tensor& loss_sum) { return loss_sum * 0.0; }
 
 Tensor backward_of_share(const Tensor& loss_sum, int64_t targets, const Tensor& so_far) {
   const Tensor loss = loss_sum / static_cast<double>(targets);
@@ -109,7 +133,7 @@ void check_ranks_agree(const Optimizer& optimizer, const std::vector<int64_t>& o
 }  // namespace internal
 
 StepResult update(Optimizer& optimizer, const StepOptions& options, const std::function<Tensor()>& loss) {
-  return internal::update_with(optimizer, options, false, [&](const std::function<void()>&) {
+  return internal::update_with(optimizer, options, false, [&](const std::function<void(bool)>&) {
     const Tensor value = loss();
     backward(value);
     return value.detach();

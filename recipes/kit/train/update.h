@@ -10,6 +10,7 @@
 #ifndef ROUX_RECIPES_KIT_TRAIN_UPDATE_H_
 #define ROUX_RECIPES_KIT_TRAIN_UPDATE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -25,16 +26,19 @@ namespace roux::kit {
 // Backward of loss(), a one-element tensor, and a step; gradients are zeroed after it. If one is not finite,
 // the step is skipped. If one or the loss is not finite, loss() runs again in anomaly mode to name the op, so
 // it draws its batch before it is called, not in it. On a GPU nothing is named: to know would be to wait for
-// every step; the same run on the CPU names the op.
+// every step; the same run on the CPU names the op. Nor is it where parameters are divided between ranks.
 StepResult update(Optimizer& optimizer, const StepOptions& options, const std::function<Tensor()>& loss);
 
 namespace internal {
 
-// Gives the detached loss; calls its argument before its last backward.
-using ForwardBackward = std::function<Tensor(const std::function<void()>& before_last)>;
+// Gives the detached loss; calls its argument before each backward.
+using ForwardBackward = std::function<Tensor(const std::function<void(bool last)>& before)>;
 // `shared`: loss and gradients are this rank's part of a sum.
 StepResult update_with(Optimizer& optimizer, const StepOptions& options, bool shared,
                        const ForwardBackward& forward_backward);
+// Whether blocks are gathered (--zero=3): every rank has to make as many passes.
+bool divides_parameters();
+Tensor counts_nothing(const Tensor& loss_sum);  // 0 times it
 Tensor backward_of_share(const Tensor& loss_sum, int64_t targets, const Tensor& so_far);
 void check_targets(size_t batches, int64_t targets);
 // On meta nothing is compared: rank 0 plans for all.
@@ -62,6 +66,16 @@ std::optional<std::vector<Batch>> share_of_rank(const std::vector<Batch>& micro,
   return own;
 }
 
+// A batch for a pass that counts nothing: as little as can be cut.
+template <class Batch>
+Batch least_of(const Batch& batch) {
+  if constexpr (requires { batch.rows_between(int64_t{0}, batch.row_count()); }) {
+    return batch.rows_between(0, std::min<int64_t>(1, batch.row_count()));
+  } else {
+    return batch;
+  }
+}
+
 }  // namespace internal
 
 // The same with accumulation: loss_sum(batch) of each micro-batch is divided by the targets of all of them,
@@ -83,16 +97,22 @@ StepResult update(Optimizer& optimizer, const StepOptions& options, const std::v
     share = internal::share_of_rank(micro, world().rank(), world().size());
   }
   const std::vector<Batch>& own = share ? *share : micro;
-  StepResult result = internal::update_with(optimizer, options, share.has_value(),
-                                            [&](const std::function<void()>& before_last) {
-                                              Tensor loss;
-                                              for (size_t i = 0; i < own.size(); ++i) {
-                                                const Tensor sum = loss_sum(own[i]);
-                                                if (i + 1 == own.size()) before_last();
-                                                loss = internal::backward_of_share(sum, targets, loss);
-                                              }
-                                              return loss;
-                                            });
+  size_t passes = own.size();
+  if (share && internal::divides_parameters()) {  // rank 0 has most
+    passes = internal::share_of_rank(micro, 0, world().size())->size();
+  }
+  StepResult result = internal::update_with(
+      optimizer, options, share.has_value(), [&](const std::function<void(bool)>& before) {
+        Tensor loss;
+        for (size_t i = 0; i < passes; ++i) {
+          const Tensor sum = i < own.size()
+                                 ? loss_sum(own[i])
+                                 : internal::counts_nothing(loss_sum(internal::least_of(micro[0])));
+          before(i + 1 == passes);
+          loss = internal::backward_of_share(sum, targets, loss);
+        }
+        return loss;
+      });
   result.tokens = tokens;
   return result;
 }
