@@ -118,6 +118,7 @@ TEST_P(BlockLinear, BitsOfInt8AreThoseOfTheRow) {
   for (int64_t row = 0; row < 7; ++row) EXPECT_EQ(product(row, row + 1), part(few, row, row + 1));
   EXPECT_EQ(product(5, 21), part(many, 5, 21));
   EXPECT_EQ(product(20, 37), part(many, 20, 37));
+  EXPECT_EQ(product(29, 37), part(many, 29, 37));
   EXPECT_NE(part(many, 0, 7), few);
   const int threads = num_threads();
   for (const int count : {1, 3}) {

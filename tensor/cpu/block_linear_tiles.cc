@@ -1,4 +1,4 @@
-// block_linear with x in codes of 8 bits and 16 rows of it or more. An output is one chain of sums over
+// block_linear with x in codes of 8 bits and 8 rows of it or more. An output is one chain of sums over
 // strips of 32 values,
 //
 //   y = fma(float(sum of (code - bias) code_x), scale scale_x, y)        with halves: one of 16 codes each
@@ -26,7 +26,7 @@ namespace roux::cpu {
 namespace {
 
 constinit const Tunable kTaskBytes("block_linear.tiles_task_bytes", 64 * 1024, 256);
-// 3: AMX, 2: VNNI, 1: AVX2, as far as the processor has them; all get the same bits.
+// 3: AMX from 16 rows on, 2: VNNI, 1: AVX2, as far as the processor has them; all get the same bits.
 constinit const Tunable kInstructions("block_linear.tiles", 3, 1);
 
 struct TileRows {
@@ -158,7 +158,8 @@ void block_linear_tiles(const Tensor& x, const Tensor& weight, const Tensor& bia
                     bias.defined() ? bias.data<const float>() : nullptr,
                     y.data<float>(),
                     y.size(1)};
-  const bool amx = kInstructions >= 3 && has_amx(), vnni = !amx && kInstructions >= 2 && has_vnni();
+  const bool amx = kInstructions >= 3 && in.m >= AmxTiles::kRows && has_amx(),
+             vnni = !amx && kInstructions >= 2 && has_vnni();
   encode(x, vnni, static_cast<CodedStrips*>(codes.raw_data()));
   const int64_t groups = std::max<int64_t>(1, kTaskBytes / (kTileWeights * in.row_bytes));
   dispatch_block(weight.dtype(), [&](auto format) {

@@ -6,7 +6,7 @@
 
 namespace roux::cpu {
 
-constexpr int64_t kTiledRows = 16;  // rows of x at which it begins
+constexpr int64_t kTiledRows = 8;  // rows of x at which it begins
 
 // As BlockLinearInt8Kernel (tensor/ops/block_linear_tables.h); x has kTiledRows rows or more.
 void block_linear_tiles(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& codes, Tensor& y);
