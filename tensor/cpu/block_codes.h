@@ -4,6 +4,9 @@
 #ifndef ROUX_TENSOR_CPU_BLOCK_CODES_H_
 #define ROUX_TENSOR_CPU_BLOCK_CODES_H_
 
+#include <algorithm>
+#include <cmath>
+
 #include "tensor/cpu/block_wide.h"
 
 namespace roux::cpu {
@@ -15,6 +18,26 @@ struct CodePair {
   float scale[16];   // of the lane's strip
 };
 static_assert(sizeof(CodePair) == 192);
+
+// x in codes -127 .. 127 of 32 values; returns their scale, NaN where a value is not finite.
+ROUX_ALWAYS_INLINE float encode_values(const float* x, int8_t* code) {
+  uint32_t largest = 0;  // as bits: NaN is above all
+  for (int i = 0; i < kStrip; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    largest = std::max(largest, bits & 0x7fffffffu);
+  }
+  float d;
+  std::memcpy(&d, &largest, sizeof d);
+  d /= 127;
+  const bool finite = largest < 0x7f800000u;
+  float inverse = 1 / d;
+  inverse = finite && inverse < INFINITY ? inverse : 0;
+  for (int i = 0; i < kStrip; ++i) {
+    code[i] = static_cast<int8_t>(finite ? static_cast<int>(__builtin_rintf(x[i] * inverse)) : 0);
+  }
+  return finite ? d : NAN;
+}
 
 // Whole pairs of strips: one element, or two where an element is one strip.
 template <DType kFormat>

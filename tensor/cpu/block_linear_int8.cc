@@ -5,11 +5,12 @@
 //   lane = fma(offset, scale_x float(sum of code_x), lane)                   formats with offsets
 //
 // and are folded at the end. Sums of codes are exact, so every instruction set gives the same bits, and a
-// row's do not depend on other rows or on threads.
+// row's do not depend on the rows beside it or on threads. Many rows go to block_linear_tiles.cc.
 #include <algorithm>
-#include <cmath>
 
+#include "tensor/batch_invariant.h"
 #include "tensor/cpu/block_codes.h"
+#include "tensor/cpu/block_linear_tiles.h"
 #include "tensor/cpu/elementwise_loops.h"
 #include "tensor/ops/block_linear_tables.h"
 #include "tensor/parallel.h"
@@ -26,22 +27,7 @@ constexpr int kWeights = 4;
 // A strip of x.
 template <bool kOffsets>
 ROUX_ALWAYS_INLINE void encode_strip(const float* x, int bias, int8_t* code, int32_t* lane, float* scale) {
-  uint32_t largest = 0;  // as bits: NaN is above all
-  for (int i = 0; i < kStrip; ++i) {
-    uint32_t bits;
-    std::memcpy(&bits, x + i, sizeof bits);
-    largest = std::max(largest, bits & 0x7fffffffu);
-  }
-  float d;
-  std::memcpy(&d, &largest, sizeof d);
-  d /= 127;
-  const bool finite = largest < 0x7f800000u;
-  float inverse = 1 / d;
-  inverse = finite && inverse < INFINITY ? inverse : 0;
-  if (!finite) d = NAN;
-  for (int i = 0; i < kStrip; ++i) {
-    code[i] = static_cast<int8_t>(finite ? static_cast<int>(__builtin_rintf(x[i] * inverse)) : 0);
-  }
+  const float d = encode_values(x, code);
   for (int j = 0; j < 8; ++j) {
     const int sum = code[4 * j] + code[4 * j + 1] + code[4 * j + 2] + code[4 * j + 3];
     const float scaled = d * static_cast<float>(sum);
@@ -236,13 +222,10 @@ ROUX_TARGET_AVX512 __attribute__((target("avx512vnni"))) void multiply_vnni(cons
                                                                             int64_t end) {
   multiply<WideCodes, kFormat>(in, begin, end);
 }
-bool has_vnni() {
-  static const bool has = has_avx512() && __builtin_cpu_supports("avx512vnni");
-  return has;
-}
 
 void block_linear_int8_cpu(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& codes,
                            Tensor& y) {
+  if (x.size(0) >= kTiledRows && !batch_invariant()) return block_linear_tiles(x, weight, bias, codes, y);
   const auto size = static_cast<int64_t>(size_of(weight.dtype()));
   const CodeRows in{static_cast<const CodePair*>(codes.raw_data()),
                     x.size(0),

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "gtest/gtest.h"
+#include "tensor/batch_invariant.h"
 #include "tensor/error.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -92,7 +93,7 @@ TEST_P(BlockLinear, Int8) {
   for (const int64_t elements : {1, 3, 8}) {
     const Tensor w = weight(37, elements), bias = rows(1, 37).view({37});
     const Tensor by_column = dequantize(w, kF64).transpose(0, 1);
-    for (const int64_t m : {1, 2, 3, 4, 6, 9, 70}) {
+    for (const int64_t m : {1, 2, 3, 4, 6, 9, 16, 17, 70}) {
       const Tensor x = rows(m, by_column.size(0)), y = block_linear(x, w, {}, Activations::kInt8);
       expect_product(y, GetParam() == kNF4 ? x : in_int8(x), by_column, 1e-6);
       expect_product(y, x, by_column, 0.01);
@@ -102,28 +103,43 @@ TEST_P(BlockLinear, Int8) {
   }
 }
 
+// Of few rows, of many, and of many in batch-invariant mode; the instructions of tiles are chosen by
+// "block_linear.tiles", those of few rows by "block_linear.lanes".
 TEST_P(BlockLinear, BitsOfInt8AreThoseOfTheRow) {
   if (GetParam() == kNF4) return;
-  const Tensor w = weight(37, 5), x = rows(7, 5 * values_per_element(GetParam()));
-  const auto product = [&](const Tensor& of) { return values(block_linear(of, w, {}, Activations::kInt8)); };
-  const std::vector<float> all = product(x);
-  for (int64_t row = 0; row < 7; ++row) {
-    const std::vector<float> alone = product(slice(x, 0, row, row + 1));
-    EXPECT_EQ(alone, std::vector<float>(all.begin() + row * 37, all.begin() + (row + 1) * 37));
-  }
+  const Tensor w = weight(37, 5), x = rows(37, 5 * values_per_element(GetParam()));
+  const auto product = [&](int64_t begin, int64_t end) {
+    return values(block_linear(slice(x, 0, begin, end), w, {}, Activations::kInt8));
+  };
+  const auto part = [](const std::vector<float>& all, int64_t begin, int64_t end) {
+    return std::vector<float>(all.begin() + begin * 37, all.begin() + end * 37);
+  };
+  const std::vector<float> few = product(0, 7), many = product(0, 37);
+  for (int64_t row = 0; row < 7; ++row) EXPECT_EQ(product(row, row + 1), part(few, row, row + 1));
+  EXPECT_EQ(product(5, 21), part(many, 5, 21));
+  EXPECT_EQ(product(20, 37), part(many, 20, 37));
+  EXPECT_EQ(product(29, 37), part(many, 29, 37));
+  EXPECT_NE(part(many, 0, 7), few);
   const int threads = num_threads();
   for (const int count : {1, 3}) {
     set_num_threads(count);
-    EXPECT_EQ(product(x), all);
+    EXPECT_EQ(product(0, 7), few);
+    EXPECT_EQ(product(0, 37), many);
   }
   set_num_threads(threads);
+  for (const int64_t instructions : {1, 2}) {
+    const ScopedTunable narrow(tunable("block_linear.tiles"), instructions);
+    EXPECT_EQ(product(0, 37), many) << instructions;
+  }
   const ScopedTunable narrow(tunable("block_linear.lanes"), 8);
-  EXPECT_EQ(product(x), all);
+  EXPECT_EQ(product(0, 7), few);
+  const BatchInvariantGuard invariant;
+  EXPECT_EQ(part(product(0, 37), 0, 7), few);
 }
 
 TEST_P(BlockLinear, WhatIsNotFiniteStaysSo) {
   const int64_t width = 2 * values_per_element(GetParam());
-  const Tensor w = weight(5, 2), x = rows(3, width);
+  const Tensor w = weight(5, 2), x = rows(3, width), many = rows(18, width);
   fill_(slice(slice(x, 0, 0, 1), 1, width - 1, width), NAN);
   fill_(slice(slice(x, 0, 1, 2), 1, 3, 4), INFINITY);
   fill_(slice(x, 0, 2, 3), 1e-40);
@@ -131,6 +147,11 @@ TEST_P(BlockLinear, WhatIsNotFiniteStaysSo) {
     const auto y = values(block_linear(x, w, {}, activations));
     for (size_t i = 0; i < 10; ++i) EXPECT_FALSE(std::isfinite(y[i])) << i;
     for (size_t i = 10; i < 15; ++i) EXPECT_NEAR(y[i], 0, 1e-30) << i;
+    copy_(slice(many, 0, 0, 3), x);
+    const auto z = values(block_linear(many, w, {}, activations));
+    for (size_t i = 0; i < 10; ++i) EXPECT_FALSE(std::isfinite(z[i])) << i;
+    for (size_t i = 10; i < 15; ++i) EXPECT_NEAR(z[i], 0, 1e-30) << i;
+    for (size_t i = 15; i < z.size(); ++i) EXPECT_TRUE(std::isfinite(z[i])) << i;
   }
 }
 

@@ -18,6 +18,10 @@ inline bool has_avx512() {
   static const bool has = __builtin_cpu_supports("x86-64-v4");
   return has;
 }
+inline bool has_vnni() {
+  static const bool has = has_avx512() && __builtin_cpu_supports("avx512vnni");
+  return has;
+}
 
 }  // namespace roux::cpu
 

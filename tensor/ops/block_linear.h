@@ -23,7 +23,8 @@ enum class Activations {
 // the inner ones exact in integers.
 //
 // On the CPU the bits of a row of y depend neither on the other rows nor on the number of threads (f64
-// aside); with kInt8 not on the processor either.
+// aside); with kInt8 not on the processor either, but rows of a call with 8 or more sum in another order
+// (outside of batch-invariant mode, tensor/batch_invariant.h).
 Tensor block_linear(const Tensor& x, const Tensor& weight, const Tensor& bias = Tensor(),
                     Activations activations = Activations::kExact);
 

@@ -73,6 +73,12 @@ absl::StatusOr<Answer> Chat::answer(const std::string& question,
   messages.push_back({"user", question});
   ROUX_ASSIGN_OR_RETURN(const EncodedChat prompt,
                         encode_chat(*model_.tokenizer, *model_.chat, messages, /*generate=*/true));
+  const int64_t rows = model_.model->embedding_weight().size(0);
+  for (const int32_t id : prompt.ids) {
+    if (id < rows) continue;
+    return absl::InvalidArgumentError(absl::StrCat("the tokenizer has the token ", id, " and the model ",
+                                                   rows, " embeddings: they do not belong together"));
+  }
   const auto length = static_cast<int64_t>(prompt.ids.size());
   if (length >= options_.context) {
     return absl::ResourceExhaustedError(absl::StrCat("with this question the conversation has ", length,

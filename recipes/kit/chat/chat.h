@@ -52,6 +52,7 @@ class Chat {
   // Goes on with the conversation. `on_text` gets the text as it comes, in whole characters; `interrupted` is
   // asked before each token, and what was written until it says so stays in the conversation.
   // ResourceExhausted, with the conversation as it was, if it has no room for the question and a token.
+  // InvalidArgument likewise for a token that the model has no embedding of.
   absl::StatusOr<Answer> answer(const std::string& question,
                                 const std::function<void(std::string_view)>& on_text = {},
                                 const std::function<bool()>& interrupted = {});

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "recipes/kit/text/bpe.h"
 #include "recipes/kit/text/gguf_tokenizer.h"
 #include "recipes/kit/text/pre_tokenizer.h"
@@ -18,7 +20,12 @@ namespace {
 
 using nlohmann::json;
 
-enum TokenType : int64_t { kUnknown = 2, kControl = 3, kUserDefined = 4 };  // tokenizer.ggml.token_type
+enum TokenType : int64_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4
+};  // tokenizer.ggml.token_type
 
 bool flag(const GgufMetadata& meta, const std::string& key, bool otherwise) {
   const absl::StatusOr<bool> value = meta.boolean(absl::StrCat("tokenizer.ggml.", key));
@@ -143,6 +150,51 @@ Kind scored(const Tokenizer& tokenizer, const std::vector<std::string>& tokens, 
   return kind;
 }
 
+// User-defined pieces beside a space in front. As added tokens they would be looked for with that space,
+// which the normalizer puts in front of their own text too. So they are cut out of the marked text by a
+// pattern and are ordinary tokens that BPE takes whole, as it then does with every part that is a token:
+// InvalidArgument, by name, for a piece that merges do not lead to.
+absl::Status cut_out(const Tokenizer& tokenizer, const std::vector<std::string>& tokens,
+                     const std::vector<int64_t>& types, Kind& kind) {
+  std::vector<std::string> pieces, marked = tokens;
+  for (size_t i = 0; i < tokens.size() && i < types.size(); ++i) {
+    if (types[i] == kUserDefined) {
+      marked[i] = absl::StrReplaceAll(tokens[i], {{" ", kMark}});
+      if (!marked[i].empty()) pieces.push_back(marked[i]);
+    } else if (types[i] == kNormal) {
+      std::vector<Piece> parts;
+      tokenizer.model().encode(tokens[i], &parts);
+      if (parts.size() != 1 || parts[0].id != static_cast<int32_t>(i)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("no merges lead to the piece \"", absl::Utf8SafeCHexEscape(tokens[i]), "\""));
+      }
+    }
+  }
+  json vocab = json::object();
+  for (size_t i = 0; i < marked.size(); ++i) {
+    if (!marked[i].empty() && !vocab.emplace(marked[i], i).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the piece \"", absl::Utf8SafeCHexEscape(marked[i]), "\" is there twice"));
+    }
+  }
+  // The longest of those that begin at a place, as SentencePiece takes them.
+  std::stable_sort(pieces.begin(), pieces.end(),
+                   [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
+  std::string pattern;
+  for (const std::string& piece : pieces) {
+    if (!pattern.empty()) pattern += '|';
+    for (const char c : piece) {
+      if (absl::StrContains("\\^$.|?*+()[]{}", c)) pattern += '\\';
+      pattern += c;
+    }
+  }
+  kind.pre_tokenizer = {
+      {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
+  kind.model["vocab"] = vocab;
+  kind.model["ignore_merges"] = true;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Kind> unigram(const GgufMetadata& meta, const Tokenizer& tokenizer,
                              const std::vector<std::string>& tokens) {
   ROUX_ASSIGN_OR_RETURN(const std::vector<double> scores, meta.numbers("tokenizer.ggml.scores"));
@@ -188,10 +240,17 @@ absl::StatusOr<TokenizerFiles> gguf_tokenizer_files(const GgufMetadata& meta) {
     if (prefix) return cannot_be_written(meta, of_model + " with add_space_prefix");
     ROUX_ASSIGN_OR_RETURN(kind, byte_level(meta, tokens));
   } else if (model == "llama") {
-    if (prefix && std::count(types.begin(), types.end(), kUserDefined) > 0)
-      return cannot_be_written(meta, of_model + " with add_space_prefix and user-defined pieces");
-    for (json& token : added) token["normalized"] = !token["special"];
     kind = scored(*tokenizer, tokens, prefix);
+    if (prefix && std::count(types.begin(), types.end(), kUserDefined) > 0) {
+      const absl::Status cut = cut_out(*tokenizer, tokens, types, kind);
+      if (!cut.ok()) return cannot_be_written(meta, absl::StrCat(of_model, ", where ", cut.message(), ","));
+      json special = json::array();
+      for (const json& token : added) {
+        if (token["special"]) special.push_back(token);
+      }
+      added = special;
+    }
+    for (json& token : added) token["normalized"] = !token["special"];
   } else if (model == "t5") {
     ROUX_ASSIGN_OR_RETURN(kind, unigram(meta, *tokenizer, tokens));
   } else {

@@ -13,8 +13,9 @@ namespace roux::kit {
 // gguf_tokenizer() does: byte-level BPE (tokenizer.ggml.model "gpt2") without a space in front,
 // SentencePiece's BPE ("llama") and unigram pieces ("t5"). Behind a special token inside of a text Hugging
 // Face's library puts SentencePiece's space in front once more, as with Llama 2's own file. Unimplemented for
-// the others, and for BPE with both that space and user-defined pieces, which the format cannot express
-// together.
+// the others. BPE with both that space and user-defined pieces has those as ordinary tokens behind a pattern;
+// a text between two of them that is written like a byte ("<0x0A>") then is that byte. Unimplemented where a
+// piece is there twice or is none that merges lead to.
 struct TokenizerFiles {
   std::string tokenizer_json, tokenizer_config_json;
 };
