@@ -31,7 +31,6 @@ class TransformerModel final : public ModuleOf<TransformerModel> {
   Tensor embed(const Tensor& ids) const;
   const Embedding& embedding() const { return *embed_tokens_; }
   const Block& block(int64_t layer) const;
-  const Norm* norm() const { return norm_.get(); }
   std::string pretty_print() const override;
 
  private:
