@@ -9,6 +9,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "tensor/error.h"
 #include "tensor/macros.h"
 
 #define ROUX_TARGET_AMX \
@@ -25,13 +26,14 @@ constexpr int64_t kStepValues = kStepBytes / static_cast<int64_t>(sizeof(bfloat1
 
 int64_t blocks_of(int64_t size) { return (size + kBlock - 1) / kBlock; }
 
-// Packed operands of this thread; grows, and lives as long as the thread.
+// Memory of this thread: grows, and lives as long as it.
+template <class T>
 class Scratch {
  public:
-  bfloat16* at_least(int64_t values) {
+  T* at_least(int64_t values) {
     if (values > size_) {
-      data_.reset(
-          static_cast<bfloat16*>(std::aligned_alloc(64, static_cast<size_t>(values) * sizeof(bfloat16))));
+      data_.reset(static_cast<T*>(std::aligned_alloc(64, static_cast<size_t>(values) * sizeof(T))));
+      ROUX_INVARIANT(data_ != nullptr);
       size_ = values;
     }
     return data_.get();
@@ -39,9 +41,9 @@ class Scratch {
 
  private:
   struct Free {
-    void operator()(bfloat16* p) const { std::free(p); }
+    void operator()(T* p) const { std::free(p); }
   };
-  std::unique_ptr<bfloat16, Free> data_;
+  std::unique_ptr<T, Free> data_;
   int64_t size_ = 0;
 };
 
@@ -208,36 +210,40 @@ ROUX_TARGET_AMX ROUX_ALWAYS_INLINE void multiply_tiles(const Strip& a, const bfl
   _tile_stored(3, out + kTile * ld + kTile, out_bytes);
 }
 
-// c = (c +) sums for a part of a block, sums [32, 32].
-ROUX_TARGET_AMX void write_out(const float* sums, int64_t rows, int64_t cols, bool accumulate, float* c,
-                               int64_t ldc) {
-  const auto mask = [cols](int64_t from) {
-    return static_cast<__mmask16>((1u << std::clamp<int64_t>(cols - from, 0, kTile)) - 1);
-  };
-  const __mmask16 masks[2] = {mask(0), mask(kTile)};
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int half = 0; half < 2; ++half) {
-      __m512 sum = _mm512_load_ps(sums + i * kBlock + half * kTile);
-      float* to = c + i * ldc + half * kTile;
-      if (accumulate) sum = _mm512_add_ps(_mm512_maskz_loadu_ps(masks[half], to), sum);
-      _mm512_mask_storeu_ps(to, masks[half], sum);
-    }
+// A part of a block of c, rows x cols, and the same in f32: read with zeros around it, and written.
+ROUX_TARGET_AMX ROUX_ALWAYS_INLINE __m512 load_f32(uint64_t mask, const float* from) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
+}
+ROUX_TARGET_AMX ROUX_ALWAYS_INLINE __m512 load_f32(uint64_t mask, const bfloat16* from) {
+  const __m256i halves = _mm256_maskz_loadu_epi16(static_cast<__mmask16>(mask), from);
+  return (__m512)((Pairs)_mm512_cvtepu16_epi32(halves) << 16);
+}
+template <class C>
+ROUX_TARGET_AMX void read_block(const C* c, int64_t ldc, int64_t rows, int64_t cols, float* sums,
+                                int64_t ld) {
+  const uint64_t mask = first_bits(cols);
+  for (int64_t i = 0; i < kBlock; ++i) {
+    const uint64_t here = i < rows ? mask : 0;
+    const C* from = here != 0 ? c + i * ldc : c;
+    _mm512_store_ps(sums + i * ld, load_f32(here, from));
+    _mm512_store_ps(sums + i * ld + kTile, load_f32(here >> kTile, from + kTile));
   }
 }
-ROUX_TARGET_AMX ROUX_ALWAYS_INLINE __m512 load_as_f32(__mmask16 mask, const bfloat16* from) {
-  return (__m512)((Pairs)_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from)) << 16);
-}
-ROUX_TARGET_AMX void write_out(const float* sums, int64_t rows, int64_t cols, bool accumulate, bfloat16* c,
-                               int64_t ldc) {
-  const auto mask = static_cast<__mmask32>((uint64_t{1} << cols) - 1);
+ROUX_TARGET_AMX void write_block(const float* sums, int64_t ld, int64_t rows, int64_t cols, float* c,
+                                 int64_t ldc) {
+  const uint64_t mask = first_bits(cols);
   for (int64_t i = 0; i < rows; ++i) {
-    bfloat16* to = c + i * ldc;
-    __m512 low = _mm512_load_ps(sums + i * kBlock), high = _mm512_load_ps(sums + i * kBlock + kTile);
-    if (accumulate) {
-      low = _mm512_add_ps(load_as_f32(static_cast<__mmask16>(mask), to), low);
-      high = _mm512_add_ps(load_as_f32(static_cast<__mmask16>(mask >> kTile), to + kTile), high);
-    }
-    _mm512_mask_storeu_epi16(to, mask, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    _mm512_mask_storeu_ps(c + i * ldc, static_cast<__mmask16>(mask), _mm512_load_ps(sums + i * ld));
+    _mm512_mask_storeu_ps(c + i * ldc + kTile, static_cast<__mmask16>(mask >> kTile),
+                          _mm512_load_ps(sums + i * ld + kTile));
+  }
+}
+ROUX_TARGET_AMX void write_block(const float* sums, int64_t ld, int64_t rows, int64_t cols, bfloat16* c,
+                                 int64_t ldc) {
+  const auto mask = static_cast<__mmask32>(first_bits(cols));
+  for (int64_t i = 0; i < rows; ++i) {
+    const __m512 low = _mm512_load_ps(sums + i * ld), high = _mm512_load_ps(sums + i * ld + kTile);
+    _mm512_mask_storeu_epi16(c + i * ldc, mask, (__m512i)_mm512_cvtne2ps_pbh(high, low));
   }
 }
 
@@ -248,54 +254,74 @@ struct alignas(64) TileShapes {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
+template <int kParts>
+ROUX_TARGET_AMX void multiply_block(bool add, const Strip& a, const bfloat16* b, int64_t steps, float* out,
+                                    int64_t ld) {
+  add ? multiply_tiles<true, kParts>(a, b, steps, out, ld)
+      : multiply_tiles<false, kParts>(a, b, steps, out, ld);
+}
+
+// Sums over k go on from piece to piece, in f32: in c, or beside it where c is bf16.
 template <class A, class C>
 ROUX_TARGET_AMX void multiply(int64_t m, int64_t n, int64_t k, GemmOperand<A> a, GemmOperand<bfloat16> b,
                               bool accumulate, C* c, int64_t ldc) {
+  constexpr int64_t kDepth = 512;               // of a piece: rows of a in the first cache
   constexpr int64_t kPackedBytes = 512 * 1024;  // of b at a time: a part of the second cache
   constexpr int kParts = std::is_same_v<A, float> ? 2 : 1;
-  thread_local Scratch scratch_a, scratch_b;
-  const int64_t steps = blocks_of(k), strip_values = steps * kStepValues;
-  const int64_t panels = std::clamp<int64_t>(kPackedBytes / (steps * kStepBytes), 1, blocks_of(n));
+  constexpr bool kInC = std::is_same_v<C, float>;
+  thread_local Scratch<bfloat16> scratch_a, scratch_b;
+  thread_local Scratch<float> scratch_c;
+  const int64_t pieces = (k + kDepth - 1) / kDepth, depth = blocks_of((k + pieces - 1) / pieces) * kBlock;
+  const int64_t strip_values = depth / kBlock * kStepValues;
+  const int64_t panels = std::clamp<int64_t>(kPackedBytes / (depth / kBlock * kStepBytes), 1, blocks_of(n));
   bfloat16* const packed_a = scratch_a.at_least(kParts * strip_values);
   bfloat16* const packed_b = scratch_b.at_least(panels * strip_values);
+  const bool beside = !kInC && pieces > 1;
+  const int64_t ld_sums = beside ? blocks_of(n) * kBlock : kBlock;
+  float* const all_sums = scratch_c.at_least((beside ? blocks_of(m) : 1) * kBlock * ld_sums);
   const GemmOperand<bfloat16> b_rows{b.data, b.ld, !b.transposed};  // [n, k]
-  alignas(64) float sums[kBlock * kBlock];
   static constexpr TileShapes kShapes;
   _tile_loadconfig(&kShapes);
-  for (int64_t first = 0; first < n; first += panels * kBlock) {
-    const int64_t end = std::min(n, first + panels * kBlock);
-    for (int64_t col = first; col < end; col += kBlock) {
-      pack<true, Part::kFirst>(b_rows, col, std::min(kBlock, n - col), k,
-                               packed_b + (col - first) / kBlock * strip_values);
-    }
-    for (int64_t row = 0; row < m; row += kBlock) {
-      const int64_t rows = std::min(kBlock, m - row);
-      Strip strip{packed_a, 64, kStepValues / 2, kStepValues};
-      bool in_place = false;
-      if constexpr (kParts == 1) {
-        in_place = !a.transposed && k % kBlock == 0 && rows == kBlock;
-        if (in_place) {
-          strip = {a.data + row * a.ld, a.ld * static_cast<int64_t>(sizeof(A)), kTile * a.ld, kBlock};
-        }
-      }
-      if (!in_place) pack<false, Part::kFirst>(a, row, rows, k, packed_a);
-      if constexpr (kParts == 2) pack<false, Part::kSecond>(a, row, rows, k, packed_a + strip_values);
+  for (int64_t begin = 0; begin < k; begin += depth) {
+    const int64_t here = std::min(depth, k - begin), steps = blocks_of(here);
+    const GemmOperand<A> piece_a = a.at(0, begin);
+    const GemmOperand<bfloat16> piece_b = b_rows.at(0, begin);
+    const bool first_piece = begin == 0, last_piece = begin + depth >= k, add = accumulate || !first_piece;
+    for (int64_t first = 0; first < n; first += panels * kBlock) {
+      const int64_t end = std::min(n, first + panels * kBlock);
       for (int64_t col = first; col < end; col += kBlock) {
-        const int64_t cols = std::min(kBlock, n - col);
-        const bfloat16* panel = packed_b + (col - first) / kBlock * strip_values;
-        C* out = c + row * ldc + col;
-        if constexpr (sizeof(C) == sizeof(float)) {
-          if (rows == kBlock && cols == kBlock) {
-            if (accumulate) {
-              multiply_tiles<true, kParts>(strip, panel, steps, out, ldc);
-            } else {
-              multiply_tiles<false, kParts>(strip, panel, steps, out, ldc);
-            }
-            continue;
+        pack<true, Part::kFirst>(piece_b, col, std::min(kBlock, n - col), here,
+                                 packed_b + (col - first) / kBlock * strip_values);
+      }
+      for (int64_t row = 0; row < m; row += kBlock) {
+        const int64_t rows = std::min(kBlock, m - row);
+        Strip strip{packed_a, 64, kStepValues / 2, kStepValues};
+        bool in_place = false;
+        if constexpr (kParts == 1) {
+          in_place = !a.transposed && here % kBlock == 0 && rows == kBlock;
+          if (in_place) {
+            strip = {piece_a.data + row * a.ld, a.ld * static_cast<int64_t>(sizeof(A)), kTile * a.ld, kBlock};
           }
         }
-        multiply_tiles<false, kParts>(strip, panel, steps, sums, kBlock);
-        write_out(sums, rows, cols, accumulate, out, ldc);
+        if (!in_place) pack<false, Part::kFirst>(piece_a, row, rows, here, packed_a);
+        if constexpr (kParts == 2) {
+          pack<false, Part::kSecond>(piece_a, row, rows, here, packed_a + steps * kStepValues);
+        }
+        for (int64_t col = first; col < end; col += kBlock) {
+          const int64_t cols = std::min(kBlock, n - col);
+          const bfloat16* panel = packed_b + (col - first) / kBlock * strip_values;
+          C* out = c + row * ldc + col;
+          if constexpr (kInC) {
+            if (rows == kBlock && cols == kBlock) {
+              multiply_block<kParts>(add, strip, panel, steps, out, ldc);
+              continue;
+            }
+          }
+          float* sums = beside ? all_sums + row * ld_sums + col : all_sums;
+          if (kInC ? add : accumulate && first_piece) read_block(out, ldc, rows, cols, sums, ld_sums);
+          multiply_block<kParts>(add, strip, panel, steps, sums, ld_sums);
+          if (kInC || last_piece) write_block(sums, ld_sums, rows, cols, out, ldc);
+        }
       }
     }
   }

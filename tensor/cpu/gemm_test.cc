@@ -106,7 +106,10 @@ TEST(Gemm, ProductsOfBf16AreExactButForTheirSums) {
       }
     }
   }
-  expect_near_exact<bfloat16, float>(40, 300, 2500, 0x1p-18);  // b in more than one piece
+  // Sums over more than one piece of k, in c and beside it.
+  expect_near_exact<bfloat16, float>(40, 300, 2500, 0x1p-18);
+  expect_near_exact<bfloat16, bfloat16>(70, 20, 1100, 0x1p-8);
+  expect_near_exact<bfloat16, bfloat16>(33, 100, 1100, 0x1p-8);
 }
 
 TEST(Gemm, ProductsOfF32AndBf16KeepSixteenBits) {
@@ -121,11 +124,11 @@ TEST(Gemm, ProductsOfF32AndBf16KeepSixteenBits) {
 // What matmul relies on where it cuts a product into blocks.
 TEST(Gemm, BitsOnAmxDoNotDependOnTheOtherRowsAndColumns) {
   if (!has_mixed_gemm()) GTEST_SKIP() << "this processor has no AMX";
-  constexpr int64_t m = 70, n = 90, k = 200;
+  constexpr int64_t m = 70, n = 90, k = 600;
   const std::vector<bfloat16> a = numbers<bfloat16>(m * k, 1), b = numbers<bfloat16>(k * n, 2);
   const GemmOperand<bfloat16> all_a{a.data(), k}, all_b{b.data(), n};
-  std::vector<float> whole(m * n), parts(m * n);
-  gemm(m, n, k, all_a, all_b, false, whole.data(), n);
+  std::vector<float> whole = numbers(m * n, 3), parts = whole;
+  gemm(m, n, k, all_a, all_b, true, whole.data(), n);
   for (int64_t row = 0; row < m; row += 25) {
     for (int64_t col = 0; col < n; col += 40) {
       gemm(std::min<int64_t>(25, m - row), std::min<int64_t>(40, n - col), k, all_a.at(row, 0),
