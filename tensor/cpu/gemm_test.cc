@@ -132,7 +132,7 @@ TEST(Gemm, BitsOnAmxDoNotDependOnTheOtherRowsAndColumns) {
   for (int64_t row = 0; row < m; row += 25) {
     for (int64_t col = 0; col < n; col += 40) {
       gemm(std::min<int64_t>(25, m - row), std::min<int64_t>(40, n - col), k, all_a.at(row, 0),
-           all_b.at(0, col), false, parts.data() + row * n + col, n);
+           all_b.at(0, col), true, parts.data() + row * n + col, n);
     }
   }
   EXPECT_EQ(std::memcmp(whole.data(), parts.data(), whole.size() * sizeof(float)), 0);
