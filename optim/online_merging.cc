@@ -83,7 +83,7 @@ void OnlineMergingAdamW::update(const Group& group, const std::vector<std::vecto
     const Tensor& p = lists[0][i];
     Tensor task = task_vector(p), update = drop(updates[i]);
     if (options_.merging == Merging::kTies) {
-      const Tensor majority = sign(task + update), zero = zeros_like(p);
+      const Tensor majority = sign(task * alpha + update * (1 - alpha)), zero = zeros_like(p);
       task = where(eq(sign(task), majority), task, zero);
       update = where(eq(sign(update), majority), update, zero);
     }

@@ -14,7 +14,7 @@ namespace roux {
 
 enum class Merging : uint8_t {
   kDare,  // elements are dropped at random
-  kTies,  // the smallest are dropped, and then those against the majority's sign
+  kTies,  // the smallest are dropped, and then those against the larger one's sign
 };
 
 struct OnlineMergingOptions {
@@ -28,12 +28,13 @@ struct OnlineMergingOptions {
 // Once, t = drop(clamp(task_vector, -1, 1)), where the task vector is usually theta_sft - theta_base. Then,
 // with d the update of Adam, its learning rate included and without decay, in each step
 //   p += alpha t + (1 - alpha) drop(d);  p -= lr weight_decay p
-// kDare: drop(x) is x where a uniform draw is below `keep`, else 0. kTies: it is x among the ceil(keep n)
-// largest absolute values of its tensor (and what equals the last of them), else 0; and then, in t and in
-// drop(d), an element whose sign is not that of the sum of both is 0. alpha = 0 and keep = 1 is AdamW with
-// its decay after the update, of kTies where t has no other sign. The state is AdamW's; the generator's is
-// the caller's to save (restore it after the optimizer was made, which draws t), and a skipped step draws as
-// others do; kTies draws nothing.
+// kDare: drop(x) is x where a uniform draw is below `keep`, else 0 (equations 3 and 4). kTies: it is x among
+// the ceil(keep n) largest absolute values of its tensor (and what equals the last of them), else 0; and
+// then, where alpha t and (1 - alpha) drop(d) have opposite signs, only the larger of the two is added
+// (equations 5 to 7; the authors' published code compares t with drop(d), before the weights). The clamp and
+// `rescale` are of that code; the paper has neither. alpha = 0 and keep = 1 is AdamW with its decay after the
+// update. The state is AdamW's; the generator's is the caller's to save (restore it after the optimizer was
+// made, which draws t), and a skipped step draws as others do; kTies draws nothing.
 class OnlineMergingAdamW final : public Optimizer {
  public:
   // task_vectors: by the name of a parameter, of its spec and on its device; one each, or Error. Error too

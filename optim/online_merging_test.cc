@@ -91,20 +91,20 @@ TEST(OnlineMerging, DropsElementsOfTheTaskVectorOnce) {
   EXPECT_NEAR(threes / kSize, 0.3, 5 * std::sqrt(0.3 * 0.7 / kSize));
 }
 
-// Of three elements: the sum's sign is the task vector's, the update's, and both. By hand: the first step of
-// Adam is lr times the sign of the gradient.
-TEST(OnlineMerging, OfTiesTakesTheSignOfTheSum) {
+// Of four elements: the larger is the task vector's, the update's (in the second by its weight alone), and
+// both have one sign. By hand: the first step of Adam is lr times the sign of the gradient.
+TEST(OnlineMerging, OfTiesTakesTheSignOfTheLargerOne) {
   Generator generator(1);
-  const Tensor p = zeros({3}, kF64).set_requires_grad(true);
-  const Tensor task = tensor(std::vector<double>{0.5, 0.125, -0.5}, {3});
+  const Tensor p = zeros({4}, kF64).set_requires_grad(true);
+  const Tensor task = tensor(std::vector<double>{1, 0.5, 0.125, -0.5}, {4});
   OnlineMergingAdamW merging(
       {{named(p)}}, named(task),
       {.adamw = {.eps = 0, .weight_decay = 0}, .merging = Merging::kTies, .merge_weight = 0.25}, generator);
-  roux::give_gradient(p, tensor(std::vector<double>{2, 3, 4}, {3}));  // d = -0.25 each
+  roux::give_gradient(p, tensor(std::vector<double>{2, 3, 4, 5}, {4}));  // d = -0.25 each
   merging.step({.lr = 0.25});
   const std::vector<double> values = p.to_vector<double>(),
-                            expected = {0.25 * 0.5, 0.75 * -0.25, 0.25 * -0.5 + 0.75 * -0.25};
-  for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(values[i], expected[i], 1e-15);
+                            expected = {0.25 * 1, 0.75 * -0.25, 0.75 * -0.25, 0.25 * -0.5 + 0.75 * -0.25};
+  for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(values[i], expected[i], 1e-15);
 }
 
 // The share that is kept are the largest, of the task vector too.

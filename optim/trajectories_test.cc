@@ -163,7 +163,10 @@ TEST(Trajectories, OnlineMergingIsItsFormulas) {
         }
         tasks.emplace_back(name, tensor(values, param.shape()));
       }
-      OnlineMergingOptions options{.merging = kind, .merge_weight = 0.25, .keep = keep, .rescale = rescale};
+      OnlineMergingOptions options{.merging = kind,
+                                   .merge_weight = kind == Merging::kTies ? 0.05 : 0.25,
+                                   .keep = keep,
+                                   .rescale = rescale};
       options.adamw = {.beta2 = 0.95, .eps = 0.01, .weight_decay = 0.1};
       return std::make_unique<OnlineMergingAdamW>(std::move(groups), tasks, options, generator);
     };

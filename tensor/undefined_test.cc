@@ -306,6 +306,11 @@ TEST(Undefined, ArgumentsAreNamedByTheOp) {
          adamw_({&a, 1}, {&b, 1}, {&a, 1}, {&a, 1}, {&a, 1}, a, {});
          return a;
        }},
+      {"rmsprop_",
+       [](const Tensor& a, const Tensor& b) {
+         rmsprop_({&a, 1}, {&b, 1}, {&a, 1}, {}, {}, a, {});
+         return a;
+       }},
       {"sgd_",
        [](const Tensor& a, const Tensor& b) {
          sgd_({&a, 1}, {&b, 1}, {}, b, {});

@@ -128,6 +128,36 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
+template <class T>
+__global__ void __launch_bounds__(kBlock)
+    rmsprop_kernel(Listed<T, 5> list, const double* scalars, RmspropOptions options) {
+  if (scalars[kFinite] == 0) return;
+  const ChunkPlace at = chunk_of(list);
+  const T lr = static_cast<T>(scalars[kLearningRate] * options.lr_scale);
+  const T factor = static_cast<T>(scalars[kGradFactor]), eps = static_cast<T>(options.eps);
+  const T decay = static_cast<T>(options.weight_decay), momentum = static_cast<T>(options.momentum);
+  const T alpha = static_cast<T>(options.alpha), rest = static_cast<T>(1 - options.alpha);
+  T *p = list.data[0][at.tensor], *v = list.data[2][at.tensor], *a = list.data[3][at.tensor],
+    *b = list.data[4][at.tensor];
+  const T* g = list.data[1][at.tensor];
+  for (int64_t i = at.begin + threadIdx.x; i < at.end; i += kBlock) {
+    const T grad = g[i] * factor + decay * p[i];
+    T variance = alpha * v[i] + rest * grad * grad;
+    v[i] = variance;
+    if (a != nullptr) {
+      a[i] = alpha * a[i] + rest * grad;
+      variance -= a[i] * a[i];
+      variance = variance < T(0) ? T(0) : variance;  // rounding may leave less than 0
+    }
+    T direction = grad / (std::sqrt(variance) + eps);
+    if (b != nullptr) {
+      direction = momentum * b[i] + direction;
+      b[i] = direction;
+    }
+    p[i] -= lr * direction;
+  }
+}
+
 struct Largest {
   double value;
   __device__ __forceinline__ Largest shuffled(int lanes) const {
@@ -212,6 +242,17 @@ void sgd(TensorList params, TensorList grads, TensorList buffers, const Tensor& 
 }
 
 template <class T>
+void rmsprop(TensorList params, TensorList grads, TensorList square_avg, TensorList grad_avg,
+             TensorList buffers, const Tensor& scalars, const RmspropOptions& options) {
+  const TensorList centres = options.centered ? grad_avg : TensorList();
+  const TensorList used = options.momentum != 0 ? buffers : TensorList();
+  for_listed<T, 5>({params, grads, square_avg, centres, used}, {}, [&](const auto& list, int64_t) {
+    if (list.first_chunk[list.count] == 0) return;
+    launch(rmsprop_kernel<T>, chunks_config(list), list, scalars.data<const double>(), options);
+  });
+}
+
+template <class T>
 void grad_norm(TensorList grads, Tensor& partial, Tensor& norm) {
   const int64_t chunks = partial.numel();
   double *parts = partial.data<double>(), *result = norm.data<double>();
@@ -243,6 +284,8 @@ const RegisterKernel kAdamWFloat(adamw_kernels, kDevice, kF32, adamw<float>);
 const RegisterKernel kAdamWDouble(adamw_kernels, kDevice, kF64, adamw<double>);
 const RegisterKernel kSgdFloat(sgd_kernels, kDevice, kF32, sgd<float>);
 const RegisterKernel kSgdDouble(sgd_kernels, kDevice, kF64, sgd<double>);
+const RegisterKernel kRmspropFloat(rmsprop_kernels, kDevice, kF32, rmsprop<float>);
+const RegisterKernel kRmspropDouble(rmsprop_kernels, kDevice, kF64, rmsprop<double>);
 const RegisterKernel kNormFloat(grad_norm_kernels, kDevice, kF32, grad_norm<float>);
 const RegisterKernel kNormDouble(grad_norm_kernels, kDevice, kF64, grad_norm<double>);
 const RegisterKernel kNormBfloat16(grad_norm_kernels, kDevice, kBF16, grad_norm<bfloat16>);

@@ -51,7 +51,6 @@ class EncoderDecoder final : public LanguageModel {
                  const std::optional<EncoderDecoderConfig>& config = {});
 
   const EncoderDecoderConfig& config() const { return config_; }
-  const Block& encoder_block(int64_t layer) const { return encoder_.block(layer); }
   const Block& decoder_block(int64_t layer) const { return decoder_.block(layer); }
 
   // The encoder's hidden states of [R, S] tokens, as LmInput::memory of decoder inputs takes them; padding

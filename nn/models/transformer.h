@@ -31,7 +31,6 @@ class TransformerModel final : public ModuleOf<TransformerModel> {
   Tensor embed(const Tensor& ids) const;
   const Embedding& embedding() const { return *embed_tokens_; }
   const Block& block(int64_t layer) const;
-  const Norm* norm() const { return norm_.get(); }
   std::string pretty_print() const override;
 
  private:
@@ -102,7 +101,6 @@ class Transformer final : public LanguageModel {
   const TransformerConfig& config() const { return config_; }
   const MakeMixer& make_mixer() const { return make_mixer_; }
   const Block& block(int64_t layer) const { return model_.block(layer); }
-  const Norm* final_norm() const { return model_.norm(); }  // null for post-norm blocks
 
   Tensor embed(const Tensor& ids) const override { return model_.embed(ids); }
   const Tensor& embedding_weight() const override { return model_.embedding().weight(); }

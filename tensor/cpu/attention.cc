@@ -1,6 +1,7 @@
 // CPU attention in tiles of scores (Br x Bc): products by the single-threaded gemm, softmax in place. A tile
 // of queries visits the keys between the first and the last that one of them sees. Parallel over (batch,
-// head, tile of queries). bf16 and f16 rows are converted to f32 tile by tile.
+// head, tile of queries). bf16 and f16 rows are converted to f32 tile by tile, or products of bf16 take them
+// as they are.
 #include "tensor/cpu/attention_row_alone.h"
 #include "tensor/cpu/attention_short.h"
 #include "tensor/cpu/attention_tiles.h"
@@ -14,12 +15,21 @@ void forward_tile(const Problem<C>& p, const Rows<const T>& q, const Rows<const 
                   const Rows<C>& exact_y, C* largest_of_rows, C* log_sum_of_rows, C* lse_of_rows) {
   const QueryTile tile(p, b, row);
   const int64_t rows = tile.rows;
-  if constexpr (std::is_same_v<T, float>) {
+  const auto sums_of_rows = [&](Scratch<C>& from) {
+    return exact_y.data ? Rows<C>{exact_y.row(row), exact_y.ld}
+                        : sums_of(y, row, p.v_width, from.template take_converted<T>(rows * p.v_width));
+  };
+  if constexpr (std::is_same_v<C, float>) {
     if (!p.rows_alone && has_short_heads(p)) {
-      short_forward({p, tile, q, k, v}, scratch, y, largest_of_rows, log_sum_of_rows);
+      const ShortHead head{p, tile, load_whole(q, p.queries, p.width, scratch),
+                           load_whole(k, p.keys, p.width, scratch),
+                           load_whole(v, p.keys, p.v_width, scratch)};
+      const Rows<C> out = sums_of_rows(scratch);
+      short_forward(head, scratch, out, largest_of_rows, log_sum_of_rows);
       for (int64_t r = 0; lse_of_rows && r < rows; ++r) {
         lse_of_rows[r] = largest_of_rows[r] * p.scale + log_sum_of_rows[r];
       }
+      store_rows(out, rows, p.v_width, y, row);
       return;
     }
   }
@@ -27,22 +37,20 @@ void forward_tile(const Problem<C>& p, const Rows<const T>& q, const Rows<const 
     *total = scratch.take(p.tiles.rows), *keep = scratch.take(p.tiles.cols);
   std::fill_n(largest, rows, -std::numeric_limits<C>::infinity());
   std::fill_n(total, rows, C(0));
-  const Rows<const C> tile_q =
-      load_rows(q, row, rows, p.width, scratch.template take_converted<T>(rows * p.width));
-  const Rows<C> out = exact_y.data
-                          ? Rows<C>{exact_y.row(row), exact_y.ld}
-                          : sums_of(y, row, p.v_width, scratch.template take_converted<T>(rows * p.v_width));
+  C* const converted_q = scratch.template take_converted<T>(rows * p.width);
+  const Factor<T> tile_q = load_factor(q, row, rows, p.width, converted_q);
+  const Rows<C> out = sums_of_rows(scratch);
   C* converted = scratch.template take_converted<T>(p.tiles.cols * std::max(p.width, p.v_width));
   C* const row_scores = p.rows_alone ? scratch.take(p.keys) : nullptr;
   for (int64_t r = 0; p.rows_alone && r < rows; ++r) {
-    attend_row_alone(p, k, v, b, h, row + r, tile.sees[r], tile_q.row(r),
+    attend_row_alone(p, k, v, b, h, row + r, tile.sees[r],
+                     load_rows(q, row + r, 1, p.width, converted_q).row(0),
                      RowScratch<C>{row_scores, converted, keep}, largest + r, total + r, out.row(r));
   }
   for (int64_t col = tile.all.begin; !p.rows_alone && col < tile.all.end; col += p.tiles.cols) {
     const int64_t cols = std::min(p.tiles.cols, tile.all.end - col);
     const bool first = col == tile.all.begin;
-    const Rows<const C> tile_k = load_rows(k, col, cols, p.width, converted);
-    gemm(rows, cols, p.width, operand(tile_q, p.width), operand(tile_k, p.width, true), false, scores, cols);
+    multiply_rows(rows, cols, p.width, tile_q, load_factor(k, col, cols, p.width, converted), scores);
     for (int64_t r = 0; r < rows; ++r) {
       const KeyInterval seen = tile.within(r, col, cols);
       zero_outside(scores + r * cols, seen, cols);
@@ -56,9 +64,8 @@ void forward_tile(const Problem<C>& p, const Rows<const T>& q, const Rows<const 
         multiply(weights, keep, n);
       }
     }
-    const Rows<const C> tile_v = load_rows(v, col, cols, p.v_width, converted);
-    gemm(rows, p.v_width, cols, GemmOperand<C>{scores, cols}, operand(tile_v, p.v_width), !first, out.data,
-         std::max(out.ld, p.v_width));
+    multiply_rows(rows, p.v_width, cols, GemmOperand<C>{scores, cols},
+                  load_factor(v, col, cols, p.v_width, converted), !first, out);
   }
   for (int64_t r = 0; r < rows; ++r) {
     const bool blind = largest[r] == -std::numeric_limits<C>::infinity();

@@ -24,10 +24,15 @@ struct HeadBackward {
 
   void tile(int64_t row) const {
     const QueryTile tile(p, b, row);
-    if constexpr (std::is_same_v<T, float>) {
+    if constexpr (std::is_same_v<C, float>) {
       if (has_short_heads(p)) {
-        short_backward({p, tile, q, k, v}, scratch, grad_y, exact_y, largest, log_sum, grad_lse, grad_q,
-                       grad_k, grad_v);
+        Scratch<C> free = scratch;
+        const ShortHead head{p, tile, load_whole(q, p.queries, p.width, free),
+                             load_whole(k, p.keys, p.width, free), load_whole(v, p.keys, p.v_width, free)};
+        const Rows<const C> gy = load_whole(grad_y, p.queries, p.v_width, free);
+        const Rows<C> gq = sums_of(grad_q, 0, p.width, free.template take_converted<T>(p.queries * p.width));
+        short_backward(head, free, gy, exact_y, largest, log_sum, grad_lse, gq, grad_k, grad_v);
+        store_rows(gq, p.queries, p.width, grad_q, 0);
         return;
       }
     }
@@ -37,25 +42,26 @@ struct HeadBackward {
       *weights_grad = free.take(p.tiles.rows * p.tiles.cols), *delta = free.take(p.tiles.rows),
       *slope = free.take(p.tiles.cols), *keep = free.take(p.tiles.cols);
     const auto load = [](const Rows<const T>& x, int64_t first, int64_t n, int64_t width, Scratch<C>& from) {
-      return load_rows(x, first, n, width, from.template take_converted<T>(n * width));
+      return load_factor(x, first, n, width, from.template take_converted<T>(n * width));
     };
-    const Rows<const C> tile_q = load(q, row, rows, p.width, free),
-                        tile_gy = load(grad_y, row, rows, p.v_width, free);
+    const Factor<T> tile_q = load(q, row, rows, p.width, free);
+    const Rows<const C> exact_gy =
+        load_rows(grad_y, row, rows, p.v_width, free.template take_converted<T>(rows * p.v_width));
+    Factor<T> tile_gy{.converted = exact_gy};
+    if (tile_q.own.data) tile_gy = {.own = {grad_y.row(row), grad_y.ld}};
     const Rows<C> tile_gq = sums_of(grad_q, row, p.width, free.template take_converted<T>(rows * p.width));
     for (int64_t r = 0; r < rows; ++r) {
-      delta[r] = p.functions.dot(tile_gy.row(r), exact_y.row(row + r), p.v_width);
+      delta[r] = p.functions.dot(exact_gy.row(r), exact_y.row(row + r), p.v_width);
       if (grad_lse) delta[r] -= grad_lse[row + r];
     }
     if (tile.all.begin == tile.all.end) zero_rows(tile_gq, rows, p.width);
     for (int64_t col = tile.all.begin; col < tile.all.end; col += p.tiles.cols) {
       const int64_t cols = std::min(p.tiles.cols, tile.all.end - col);
       Scratch<C> per_keys = free;
-      const Rows<const C> tile_k = load(k, col, cols, p.width, per_keys),
-                          tile_v = load(v, col, cols, p.v_width, per_keys);
-      gemm(rows, cols, p.width, operand(tile_q, p.width), operand(tile_k, p.width, true), false, scores,
-           cols);
-      gemm(rows, cols, p.v_width, operand(tile_gy, p.v_width), operand(tile_v, p.v_width, true), false,
-           weights_grad, cols);
+      const Factor<T> tile_k = load(k, col, cols, p.width, per_keys),
+                      tile_v = load(v, col, cols, p.v_width, per_keys);
+      multiply_rows(rows, cols, p.width, tile_q, tile_k, scores);
+      multiply_rows(rows, cols, p.v_width, tile_gy, tile_v, weights_grad);
       for (int64_t r = 0; r < rows; ++r) {
         KeyInterval seen = tile.within(r, col, cols);
         if (largest[row + r] == -std::numeric_limits<C>::infinity()) seen.end = seen.begin;
@@ -65,12 +71,10 @@ struct HeadBackward {
                weights_grad + r * cols + seen.begin, slope, keep);
       }
       const GemmOperand<C> weights_t{scores, cols, true}, scores_grad_t{weights_grad, cols, true};
-      gemm(cols, p.v_width, rows, weights_t, operand(tile_gy, p.v_width), true, grad_v.row(col),
-           std::max(grad_v.ld, p.v_width));
-      gemm(cols, p.width, rows, scores_grad_t, operand(tile_q, p.width), true, grad_k.row(col),
-           std::max(grad_k.ld, p.width));
-      gemm(rows, p.width, cols, GemmOperand<C>{weights_grad, cols}, operand(tile_k, p.width),
-           col > tile.all.begin, tile_gq.data, std::max(tile_gq.ld, p.width));
+      multiply_rows(cols, p.v_width, rows, weights_t, tile_gy, true, Rows<C>{grad_v.row(col), grad_v.ld});
+      multiply_rows(cols, p.width, rows, scores_grad_t, tile_q, true, Rows<C>{grad_k.row(col), grad_k.ld});
+      multiply_rows(rows, p.width, cols, GemmOperand<C>{weights_grad, cols}, tile_k, col > tile.all.begin,
+                    tile_gq);
     }
     store_rows(tile_gq, rows, p.width, grad_q, row);
   }

@@ -1,4 +1,4 @@
-// Attention of rows so short that a head's scores are one tile: f32 without masks, biases or dropout. The
+// Attention of rows so short that a head's scores are one tile, in f32, without masks, biases or dropout. The
 // general kernel spends most of such a head on whole squares of scores and on the calls of its products.
 #ifndef ROUX_TENSOR_CPU_ATTENTION_SHORT_H_
 #define ROUX_TENSOR_CPU_ATTENTION_SHORT_H_

@@ -37,6 +37,38 @@ Rows<const C> load_rows(const Rows<const T>& x, int64_t row, int64_t n, int64_t 
     return {scratch, width};
   }
 }
+// Rows of a head as products take them: of T itself where gemm multiplies those with f32, else in the compute
+// type.
+template <class T, class C = compute_t<T>>
+struct Factor {
+  Rows<const T> own{nullptr, 0};
+  Rows<const C> converted{nullptr, 0};  // where `own` is not used
+};
+template <class T, class C = compute_t<T>>
+Factor<T> load_factor(const Rows<const T>& x, int64_t row, int64_t n, int64_t width, C* scratch) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    if (has_mixed_gemm()) return {.own = {x.row(row), x.ld}};
+  }
+  return {.converted = load_rows(x, row, n, width, scratch)};
+}
+// c [m, n] = a b^T over k columns of both.
+template <class T, class C = compute_t<T>>
+void multiply_rows(int64_t m, int64_t n, int64_t k, const Factor<T>& a, const Factor<T>& b, C* c) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    if (b.own.data) return gemm(m, n, k, operand(a.own, k), operand(b.own, k, true), false, c, n);
+  }
+  gemm(m, n, k, operand(a.converted, k), operand(b.converted, k, true), false, c, n);
+}
+// c [m, n] (+)= a [m, k] b
+template <class T, class C = compute_t<T>>
+void multiply_rows(int64_t m, int64_t n, int64_t k, const GemmOperand<C>& a, const Factor<T>& b,
+                   bool accumulate, const Rows<C>& c) {
+  const int64_t ldc = std::max(c.ld, n);
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    if (b.own.data) return gemm(m, n, k, a, operand(b.own, n), accumulate, c.data, ldc);
+  }
+  gemm(m, n, k, a, operand(b.converted, n), accumulate, c.data, ldc);
+}
 // Where rows [row, ...) of x are summed: in place, or in `scratch`, from which store_rows() rounds them.
 template <class T, class C = compute_t<T>>
 Rows<C> sums_of(const Rows<T>& x, int64_t row, int64_t width, C* scratch) {
@@ -191,6 +223,12 @@ struct Scratch {
     return std::is_same_v<T, C> ? nullptr : take(elements);
   }
 };
+
+// All n rows of a head in the compute type.
+template <class T, class C = compute_t<T>>
+Rows<const C> load_whole(const Rows<const T>& x, int64_t n, int64_t width, Scratch<C>& scratch) {
+  return load_rows(x, 0, n, width, scratch.template take_converted<T>(n * width));
+}
 
 }  // namespace roux::cpu
 

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tensor/cpu/gemm_amx.h"
 #include "tensor/error.h"
 #include "tensor/openblas.h"
 
@@ -115,6 +116,7 @@ template <class C>
 void gemm_bf16(int64_t m, int64_t n, int64_t k, GemmOperand<bfloat16> a, GemmOperand<bfloat16> b,
                bool accumulate, C* c, int64_t ldc) {
   if (nothing_to_add(m, n, k, accumulate, c, ldc)) return;
+  if (has_amx()) return gemm_amx(m, n, k, a, b, accumulate, c, ldc);
   const OneThread one_thread;
   constexpr size_t kMostPrimitives = 512;
   thread_local std::unordered_map<Bf16Key, Bf16Primitive, Bf16KeyHash> primitives;
@@ -182,9 +184,16 @@ void gemm(int64_t m, int64_t n, int64_t k, GemmOperand<bfloat16> a, GemmOperand<
   gemm_bf16(m, n, k, a, b, accumulate, c, ldc);
 }
 
+void gemm(int64_t m, int64_t n, int64_t k, GemmOperand<float> a, GemmOperand<bfloat16> b, bool accumulate,
+          float* c, int64_t ldc) {
+  ROUX_INVARIANT(has_mixed_gemm());
+  if (nothing_to_add(m, n, k, accumulate, c, ldc)) return;
+  gemm_amx(m, n, k, a, b, accumulate, c, ldc);
+}
+
+bool has_mixed_gemm() { return has_amx(); }
 bool has_bf16_gemm() {
-  static const bool has =
-      __builtin_cpu_supports("amx-bf16") || (__builtin_cpu_is("amd") && __builtin_cpu_supports("avx512bf16"));
+  static const bool has = has_amx() || (__builtin_cpu_is("amd") && __builtin_cpu_supports("avx512bf16"));
   return has;
 }
 

@@ -80,6 +80,59 @@ void sgd_cpu(TensorList params, TensorList grads, TensorList buffers, const Tens
   });
 }
 
+// a and b: null unless kCentered and kMomentum.
+template <bool kCentered, bool kMomentum, class T>
+void rmsprop_chunk(T* __restrict p, const T* __restrict g, T* __restrict v, T* __restrict a, T* __restrict b,
+                   int64_t n, const double* s, const RmspropOptions& o) {
+  const T lr = static_cast<T>(s[kLearningRate] * o.lr_scale), factor = static_cast<T>(s[kGradFactor]);
+  const T decay = static_cast<T>(o.weight_decay), momentum = static_cast<T>(o.momentum);
+  const T alpha = static_cast<T>(o.alpha), rest = static_cast<T>(1 - o.alpha), eps = static_cast<T>(o.eps);
+  for (int64_t i = 0; i < n; ++i) {
+    const T grad = g[i] * factor + decay * p[i];
+    T variance = alpha * v[i] + rest * grad * grad;
+    v[i] = variance;
+    if constexpr (kCentered) {
+      a[i] = alpha * a[i] + rest * grad;
+      variance -= a[i] * a[i];
+      variance = variance < T(0) ? T(0) : variance;  // rounding may leave less than 0
+    }
+    T direction = grad / (std::sqrt(variance) + eps);
+    if constexpr (kMomentum) {
+      direction = momentum * b[i] + direction;
+      b[i] = direction;
+    }
+    p[i] -= lr * direction;
+  }
+}
+
+template <bool kCentered, bool kMomentum>
+void rmsprop_update(TensorList params, TensorList grads, TensorList square_avg, TensorList grad_avg,
+                    TensorList buffers, const double* s, const RmspropOptions& options) {
+  dispatch_floating(params[0].dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (sizeof(T) >= 4) {
+      for_each_chunk(params, [&](int64_t, const Chunk& c) {
+        rmsprop_chunk<kCentered, kMomentum>(
+            params[c.tensor].data<T>() + c.begin, grads[c.tensor].data<const T>() + c.begin,
+            square_avg[c.tensor].data<T>() + c.begin,
+            kCentered ? grad_avg[c.tensor].data<T>() + c.begin : nullptr,
+            kMomentum ? buffers[c.tensor].data<T>() + c.begin : nullptr, c.end - c.begin, s, options);
+      });
+    }
+  });
+}
+
+void rmsprop_cpu(TensorList params, TensorList grads, TensorList square_avg, TensorList grad_avg,
+                 TensorList buffers, const Tensor& scalars, const RmspropOptions& options) {
+  const double* s = scalars.data<const double>();
+  if (s[kFinite] == 0) return;
+  const bool momentum = options.momentum != 0;
+  const auto update = options.centered
+                          ? (momentum ? rmsprop_update<true, true> : rmsprop_update<true, false>)
+                          : (momentum ? rmsprop_update<false, true> : rmsprop_update<false, false>);
+  update(params, grads, square_avg, grad_avg, buffers, s, options);
+}
+
 // sqrt(sum of (scale g)^2), in f64; `sums` has one place per chunk.
 double scaled_norm(TensorList grads, double scale, double* sums) {
   const auto chunks = static_cast<int64_t>(chunks_of(grads).size());
@@ -135,6 +188,7 @@ void clip_factor_cpu(const Tensor& norm, double max_norm, double factor, Tensor&
 constexpr DTypeSet kMaster = kF32 | kF64;
 const RegisterKernel kAdamW(adamw_kernels, DeviceType::kCpu, kMaster, adamw_cpu);
 const RegisterKernel kSgd(sgd_kernels, DeviceType::kCpu, kMaster, sgd_cpu);
+const RegisterKernel kRmsprop(rmsprop_kernels, DeviceType::kCpu, kMaster, rmsprop_cpu);
 const RegisterKernel kGradNorm(grad_norm_kernels, DeviceType::kCpu, kFloating, grad_norm_cpu);
 const RegisterKernel kClipFactor(clip_factor_kernels, DeviceType::kCpu, DTypeSet(kF64), clip_factor_cpu);
 

@@ -52,7 +52,7 @@ TensorSpec attention_workspace_spec(const Tensor& q, const Tensor& k, const Tens
     elements += (tiles.rows + tiles.cols) * (width + v_width);
     if (backward) elements += (tiles.rows + k.size(2)) * (width + v_width);
   }
-  if (q.dtype() == kF32 && tiles.short_heads) {
+  if (q.dtype() != kF64 && tiles.short_heads) {
     elements += tiles.cols * (width + v_width);  // keys and values with their axes exchanged
   }
   if (!backward && batch_invariant()) elements += k.size(2);  // all scores of a query

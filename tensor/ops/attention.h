@@ -51,11 +51,12 @@ struct AttentionOptions {
 // query head h reads key-value head h / (H / G). Returns [B, H, T, E], laid out as [B, T, H, E]:
 // transpose(1, 2) of it is contiguous. A query that may look at no key gives zeros (and gets no gradient).
 //
-// Scores, sums and the weighted sum are computed in f32 (bf16 and f16 are converted first) or f64; a bias may
-// be of q's dtype or of that. Differentiable to any order in q, k, v, bias (a gradient of its own shape) and
-// distance_bias; the second derivative takes memory for all scores. NaN or +inf among the scores that a query
-// may look at makes its row NaN; a score of -inf is as good as hidden. Throws Error on mismatched shapes and
-// dtypes and on rules that contradict each other. Bits do not depend on the number of threads.
+// Scores, sums and the weighted sum are computed in f32 (bf16 and f16 are converted first; with bf16 on AMX
+// weights and their gradients keep 16 bits where they are multiplied) or f64; a bias may be of q's dtype or
+// of that. Differentiable to any order in q, k, v, bias (a gradient of its own shape) and distance_bias; the
+// second derivative takes memory for all scores. NaN or +inf among the scores that a query may look at makes
+// its row NaN; a score of -inf is as good as hidden. Throws Error on mismatched shapes and dtypes and on
+// rules that contradict each other. Bits do not depend on the number of threads.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
 // The same in primitives (of the same numerics), with memory for all scores.

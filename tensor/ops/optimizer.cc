@@ -35,12 +35,18 @@ OpCost sgd_cost(TensorList params, TensorList grads, TensorList momentum_buffers
   const int64_t updated = distinct_bytes_of({params, momentum_buffers});
   return {updated + distinct_bytes_of({grads}) + distinct_bytes(scalars), updated};
 }
+OpCost rmsprop_cost(TensorList params, TensorList grads, TensorList square_avg, TensorList grad_avg,
+                    TensorList momentum_buffers, const Tensor& scalars, const RmspropOptions&) {
+  const int64_t updated = distinct_bytes_of({params, square_avg, grad_avg, momentum_buffers});
+  return {updated + distinct_bytes_of({grads}) + distinct_bytes(scalars), updated};
+}
 
 }  // namespace
 
 constinit KernelTable<AdamWKernel> adamw_kernels("adamw_", adamw_cost);
 constinit KernelTable<AdamW8bitKernel> adamw_8bit_kernels("adamw_8bit_", adamw_8bit_cost);
 constinit KernelTable<SgdKernel> sgd_kernels("sgd_", sgd_cost);
+constinit KernelTable<RmspropKernel> rmsprop_kernels("rmsprop_", rmsprop_cost);
 constinit KernelTable<GradNormKernel> grad_norm_kernels("grad_norm");
 constinit KernelTable<ClipFactorKernel> clip_factor_kernels("clip_factor_");
 
@@ -163,6 +169,14 @@ void SgdOptions::check(const char* op) const {
   ROUX_CHECK(!nesterov || momentum > 0) << op << ": nesterov needs a momentum, momentum is " << momentum;
 }
 
+void RmspropOptions::check(const char* op) const {
+  check_beta(op, "alpha", alpha);
+  check_at_least_0(op, "eps", eps);
+  check_at_least_0(op, "weight_decay", weight_decay);
+  check_at_least_0(op, "momentum", momentum);
+  check_at_least_0(op, "lr_scale", lr_scale);
+}
+
 void adamw_(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq, TensorList steps,
             const Tensor& scalars, const AdamWOptions& options) {
   if (params.empty()) return;
@@ -225,6 +239,24 @@ void sgd_(TensorList params, TensorList grads, TensorList momentum_buffers, cons
   note_writes("sgd_", params);
   note_writes("sgd_", momentum_buffers);
   sgd_kernels.run(params[0], params, grads, momentum_buffers, scalars, options);
+}
+
+void rmsprop_(TensorList params, TensorList grads, TensorList square_avg, TensorList grad_avg,
+              TensorList momentum_buffers, const Tensor& scalars, const RmspropOptions& options) {
+  if (params.empty()) return;
+  options.check("rmsprop_");
+  check_params("rmsprop_", params, scalars);
+  check_list("rmsprop_", "grads", params, grads);
+  check_list("rmsprop_", "square_avg", params, square_avg);
+  if (options.centered) check_list("rmsprop_", "grad_avg", params, grad_avg);
+  if (options.momentum != 0) check_list("rmsprop_", "momentum_buffers", params, momentum_buffers);
+  check_disjoint("rmsprop_", {{"params", params, true},
+                              {"grads", grads, false},
+                              {"square_avg", square_avg, true},
+                              {"grad_avg", grad_avg, true},
+                              {"momentum_buffers", momentum_buffers, true}});
+  for (TensorList list : {params, square_avg, grad_avg, momentum_buffers}) note_writes("rmsprop_", list);
+  rmsprop_kernels.run(params[0], params, grads, square_avg, grad_avg, momentum_buffers, scalars, options);
 }
 
 Tensor grad_norm(TensorList grads) {

@@ -63,6 +63,23 @@ struct SgdOptions {
 void sgd_(absl::Span<const Tensor> params, absl::Span<const Tensor> grads,
           absl::Span<const Tensor> momentum_buffers, const Tensor& scalars, const SgdOptions& options);
 
+struct RmspropOptions {
+  double alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
+  bool centered = false;
+  double lr_scale = 1;
+
+  // Throws Error, starting with `op`, unless 0 <= alpha < 1 and the others are finite and at least 0.
+  void check(const char* op) const;
+};
+// g += wd p;  v = alpha v + (1 - alpha) g^2;  d = g / (sqrt(v) + eps);  b = momentum b + d;  p -= lr b, or
+// p -= lr d without momentum. centered: a = alpha a + (1 - alpha) g, and v - a^2 (at least 0) is under the
+// root. square_avg is v, grad_avg a (empty unless centered), momentum_buffers b (empty without momentum); all
+// begin as 0. [Tieleman & Hinton 2012; Graves 2013]
+void rmsprop_(absl::Span<const Tensor> params, absl::Span<const Tensor> grads,
+              absl::Span<const Tensor> square_avg, absl::Span<const Tensor> grad_avg,
+              absl::Span<const Tensor> momentum_buffers, const Tensor& scalars,
+              const RmspropOptions& options);
+
 // The Euclidean norm of all gradients taken as one vector: f64[1], on the gradients' device. Fixed order of
 // summation; right wherever it is an f64, also where the squares are not.
 Tensor grad_norm(absl::Span<const Tensor> grads);

@@ -15,6 +15,8 @@ using AdamW8bitKernel = void(TensorList params, TensorList grads, TensorList exp
                              const Tensor& scalars, const AdamWOptions& options);
 using SgdKernel = void(TensorList params, TensorList grads, TensorList momentum_buffers,
                        const Tensor& scalars, const SgdOptions& options);
+using RmspropKernel = void(TensorList params, TensorList grads, TensorList square_avg, TensorList grad_avg,
+                           TensorList momentum_buffers, const Tensor& scalars, const RmspropOptions& options);
 // partial: f64[sum of ceil(numel / kNormChunk)], one square sum per chunk of a gradient.
 using GradNormKernel = void(TensorList grads, Tensor& partial, Tensor& norm);
 using ClipFactorKernel = void(const Tensor& norm, double max_norm, double factor, Tensor& scalars);
@@ -23,6 +25,7 @@ inline constinit const Tunable kNormChunk("optimizer.chunk", 16384, 8);
 extern constinit KernelTable<AdamWKernel> adamw_kernels;
 extern constinit KernelTable<AdamW8bitKernel> adamw_8bit_kernels;
 extern constinit KernelTable<SgdKernel> sgd_kernels;
+extern constinit KernelTable<RmspropKernel> rmsprop_kernels;
 extern constinit KernelTable<GradNormKernel> grad_norm_kernels;
 extern constinit KernelTable<ClipFactorKernel> clip_factor_kernels;
 

@@ -250,6 +250,22 @@ Tensors sgd(const Tensors& in, const Options& opt) {
   return results;
 }
 
+Tensors rmsprop(const Tensors& in, const Options& opt) {
+  const Tensors p = every(in, 0, 5), g = every(in, 1, 5), v = every(in, 2, 5), a = every(in, 3, 5),
+                b = every(in, 4, 5);
+  const RmspropOptions options = {.alpha = opt.number("alpha"),
+                                  .eps = opt.number("eps"),
+                                  .weight_decay = opt.number("weight_decay"),
+                                  .momentum = opt.number("momentum"),
+                                  .centered = opt.flag("centered"),
+                                  .lr_scale = opt.number("lr_scale")};
+  rmsprop_(p, g, v, options.centered ? a : Tensors{}, options.momentum == 0 ? Tensors{} : b,
+           step_scalars(opt, in[0].device()), options);
+  Tensors results;
+  for (size_t i = 0; i < p.size(); ++i) results.insert(results.end(), {p[i], v[i], a[i], b[i]});
+  return results;
+}
+
 // The factor after a norm that is not finite is left open.
 Tensor clip_factor(const Tensors& in, const Options& opt) {
   const Tensor scalars = to_tensor(values_of(in[1]), in[1].device());
@@ -263,6 +279,7 @@ void add_optimizer(OpTable& table) {
   table.add("adamw_", kSummed, adamw);
   table.add("adamw_8bit_", kSummed, adamw_8bit);
   table.add("sgd_", kSummed, sgd);
+  table.add("rmsprop_", kSummed, rmsprop);
   table.add("grad_norm", kSummed, [](const Tensors& in, const Options&) { return grad_norm(in); });
   table.add("clip_factor_", kRounded, clip_factor);
 }

@@ -31,6 +31,7 @@ import ops_pointwise
 import ops_projected
 import ops_reduce
 import ops_repeat
+import ops_rmsprop
 import ops_state
 from ops_cases import W
 
@@ -76,6 +77,7 @@ def main():
         ops_repeat,
         ops_moments,
         ops_documents,
+        ops_rmsprop,
     ):
         family.add()
     assert len({line.split('"')[3] for line in W.lines}) == len(W.lines)

@@ -177,6 +177,7 @@ const std::map<std::string, std::string> kNoGradient = {
     {"adamw_", "writes"},
     {"adamw_8bit_", "writes"},
     {"sgd_", "writes"},
+    {"rmsprop_", "writes"},
     {"clip_factor_", "writes"},
     {"grad_norm", "its norm belongs to an update"},
     {"full", "no input"},

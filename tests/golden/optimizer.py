@@ -71,7 +71,7 @@ def task(parameter, element):
 
 def online_merging(ties, keep, rescale, alpha=0.25, lr=0.05, decay=0.1, beta1=0.9, beta2=0.95, eps=0.01):
     """The formulas of Lu et al. 2024 in NumPy: AdamW's update d and the task vector, each dropped to its larger part,
-    and of TIES those elements alone that have the sign of the sum of both."""
+    and of TIES the larger alone of two elements, with their weights, that have opposite signs (equation 7)."""
 
     def drop(x):
         size = np.abs(x)
@@ -96,7 +96,7 @@ def online_merging(ties, keep, rescale, alpha=0.25, lr=0.05, decay=0.1, beta1=0.
             d = drop(-lr * mean[i] / (1 - beta1 ** steps[i]) / root)
             t = tasks[i]
             if ties:
-                elected = np.sign(t + d)
+                elected = np.sign(alpha * t + (1 - alpha) * d)
                 t, d = np.where(np.sign(t) == elected, t, 0), np.where(np.sign(d) == elected, d, 0)
             params[i] = (params[i] + alpha * t + (1 - alpha) * d) * (1 - lr * decay)
         if step in RECORDED:
@@ -218,9 +218,9 @@ def main():
               muon(lr=0.05, momentum=0.8, weight_decay=0, nesterov=False, adjust_lr_fn="match_rms_adamw")),
         array("kOnDare", "of matrices: lr 0.05, betas 0.9 and 0.95, eps 0.01, weight_decay 0.1, merge_weight 0.25, "
               "nothing dropped", online_merging(False, 1, False)),
-        array("kOnTies", "the same, signs elected", online_merging(True, 1, False)),
-        array("kOnTiesHalf", "the same, half of the elements kept", online_merging(True, 0.5, False)),
-        array("kOnTiesRescaled", "the same, rescaled", online_merging(True, 0.5, True)),
+        array("kOnTies", "the same, merge_weight 0.05, the larger of opposite ones", online_merging(True, 1, False, 0.05)),
+        array("kOnTiesHalf", "the same, half of the elements kept", online_merging(True, 0.5, False, 0.05)),
+        array("kOnTiesRescaled", "the same, rescaled", online_merging(True, 0.5, True, 0.05)),
         array("kAdamW8bit", "every 97th of 5000 elements, f32, gradients of parameter 0 over 1 + element % 37; row 1: codes "
               "of exp_avg, row 2: of exp_avg_sq", adamw_8bit()),
         vector("kEma", "of the gradients of parameter 0, decay 0.9", ema()),

@@ -77,6 +77,32 @@ Refs sgd_f64(const Refs& in, double momentum, double decay, bool nesterov, doubl
   return out;
 }
 
+// in: p, g, v, a, b of one shape.
+Tensors run_rmsprop(const Tensors& in, const RmspropOptions& options) {
+  NoGradGuard no_grad;
+  const std::vector<Tensor> p{copy_of(in[0])}, g{copy_of(in[1])}, v{copy_of(in[2])}, a{copy_of(in[3])},
+      b{copy_of(in[4])}, none;
+  rmsprop_(p, g, v, options.centered ? a : none, options.momentum != 0 ? b : none, scalars_on(in[0].device()),
+           options);
+  return {p[0], v[0], a[0], b[0]};
+}
+
+Refs rmsprop_f64(const Refs& in, const RmspropOptions& o) {
+  Refs out{in[0], in[2], in[3], in[4]};
+  for (int64_t i = 0; i < in[0].size(); ++i) {
+    const double g = in[1][i] * kFactor + o.weight_decay * in[0][i];
+    double variance = out[1][i] = o.alpha * in[2][i] + (1 - o.alpha) * g * g;
+    if (o.centered) {
+      out[2][i] = o.alpha * in[3][i] + (1 - o.alpha) * g;
+      variance = std::max(0.0, variance - out[2][i] * out[2][i]);
+    }
+    double direction = g / (std::sqrt(variance) + o.eps);
+    if (o.momentum != 0) direction = out[3][i] = o.momentum * in[4][i] + direction;
+    out[0][i] -= kLr * o.lr_scale * direction;
+  }
+  return out;
+}
+
 std::vector<Tensor> list(std::initializer_list<Shape> shapes, Device d) {
   std::vector<Tensor> out;
   for (const Shape& shape : shapes) out.push_back(zeros(shape, kF32, d));
@@ -233,6 +259,53 @@ OP_SUITE(adamw_8bit_)
       adamw_8bit_(list({{2}}, d), list({{2}}, d), codes, more, list({{2}}, d), list({{1}}, d), steps_on(d, 1),
                   scalars_on(d), {});
     });
+
+std::function<void(Suite&)> rmsprop(const RmspropOptions& options) {
+  return [=](Suite& suite) {
+    suite.dtypes(kF32 | kF64)
+        .inputs({constant_in(-2, 2), constant_in(-2, 2), constant_in(1.1, 2), constant_in(-1, 1),
+                 constant_in(-1, 1)})
+        .call([=](const Tensors& in) { return run_rmsprop(in, options); })
+        .reference([=](const Refs& in) { return rmsprop_f64(in, options); });
+  };
+}
+
+OP_SUITE(rmsprop_)
+    .devices(kF32 | kF64)
+    .with(rmsprop({.alpha = 0.9, .weight_decay = 0.1}))
+    .sample({{2, 7}, {2, 7}, {2, 7}, {2, 7}, {2, 7}})
+    .sample({{0}, {0}, {0}, {0}, {0}})
+    .sample({{1, 33000}, {1, 33000}, {1, 33000}, {1, 33000}, {1, 33000}})
+    .error("alpha is 1, needed 0 <= alpha < 1",
+           [](Device d) {
+             rmsprop_(list({{2}}, d), list({{2}}, d), list({{2}}, d), {}, {}, scalars_on(d), {.alpha = 1});
+           })
+    .error("grad_avg has 0 tensors, params has 1",
+           [](Device d) {
+             rmsprop_(list({{2}}, d), list({{2}}, d), list({{2}}, d), {}, {}, scalars_on(d),
+                      {.centered = true});
+           })
+    .error("momentum_buffers has 0 tensors, params has 1", [](Device d) {
+      rmsprop_(list({{2}}, d), list({{2}}, d), list({{2}}, d), {}, {}, scalars_on(d), {.momentum = 0.5});
+    });
+
+// Every option at a value that matters, each state alone and all together.
+OP_SUITE_VARIANT(rmsprop_, centered)
+    .devices(kF32 | kF64)
+    .with(rmsprop({.alpha = 0.8, .eps = 0.1, .centered = true, .lr_scale = 0.5}))
+    .sample({{3, 5}, {3, 5}, {3, 5}, {3, 5}, {3, 5}})
+    .skip("entry", "covered by the main entry");
+OP_SUITE_VARIANT(rmsprop_, momentum)
+    .devices(kF32 | kF64)
+    .with(rmsprop({.alpha = 0, .eps = 0.2, .momentum = 1}))
+    .sample({{3, 5}, {3, 5}, {3, 5}, {3, 5}, {3, 5}})
+    .skip("entry", "covered by the main entry");
+OP_SUITE_VARIANT(rmsprop_, all)
+    .devices(kF32 | kF64)
+    .with(rmsprop(
+        {.alpha = 0.7, .eps = 0.3, .weight_decay = 1, .momentum = 0.6, .centered = true, .lr_scale = 2}))
+    .sample({{3, 5}, {3, 5}, {3, 5}, {3, 5}, {3, 5}})
+    .skip("entry", "covered by the main entry");
 
 OP_SUITE(sgd_)
     .devices(kF32 | kF64)
