@@ -15,6 +15,8 @@ gives
     :smoke_test    the program with --preset=smoke: exit code 0 and every output file written
     :resume_test   with `resume_test`: the same, interrupted at random moments (bazel/resume_test.sh)
     :run_test      with `run_test`: run_test.sh of the recipe, which gets the program's path
+    :emulated_test the smoke preset on the kernels of a GPU, run by the CPU: the CPU's numbers within 1e-4
+                   (bazel/emulated_test.sh). Compiles all kernels and takes minutes: tagged manual
 More libraries and tests of a recipe are recipe_library and recipe_test: cc_library and cc_test of the files of that name,
 with what most of them need.
 """
@@ -59,7 +61,9 @@ def recipe(
         smoke_size = "small",
         smoke_args = [],
         resume_test = False,
-        run_test = False):
+        run_test = False,
+        emulated_args = [],
+        emulated_in_ci = False):
     """Declares the targets of one recipe; see above.
 
     Args:
@@ -73,6 +77,9 @@ def recipe(
       smoke_args: further flags of the smoke test.
       resume_test: whether the smoke preset is resumed after interruptions. Recipes that train have it.
       run_test: whether there is a run_test.sh.
+      emulated_args: further flags of :emulated_test, of both its runs: they cut the preset to minutes on the emulator.
+      emulated_in_ci: whether :emulated_test is one of the tests of every change, which it may be if it takes less than a
+        minute.
     """
     recipe_library(
         name = "method",
@@ -83,12 +90,37 @@ def recipe(
         golden = name if golden else "",
         deps = [":method"] + test_deps,
     )
+    program_deps = _joined([":method", "//recipes/kit/run:main"] + deps, BASICS + TABLE_FILLERS)
     native.cc_binary(
         name = name,
         srcs = ["main.cc"],
         data = data,
         visibility = ["//visibility:public"],
-        deps = _joined([":method", "//recipes/kit/run:main"] + deps, BASICS + TABLE_FILLERS) + DEVICES,
+        deps = program_deps + DEVICES,
+    )
+    native.cc_binary(
+        name = name + "_emulated",
+        testonly = True,
+        srcs = ["main.cc"],
+        data = data,
+        tags = ["manual"],
+        deps = program_deps + ["//cuda"],
+    )
+    native.sh_test(
+        name = "emulated_test",
+        size = "medium" if emulated_in_ci else "large",
+        srcs = ["//bazel:emulated_test.sh"],
+        args = ["$(rootpath //recipes:same_numbers)", "$(rootpath :%s_emulated)" % name] + emulated_args,
+        data = [
+            ":%s_emulated" % name,
+            "//recipes:same_numbers",
+        ],
+        tags = [] if emulated_in_ci else ["manual"],
+        # The emulator stays out of a build with TSan.
+        target_compatible_with = select({
+            "//bazel:tsan": ["//bazel:incompatible"],
+            "//conditions:default": [],
+        }),
     )
     native.sh_test(
         name = "smoke_test",
