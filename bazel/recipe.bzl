@@ -15,7 +15,10 @@ gives
     :smoke_test    the program with --preset=smoke: exit code 0 and every output file written
     :resume_test   with `resume_test`: the same, interrupted at random moments (bazel/resume_test.sh)
     :run_test      with `run_test`: run_test.sh of the recipe, which gets the program's path
-More libraries of a recipe are plain cc_library beside it, more tests recipe_test: cc_test with what each of them needs.
+    :emulated_test the smoke preset on the kernels of a GPU, run by the CPU: the CPU's numbers within 1e-4
+                   (bazel/emulated_test.sh). Compiles all kernels and takes minutes: tagged manual
+More libraries and tests of a recipe are recipe_library and recipe_test: cc_library and cc_test of the files of that name,
+with what most of them need.
 """
 
 # What fills the tables of kernels and gradients: linked into each program, included by none. The kernels of the
@@ -25,6 +28,22 @@ TABLE_FILLERS = [
     "//autograd/rules",
     "//tensor/cpu",
 ]
+
+# What every file of a recipe may use without asking for it; and tests beside it.
+BASICS = [
+    "//tensor:error",
+    "@abseil//:status",
+    "@abseil//:statusor",
+    "@abseil//:strings",
+]
+TEST_BASICS = BASICS + [
+    "//tensor:error_of",
+    "//tensor:fresh_directory",
+    "@googletest//:gtest_main",
+]
+
+def _joined(deps, basics):
+    return [d for d in deps if d not in basics] + basics
 
 DEVICES = select({
     "//bazel:cuda": ["//cuda"],
@@ -42,25 +61,28 @@ def recipe(
         smoke_size = "small",
         smoke_args = [],
         resume_test = False,
-        run_test = False):
+        run_test = False,
+        emulated_args = [],
+        emulated_in_ci = False):
     """Declares the targets of one recipe; see above.
 
     Args:
       name: slug of the paper and name of the folder.
-      deps: of main.cc, beside :method, the kit and the table fillers.
-      method_deps: of method.h and method.cc.
-      test_deps: of method_test.cc, beside :method and GoogleTest.
+      deps: of main.cc, beside :method, the harness, BASICS and the table fillers.
+      method_deps: of method.h and method.cc, beside BASICS.
+      test_deps: of method_test.cc, beside :method, TEST_BASICS and the table fillers.
       data: files that the program finds through runfiles.
       golden: whether there are reference values, tests/golden/recipes/<name>.json. Recipes of papers have them.
       smoke_size: size of the smoke test.
       smoke_args: further flags of the smoke test.
       resume_test: whether the smoke preset is resumed after interruptions. Recipes that train have it.
       run_test: whether there is a run_test.sh.
+      emulated_args: further flags of :emulated_test, of both its runs: they cut the preset to minutes on the emulator.
+      emulated_in_ci: whether :emulated_test is one of the tests of every change, which it may be if it takes less than a
+        minute.
     """
-    native.cc_library(
+    recipe_library(
         name = "method",
-        srcs = ["method.cc"],
-        hdrs = ["method.h"],
         deps = method_deps,
     )
     recipe_test(
@@ -68,12 +90,37 @@ def recipe(
         golden = name if golden else "",
         deps = [":method"] + test_deps,
     )
+    program_deps = _joined([":method", "//recipes/kit/run:main"] + deps, BASICS + TABLE_FILLERS)
     native.cc_binary(
         name = name,
         srcs = ["main.cc"],
         data = data,
         visibility = ["//visibility:public"],
-        deps = [":method", "//recipes/kit/run:main"] + [d for d in deps if d not in TABLE_FILLERS] + TABLE_FILLERS + DEVICES,
+        deps = program_deps + DEVICES,
+    )
+    native.cc_binary(
+        name = name + "_emulated",
+        testonly = True,
+        srcs = ["main.cc"],
+        data = data,
+        tags = ["manual"],
+        deps = program_deps + ["//cuda"],
+    )
+    native.sh_test(
+        name = "emulated_test",
+        size = "medium" if emulated_in_ci else "large",
+        srcs = ["//bazel:emulated_test.sh"],
+        args = ["$(rootpath //recipes:same_numbers)", "$(rootpath :%s_emulated)" % name] + emulated_args,
+        data = [
+            ":%s_emulated" % name,
+            "//recipes:same_numbers",
+        ],
+        tags = [] if emulated_in_ci else ["manual"],
+        # The emulator stays out of a build with TSan.
+        target_compatible_with = select({
+            "//bazel:tsan": ["//bazel:incompatible"],
+            "//conditions:default": [],
+        }),
     )
     native.sh_test(
         name = "smoke_test",
@@ -93,15 +140,32 @@ def recipe(
             size = "small",
             srcs = [script],
             args = ["$(rootpath :%s)" % name],
-            data = [":" + name],
+            data = [
+                ":" + name,
+                "//bazel:run_test_functions.sh",
+            ],
         )
+
+def recipe_library(name, deps = []):
+    """A cc_library of <name>.h and <name>.cc.
+
+    Args:
+      name: the library and its files.
+      deps: beside BASICS.
+    """
+    native.cc_library(
+        name = name,
+        srcs = [name + ".cc"],
+        hdrs = [name + ".h"],
+        deps = _joined(deps, BASICS),
+    )
 
 def recipe_test(name, deps, golden = "", data = []):
     """A cc_test of <name>.cc.
 
     Args:
       name: the test and its source.
-      deps: beside GoogleTest and the table fillers.
+      deps: beside TEST_BASICS and the table fillers.
       golden: the recipe of whose reference values it reads some (tests/golden/recipe_values.h), or none.
       data: files that it finds through runfiles.
     """
@@ -113,5 +177,5 @@ def recipe_test(name, deps, golden = "", data = []):
         size = "small",
         srcs = [name + ".cc"],
         data = data,
-        deps = [d for d in deps if d not in TABLE_FILLERS] + TABLE_FILLERS + ["@googletest//:gtest_main"],
+        deps = _joined(deps, TEST_BASICS + TABLE_FILLERS),
     )

@@ -5,8 +5,11 @@
 #include "nn/models/transformer.h"
 #include "optim/optimizer.h"
 #include "recipes/kit/data/corpus.h"
+#include "recipes/kit/run/claim_list.h"
 #include "recipes/kit/train/batches.h"
+#include "recipes/kit/train/show_first_batch.h"
 #include "recipes/kit/train/train.h"
+#include "recipes/kit/train/train_arms.h"
 #include "recipes/kit/train/update.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/elementwise.h"
@@ -14,6 +17,8 @@
 
 namespace roux::z_loss {
 namespace {
+
+constexpr int64_t kBatch = 8;  // rows a step
 
 struct Config {
   int64_t steps = 300;
@@ -49,7 +54,7 @@ absl::StatusOr<Result> train_arm(const Config& config, const kit::Corpus& corpus
   Transformer model(shape, Init{&generator, 0.1, kF32, part.device()});
   AdamW optimizer({{model.named_parameters()}}, {});
   ROUX_ASSIGN_OR_RETURN(kit::BatchLoader loader,
-                        kit::BatchLoader::create(corpus.train, {.seed = seed, .global_batch = 8}));
+                        kit::BatchLoader::create(corpus.train, {.seed = seed, .global_batch = kBatch}));
   const auto step = [&](int64_t) {
     const kit::LmBatch batch = kit::next_batch(loader, part.device());
     return kit::update(optimizer, {.lr = 3e-3, .max_grad_norm = 1}, [&] {
@@ -72,26 +77,23 @@ absl::Status reproduce(const Config& config, kit::Run& run) {
       const kit::Corpus corpus,
       kit::load_corpus(
           {.path = run.options().data, .excerpts = {"austen_emma"}, .length = 32, .validation_windows = 64}));
+  ROUX_RETURN_IF_ERROR(kit::show_first_batch(run, corpus, kBatch));
   const std::vector<Arm> arms = {{"plain", 0}, {"z-loss", config.weight}};
-  run.expect_steps(config.steps * static_cast<int64_t>(arms.size() * run.seeds().size()));
+  const int64_t steps = config.steps * static_cast<int64_t>(arms.size());
   ROUX_ASSIGN_OR_RETURN(
       const auto results,
-      run.side_by_side(kit::grid(arms, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+      kit::train_arms(run, arms, steps, [&](const Arm& arm, uint64_t seed, kit::Part& part) {
         return train_arm(config, corpus, arm, seed, part);
-      })));
+      }));
   const auto z = [&](const char* arm) { return results.values(arm, [](const Result& r) { return r.z; }); };
   const auto loss = [&](const char* arm) {
     return results.values(arm, [](const Result& r) { return r.loss; });
   };
-  const std::string scale = absl::StrCat("a model of one layer, ", config.steps, " steps");
-  ROUX_RETURN_IF_ERROR(run.claim({.text = "the z-loss lowers the mean of (log Z)^2",
-                                  .measured = kit::paired(run.seeds(), z("plain"), z("z-loss")),
-                                  .relation = kit::above(0),
-                                  .scale = scale}));
-  return run.claim({.text = "the z-loss costs less than 0.05 nats a byte",
-                    .measured = kit::paired(run.seeds(), loss("z-loss"), loss("plain")),
-                    .relation = kit::below(0.05),
-                    .scale = scale});
+  kit::ClaimList claims(run.seeds(), absl::StrCat("a model of one layer, ", config.steps, " steps"));
+  claims.add("the z-loss lowers the mean of (log Z)^2", kit::minus(z("plain"), z("z-loss")), kit::above(0));
+  claims.add("the z-loss costs less than 0.05 nats a byte", kit::minus(loss("z-loss"), loss("plain")),
+             kit::below(0.05));
+  return run.claim_all(claims.all());
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -14,7 +13,7 @@
 #include "recipes/kit/decode/generate.h"
 #include "recipes/kit/decode/score.h"
 #include "recipes/kit/models/stand_in.h"
-#include "recipes/kit/run/run.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "tensor/error.h"
 #include "tensor/grad_mode.h"
 #include "tensor/ops/creation.h"
@@ -187,16 +186,6 @@ class WithAModel : public testing::Test {
   kit::Pretrained model_ = kit::stand_in_model();
 };
 
-absl::StatusOr<std::unique_ptr<kit::Run>> quiet_run(const std::string& name) {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = absl::StrCat(std::getenv("TEST_TMPDIR"), "/", name);
-  setup.quiet = true;
-  return kit::Run::open(setup);
-}
-
 TEST_F(WithAModel, PromptsEndWithTheBeginningOfTheAnswer) {
   for (const ExactItem& item : exact_items({.largest_count = 1, .every = 1, .all_arms = true})) {
     const auto ids = exact_prompt(subject(), item);
@@ -216,10 +205,9 @@ TEST_F(WithAModel, PromptsEndWithTheBeginningOfTheAnswer) {
 // Each result is that of the item alone, by one forward over prompt and number.
 TEST_F(WithAModel, SharedBeginningsChangeNoProbability) {
   const std::vector<ExactItem> items = exact_items({.largest_count = 2, .every = 1});
-  const auto run = quiet_run("exact");
-  ASSERT_TRUE(run.ok()) << run.status();
+  const auto run = kit::quiet_run();
   const auto results =
-      (*run)->part("exact", [&](kit::Part& part) { return score_items(subject(), items, part); });
+      run->part("exact", [&](kit::Part& part) { return score_items(subject(), items, part); });
   ASSERT_TRUE(results.ok()) << results.status();
   NoGradGuard no_grad;
   for (size_t i = 0; i < items.size(); i += 3) {
@@ -252,15 +240,13 @@ TEST_F(WithAModel, TrialsRepeatAndDependOnTheSeed) {
   const std::vector<SampledItem> items = sampled_items();
   ASSERT_EQ(items.size(), 8u);
   EXPECT_EQ(items[0].right_answer, "7");
-  const auto sampled = [&](const std::string& name, uint64_t seed, double temperature) {
-    const auto run = quiet_run(name);
-    return *(*run)->part("sampled", [&](kit::Part& part) {
+  const auto sampled = [&](uint64_t seed, double temperature) {
+    return *kit::quiet_run()->part("sampled", [&](kit::Part& part) {
       return sample_items(subject(), items,
                           {.trials = 3, .new_tokens = 6, .temperature = temperature, .seed = seed}, part);
     });
   };
-  const auto first = sampled("a", 1, 1), again = sampled("b", 1, 1), other = sampled("c", 2, 1),
-             greedy = sampled("d", 1, 0);
+  const auto first = sampled(1, 1), again = sampled(1, 1), other = sampled(2, 1), greedy = sampled(1, 0);
   ASSERT_EQ(first.size(), 8u);
   for (size_t i = 0; i < first.size(); ++i) {
     EXPECT_EQ(first[i].texts.size(), 3u);
@@ -274,9 +260,9 @@ TEST_F(WithAModel, NamesThePromptThatIsTooLong) {
   SampledItem item = sampled_items()[0];
   item.variation = "55";
   item.prompt = std::string(5000, 'x');
-  const auto run = quiet_run("long");
+  const auto run = kit::quiet_run();
   const auto result =
-      (*run)->part("sampled", [&](kit::Part& part) { return sample_items(subject(), {item}, {}, part); });
+      run->part("sampled", [&](kit::Part& part) { return sample_items(subject(), {item}, {}, part); });
   EXPECT_TRUE(absl::StrContains(result.status().message(), "prompt STANDARD 55 takes 50")) << result.status();
 }
 

@@ -8,7 +8,7 @@
 #include "recipes/alice_in_wonderland/records.h"
 #include "recipes/alice_in_wonderland/report.h"
 #include "recipes/kit/models/stand_in.h"
-#include "recipes/kit/train/training.h"
+#include "recipes/kit/train/train_arms.h"
 #include "tensor/error.h"
 
 namespace roux::alice {
@@ -64,13 +64,12 @@ absl::Status part_b(const Config& config, Run& run) {
   ROUX_ASSIGN_OR_RETURN(const FamilyTask task, family_task(c));
   const std::vector<TrainedArm> arms = trained_arms(config.arms == "all");
   ROUX_RETURN_IF_ERROR(run.show_batch(first_batch(c, task, training_items(task, "full", c, run.seeds()[0]))));
-  run.expect_steps(c.steps * static_cast<int64_t>(arms.size() * run.seeds().size()));
-  run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
-  ROUX_ASSIGN_OR_RETURN(const auto results,
-                        run.side_by_side(kit::grid(
-                            arms, run.seeds(), [&](const TrainedArm& arm, uint64_t seed, kit::Part& part) {
-                              return train_reasoner(c, task, arm.name, seed, part);
-                            })));
+  const int64_t steps = c.steps * static_cast<int64_t>(arms.size());
+  ROUX_ASSIGN_OR_RETURN(
+      const auto results,
+      kit::train_arms(run, arms, steps, [&](const TrainedArm& arm, uint64_t seed, kit::Part& part) {
+        return train_reasoner(c, task, arm.name, seed, part);
+      }));
   return report_reasoner(c, task, results, arms, run);
 }
 

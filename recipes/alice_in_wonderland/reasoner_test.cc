@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "recipes/kit/run/run.h"
+#include "recipes/kit/run/quiet_run.h"
 
 namespace roux::alice {
 namespace {
@@ -99,16 +98,10 @@ TEST(Judging, CountsRightAnswersCellsAndCopies) {
 }
 
 absl::StatusOr<Reasoned> train(const ReasonerConfig& config, const FamilyTask& task, const std::string& arm,
-                               uint64_t seed, const std::string& name) {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = absl::StrCat(std::getenv("TEST_TMPDIR"), "/", name);
-  setup.quiet = true;
-  ROUX_ASSIGN_OR_RETURN(const auto run, kit::Run::open(setup));
-  return run->part(absl::StrCat(arm, "/seed", seed),
-                   [&](kit::Part& part) { return train_reasoner(config, task, arm, seed, part); });
+                               uint64_t seed) {
+  return kit::quiet_run()->part(absl::StrCat(arm, "/seed", seed), [&](kit::Part& part) {
+    return train_reasoner(config, task, arm, seed, part);
+  });
 }
 
 TEST(Training, LearnsAndRepeatsBitForBit) {
@@ -123,9 +116,8 @@ TEST(Training, LearnsAndRepeatsBitForBit) {
   const FamilyTask task = task_of(config);
   ReasonerConfig few_steps = config;
   few_steps.steps = 20;
-  const auto first = train(config, task, "full", 1, "first"), again = train(config, task, "full", 1, "again"),
-             other = train(few_steps, task, "full", 2, "other"),
-             same = train(few_steps, task, "full", 1, "few_steps");
+  const auto first = train(config, task, "full", 1), again = train(config, task, "full", 1),
+             other = train(few_steps, task, "full", 2), same = train(few_steps, task, "full", 1);
   ASSERT_TRUE(first.ok() && again.ok() && other.ok() && same.ok()) << first.status();
   EXPECT_EQ(first->probability, again->probability);
   EXPECT_NE(same->probability, other->probability);

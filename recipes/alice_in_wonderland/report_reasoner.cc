@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "recipes/alice_in_wonderland/report.h"
+#include "recipes/kit/run/claim_list.h"
 
 namespace roux::alice {
 namespace {
@@ -124,46 +125,36 @@ absl::Status report_reasoner(const ReasonerConfig& config, const FamilyTask& tas
   };
   const std::string scale = absl::StrCat(parameter_count(config, task), " parameters, ",
                                          config.steps * config.batch, " questions a run");
-  const auto claim = [&](const char* arm, const std::string& text, const std::vector<double>& values,
-                         kit::Relation relation, const kit::Bounds& bounds, bool asserted) {
+  kit::ClaimList claims(run.seeds(), scale);
+  const auto claim = [&](const char* arm, const std::string& text, const kit::SeedValues& values,
+                         const kit::Relation& relation, kit::ClaimOptions options) {
     const std::vector<double> controls = of(arm, groups.controls());
     const double least = *std::min_element(controls.begin(), controls.end());
-    return run.claim({.text = absl::StrCat("trained from nothing, arm ", arm, ": ", text),
-                      .measured = kit::over_seeds(run.seeds(), values, bounds),
-                      .relation = relation,
-                      .scale = scale,
-                      .asserted = asserted,
-                      .not_testable = least > 0.9
-                                          ? ""
-                                          : absl::StrCat("controls not solved (", format_number(least, 3),
-                                                         ", needed 0.9): breakdown not separable; "
-                                                         "--preset=default trains longer")});
+    if (least <= 0.9) {
+      options.not_testable =
+          absl::StrCat("controls not solved (", format_number(least, 3),
+                       ", needed 0.9): breakdown not separable; --preset=default trains longer");
+    }
+    claims.add(absl::StrCat("trained from nothing, arm ", arm, ": ", text), values, relation, options);
   };
   const kit::Bounds share{0, 1}, difference{-1, 1};
-  std::vector<double> gap = of("none", groups.controls());
-  const std::vector<double> crossed = of("none", groups.crossed());
-  for (size_t i = 0; i < gap.size(); ++i) gap[i] -= crossed[i];
-  ROUX_RETURN_IF_ERROR(
-      claim("none", "accuracy of controls minus that of crossed questions, which were never trained on", gap,
-            kit::at_least(0.2), difference, true));
-  ROUX_RETURN_IF_ERROR(
-      claim("none", "the copied count is the most frequent wrong answer, its share minus the next rule's",
-            wrong("none"), kit::above(0), difference, false));
-  ROUX_RETURN_IF_ERROR(claim("full", "accuracy of crossed questions, which were trained on",
-                             of("full", groups.crossed()), kit::above(0.9), share, true));
-  ROUX_RETURN_IF_ERROR(claim("few", "crossed accuracy differs from cell to cell, p-value of homogeneity",
-                             p_value("few", groups.crossed()), kit::below(0.01), share, false));
-  ROUX_RETURN_IF_ERROR(claim("few", "control accuracy does not, p-value of homogeneity",
-                             p_value("few", groups.controls()), kit::at_least(0.01), share, false));
-  const bool mirror =
-      std::any_of(arms.begin(), arms.end(), [](const TrainedArm& a) { return a.name == "mirror"; });
-  if (!mirror) return absl::OkStatus();
-  std::vector<double> helped = of("mirror", groups.girls());
-  const std::vector<double> without = of("none", groups.girls());
-  for (size_t i = 0; i < helped.size(); ++i) helped[i] -= without[i];
-  return claim("mirror",
-               "accuracy of girls' crossed questions after training on boys' alone, minus arm none's", helped,
-               kit::above(0), difference, false);
+  claim("none", "accuracy of controls minus that of crossed questions, which were never trained on",
+        kit::minus(of("none", groups.controls()), of("none", groups.crossed())), kit::at_least(0.2),
+        {.asserted = true, .bounds = difference});
+  claim("none", "the copied count is the most frequent wrong answer, its share minus the next rule's",
+        wrong("none"), kit::above(0), {.bounds = difference});
+  claim("full", "accuracy of crossed questions, which were trained on", of("full", groups.crossed()),
+        kit::above(0.9), {.asserted = true, .bounds = share});
+  claim("few", "crossed accuracy differs from cell to cell, p-value of homogeneity",
+        p_value("few", groups.crossed()), kit::below(0.01), {.bounds = share});
+  claim("few", "control accuracy does not, p-value of homogeneity", p_value("few", groups.controls()),
+        kit::at_least(0.01), {.bounds = share});
+  if (std::any_of(arms.begin(), arms.end(), [](const TrainedArm& a) { return a.name == "mirror"; })) {
+    claim("mirror", "accuracy of girls' crossed questions after training on boys' alone, minus arm none's",
+          kit::minus(of("mirror", groups.girls()), of("none", groups.girls())), kit::above(0),
+          {.bounds = difference});
+  }
+  return run.claim_all(claims.all());
 }
 
 }  // namespace roux::alice

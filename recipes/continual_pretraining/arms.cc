@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "nn/models/transformer.h"
 #include "recipes/kit/data/text_domain.h"
+#include "recipes/kit/run/named_texts.h"
 #include "recipes/kit/train/validation.h"
 #include "tensor/error.h"
 #include "tensor/generator.h"
@@ -238,18 +239,11 @@ absl::StatusOr<Texts> users_texts(const Config& config, const std::string& data)
   return texts;
 }
 
-absl::StatusOr<Texts> named_texts(const Config& config, kit::Run& run) {
+absl::StatusOr<Texts> preset_texts(const Config& config, kit::Run& run) {
   Texts texts;
   for (const auto& names : {config.old_text, config.new_text, config.near_text}) {
     if (names.empty()) continue;
-    texts.emplace_back();
-    for (const std::string& name : names) {
-      kit::SourceOptions source = run.source_options();
-      source.excerpt = config.excerpts;
-      ROUX_ASSIGN_OR_RETURN(auto text, kit::excerpt_or_whole(name, source));
-      ROUX_RETURN_IF_ERROR(run.uses(text.from));
-      texts.back().push_back({name, std::move(text.value)});
-    }
+    ROUX_ASSIGN_OR_RETURN(texts.emplace_back(), kit::named_texts(run, names, config.excerpts));
   }
   return texts;
 }
@@ -313,7 +307,7 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
                                    .validation_share = config.validation_share,
                                    .validation_windows = config.eval_windows};
   ROUX_ASSIGN_OR_RETURN(const Texts texts, run.options().data.empty()
-                                               ? named_texts(config, run)
+                                               ? preset_texts(config, run)
                                                : users_texts(config, run.options().data));
   for (const std::vector<kit::NamedText>& domain : texts) {
     ROUX_ASSIGN_OR_RETURN(kit::Corpus corpus, kit::corpus_of(domain, options));
@@ -327,12 +321,11 @@ absl::StatusOr<kit::Pretrained> train_arm(const Config& c, const Data& data, con
   Generator generator(seed);
   Transformer model(c.decoder.transformer(data.corpora[kOld].tokenizer.vocab_size()),
                     c.decoder.init(generator, part.device()));
-  kit::PretrainData of_arm{.domains = {}, .shares = arm.shares};
-  for (const kit::Corpus& corpus : data.corpora) of_arm.domains.push_back(&corpus.train);
+  kit::PretrainData of_arm{.domains = kit::training_sets(data.corpora), .shares = arm.shares};
   for (const Domain domain : arm.judged) {
-    const kit::WindowSet& windows = data.corpora[domain].validation;
-    ROUX_ASSIGN_OR_RETURN(std::vector<int64_t> rows, windows.fixed_rows(c.eval_windows));
-    of_arm.validation.push_back({kLossNames[domain], &windows, std::move(rows)});
+    ROUX_ASSIGN_OR_RETURN(
+        of_arm.validation.emplace_back(),
+        kit::validation_set(kLossNames[domain], data.corpora[domain].validation, c.eval_windows));
   }
   return kit::pretrain(part, model, of_arm,
                        {.seed = seed,

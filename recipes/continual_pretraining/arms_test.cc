@@ -8,7 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "recipes/continual_pretraining/outcomes.h"
-#include "recipes/kit/run/run.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "tensor/fresh_directory.h"
 
 namespace roux::continual {
@@ -19,25 +19,6 @@ Config tiny() {
   c.decoder = {.layers = 1, .hidden = 8, .heads = 2, .intermediate = 16, .length = 16, .init_std = 0.3};
   c.batch = 4, c.old_steps = 36, c.new_steps = 20, c.eval_every = 10, c.eval_windows = 8;
   return c;
-}
-
-std::unique_ptr<kit::Run> quiet_run(const std::string& data = "") {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = fresh_directory() + "/out";
-  setup.options.data = data;
-  setup.quiet = true;
-  return *kit::Run::open(std::move(setup));
-}
-
-const Arm& find(const std::vector<Arm>& all, const std::string& name) {
-  for (const Arm& arm : all) {
-    if (arm.name == name) return arm;
-  }
-  ADD_FAILURE() << "no arm " << name;
-  return all.front();
 }
 
 TEST(Arms, AreFairAndComeAfterWhatTheyGoOnFrom) {
@@ -52,11 +33,11 @@ TEST(Arms, AreFairAndComeAfterWhatTheyGoOnFrom) {
     EXPECT_TRUE(!update || arm.steps == c.new_steps) << arm.name;  // |D1| tokens, whatever the replay
   }
   const std::vector<Arm> all = arms(c, true);
-  EXPECT_EQ(find(all, "union").steps, c.old_steps + c.new_steps);
-  EXPECT_EQ(find(all, "replay_25").shares, (std::vector<double>{0.25, 0.75, 0}));
-  EXPECT_EQ(find(all, "near_replay_5").shares, (std::vector<double>{0.05, 0, 0.95}));
-  EXPECT_EQ(find(all, "replay_0").shares, (std::vector<double>{0, 1, 0}));
-  EXPECT_NEAR(find(all, "union").shares[0], 2.0 / 3, 1e-12);
+  EXPECT_EQ(kit::find_arm(all, "union").steps, c.old_steps + c.new_steps);
+  EXPECT_EQ(kit::find_arm(all, "replay_25").shares, (std::vector<double>{0.25, 0.75, 0}));
+  EXPECT_EQ(kit::find_arm(all, "near_replay_5").shares, (std::vector<double>{0.05, 0, 0.95}));
+  EXPECT_EQ(kit::find_arm(all, "replay_0").shares, (std::vector<double>{0, 1, 0}));
+  EXPECT_NEAR(kit::find_arm(all, "union").shares[0], 2.0 / 3, 1e-12);
   for (const Arm& arm : arms(c, false)) EXPECT_EQ(arm.shares.size(), 2u) << arm.name;
 }
 
@@ -65,45 +46,46 @@ TEST(Arms, AnUpdateRunsTheScheduleOfD0FromItsOwnStepZero) {
   c.new_steps = c.old_steps;
   const std::vector<Arm> all = arms(c, true);
   for (int64_t step = 0; step <= c.old_steps; ++step) {
-    EXPECT_EQ(find(all, "replay_0").lr(step), find(all, "base").lr(step));
-    EXPECT_EQ(find(all, "replay_25").lr(step), find(all, "base").lr(step));
+    EXPECT_EQ(kit::find_arm(all, "replay_0").lr(step), kit::find_arm(all, "base").lr(step));
+    EXPECT_EQ(kit::find_arm(all, "replay_25").lr(step), kit::find_arm(all, "base").lr(step));
   }
-  EXPECT_EQ(find(all, "eta_min").lr(0), c.eta_max * c.eta_min_share);
-  EXPECT_EQ(find(all, "peak_double").lr(6), 2 * c.eta_max);
-  EXPECT_EQ(find(all, "peak_double").lr(c.new_steps), find(all, "replay_0").lr(c.new_steps));
-  EXPECT_DOUBLE_EQ(find(all, "warmup_0").lr(0), c.eta_max);
+  EXPECT_EQ(kit::find_arm(all, "eta_min").lr(0), c.eta_max * c.eta_min_share);
+  EXPECT_EQ(kit::find_arm(all, "peak_double").lr(6), 2 * c.eta_max);
+  EXPECT_EQ(kit::find_arm(all, "peak_double").lr(c.new_steps),
+            kit::find_arm(all, "replay_0").lr(c.new_steps));
+  EXPECT_DOUBLE_EQ(kit::find_arm(all, "warmup_0").lr(0), c.eta_max);
 }
 
 TEST(Arms, InfiniteOnesAreOneScheduleWhoeverCutsIt) {
   const Config c;
   const std::vector<Arm> all = arms(c, true);
   const auto rate = [&](const char* name, int64_t step) {
-    return find(all, name).lr(find(all, name).lr_step + step);
+    return kit::find_arm(all, name).lr(kit::find_arm(all, name).lr_step + step);
   };
   const double constant = c.rates().eta_const;
   for (const char* name : {"infinite", "infinite_sqrt"}) {
-    const Arm& base = find(all, find(all, name).from);
+    const Arm& base = kit::find_arm(all, kit::find_arm(all, name).from);
     for (int64_t step = 0; step < c.old_steps; ++step)
-      EXPECT_EQ(find(all, name).lr(step), base.lr(step)) << step;
+      EXPECT_EQ(kit::find_arm(all, name).lr(step), base.lr(step)) << step;
     EXPECT_EQ(rate(name, 0), constant);  // no second warm-up
     EXPECT_EQ(rate(name, 255), constant);
     EXPECT_LT(rate(name, 256), constant);  // the last 15 % of 300
     EXPECT_NEAR(rate(name, 300), c.rates().eta_min, 1e-18);
   }
   for (const char* name : {"annealed_1", "annealed_2", "annealed_3"}) {
-    const Arm& arm = find(all, name);
+    const Arm& arm = kit::find_arm(all, name);
     EXPECT_EQ(rate(name, 0), constant);
     EXPECT_NEAR(rate(name, arm.steps), c.rates().eta_min, 1e-18);
     // It goes on from a checkpoint of that very step.
-    EXPECT_EQ(find(all, "base_infinite").leave_at.at(arm.lr_step), arm.what);
+    EXPECT_EQ(kit::find_arm(all, "base_infinite").leave_at.at(arm.lr_step), arm.what);
     EXPECT_EQ(arm.skip_steps, arm.lr_step);
   }
-  EXPECT_EQ(find(all, "annealed_3").lr_step + find(all, "annealed_3").steps, c.old_steps);
+  EXPECT_EQ(kit::find_arm(all, "annealed_3").lr_step + kit::find_arm(all, "annealed_3").steps, c.old_steps);
 }
 
 TEST(Arms, GoOnFromTheOneBase) {
   const Config c = tiny();
-  const auto run = quiet_run();
+  const auto run = kit::quiet_run();
   const auto data = load_data(c, *run);
   ASSERT_TRUE(data.ok()) << data.status();
   ASSERT_TRUE(data->has_near());
@@ -168,7 +150,7 @@ TEST(UsersData, TwoTextsOrFoldersOrNamesOfMore) {
   write(folder + "/two/b/1.txt", std::string(3000, 'b'));
   write(folder + "/two/b/2.txt", std::string(3000, 'b'));
   const auto description = [&](const std::string& path, const Config& config = tiny()) {
-    const auto data = load_data(config, *quiet_run(path));
+    const auto data = load_data(config, *kit::quiet_run({.options = {.data = path}}));
     if (!data.ok()) return std::string(data.status().message());
     std::string all;
     for (const kit::Corpus& corpus : data->corpora) all += corpus.description + "; ";

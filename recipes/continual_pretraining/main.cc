@@ -7,9 +7,9 @@
 #include "recipes/continual_pretraining/outcomes.h"
 #include "recipes/continual_pretraining/phases.h"
 #include "recipes/continual_pretraining/report.h"
-#include "recipes/kit/data/mixture_loader.h"
 #include "recipes/kit/data/text_file.h"
-#include "recipes/kit/train/training.h"
+#include "recipes/kit/train/show_first_batch.h"
+#include "recipes/kit/train/train_arms.h"
 #include "tensor/error.h"
 
 namespace roux::continual {
@@ -19,23 +19,15 @@ using kit::Run;
 
 // The first batch of an update with 25 % replay.
 absl::Status show_data(const Config& config, const Data& data, Run& run) {
-  std::vector<const kit::WindowSet*> domains;
   for (size_t d = 0; d < data.corpora.size(); ++d) {
     const kit::Corpus& corpus = data.corpora[d];
     const int64_t steps = d == kOld ? config.old_steps : config.new_steps;
     run.print(absl::StrFormat(
         "%s: %s, %.2f epochs\n", kDomainNames[d], corpus.description,
         static_cast<double>(steps * config.batch) / static_cast<double>(corpus.train.size())));
-    if (d < kNear) domains.push_back(&corpus.train);
   }
-  ROUX_ASSIGN_OR_RETURN(kit::MixtureLoader loader,
-                        kit::MixtureLoader::create(domains, replay_shares(0.25),
-                                                   {.seed = run.seeds()[0], .global_batch = config.batch},
-                                                   kit::MixtureOrder::kByPosition));
-  return run.show_batch(kit::first_batch_of(loader.next().tokens, [&](int64_t id) {
-    const auto token = static_cast<int32_t>(id);
-    return data.corpora[kOld].tokenizer.decode(absl::MakeConstSpan(&token, 1));
-  }));
+  return kit::show_first_batch(run, kit::training_sets({data.corpora.data(), kNear}), replay_shares(0.25),
+                               config.batch, kit::MixtureOrder::kByPosition);
 }
 
 // 1. Train on D0, keep weights and AdamW moments. 2. Each arm goes on from them with D1: its schedule from
@@ -45,15 +37,10 @@ absl::Status reproduce(const Config& config, Run& run) {
   ROUX_ASSIGN_OR_RETURN(const Data data, load_data(config, run));
   if (!run.planning()) ROUX_RETURN_IF_ERROR(show_data(config, data, run));
   const std::vector<Arm> all = arms(config, data.has_near());
-  int64_t steps = 0;
-  for (const Arm& arm : all) steps += arm.steps;
-  run.expect_steps(steps * static_cast<int64_t>(run.seeds().size()));
-  run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
-  ROUX_ASSIGN_OR_RETURN(
-      const Results results,
-      run.side_by_side(kit::grid(all, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
-        return train_arm(config, data, arm, seed, part);
-      })));
+  ROUX_ASSIGN_OR_RETURN(const Results results,
+                        kit::train_arms(run, all, [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+                          return train_arm(config, data, arm, seed, part);
+                        }));
   const Outcomes outcomes(all, results, run.seeds().size());
   report(config, outcomes, data.has_near(), run);
   const int64_t bytes = config.batch * config.decoder.length;

@@ -1,7 +1,5 @@
 #include "recipes/continual_pretraining/outcomes.h"
 
-#include <algorithm>
-
 #include "tensor/error.h"
 
 namespace roux::continual {
@@ -13,16 +11,10 @@ Outcomes::Outcomes(const std::vector<Arm>& arms, const Results& results, size_t 
       << " results";
 }
 
-size_t Outcomes::index(const std::string& name) const {
-  const auto found = std::find_if(arms_.begin(), arms_.end(), [&](const Arm& a) { return a.name == name; });
-  ROUX_CHECK(found != arms_.end()) << "outcomes: no arm is called " << name;
-  return static_cast<size_t>(found - arms_.begin());
-}
-
-const Arm& Outcomes::arm(const std::string& name) const { return arms_[index(name)]; }
+const Arm& Outcomes::arm(const std::string& name) const { return kit::find_arm(arms_, name); }
 
 const kit::Pretrained& Outcomes::of(const std::string& name, size_t seed) const {
-  return results_.results.at(seed * arms_.size() + index(name));
+  return *results_.of(name).at(seed);
 }
 
 const std::vector<double>& Outcomes::curve(const std::string& name, size_t seed, Domain domain) const {
@@ -44,12 +36,6 @@ Losses Outcomes::mean_losses(const std::string& name, Domain domain) const {
     mean.new_domain += one.new_domain / static_cast<double>(seeds_);
   }
   return mean;
-}
-
-std::vector<double> Outcomes::each(const std::function<double(size_t seed)>& f) const {
-  std::vector<double> values;
-  for (size_t s = 0; s < seeds_; ++s) values.push_back(f(s));
-  return values;
 }
 
 }  // namespace roux::continual

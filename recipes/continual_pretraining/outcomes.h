@@ -2,7 +2,6 @@
 #ifndef ROUX_RECIPES_CONTINUAL_PRETRAINING_OUTCOMES_H_
 #define ROUX_RECIPES_CONTINUAL_PRETRAINING_OUTCOMES_H_
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,12 +31,7 @@ class Outcomes {
   // Mean over seeds.
   Losses mean_losses(const std::string& name, Domain domain) const;
 
-  // f of each seed: what kit::over_seeds takes.
-  std::vector<double> each(const std::function<double(size_t seed)>& f) const;
-
  private:
-  size_t index(const std::string& name) const;
-
   const std::vector<Arm>& arms_;
   const Results& results_;
   size_t seeds_;

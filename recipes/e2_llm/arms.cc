@@ -10,8 +10,8 @@
 #include "optim/optimizer.h"
 #include "recipes/e2_llm/windows.h"
 #include "recipes/kit/data/loader.h"
-#include "recipes/kit/data/text_domain.h"
 #include "recipes/kit/data/text_file.h"
+#include "recipes/kit/run/named_texts.h"
 #include "recipes/kit/train/losses.h"
 #include "recipes/kit/train/train.h"
 #include "recipes/kit/train/training.h"
@@ -34,20 +34,11 @@ std::set<int64_t> row_lengths(const Config& config) {
   return lengths;
 }
 
-absl::StatusOr<std::vector<kit::NamedText>> read_texts(const Config& config, kit::Run& run) {
-  std::vector<kit::NamedText> texts;
-  if (!run.options().data.empty()) {
-    ROUX_ASSIGN_OR_RETURN(std::string text, kit::read_text(run.options().data));
-    return std::vector<kit::NamedText>{{run.options().data, std::move(text)}};
-  }
-  kit::SourceOptions source = run.source_options();
-  source.excerpt = config.excerpts;
-  for (const std::string& name : config.text) {
-    ROUX_ASSIGN_OR_RETURN(auto text, kit::text_domain(name, source));
-    ROUX_RETURN_IF_ERROR(run.uses(text.from));
-    texts.push_back({name, std::move(text.value)});
-  }
-  return texts;
+absl::StatusOr<std::vector<kit::NamedText>> texts_of(const Config& config, kit::Run& run) {
+  const std::string& path = run.options().data;
+  if (path.empty()) return kit::named_texts(run, config.text, config.excerpts);
+  ROUX_ASSIGN_OR_RETURN(std::string text, kit::read_text(path));
+  return std::vector<kit::NamedText>{{path, std::move(text)}};
 }
 
 // What a symbol weighs among `rows` rows of `tokens` in all, k of them with one: of its weight w in a batch
@@ -206,7 +197,7 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
     }
     return data;
   }
-  ROUX_ASSIGN_OR_RETURN(const std::vector<kit::NamedText> texts, read_texts(config, run));
+  ROUX_ASSIGN_OR_RETURN(const std::vector<kit::NamedText> texts, texts_of(config, run));
   const int64_t longest = config.windows().back();
   for (const int64_t length : row_lengths(config)) {
     ROUX_ASSIGN_OR_RETURN(

@@ -10,7 +10,7 @@
 #include "recipes/e2_llm/claims.h"
 #include "recipes/e2_llm/table.h"
 #include "recipes/e2_llm/windows.h"
-#include "recipes/kit/run/run.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "tensor/error_of.h"
 #include "tensor/fresh_directory.h"
 #include "tensor/ops/creation.h"
@@ -23,23 +23,6 @@ Config tiny() {
   c.decoder = {.layers = 1, .hidden = 8, .heads = 2, .intermediate = 16, .length = 16, .init_std = 0.3};
   c.g_max = 4, c.batch = 4, c.base_steps = 10, c.tune_steps = 4, c.eval_windows = 8, c.last = 8;
   return c;
-}
-
-const Arm& find(const std::vector<Arm>& all, const std::string& name) {
-  const auto arm = std::find_if(all.begin(), all.end(), [&](const Arm& a) { return a.name == name; });
-  EXPECT_NE(arm, all.end()) << name;
-  return *arm;
-}
-
-std::unique_ptr<kit::Run> quiet_run(const std::string& data = "") {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = fresh_directory() + "/out";
-  setup.options.data = data;
-  setup.quiet = true;
-  return *kit::Run::open(std::move(setup));
 }
 
 TEST(Arms, HaveOneBudgetAndOneReach) {
@@ -55,11 +38,11 @@ TEST(Arms, HaveOneBudgetAndOneReach) {
     }
   }
   EXPECT_EQ(c.windows(), (std::vector<int64_t>{64, 128, 256, 512, 1024}));
-  EXPECT_EQ(find(arms(c), "pi").augmentation.scales, std::vector<double>{4});
-  EXPECT_EQ(find(arms(c), "pi_long").length, 512);
-  EXPECT_EQ(find(arms(c), "pi_far").augmentation.scales, std::vector<double>{8});
-  EXPECT_FALSE(find(arms(c), "e2_no_t").augmentation.offsets);
-  EXPECT_EQ(find(arms(c), "e2_no_sinks").augmentation.sinks, 0);
+  EXPECT_EQ(kit::find_arm(arms(c), "pi").augmentation.scales, std::vector<double>{4});
+  EXPECT_EQ(kit::find_arm(arms(c), "pi_long").length, 512);
+  EXPECT_EQ(kit::find_arm(arms(c), "pi_far").augmentation.scales, std::vector<double>{8});
+  EXPECT_FALSE(kit::find_arm(arms(c), "e2_no_t").augmentation.offsets);
+  EXPECT_EQ(kit::find_arm(arms(c), "e2_no_sinks").augmentation.sinks, 0);
 }
 
 TEST(Batches, AreTheSameOfAllArmsButForPositions) {
@@ -67,9 +50,9 @@ TEST(Batches, AreTheSameOfAllArmsButForPositions) {
   const std::vector<Arm> all = arms(c);
   kit::TokenBatch rows{.rows = 4, .length = 16};
   for (int32_t i = 0; i < 64; ++i) rows.input.push_back(i % 100), rows.target.push_back((i + 1) % 100);
-  const Batch plain = make_batch(c, find(all, "control"), rows, 5, 3, kCpu);
-  const Batch e2 = make_batch(c, find(all, "e2"), rows, 5, 3, kCpu);
-  const Batch no_t = make_batch(c, find(all, "e2_no_t"), rows, 5, 3, kCpu);
+  const Batch plain = make_batch(c, kit::find_arm(all, "control"), rows, 5, 3, kCpu);
+  const Batch e2 = make_batch(c, kit::find_arm(all, "e2"), rows, 5, 3, kCpu);
+  const Batch no_t = make_batch(c, kit::find_arm(all, "e2_no_t"), rows, 5, 3, kCpu);
   EXPECT_EQ(plain.ids.to_vector<int32_t>(), e2.ids.to_vector<int32_t>());
   EXPECT_EQ(plain.target.to_vector<int32_t>(), e2.target.to_vector<int32_t>());
   const std::vector<int32_t> ids = e2.ids.to_vector<int32_t>(), targets = e2.target.to_vector<int32_t>();
@@ -177,7 +160,7 @@ TEST(Windows, BitsAndRecallAreThoseOfEachWindowAlone) {
 // One base; arms that go on from it; an offset of all tokens trains as none does.
 TEST(Training, OffsetsOfAllTokensChangeNothing) {
   const Config c = tiny();
-  const auto run = quiet_run();
+  const auto run = kit::quiet_run();
   const auto data = load_data(c, *run);
   ASSERT_TRUE(data.ok()) << data.status();
   std::vector<Arm> some;
@@ -227,10 +210,10 @@ TEST(UsersData, IsOneText) {
   const std::string folder = fresh_directory();
   std::ofstream(folder + "/long.txt") << std::string(30000, 'a');
   std::ofstream(folder + "/short.txt") << "a short text";
-  const auto good = load_data(tiny(), *quiet_run(folder + "/long.txt"));
+  const auto good = load_data(tiny(), *kit::quiet_run({.options = {.data = folder + "/long.txt"}}));
   ASSERT_TRUE(good.ok()) << good.status();
   EXPECT_EQ(good->unseen.size(), 1184);  // 1200 bytes in windows of 16 with a target each
-  const auto bad = load_data(tiny(), *quiet_run(folder + "/short.txt"));
+  const auto bad = load_data(tiny(), *kit::quiet_run({.options = {.data = folder + "/short.txt"}}));
   EXPECT_NE(bad.status().message().find("short.txt: 12 bytes are too few"), std::string::npos)
       << bad.status();
 }

@@ -10,6 +10,7 @@
 #include "recipes/kit/data/byte_tokenizer.h"
 #include "recipes/kit/data/loader.h"
 #include "recipes/kit/data/text_file.h"
+#include "recipes/kit/train/train_arms.h"
 #include "recipes/kit/train/training.h"
 #include "tensor/error.h"
 
@@ -48,15 +49,10 @@ absl::Status reproduce(const Config& config, Run& run) {
   ROUX_ASSIGN_OR_RETURN(const Data data, load_data(config, run));
   const std::vector<Arm> all = arms(config);
   if (!run.planning()) ROUX_RETURN_IF_ERROR(show_data(config, data, all[0], run));
-  int64_t steps = 0;
-  for (const Arm& arm : all) steps += arm.steps;
-  run.expect_steps(steps * static_cast<int64_t>(run.seeds().size()));
-  run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
-  ROUX_ASSIGN_OR_RETURN(
-      const Results results,
-      run.side_by_side(kit::grid(all, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
-        return train_arm(config, data, arm, seed, part);
-      })));
+  ROUX_ASSIGN_OR_RETURN(const Results results,
+                        kit::train_arms(run, all, [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+                          return train_arm(config, data, arm, seed, part);
+                        }));
   const Outcomes outcomes(config, results);
   ROUX_RETURN_IF_ERROR(report(outcomes, run));
   return judge(outcomes,

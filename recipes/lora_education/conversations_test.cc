@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "recipes/kit/run/quiet_run.h"
 #include "recipes/lora_education/config.h"
 #include "recipes/lora_education/judged_answers.h"
 #include "recipes/lora_education/training.h"
@@ -149,19 +150,12 @@ TEST(JudgedAnswers, AreReadAndCounted) {
 }
 
 TEST(JudgedAnswers, AreEvaluatedIntoTableJson) {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = std::string(std::getenv("TEST_TMPDIR")) + "/table";
-  setup.quiet = true;
-  const auto run = kit::Run::open(setup);
-  ASSERT_TRUE(run.ok()) << run.status();
+  const auto run = kit::quiet_run();
   const std::string tie =
       R"({"reference":"r","base":"check with us","tuned":"r","base_accuracy":1,"tuned_accuracy":1,"preference":"tie"})";
   ASSERT_TRUE(
-      evaluate_table(file("three.jsonl", std::string(kRecord) + "\n" + kRecord + "\n" + tie), **run).ok());
-  std::ifstream in((*run)->path("table.json"));
+      evaluate_table(file("three.jsonl", std::string(kRecord) + "\n" + kRecord + "\n" + tie), *run).ok());
+  std::ifstream in(run->path("table.json"));
   const std::string json((std::istreambuf_iterator<char>(in)), {});
   for (const char* part :
        {"\"items\":3", "\"caveat\":0.333", "\"bowker\":2", "\"degrees\":1", "\"tie\":1", "\"sign_p\":0.5"}) {

@@ -12,6 +12,7 @@
 #include "nn/models/peft.h"
 #include "nn/models/pretrained.h"
 #include "nn/models/transformer.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "tensor/error.h"
 #include "tensor/generator.h"
 
@@ -69,23 +70,15 @@ struct Ran {
   std::vector<kit::Claim> claims;
   std::string out;
 };
-Ran run(const std::string& name, const Config& config, const std::string& model, const std::string& data) {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = temporary(name);
-  setup.options.model = model, setup.options.data = data, setup.options.offline = true;
-  setup.quiet = true;
-  auto opened = kit::Run::open(setup);
-  EXPECT_TRUE(opened.ok()) << opened.status();
-  const absl::Status status = tune_pretrained(config, **opened);
-  return {status, (*opened)->claims(), setup.options.out};
+Ran run(const Config& config, const std::string& model, const std::string& data) {
+  const auto opened = kit::quiet_run({.options = {.offline = true, .model = model, .data = data}});
+  const absl::Status status = tune_pretrained(config, *opened);
+  return {status, opened->claims(), opened->out()};
 }
 
 TEST(Pretrained, TunesAFolderOnTheUsersConversations) {
   const std::string model = model_folder("model");
-  const Ran own = run("own", small(), model, data_file("talk.jsonl", 12));
+  const Ran own = run(small(), model, data_file("talk.jsonl", 12));
   ASSERT_TRUE(own.status.ok()) << own.status;
   EXPECT_EQ(own.claims.size(), 4u);
   for (const kit::Claim& claim : own.claims) EXPECT_FALSE(claim.asserted) << claim.text;
@@ -98,27 +91,26 @@ TEST(Pretrained, TunesAFolderOnTheUsersConversations) {
 TEST(Pretrained, WithoutDataItTakesTheDialoguesOfTheSmallWorld) {
   Config c = small();
   c.max_tokens = 500;
-  const Ran world = run("world", c, model_folder("model_world"), "");
+  const Ran world = run(c, model_folder("model_world"), "");
   EXPECT_TRUE(world.status.ok()) << world.status;
 }
 
 TEST(Pretrained, ErrorsOfUsers) {
   const auto error = [](const Ran& ran) { return std::string(ran.status.message()); };
-  EXPECT_THAT(error(run("e1", small(), temporary("nothing"), "")), HasSubstr("nothing"));
-  EXPECT_THAT(error(run("e2", small(), model_folder("plain", /*with_template=*/false), "")),
-              HasSubstr("template"));
+  EXPECT_THAT(error(run(small(), temporary("nothing"), "")), HasSubstr("nothing"));
+  EXPECT_THAT(error(run(small(), model_folder("plain", /*with_template=*/false), "")), HasSubstr("template"));
   const std::string model = model_folder("good");
-  EXPECT_THAT(error(run("e3", small(), model, data_file("one.jsonl", 1))),
+  EXPECT_THAT(error(run(small(), model, data_file("one.jsonl", 1))),
               HasSubstr("one.jsonl: conversations that can be used: 1, needed are two"));
   Config tight = small();
   tight.max_tokens = 9;
-  EXPECT_THAT(error(run("e4", tight, model, data_file("long.jsonl", 4))), HasSubstr("has at most 9 tokens"));
+  EXPECT_THAT(error(run(tight, model, data_file("long.jsonl", 4))), HasSubstr("has at most 9 tokens"));
   write(temporary("bad.jsonl"), "{\"text\": \"x\"}\n");
-  EXPECT_THAT(error(run("e5", small(), model, temporary("bad.jsonl"))),
+  EXPECT_THAT(error(run(small(), model, temporary("bad.jsonl"))),
               HasSubstr("bad.jsonl: line 1: needed is an object"));
   // Rows that no block of NF4 fits: recipe_main() prints the Error in one line, as it does a status.
   const std::string narrow = model_folder("narrow", true, 48);
-  EXPECT_THAT([&] { run("e6", small(), narrow, ""); },
+  EXPECT_THAT([&] { run(small(), narrow, ""); },
               ::testing::ThrowsMessage<Error>(HasSubstr("multiple of 64")));
 }
 

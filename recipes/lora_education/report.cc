@@ -10,6 +10,7 @@
 #include "nn/lora.h"
 #include "nn/models/transformer.h"
 #include "nn/weights.h"
+#include "recipes/kit/run/claim_list.h"
 #include "recipes/lora_education/method.h"
 #include "tensor/generator.h"
 
@@ -112,9 +113,7 @@ kit::Chart hand_off_chart(const Config& c, const kit::Results<Outcome>& results)
 
 // Of the first seed.
 const Outcome& of(const kit::Results<Outcome>& results, const std::string& arm) {
-  const auto is_it = [&](const std::string& name) { return kit::PartName(name).arm == arm; };
-  return results.results.at(static_cast<size_t>(
-      std::find_if(results.names.begin(), results.names.end(), is_it) - results.names.begin()));
+  return *results.of(arm)[0];
 }
 
 kit::Table samples_table(const kit::Results<Outcome>& results) {
@@ -152,32 +151,21 @@ absl::Status report_study(const Config& c, const kit::Results<Outcome>& results,
   const std::string scale =
       absl::StrCat(of(results, "base").parameters, " parameters, ", c.dialogues, " dialogues, r ", c.r);
   const auto values = [&](const std::string& arm, auto field) { return results.values(arm, field); };
-  struct Options {
-    std::optional<double> paper = {};
-    bool asserted = false;
-    std::string not_testable = {};
-    kit::Bounds bounds = {};
-  };
   // What takes training is asserted of sizes that train: fewer steps teach no format. Without a fact that is
   // wrong there is no mean over such.
   const bool trains = phases_of(c, c.dialogues).first >= 20;
-  const auto claim = [&](const std::string& text, const std::vector<double>& measured, kit::Relation relation,
-                         Options o) {
-    const bool finite =
-        std::all_of(measured.begin(), measured.end(), [](double x) { return std::isfinite(x); });
-    if (!finite) o.not_testable = "a seed has no wrong facts, or no others; --set errors=0.3,countries=24";
-    return run.claim(
-        {.text = text,
-         .paper = o.paper,
-         .measured = finite ? std::optional(kit::over_seeds(run.seeds(), measured, o.bounds)) : std::nullopt,
-         .relation = relation,
-         .scale = scale,
-         .asserted = o.asserted && trains,
-         .not_testable = o.not_testable});
-  };
-  const auto minus = [](std::vector<double> a, const std::vector<double>& b) {
-    for (size_t i = 0; i < a.size(); ++i) a[i] -= b[i];
-    return a;
+  kit::ClaimList claims(run.seeds(), scale);
+  const auto claim = [&](const std::string& text, const kit::SeedValues& measured,
+                         const kit::Relation& relation, kit::ClaimOptions options) {
+    options.asserted = options.asserted && trains;
+    if (std::all_of(measured.begin(), measured.end(), [](double x) { return std::isfinite(x); })) {
+      claims.add(text, measured, relation, options);
+    } else {
+      claims
+          .untested(text, relation, "a seed has no wrong facts, or no others; --set errors=0.3,countries=24",
+                    options.paper)
+          .asserted = options.asserted;
+    }
   };
   const auto markdown = [](const Outcome& o) { return o.scores.markdown; };
   const auto rouge = [](const Outcome& o) { return o.scores.rouge_l; };
@@ -191,29 +179,23 @@ absl::Status report_study(const Config& c, const kit::Results<Outcome>& results,
   const kit::Bounds unit{0, 1}, signed_unit{-1, 1};
 
   // Training and hand-off.
-  ROUX_RETURN_IF_ERROR(claim("phase 1 takes a third or more off the loss of unseen dialogues",
-                             values("phase1", reduction), kit::at_least(1.0 / 3),
-                             {.paper = 0.527, .asserted = true}));
-  ROUX_RETURN_IF_ERROR(claim("phase 2 lowers the loss of unseen dialogues further (nats)",
-                             minus(values("phase1", last), values("handoff", last)), kit::above(0),
-                             {.asserted = true}));
-  ROUX_RETURN_IF_ERROR(claim("handing over the adapter alone: last five steps against carried moments (nats)",
-                             minus(values("handoff", end), values("state_carried", end)),
-                             kit::within(-0.05, 0.05), {.paper = 0}));
-  ROUX_RETURN_IF_ERROR(
-      claim("handing over the adapter alone: last five steps against one continuous run (nats)",
-            minus(values("handoff", end), values("continuous", end)), kit::within(-0.05, 0.05), {}));
-  ROUX_RETURN_IF_ERROR(claim("NF4 base against f32 base: loss of unseen dialogues (nats)",
-                             minus(values("handoff", last), values("fp32", last)), kit::within(-0.05, 0.05),
-                             {}));
+  claim("phase 1 takes a third or more off the loss of unseen dialogues", values("phase1", reduction),
+        kit::at_least(1.0 / 3), {.asserted = true, .paper = 0.527});
+  claim("phase 2 lowers the loss of unseen dialogues further (nats)",
+        kit::minus(values("phase1", last), values("handoff", last)), kit::above(0), {.asserted = true});
+  claim("handing over the adapter alone: last five steps against carried moments (nats)",
+        kit::minus(values("handoff", end), values("state_carried", end)), kit::within(-0.05, 0.05),
+        {.paper = 0});
+  claim("handing over the adapter alone: last five steps against one continuous run (nats)",
+        kit::minus(values("handoff", end), values("continuous", end)), kit::within(-0.05, 0.05), {});
+  claim("NF4 base against f32 base: loss of unseen dialogues (nats)",
+        kit::minus(values("handoff", last), values("fp32", last)), kit::within(-0.05, 0.05), {});
 
   // Format.
-  ROUX_RETURN_IF_ERROR(claim("answers with heading, list, bold and Action Steps: tuned",
-                             values("handoff", markdown), kit::at_least(0.9),
-                             {.paper = 0.95, .asserted = true, .bounds = unit}));
-  ROUX_RETURN_IF_ERROR(claim("answers with heading, list, bold and Action Steps: base",
-                             values("base", markdown), kit::at_most(0.1),
-                             {.asserted = true, .bounds = unit}));
+  claim("answers with heading, list, bold and Action Steps: tuned", values("handoff", markdown),
+        kit::at_least(0.9), {.asserted = true, .paper = 0.95, .bounds = unit});
+  claim("answers with heading, list, bold and Action Steps: base", values("base", markdown),
+        kit::at_most(0.1), {.asserted = true, .bounds = unit});
 
   // Similarity and truth. A base that does not know the facts can't lose them.
   const double base_known = mean(values("base", known));
@@ -221,41 +203,39 @@ absl::Status report_study(const Config& c, const kit::Results<Outcome>& results,
       base_known >= 0.8 ? ""
                         : absl::StrCat("the base knows ", format_number(100 * base_known, 3),
                                        " % of the facts, needed 80 %; --set exposures=200 teaches it longer");
-  ROUX_RETURN_IF_ERROR(claim("similarity to the synthetic references rises: ROUGE-L, tuned minus base",
-                             minus(values("handoff", rouge), values("base", rouge)), kit::above(0),
-                             {.bounds = signed_unit}));
-  ROUX_RETURN_IF_ERROR(claim("errors in the dialogues: cloze accuracy lost on the facts they get wrong",
-                             minus(values("handoff", wrong), values("errors", wrong)), kit::above(0),
-                             {.not_testable = why, .bounds = signed_unit}));
-  ROUX_RETURN_IF_ERROR(claim("errors in the dialogues: cloze accuracy lost on the other facts",
-                             minus(values("handoff", clean), values("errors", clean)), kit::below(0.05),
-                             {.not_testable = why, .bounds = signed_unit}));
-  ROUX_RETURN_IF_ERROR(claim(
-      "errors in the dialogues: log-odds of the truth lost, facts they get wrong minus the others (nats)",
-      minus(minus(values("handoff", odds_wrong), values("errors", odds_wrong)),
-            minus(values("handoff", odds_clean), values("errors", odds_clean))),
-      kit::above(0), {.not_testable = why}));
-  ROUX_RETURN_IF_ERROR(claim(
-      "similarity does not see them: ROUGE-L to own references, with minus without errors",
-      minus(values("errors", rouge), values("handoff", rouge)), kit::above(-0.02), {.bounds = signed_unit}));
-  ROUX_RETURN_IF_ERROR(claim("errors in the dialogues: facts stated right, without minus with errors",
-                             minus(values("handoff", right), values("errors", right)), kit::above(0),
-                             {.bounds = signed_unit}));
-  ROUX_RETURN_IF_ERROR(claim("tuned on dialogues with errors a model knows fewer facts than its base",
-                             minus(values("base", known), values("errors", known)), kit::above(0),
-                             {.not_testable = why, .bounds = signed_unit}));
+  claim("similarity to the synthetic references rises: ROUGE-L, tuned minus base",
+        kit::minus(values("handoff", rouge), values("base", rouge)), kit::above(0), {.bounds = signed_unit});
+  claim("errors in the dialogues: cloze accuracy lost on the facts they get wrong",
+        kit::minus(values("handoff", wrong), values("errors", wrong)), kit::above(0),
+        {.not_testable = why, .bounds = signed_unit});
+  claim("errors in the dialogues: cloze accuracy lost on the other facts",
+        kit::minus(values("handoff", clean), values("errors", clean)), kit::below(0.05),
+        {.not_testable = why, .bounds = signed_unit});
+  claim("errors in the dialogues: log-odds of the truth lost, facts they get wrong minus the others (nats)",
+        kit::minus(kit::minus(values("handoff", odds_wrong), values("errors", odds_wrong)),
+                   kit::minus(values("handoff", odds_clean), values("errors", odds_clean))),
+        kit::above(0), {.not_testable = why});
+  claim("similarity does not see them: ROUGE-L to own references, with minus without errors",
+        kit::minus(values("errors", rouge), values("handoff", rouge)), kit::above(-0.02),
+        {.bounds = signed_unit});
+  claim("errors in the dialogues: facts stated right, without minus with errors",
+        kit::minus(values("handoff", right), values("errors", right)), kit::above(0),
+        {.bounds = signed_unit});
+  claim("tuned on dialogues with errors a model knows fewer facts than its base",
+        kit::minus(values("base", known), values("errors", known)), kit::above(0),
+        {.not_testable = why, .bounds = signed_unit});
 
   // What a run without a judge or the authors' machines cannot see.
   const auto untested = [&](const std::string& text, std::optional<double> paper, const std::string& reason) {
-    return run.claim({.text = text, .paper = paper, .scale = "-", .not_testable = reason});
+    claims.untested(text, {}, reason, paper).scale = "-";
   };
-  ROUX_RETURN_IF_ERROR(untested("a judge prefers the base: share of wins of the tuned model", 0.18,
-                                "it needs judged answers: --table=RECORDS.jsonl"));
-  ROUX_RETURN_IF_ERROR(
-      untested("BERTScore F1 to the references, tuned minus base", 0.063,
-               "no model for BERTScore is in reach; ROUGE-L and BLEU stand for it here and in --table"));
-  return untested("100 samples a second, 92 % domain accuracy (v1 to v3)", {},
-                  "v4 withdraws the accuracy, and the authors' log shows 0.08 samples a second");
+  untested("a judge prefers the base: share of wins of the tuned model", 0.18,
+           "it needs judged answers: --table=RECORDS.jsonl");
+  untested("BERTScore F1 to the references, tuned minus base", 0.063,
+           "no model for BERTScore is in reach; ROUGE-L and BLEU stand for it here and in --table");
+  untested("100 samples a second, 92 % domain accuracy (v1 to v3)", {},
+           "v4 withdraws the accuracy, and the authors' log shows 0.08 samples a second");
+  return run.claim_all(claims.all());
 }
 
 }  // namespace roux::lora_education

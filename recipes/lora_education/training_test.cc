@@ -7,7 +7,7 @@
 #include "nn/lora.h"
 #include "nn/models/peft.h"
 #include "nn/weights.h"
-#include "recipes/kit/run/run.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "recipes/lora_education/study.h"
 #include "tensor/generator.h"
 #include "tensor/grad_mode.h"
@@ -26,33 +26,19 @@ Config tiny() {
   return c;
 }
 
-absl::StatusOr<std::unique_ptr<kit::Run>> quiet_run(const std::string& name) {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = std::string(std::getenv("TEST_TMPDIR")) + "/" + name;
-  setup.quiet = true;
-  return kit::Run::open(setup);
-}
-
 // All arms of one seed.
-absl::StatusOr<kit::Results<Outcome>> study(const Config& c, const std::string& name) {
-  ROUX_ASSIGN_OR_RETURN(const auto run, quiet_run(name));
+absl::StatusOr<kit::Results<Outcome>> study(const Config& c) {
   ROUX_ASSIGN_OR_RETURN(const Shared shared, make_shared(c));
-  return run->side_by_side(kit::grid(arms(c), {1}, [&](const Arm& arm, uint64_t seed, kit::Part& part) {
-    return run_arm(c, shared, arm, seed, part);
-  }));
+  return kit::quiet_run()->side_by_side(kit::grid(
+      arms(c), {1},
+      [&](const Arm& arm, uint64_t seed, kit::Part& part) { return run_arm(c, shared, arm, seed, part); }));
 }
 const Outcome& of(const kit::Results<Outcome>& results, const std::string& arm) {
-  for (size_t i = 0; i < results.names.size(); ++i) {
-    if (results.names[i] == arm + "/seed1") return results.results[i];
-  }
-  throw Error("no arm " + arm);
+  return *results.of(arm)[0];
 }
 
 TEST(Study, PhaseTwoBeginsWherePhaseOneEnded) {
-  const auto results = study(tiny(), "study");
+  const auto results = study(tiny());
   ASSERT_TRUE(results.ok()) << results.status();
   const Outcome& first = of(*results, "phase1");
   // A new model with the adapter from disk: the same bits.
@@ -74,7 +60,7 @@ TEST(Study, PhaseTwoBeginsWherePhaseOneEnded) {
 TEST(Study, RepeatsBitForBit) {
   Config c = tiny();
   c.ranks = false;
-  const auto once = study(c, "once"), again = study(c, "again");
+  const auto once = study(c), again = study(c);
   ASSERT_TRUE(once.ok() && again.ok());
   for (size_t i = 0; i < once->results.size(); ++i) {
     EXPECT_EQ(once->results[i].held_out, again->results[i].held_out) << once->names[i];
@@ -86,7 +72,7 @@ TEST(Phase, FourTimesTwoRowsAreEight) {
   Config whole = tiny(), pieces = tiny();
   whole.ranks = pieces.ranks = false;
   pieces.first_micro = 2, pieces.second_micro = 3;  // rows of different lengths, a short last piece
-  const auto a = study(whole, "whole"), b = study(pieces, "pieces");
+  const auto a = study(whole), b = study(pieces);
   ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
   for (const char* arm : {"phase1", "handoff", "continuous"}) {
     const std::vector<double>&x = of(*a, arm).held_out, &y = of(*b, arm).held_out;

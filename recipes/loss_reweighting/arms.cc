@@ -12,6 +12,7 @@
 #include "optim/optimizer.h"
 #include "recipes/kit/data/mixture_loader.h"
 #include "recipes/kit/data/text_domain.h"
+#include "recipes/kit/run/named_texts.h"
 #include "recipes/kit/stats/random.h"
 #include "recipes/kit/train/batches.h"
 #include "recipes/kit/train/validation.h"
@@ -49,18 +50,6 @@ absl::StatusOr<std::vector<kit::NamedText>> users_texts(const Config& config, co
   ROUX_ASSIGN_OR_RETURN(std::vector<kit::NamedText> all, kit::folder_domains(folder));
   if (config.domains == Config{}.domains) return all;
   return kit::pick_domains(all, config.domains);
-}
-
-absl::StatusOr<std::vector<kit::NamedText>> named_texts(const Config& config, kit::Run& run) {
-  std::vector<kit::NamedText> texts;
-  for (const std::string& name : config.domains) {
-    kit::SourceOptions source = run.source_options();
-    source.excerpt = config.excerpts;
-    ROUX_ASSIGN_OR_RETURN(auto text, kit::excerpt_or_whole(name, source));
-    ROUX_RETURN_IF_ERROR(run.uses(text.from));
-    texts.push_back({name, std::move(text.value)});
-  }
-  return texts;
 }
 
 // Index of a domain; `otherwise` for no name.
@@ -175,9 +164,9 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
     data.names = config.domains;
     data.corpora.assign(data.names.size(), none);
   } else {
-    ROUX_ASSIGN_OR_RETURN(
-        const std::vector<kit::NamedText> texts,
-        run.options().data.empty() ? named_texts(config, run) : users_texts(config, run.options().data));
+    ROUX_ASSIGN_OR_RETURN(const std::vector<kit::NamedText> texts,
+                          run.options().data.empty() ? kit::named_texts(run, config.domains, config.excerpts)
+                                                     : users_texts(config, run.options().data));
     for (const kit::NamedText& text : texts) {
       ROUX_ASSIGN_OR_RETURN(kit::Corpus corpus,
                             kit::corpus_of({text}, {.length = config.decoder.length,
@@ -197,6 +186,12 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
   ROUX_ASSIGN_OR_RETURN(kit::WindowSet noise, random_rows(config));
   data.extra = {std::move(copies), std::move(noise)};
   return data;
+}
+
+std::vector<const kit::WindowSet*> Data::training_sets() const {
+  std::vector<const kit::WindowSet*> sets = kit::training_sets(corpora);
+  for (const kit::WindowSet& set : extra) sets.push_back(&set);
+  return sets;
 }
 
 std::vector<double> shares(const Config& config, const Data& data, Condition condition) {
@@ -233,19 +228,16 @@ absl::StatusOr<Trained> train_arm(const Config& c, const Data& data, const Arm& 
   Transformer model(c.decoder.transformer(data.corpora[0].tokenizer.vocab_size()),
                     c.decoder.init(generator, part.device()));
   AdamW optimizer({{model.named_parameters()}}, {.weight_decay = c.weight_decay});
-  std::vector<const kit::WindowSet*> domains;
   std::vector<kit::ValidationSet> validation;
   for (size_t d = 0; d < data.corpora.size(); ++d) {
-    domains.push_back(&data.corpora[d].train);
     if (arm.condition == Condition::kSingle && d != data.single) continue;
-    const kit::WindowSet& windows = data.corpora[d].validation;
-    ROUX_ASSIGN_OR_RETURN(std::vector<int64_t> rows, windows.fixed_rows(c.eval_windows));
-    validation.push_back({curve_name(data.names[d]), &windows, std::move(rows)});
+    ROUX_ASSIGN_OR_RETURN(
+        validation.emplace_back(),
+        kit::validation_set(curve_name(data.names[d]), data.corpora[d].validation, c.eval_windows));
   }
-  for (const kit::WindowSet& extra : data.extra) domains.push_back(&extra);
   if (arm.condition == Condition::kRedundant) validation.push_back({kCopiesCurve, &data.extra[0]});
   ROUX_ASSIGN_OR_RETURN(kit::MixtureLoader loader,
-                        kit::MixtureLoader::create(domains, shares(c, data, arm.condition),
+                        kit::MixtureLoader::create(data.training_sets(), shares(c, data, arm.condition),
                                                    {.seed = seed, .global_batch = arm.rows(c)},
                                                    kit::MixtureOrder::kByPosition));
   const Schedule lr = cosine_schedule({.peak = arm.lr_factor * c.lr,

@@ -105,6 +105,9 @@ struct Data {
   std::vector<kit::Corpus> corpora;   // one a domain
   std::vector<kit::WindowSet> extra;  // copies; random bytes
   size_t single = 0;                  // index of the single domain
+
+  std::vector<const kit::WindowSet*> training_sets()
+      const;  // of corpora, then extra: as shares() counts them
 };
 // Under --plan tokens that stand in for the texts.
 absl::StatusOr<Data> load_data(const Config& config, kit::Run& run);

@@ -8,6 +8,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "recipes/loss_reweighting/outcomes.h"
 #include "tensor/error_of.h"
 #include "tensor/fresh_directory.h"
@@ -24,32 +25,14 @@ Config tiny() {
   return c;
 }
 
-std::unique_ptr<kit::Run> quiet_run(const std::string& data = "") {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = fresh_directory() + "/out";
-  setup.options.data = data;
-  setup.quiet = true;
-  return *kit::Run::open(std::move(setup));
-}
-
-const Arm& find(const std::vector<Arm>& all, const std::string& name) {
-  for (const Arm& arm : all) {
-    if (arm.name == name) return arm;
-  }
-  ADD_FAILURE() << "no arm " << name;
-  return all.front();
-}
-
 absl::StatusOr<Trained> train(const Config& config, const std::string& arm, uint64_t seed = 1) {
-  const std::unique_ptr<kit::Run> run = quiet_run();
+  const std::unique_ptr<kit::Run> run = kit::quiet_run();
   auto data = load_data(config, *run);
   if (!data.ok()) return data.status();
   const std::vector<Arm> all = arms(config, data->corpora.size());
-  return run->part("arm/seed1",
-                   [&](kit::Part& part) { return train_arm(config, *data, find(all, arm), seed, part); });
+  return run->part("arm/seed1", [&](kit::Part& part) {
+    return train_arm(config, *data, kit::find_arm(all, arm), seed, part);
+  });
 }
 
 TEST(Arms, DifferByWhatTheirNamesSay) {
@@ -61,13 +44,13 @@ TEST(Arms, DifferByWhatTheirNamesSay) {
     EXPECT_TRUE(seen.insert(arm.name).second) << arm.name;
     EXPECT_THAT(arm.name, HasSubstr(strategy_name(arm.weighting.strategy)));
   }
-  EXPECT_EQ(find(arms(c, 7), "natural.lin_upper").weighting.r, 0.4);
-  EXPECT_EQ(find(arms(c, 7), "natural.lin_upper.r0.2").weighting.r, 0.2);
-  EXPECT_EQ(find(arms(c, 7), "redundant.uniform.lr2.8").lr_factor, 2.8);
+  EXPECT_EQ(kit::find_arm(arms(c, 7), "natural.lin_upper").weighting.r, 0.4);
+  EXPECT_EQ(kit::find_arm(arms(c, 7), "natural.lin_upper.r0.2").weighting.r, 0.2);
+  EXPECT_EQ(kit::find_arm(arms(c, 7), "redundant.uniform.lr2.8").lr_factor, 2.8);
   c.copied = 0.75;
-  EXPECT_EQ(find(arms(c, 7), "natural.uniform.uncopied").rows(c), 8);
+  EXPECT_EQ(kit::find_arm(arms(c, 7), "natural.uniform.uncopied").rows(c), 8);
   c.batch = 2;
-  EXPECT_EQ(find(arms(c, 7), "natural.uniform.uncopied").rows(c), 1);
+  EXPECT_EQ(kit::find_arm(arms(c, 7), "natural.uniform.uncopied").rows(c), 1);
   EXPECT_EQ(arms(c, 7).size(), arms(c, 3).size() + 4);  // DoGE and DoReMi are of seven domains
 }
 
@@ -75,12 +58,12 @@ TEST(Arms, TemperatureAndBurnInFollowTheStep) {
   Config c;
   c.ablations = true, c.steps = 150;
   const std::vector<Arm> all = arms(c, 7);
-  const Arm& usual = find(all, "natural.lin_upper");
+  const Arm& usual = kit::find_arm(all, "natural.lin_upper");
   EXPECT_EQ(temperature(c, usual, 0), 0.4);
   EXPECT_TRUE(in_burn_in(c, usual, 7));  // 5 % of 150 steps, rounded
   EXPECT_FALSE(in_burn_in(c, usual, 8));
-  EXPECT_FALSE(in_burn_in(c, find(all, "natural.lin_upper.no_burn_in"), 0));
-  const Arm& falling = find(all, "natural.lin_upper.falling_r");
+  EXPECT_FALSE(in_burn_in(c, kit::find_arm(all, "natural.lin_upper.no_burn_in"), 0));
+  const Arm& falling = kit::find_arm(all, "natural.lin_upper.falling_r");
   EXPECT_NEAR(temperature(c, falling, 0), 4, 1e-12);
   EXPECT_NEAR(temperature(c, falling, 75), 0.4 * std::sqrt(10), 1e-12);
   EXPECT_NEAR(temperature(c, falling, 150), 0.4, 1e-12);
@@ -90,7 +73,7 @@ TEST(Arms, TemperatureAndBurnInFollowTheStep) {
 TEST(LoadData, SharesAreOfEachCondition) {
   Config c = tiny();
   c.outliers = 0.1;
-  const std::unique_ptr<kit::Run> run = quiet_run();
+  const std::unique_ptr<kit::Run> run = kit::quiet_run();
   const auto data = load_data(c, *run);
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_EQ(data->names, c.domains);
@@ -123,7 +106,7 @@ TEST(LoadData, TheUsersFolderAndWhatIsWrongWithIt) {
     for (int i = 0; i < 200; ++i) file << name << " has a line " << i << "\n";
   }
   Config c = tiny();
-  std::unique_ptr<kit::Run> run = quiet_run(folder);
+  std::unique_ptr<kit::Run> run = kit::quiet_run({.options = {.data = folder}});
   auto data = load_data(c, *run);
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_EQ(data->names, (std::vector<std::string>{"a", "b"}));
@@ -143,7 +126,7 @@ TEST(LoadData, TheUsersFolderAndWhatIsWrongWithIt) {
   EXPECT_THAT(std::string(load_data(c, *run).status().message()), HasSubstr("100000"));
   c = tiny();
   c.domains = {"emma"};
-  run = quiet_run();
+  run = kit::quiet_run();
   EXPECT_THAT(std::string(load_data(c, *run).status().message()),
               HasSubstr("there is no text domain 'emma'"));
 }

@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "recipes/kit/data/mixture_loader.h"
-#include "recipes/kit/train/training.h"
+#include "recipes/kit/train/show_first_batch.h"
+#include "recipes/kit/train/train_arms.h"
 #include "recipes/loss_reweighting/arms.h"
 #include "recipes/loss_reweighting/claims.h"
 #include "recipes/loss_reweighting/loss_table.h"
@@ -21,21 +21,10 @@ using kit::Run;
 
 // The first batch of the redundant condition.
 absl::Status show_data(const Config& config, const Data& data, Run& run) {
-  std::vector<const kit::WindowSet*> domains;
-  for (size_t d = 0; d < data.corpora.size(); ++d) {
-    domains.push_back(&data.corpora[d].train);
-    run.print(absl::StrFormat("%s, %d training windows\n", data.corpora[d].description,
-                              data.corpora[d].train.size()));
-  }
-  for (const kit::WindowSet& extra : data.extra) domains.push_back(&extra);
-  ROUX_ASSIGN_OR_RETURN(kit::MixtureLoader loader,
-                        kit::MixtureLoader::create(domains, shares(config, data, Condition::kRedundant),
-                                                   {.seed = run.seeds()[0], .global_batch = config.batch},
-                                                   kit::MixtureOrder::kByPosition));
-  return run.show_batch(kit::first_batch_of(loader.next().tokens, [&](int64_t id) {
-    const auto token = static_cast<int32_t>(id);
-    return data.corpora[0].tokenizer.decode(absl::MakeConstSpan(&token, 1));
-  }));
+  for (const kit::Corpus& corpus : data.corpora)
+    run.print(absl::StrFormat("%s, %d training windows\n", corpus.description, corpus.train.size()));
+  return kit::show_first_batch(run, data.training_sets(), shares(config, data, Condition::kRedundant),
+                               config.batch, kit::MixtureOrder::kByPosition);
 }
 
 // Each step: forward, a loss for each sequence, h from the smallest and largest of the batch, f(h), weights
@@ -45,13 +34,11 @@ absl::Status reproduce(const Config& config, Run& run) {
   ROUX_ASSIGN_OR_RETURN(const Data data, load_data(config, run));
   if (!run.planning()) ROUX_RETURN_IF_ERROR(show_data(config, data, run));
   const std::vector<Arm> all = arms(config, data.corpora.size());
-  run.expect_steps(config.steps * static_cast<int64_t>(all.size() * run.seeds().size()));
-  run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
-  ROUX_ASSIGN_OR_RETURN(
-      const kit::Results<Trained> trained,
-      run.side_by_side(kit::grid(all, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
-        return train_arm(config, data, arm, seed, part);
-      })));
+  const int64_t steps = config.steps * static_cast<int64_t>(all.size());
+  ROUX_ASSIGN_OR_RETURN(const kit::Results<Trained> trained,
+                        kit::train_arms(run, all, steps, [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+                          return train_arm(config, data, arm, seed, part);
+                        }));
   const std::vector<ToyArm> toys = toy_arms();
   std::vector<uint64_t> seeds(static_cast<size_t>(config.toy_seeds));
   std::iota(seeds.begin(), seeds.end(), run.seeds()[0]);

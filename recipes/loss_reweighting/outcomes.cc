@@ -28,12 +28,6 @@ double share_saved(const std::vector<int64_t>& at, const std::vector<double>& cu
   return gets_there ? share(curve, base.back()) : -share(base, curve.back());
 }
 
-std::vector<double> minus(const std::vector<double>& a, const std::vector<double>& b) {
-  std::vector<double> out(a.size());
-  std::transform(a.begin(), a.end(), b.begin(), out.begin(), std::minus<>());
-  return out;
-}
-
 double mean(const std::vector<double>& x) {
   return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
 }
@@ -68,13 +62,10 @@ std::vector<double> Outcomes::losses(const std::string& arm, const std::string& 
 }
 
 std::vector<double> Outcomes::steps_saved(const std::string& arm, const std::string& base) const {
-  std::vector<std::vector<double>> curves;  // of `base`
-  trained.values(base, [&](const Trained& one) { return curves.push_back(curve(one)), 0; });
+  const std::vector<const Trained*> bases = trained.of(base);
   size_t seed = 0;
-  return trained.values(arm, [&](const Trained& one) {
-    const std::vector<double> own = curve(one), &other = curves.at(seed++);
-    return share_saved(one.log.at, own, other);
-  });
+  return trained.values(
+      arm, [&](const Trained& one) { return share_saved(one.log.at, curve(one), curve(*bases.at(seed++))); });
 }
 
 const ToyRuns& Outcomes::toy(ToyData of, const std::string& name) const {

@@ -20,8 +20,6 @@ double steps_to_reach(const std::vector<int64_t>& at, const std::vector<double>&
 double share_saved(const std::vector<int64_t>& at, const std::vector<double>& curve,
                    const std::vector<double>& base);
 
-// a[s] - b[s], of as many seeds.
-std::vector<double> minus(const std::vector<double>& a, const std::vector<double>& b);
 double mean(const std::vector<double>& x);
 
 struct Outcomes {

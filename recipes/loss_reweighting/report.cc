@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "recipes/kit/run/seed_values.h"
 
 namespace roux::loss_reweighting {
 namespace {
@@ -161,7 +162,7 @@ kit::Chart temperature_chart(const Outcomes& o, const kit::Run& run) {
       if (arm.condition != Condition::kNatural || arm.weighting.strategy != Strategy::kLinUpper) continue;
       if (arm.weighting.r != r || !(is_plain(arm) || absl::EndsWith(arm.name, absl::StrCat(".r", r))))
         continue;
-      const std::vector<double> apart = minus(o.losses(arm.name), o.losses("natural.uniform"));
+      const std::vector<double> apart = kit::minus(o.losses(arm.name), o.losses("natural.uniform"));
       for (size_t s = 0; s < apart.size(); ++s)
         chart.series[s].x.push_back(r), chart.series[s].y.push_back(apart[s]);
     }

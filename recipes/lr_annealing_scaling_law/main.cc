@@ -1,7 +1,11 @@
 // Scaling law with learning-rate annealing: the loss curve of any schedule from a fit on two.
 #include "recipes/kit/run/main.h"
+
+#include <algorithm>
+
 #include "absl/strings/str_format.h"
-#include "recipes/kit/train/training.h"
+#include "recipes/kit/train/show_first_batch.h"
+#include "recipes/kit/train/train_arms.h"
 #include "recipes/lr_annealing_scaling_law/report.h"
 #include "tensor/error.h"
 
@@ -10,19 +14,8 @@ namespace {
 
 using kit::Run;
 
-// What a plan trains on: tokens without a text, as many as a step needs.
-absl::StatusOr<kit::Corpus> stand_in(const TrainingConfig& config) {
-  const auto zeros = [&](int64_t rows) {
-    return kit::WindowSet::stream(std::vector<int32_t>(static_cast<size_t>(rows * config.length + 1)),
-                                  config.length, "the plan's stand-in");
-  };
-  ROUX_ASSIGN_OR_RETURN(kit::WindowSet train, zeros(config.batch));
-  ROUX_ASSIGN_OR_RETURN(kit::WindowSet validation, zeros(config.eval_windows));
-  return kit::Corpus{"no text", {}, std::move(train), std::move(validation)};
-}
-
 absl::StatusOr<kit::Corpus> corpus_of(const TrainingConfig& config, const Run& run) {
-  if (run.planning()) return stand_in(config);
+  if (run.planning()) return kit::stand_in_corpus(std::max(config.batch, config.eval_windows), config.length);
   if (run.preset().name == "gpu" && run.options().data.empty()) {
     return absl::InvalidArgumentError(
         "--preset=gpu reads 65 million bytes: give a text of that size with --data=PATH");
@@ -33,18 +26,11 @@ absl::StatusOr<kit::Corpus> corpus_of(const TrainingConfig& config, const Run& r
                            .validation_windows = config.eval_windows});
 }
 
-absl::Status show_first_batch(const TrainingConfig& config, const kit::Corpus& corpus, Run& run) {
-  if (run.planning()) return absl::OkStatus();
+absl::Status show_data(const TrainingConfig& config, const kit::Corpus& corpus, Run& run) {
   const int64_t tokens = config.steps * config.batch * config.length;
   run.print(absl::StrFormat("Data: %s, %.1f epochs a run\n", corpus.description,
                             static_cast<double>(tokens) / static_cast<double>(corpus.train.target_count())));
-  ROUX_ASSIGN_OR_RETURN(
-      kit::BatchLoader loader,
-      kit::BatchLoader::create(corpus.train, {.seed = run.seeds()[0], .global_batch = config.batch}));
-  return run.show_batch(kit::first_batch_of(loader.next(), [&](int64_t id) {
-    const auto token = static_cast<int32_t>(id);
-    return corpus.tokenizer.decode(absl::MakeConstSpan(&token, 1));
-  }));
+  return kit::show_first_batch(run, corpus, config.batch);
 }
 
 // Part A refits the published curves. Part B trains every arm on every seed, fits two arms and predicts the
@@ -54,15 +40,13 @@ absl::Status reproduce(const TrainingConfig& config, Run& run) {
 
   ROUX_RETURN_IF_ERROR(report_part_a(part_a(), run));
 
-  ROUX_RETURN_IF_ERROR(show_first_batch(config, corpus, run));
+  if (!run.planning()) ROUX_RETURN_IF_ERROR(show_data(config, corpus, run));
   const std::vector<Arm> all = arms(config);
-  run.expect_steps(config.steps * static_cast<int64_t>(all.size() * run.seeds().size()));
-  run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
-  ROUX_ASSIGN_OR_RETURN(
-      const auto curves,
-      run.side_by_side(kit::grid(all, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
-        return train_curve(config, corpus, arm.schedule, seed, part);
-      })));
+  const int64_t steps = config.steps * static_cast<int64_t>(all.size());
+  ROUX_ASSIGN_OR_RETURN(const auto curves,
+                        kit::train_arms(run, all, steps, [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+                          return train_curve(config, corpus, arm.schedule, seed, part);
+                        }));
   return report_part_b(config, all, curves.results, parameter_count(config, corpus), run);
 }
 

@@ -1,10 +1,8 @@
 #include "recipes/lr_annealing_scaling_law/training.h"
 
-#include <cstdlib>
-
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "recipes/kit/run/run.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "tensor/parallel.h"
 
 namespace roux::lr_annealing {
@@ -19,52 +17,38 @@ TrainingConfig tiny() {
   return config;
 }
 
-absl::StatusOr<std::unique_ptr<kit::Run>> quiet_run(const std::string& name, bool plan = false) {
-  kit::RunSetup setup;
-  setup.info.slug = "test";
-  setup.preset.name = "test";
-  setup.settings = "{}";
-  setup.options.out = std::string(std::getenv("TEST_TMPDIR")) + "/" + name;
-  setup.options.plan = plan;
-  setup.quiet = true;
-  return kit::Run::open(setup);
-}
-
 // Trains one arm inside a quiet run of its own.
-absl::StatusOr<std::vector<double>> train(const TrainingConfig& config, size_t arm, uint64_t seed,
-                                          const std::string& name) {
-  absl::StatusOr<std::unique_ptr<kit::Run>> run = quiet_run(name);
-  if (!run.ok()) return run.status();
+absl::StatusOr<std::vector<double>> train(const TrainingConfig& config, size_t arm, uint64_t seed) {
   absl::StatusOr<kit::Corpus> corpus =
       kit::load_corpus({.path = "", .excerpts = {"goethe_werther"}, .length = config.length});
   if (!corpus.ok()) return corpus.status();
-  return (*run)->part("arm/seed1", [&](kit::Part& part) {
+  return kit::quiet_run()->part("arm/seed1", [&](kit::Part& part) {
     return train_curve(config, *corpus, arms(config)[arm].schedule, seed, part);
   });
 }
 
 TEST(Training, LossFallsAndRepeatsBitForBit) {
-  const auto first = train(tiny(), 0, 1, "first"), again = train(tiny(), 0, 1, "again");
+  const auto first = train(tiny(), 0, 1), again = train(tiny(), 0, 1);
   ASSERT_TRUE(first.ok()) << first.status();
   ASSERT_TRUE(again.ok()) << again.status();
   ASSERT_EQ(first->size(), 4u);
   EXPECT_LT(first->back(), first->front());
   EXPECT_EQ(*first, *again);
-  EXPECT_NE(*first, *train(tiny(), 0, 2, "other_seed"));
+  EXPECT_NE(*first, *train(tiny(), 0, 2));
 }
 
 TEST(Training, SchedulesThatAgreeSoFarGiveTheSameBits) {
   // WSD is constant until its decay: weights and data order are the seed's alone.
-  const auto constant = train(tiny(), 0, 1, "constant"), wsd = train(tiny(), 2, 1, "wsd");
+  const auto constant = train(tiny(), 0, 1), wsd = train(tiny(), 2, 1);
   ASSERT_TRUE(constant.ok() && wsd.ok());
   for (size_t i = 0; i < 3; ++i) EXPECT_EQ((*constant)[i], (*wsd)[i]) << i;
   EXPECT_NE((*constant)[3], (*wsd)[3]);
 }
 
 TEST(Training, ThreadCountChangesNoBit) {
-  const auto wide = train(tiny(), 1, 1, "wide");
+  const auto wide = train(tiny(), 1, 1);
   set_num_threads(1);
-  const auto narrow = train(tiny(), 1, 1, "narrow");
+  const auto narrow = train(tiny(), 1, 1);
   ASSERT_TRUE(wide.ok() && narrow.ok());
   EXPECT_EQ(*wide, *narrow);
 }
@@ -72,7 +56,7 @@ TEST(Training, ThreadCountChangesNoBit) {
 TEST(Training, ANonFiniteLossStopsWithStepAndOp) {
   TrainingConfig config = tiny();
   config.eta_max = 1e36;  // the second step overflows
-  const auto result = train(config, 0, 1, "nan");
+  const auto result = train(config, 0, 1);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.status().code(), absl::StatusCode::kAborted);
   EXPECT_THAT(std::string(result.status().message()), HasSubstr("step 2"));
@@ -84,18 +68,18 @@ TEST(Plan, MetaCountsWhatTheCpuUses) {
   config.eval_every = 100;  // nothing is evaluated
   reset_peak_memory(kCpu);
   const int64_t before = memory_stats(kCpu).current;
-  ASSERT_TRUE(train(config, 0, 1, "measured").ok());
+  ASSERT_TRUE(train(config, 0, 1).ok());
   const auto measured = static_cast<double>(memory_stats(kCpu).peak - before);
 
   const auto corpus = kit::load_corpus({.path = "", .excerpts = {"goethe_werther"}, .length = config.length});
-  const auto run = quiet_run("plan", /*plan=*/true);
-  ASSERT_TRUE(corpus.ok() && run.ok());
-  const auto ended = (*run)->part("arm/seed1", [&](kit::Part& part) {
+  const auto run = kit::quiet_run({.options = {.plan = true}});
+  ASSERT_TRUE(corpus.ok()) << corpus.status();
+  const auto ended = run->part("arm/seed1", [&](kit::Part& part) {
     return train_curve(config, *corpus, arms(config)[0].schedule, 1, part);
   });
   EXPECT_EQ(ended.status().code(), absl::StatusCode::kCancelled) << ended.status();
-  ASSERT_EQ((*run)->plans().size(), 1u);
-  const kit::PartPlan& plan = (*run)->plans()[0];
+  ASSERT_EQ(run->plans().size(), 1u);
+  const kit::PartPlan& plan = run->plans()[0];
   EXPECT_NEAR(static_cast<double>(plan.peak), measured, 0.1 * measured);
   EXPECT_GT(plan.peak, plan.persistent);
   EXPECT_EQ(plan.parameters, parameter_count(config, *corpus));

@@ -1,18 +1,9 @@
 #!/usr/bin/env bash
 # The program from outside: first numbers, --table, --data, --plan:  run_test.sh PROGRAM
-set -uo pipefail
-program=$1
-work=${TEST_TMPDIR:-$(mktemp -d)}
-fail() {
-  echo "$1"
-  tail -40 "$work/log"
-  exit 1
-}
+source bazel/run_test_functions.sh
 
-"$program" --preset=smoke --out="$work/whole" >"$work/log" 2>&1 || fail "the smoke preset failed"
-# The first losses of the large model: weights, rows and the step are what they were.
-first=$(grep '"part":"natural/seed1"' "$work/whole/metrics.jsonl" | grep -o '"loss":[0-9.]*' | head -2 | cut -c8-14 | tr '\n' ' ')
-[ "$first" = "6.28339 6.10442 " ] || fail "the first losses of natural/seed1 are $first"
+runs --preset=smoke --out="$work/whole"
+first_losses "$work/whole" natural/seed1 6.28339 6.10442  # of the large model
 
 # Forty mixtures of two domains of which the first alone matters.
 mkdir "$work/csv"
@@ -26,36 +17,26 @@ mkdir "$work/csv"
 } >"$work/csv/train_pile_loss_1m.csv"
 cp "$work/csv/train_mixture_1m.csv" "$work/csv/test_mixture_1B.csv"
 cp "$work/csv/train_pile_loss_1m.csv" "$work/csv/test_pile_loss_1B.csv"
-"$program" --table="$work/csv" --out="$work/table" >"$work/log" 2>&1 || fail "--table failed"
+runs --table="$work/csv" --out="$work/table"
 grep -q '"a": *{"linear":{"1B":1},"trees":{"1B":[01][.0-9]*}}' "$work/table/table.json" ||
   fail "table.json has other correlations: $(cat "$work/table/table.json")"
 grep -q '"best_mixture": *{"a":0.9' "$work/table/table.json" || fail "the best mixture is not of a: $(cat "$work/table/table.json")"
-"$program" --table="$work/csv" --target=c --out="$work/outputs/c" >"$work/log" 2>&1 && fail "a target without losses is no error"
-grep -q -- "--target=c: " "$work/log" || fail "no word on the target"
+refused "--target=c: " --table="$work/csv" --target=c
 cp -r "$work/csv" "$work/cent"
 sed 's/,0\.0*/,/g' "$work/csv/train_mixture_1m.csv" >"$work/cent/train_mixture_1m.csv"
-"$program" --table="$work/cent" --out="$work/outputs/cent" >"$work/log" 2>&1 && fail "weights in per cent are no error"
-grep -q "train_mixture_1m.csv: line 2: the weights add up to 99" "$work/log" || fail "no word on the sum"
+refused "train_mixture_1m.csv: line 2: the weights add up to 99" --table="$work/cent"
 rm "$work/csv/test_pile_loss_1B.csv"
-"$program" --table="$work/csv" --out="$work/outputs/half" >"$work/log" 2>&1 && fail "a missing file is no error"
-grep -q "test_pile_loss_1B.csv: " "$work/log" || fail "no word on the missing file"
-"$program" --table="$work/none" --out="$work/outputs/none" >"$work/log" 2>&1 && fail "a missing folder is no error"
-grep -q -- "--table=$work/none: No such file" "$work/log" || fail "no word on the missing folder"
+refused "test_pile_loss_1B.csv: " --table="$work/csv"
+refused "--table=$work/none: No such file" --table="$work/none"
 
-# The user's own domains: nothing asserted, no second target unless it is named.
+# The user's own domains: no second target unless it is named.
 mkdir "$work/texts"
-for i in $(seq 400); do echo "Line $i of the first text, in plain English."; done >"$work/texts/a.txt"
+lines 400 "the first text, in plain English" >"$work/texts/a.txt"
 for i in $(seq 300); do echo "Zeile $i des zweiten Textes, auf Deutsch."; done >"$work/texts/b.txt"
 for i in $(seq 500); do echo "$i * $i = $((i * i))"; done >"$work/texts/c.txt"
-"$program" --preset=smoke --data="$work/texts" --out="$work/own" >"$work/log" 2>&1 || fail "--data failed"
-grep -q "^c (.*, the target" "$work/log" || fail "the smallest text is not the target"
-grep -q '"asserted":true' "$work/own/claims.json" && fail "a claim about the user's data is asserted"
+own_data "^c (.*, the target" --data=texts
 grep -q 'there is no text outside of the mixture' "$work/own/claims.json" || fail "no word on the second target"
-"$program" --preset=smoke --data="$work/texts" --unseen=d --out="$work/outputs/d" >"$work/log" 2>&1 && fail "an unknown text is no error"
-grep -q "'d'" "$work/log" || fail "no word on the unknown text"
-"$program" --preset=smoke --domains=austen_emma --out="$work/outputs/one" >"$work/log" 2>&1 && fail "one domain is no error"
-grep -q "two or more domains make a mixture" "$work/log" || fail "no word on the number of domains"
-[ ! -e "$work/outputs" ] || fail "a slip left a folder"
+refused "'d'" --preset=smoke --data="$work/texts" --unseen=d
+refused "two or more domains make a mixture" --preset=smoke --domains=austen_emma
 
-"$program" --preset=gpu --plan >"$work/log" 2>&1 || fail "--plan failed"
-grep -q "large/seed1" "$work/log" || fail "the plan has no large model"
+plans large/seed1

@@ -11,7 +11,7 @@
 #include "optim/optimizer.h"
 #include "recipes/kit/data/loader.h"
 #include "recipes/kit/run/interrupt.h"
-#include "recipes/kit/run/run.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "tensor/error.h"
 #include "tensor/fresh_directory.h"
 #include "tensor/ops/elementwise.h"
@@ -21,18 +21,8 @@ namespace {
 
 std::unique_ptr<Run> open(const std::string& out, bool resume = false, bool plan = false,
                           double checkpoint_seconds = 0) {
-  RunSetup setup;
-  setup.info.slug = "toy";
-  setup.options.out = out;
-  setup.options.resume = resume;
-  setup.options.plan = plan;
-  setup.preset = {"smoke", "", 0, 1};
-  setup.settings = "{}";
-  setup.checkpoint_seconds = checkpoint_seconds;
-  setup.quiet = true;
-  absl::StatusOr<std::unique_ptr<Run>> run = Run::open(std::move(setup));
-  EXPECT_TRUE(run.ok()) << run.status();
-  return *std::move(run);
+  return quiet_run(
+      {.options = {.out = out, .resume = resume, .plan = plan}, .checkpoint_seconds = checkpoint_seconds});
 }
 
 // Answers: after token a comes a + 1, twice. Prompts are no targets.

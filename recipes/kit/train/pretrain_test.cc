@@ -9,10 +9,9 @@
 #include "optim/optimizer.h"
 #include "recipes/kit/data/mixture_loader.h"
 #include "recipes/kit/data/windows.h"
-#include "recipes/kit/run/run.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "recipes/kit/train/batches.h"
 #include "recipes/kit/train/decoder.h"
-#include "tensor/fresh_directory.h"
 #include "tensor/generator.h"
 #include "tensor/ops/elementwise.h"
 
@@ -27,17 +26,6 @@ WindowSet text(int32_t factor) {
   std::vector<int32_t> tokens;
   for (int32_t i = 0; i < 6 * 40 + 1; ++i) tokens.push_back((factor * i * i / 3 + i) % 11);
   return *WindowSet::stream(tokens, 6, "text");
-}
-
-std::unique_ptr<Run> open(bool plan = false) {
-  RunSetup setup;
-  setup.info.slug = "toy";
-  setup.options.out = fresh_directory() + "/out";
-  setup.options.plan = plan;
-  setup.preset = {"smoke", "", 0, 1};
-  setup.settings = "{}";
-  setup.quiet = true;
-  return *Run::open(std::move(setup));
 }
 
 std::unique_ptr<Transformer> model(Device device = kCpu) {
@@ -85,7 +73,7 @@ TEST_F(Pretrain, IsThePlainLoopWhateverTheMicroBatches) {
     o.micro_rows = rows, o.max_grad_norm = 0.5;
     o.lr = Schedule({{.steps = 5, .from = 0.01, .to = 0.06}});
     const auto trained = model();
-    const Pretrained result = in(*open(), "arm", data(0.25), o, trained.get());
+    const Pretrained result = in(*quiet_run(), "arm", data(0.25), o, trained.get());
     EXPECT_EQ(result.rows, loader.taken());
     for (size_t i = 0; i < plain->parameters().size(); ++i) {
       const auto expected = plain->parameters()[i].to_vector<float>();
@@ -97,7 +85,7 @@ TEST_F(Pretrain, IsThePlainLoopWhateverTheMicroBatches) {
 
 // With the weights, the moments, the rows and the rates of one run, two parts are that run, bit for bit.
 TEST_F(Pretrain, AnArmThatGoesOnIsTheUninterruptedRun) {
-  const auto run = open();
+  const auto run = quiet_run();
   PretrainOptions whole = options(8), first = options(5), second = options(3);
   whole.lr = first.lr = second.lr = cosine_schedule({.peak = 0.02, .total = 8, .warmup = 2});
   first.leave_at = {{5, "final"}};
@@ -124,13 +112,13 @@ TEST_F(Pretrain, AnArmThatGoesOnIsTheUninterruptedRun) {
 TEST_F(Pretrain, WithoutARateNoLossMoves) {
   PretrainOptions o = options(4);
   o.lr = constant_schedule(0);
-  for (const auto& [set, losses] : in(*open(), "arm", data(0), o).log.curves) {
+  for (const auto& [set, losses] : in(*quiet_run(), "arm", data(0), o).log.curves) {
     for (const double loss : losses) EXPECT_EQ(loss, losses[0]) << set;
   }
 }
 
 TEST_F(Pretrain, WhatWasNotLeftIsAnError) {
-  const auto run = open();
+  const auto run = quiet_run();
   const auto own = model();
   PretrainOptions o = options(1);
   o.from = "base";
@@ -140,7 +128,7 @@ TEST_F(Pretrain, WhatWasNotLeftIsAnError) {
 }
 
 TEST_F(Pretrain, IsPlannedOnMeta) {
-  const auto run = open(/*plan=*/true);
+  const auto run = quiet_run({.options = {.plan = true}});
   PretrainOptions o = options(3);
   o.from = "base";
   const auto result = run->part("arm/seed1", [&](Part& part) {

@@ -12,7 +12,7 @@
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/interrupt.h"
 #include "recipes/kit/run/items.h"
-#include "recipes/kit/run/run.h"
+#include "recipes/kit/run/quiet_run.h"
 #include "recipes/kit/train/update.h"
 #include "tensor/error.h"
 #include "tensor/fresh_directory.h"
@@ -29,19 +29,8 @@ namespace {
 // once.
 std::unique_ptr<Run> open(const std::string& out, bool resume = false, bool plan = false,
                           const std::string& device = "cpu") {
-  RunSetup setup;
-  setup.options.device = device;
-  setup.info.slug = "toy";
-  setup.options.out = out;
-  setup.options.resume = resume;
-  setup.options.plan = plan;
-  setup.preset = {"smoke", "", 0, 1};
-  setup.settings = "{}";
-  setup.checkpoint_seconds = device == "cpu" ? 0 : 1000;
-  setup.quiet = true;
-  absl::StatusOr<std::unique_ptr<Run>> run = Run::open(std::move(setup));
-  EXPECT_TRUE(run.ok()) << run.status();
-  return *std::move(run);
+  return quiet_run({.options = {.device = device, .out = out, .resume = resume, .plan = plan},
+                    .checkpoint_seconds = device == "cpu" ? 0.0 : 1000.0});
 }
 
 TEST(Steps, EveryLogSpacedMerged) {
