@@ -72,7 +72,7 @@ absl::Status table(const Config& config, const std::string& path, Run& run) {
 int main(int argc, char** argv) {
   using roux::rephrasing::Config;
   Config smoke, standard, gpu;
-  smoke.decoder = {.layers = 1, .hidden = 16, .heads = 2, .intermediate = 32, .length = 32, .init_std = 0.25};
+  smoke.decoder = {.layers = 1, .hidden = 16, .heads = 2, .intermediate = 32, .length = 80, .init_std = 0.25};
   smoke.vocab = 300, smoke.steps = 6, smoke.batch = 4, smoke.pairs = 60, smoke.small_pairs = 20;
   smoke.substitution.iterations = 2, smoke.eval_windows = 4, smoke.cloze_items = 10, smoke.excerpts = true;
   smoke.passage_tokens = 120, smoke.noises = {0, 0.5};

@@ -7,7 +7,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -82,6 +81,18 @@ constexpr Instruction kInstructions[] = {
      "Turn the text into pairs of the form \"Question: ... Answer: ...\".",
      "Convierte el texto en pares de la forma \"Pregunta: ... Respuesta: ...\"."},
 };
+// Whether the text begins (ends) with what is then cut off.
+bool cut_prefix(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+bool cut_suffix(std::string_view& text, std::string_view suffix) {
+  if (!text.ends_with(suffix)) return false;
+  text.remove_suffix(suffix.size());
+  return true;
+}
+
 constexpr char kSystem[] = "You are a helpful assistant that rewrites texts and keeps what they say.";
 constexpr char kReplicationBreak[] = "\nParagraph:\n";
 constexpr char kTextOpen[] = "\n<text>\n", kTextClose[] = "\n</text>";
@@ -97,11 +108,9 @@ bool starts_as_preamble(std::string_view line) {
                                             "certainly",   "of course", "the rephrased", "aquí está",
                                             "aquí tienes", "claro"};
   const std::string lower = kit::lowercase(line);
-  return absl::EndsWith(lower, ":") &&
-         std::any_of(std::begin(kStarts), std::end(kStarts), [&](const char* start) {
+  return lower.ends_with(":") && std::any_of(std::begin(kStarts), std::end(kStarts), [&](const char* start) {
            const std::string_view s(start);
-           return absl::StartsWith(lower, s) &&
-                  (lower.size() == s.size() || !absl::ascii_isalpha(lower[s.size()]));
+           return lower.starts_with(s) && (lower.size() == s.size() || !absl::ascii_isalpha(lower[s.size()]));
          });
 }
 
@@ -110,31 +119,30 @@ bool is_note(std::string_view line) {
                                             "espero que esto ayude"};
   const std::string lower = kit::lowercase(line);
   return std::any_of(std::begin(kStarts), std::end(kStarts),
-                     [&](const char* start) { return absl::StartsWith(lower, start); });
+                     [&](const char* start) { return lower.starts_with(start); });
 }
 
 // Bytes of a list mark at the start: "- ", "* ", "12. "; 0: none.
 size_t list_mark(std::string_view line) {
-  if (absl::StartsWith(line, "- ") || absl::StartsWith(line, "* ")) return 2;
+  if (line.starts_with("- ") || line.starts_with("* ")) return 2;
   size_t digits = 0;
   while (digits < line.size() && absl::ascii_isdigit(line[digits])) ++digits;
-  return digits > 0 && digits <= 2 && absl::StartsWith(line.substr(digits), ". ") ? digits + 2 : 0;
+  return digits > 0 && digits <= 2 && line.substr(digits).starts_with(". ") ? digits + 2 : 0;
 }
 
 std::string unwrapped_once(std::string_view given) {
-  std::vector<std::string> lines = absl::StrSplit(kit::strip(given), '\n');
+  std::vector<std::string> lines = absl::StrSplit(std::string(kit::strip(given)), '\n');
   if (lines.size() > 1 && starts_as_preamble(kit::strip(lines.front()))) lines.erase(lines.begin());
   if (lines.size() > 1 && is_note(kit::strip(lines.back()))) lines.pop_back();
   if (std::all_of(lines.begin(), lines.end(), [](const std::string& line) { return list_mark(line) > 0; }))
     for (std::string& line : lines) line.erase(0, list_mark(line));
   std::string text(kit::strip(absl::StrJoin(lines, "\n")));
   for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>{"\"", "\""}, {"“", "”"}}) {
-    if (text.size() <= open.size() + close.size() || !absl::StartsWith(text, open) ||
-        !absl::EndsWith(text, close)) {
+    if (text.size() <= open.size() + close.size() || !text.starts_with(open) || !text.ends_with(close)) {
       continue;
     }
     const std::string inner = text.substr(open.size(), text.size() - open.size() - close.size());
-    if (!absl::StrContains(inner, open) && !absl::StrContains(inner, close)) text = inner;
+    if (inner.find(open) == std::string::npos && inner.find(close) == std::string::npos) text = inner;
   }
   return text;
 }
@@ -240,24 +248,22 @@ absl::StatusOr<Request> read_prompt(const Prompt& prompt) {
   for (const Instruction& instruction : kInstructions) {
     Request request{.style = instruction.style};
     std::string_view rest = text;
-    if (absl::ConsumePrefix(&rest, instruction.replication) &&
-        absl::ConsumePrefix(&rest, kReplicationBreak)) {
+    if (cut_prefix(rest, instruction.replication) && cut_prefix(rest, kReplicationBreak)) {
       request.form = Template::kReplication, request.passage = std::string(rest);
       return request;
     }
     rest = text;
-    if (absl::ConsumePrefix(&rest, instruction.spanish) && absl::ConsumePrefix(&rest, kMarksSpanish)) {
+    if (cut_prefix(rest, instruction.spanish) && cut_prefix(rest, kMarksSpanish)) {
       request.language = "es";
     } else {
       rest = text;
-      if (!absl::ConsumePrefix(&rest, instruction.english) || !absl::ConsumePrefix(&rest, kLanguageEnglish))
-        continue;
+      if (!cut_prefix(rest, instruction.english) || !cut_prefix(rest, kLanguageEnglish)) continue;
       const size_t end = rest.find(kMarksEnglish);
       if (end == std::string_view::npos) continue;
       request.language = std::string(rest.substr(0, end));
       rest.remove_prefix(end + std::string_view(kMarksEnglish).size());
     }
-    if (!absl::ConsumePrefix(&rest, kTextOpen) || !absl::ConsumeSuffix(&rest, kTextClose)) continue;
+    if (!cut_prefix(rest, kTextOpen) || !cut_suffix(rest, kTextClose)) continue;
     request.passage = std::string(rest);
     return request;
   }

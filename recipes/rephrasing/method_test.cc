@@ -31,12 +31,6 @@ Split split(const std::string& text, int64_t limit, const std::string& count = "
   return *split_passages(text, "en", limit, counter(count));
 }
 
-std::vector<std::string> texts_of(const Split& split) {
-  std::vector<std::string> texts;
-  for (const Passage& passage : split.passages) texts.push_back(passage.text);
-  return texts;
-}
-
 TEST(Passages, AsTheReferenceCutsThem) {
   for (const golden::Values& c : reference("documents").items()) {
     const Split got = split(c["text"].text(), c["limit"].integer(), c["count"].text());

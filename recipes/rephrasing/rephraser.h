@@ -53,8 +53,8 @@ struct SubstitutionOptions {
   int64_t iterations = 5, beam = 5;
   int64_t translations = 5;  // of a source word that are tried
   int64_t min_count = 3;     // rarer source words are copied
-  double lm_weight = 0.5;    // of the bigram model's log probability
-  double nothing_cost = 2;   // nats, beside the probability that a word has no counterpart
+  double lm_weight = 0.3;    // of the bigram model's log probability
+  double nothing_cost = 8;   // nats, beside the probability that a word has no counterpart
 };
 
 // t(new | old) and t(old | new) by IBM Model 1, each to the power 1/2, times the bigram model of the new
