@@ -25,7 +25,7 @@ struct Config {
   kit::DecoderConfig decoder{.layers = 2, .hidden = 64, .heads = 4, .intermediate = 176, .init_std = 0.12};
   // Sizes are ours. The rate is the best of the README's grid, for original, synthetic and mixed text alike.
   int64_t vocab = 1024, steps = 120, batch = 16;
-  double lr = 1.2e-2, warmup = 0.1, end = 0.1, weight_decay = 0.1, max_grad_norm = 1;
+  double lr = 2.4e-2, warmup = 0.1, end = 0.1, weight_decay = 0.1, max_grad_norm = 1;
   int64_t passage_tokens = 96, min_tokens = 12;  // the paper's limit is 350, of another tokenizer
   double mix = 0.5;                              // share of rephrased rows in a mixture
   double faults = 0.02;                          // share of the answers with a planted fault
