@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/eval/likelihood.h"
 #include "recipes/kit/stats/random.h"
@@ -118,6 +119,12 @@ class Maker {
                                                   const std::vector<Style>& styles = {Style::kMedium}) {
     ROUX_ASSIGN_OR_RETURN(Rephrased result,
                           rephrase(config_, world_, documents, language, rephraser, styles, seed_));
+    if (result.documents.empty()) {
+      std::string counts;
+      for (const std::string& reason : result.funnel.reasons)
+        absl::StrAppend(&counts, counts.empty() ? "" : ", ", reason, " ", result.funnel[reason]);
+      return absl::InvalidArgumentError(absl::StrCat(name, ": the filters leave no passage (", counts, ")"));
+    }
     std::vector<Document> made = std::move(result.documents);
     result.documents.clear();
     texts_.pipelines.push_back({name, std::move(result)});

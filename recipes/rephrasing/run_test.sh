@@ -38,6 +38,11 @@ mkdir -p "$work/texts/sermons"
 for i in $(seq 120); do printf 'And he that heareth it saith number %s unto thee, that thou hast the word.\n\n' "$i"; done >"$work/texts/old.txt"
 for i in $(seq 120); do printf 'Verily I say unto you, the man %s goeth to his own house and eateth bread.\n\n' "$i"; done >"$work/texts/sermons/a.txt"
 cp "$work/pairs.tsv" "$work/texts/pairs.tsv"
+refused "a.old: the filters leave no passage (passages" --preset=smoke --data="$work/texts" --seeds=1 --out="$work/outputs/own"
+for i in 1 2 3 4 5; do
+  printf 'he that heareth it saith unto thee\the who hears it says to you\n'
+  printf 'the man goeth to his own house and eateth bread\tthe man goes to his house and eats bread\n'
+done >"$work/texts/pairs.tsv"
 BUILD_WORKING_DIRECTORY=$work "$program" --preset=smoke --data=texts --seeds=3 --out="$work/own" >"$work/log" 2>&1 || fail "--data failed"
 grep -q '"part":"mix.sermons/seed1"' "$work/own/metrics.jsonl" || fail "the folder sermons is no source"
 grep -q '"part":"mix.pairs' "$work/own/metrics.jsonl" && fail "the pairs are a source"
