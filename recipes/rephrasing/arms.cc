@@ -3,92 +3,21 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "nn/models/transformer.h"
 #include "optim/schedules.h"
 #include "recipes/kit/eval/chrf.h"
 #include "recipes/kit/stats/ngram_lm.h"
-#include "recipes/kit/stats/random.h"
 #include "recipes/kit/text/utf8.h"
-#include "recipes/kit/train/losses.h"
 #include "tensor/error.h"
 #include "tensor/generator.h"
 
 namespace roux::rephrasing {
 namespace {
 
-constexpr uint64_t kClozeSeed = 71;  // items are the same for all seeds
-constexpr size_t kEndings = 4;
 constexpr int64_t kChrfVerses = 400;
-constexpr size_t kLeastWords = 12;  // of a verse that is cut in two
-
-struct Halves {
-  std::string begin, end;
-};
-
-Halves halves_of(const std::string& verse) {
-  const std::vector<std::string> words = absl::StrSplit(verse, ' ', absl::SkipEmpty());
-  const auto middle = words.begin() + static_cast<int64_t>(words.size() / 2);
-  return {absl::StrJoin(words.begin(), middle, " "),
-          absl::StrCat(" ", absl::StrJoin(middle, words.end(), " "))};
-}
-
-// The same verses in both wordings, each with endings of three other verses in its own wording.
-absl::Status add_cloze(const Config& config, const World& world, Data& data) {
-  std::vector<const Verse2*> verses;
-  const auto tokens = [&](const std::string& text) { return world.tokenizer->encode(text).ids; };
-  for (const Verse2& verse : world.held_verses) {
-    bool fits = true;
-    for (const std::string* text : {&verse.old_text, &verse.new_text}) {
-      const std::vector<std::string> words = absl::StrSplit(*text, ' ', absl::SkipEmpty());
-      // Half of the window for each half: then any ending fits behind any beginning.
-      const Halves halves = halves_of(*text);
-      fits = fits && words.size() >= kLeastWords &&
-             static_cast<int64_t>(std::max(tokens(halves.begin).size(), tokens(halves.end).size())) <=
-                 config.decoder.length / 2;
-    }
-    if (fits) verses.push_back(&verse);
-  }
-  if (verses.size() < kEndings) return absl::OkStatus();  // then there are no items
-  stats::RandomStream random(kClozeSeed);
-  const auto count = static_cast<int64_t>(verses.size());
-  std::vector<int64_t> order = stats::random_permutation(count, random);
-  order.resize(static_cast<size_t>(std::min(count, config.cloze_items)));
-  std::map<std::string, std::vector<kit::MaskedDocument>> rows;
-  for (const int64_t item : order) {
-    std::vector<int64_t> endings = {item};
-    while (endings.size() < kEndings) {
-      const int64_t other = random.below(count);
-      if (std::find(endings.begin(), endings.end(), other) == endings.end()) endings.push_back(other);
-    }
-    const auto text = [&](int64_t i, bool old) {
-      const Verse2& verse = *verses[static_cast<size_t>(i)];
-      return halves_of(old ? verse.old_text : verse.new_text);
-    };
-    for (const bool old : {true, false}) {
-      const std::vector<int32_t> begin = tokens(text(item, old).begin);
-      for (const int64_t ending : endings) {
-        kit::MaskedDocument row{begin, std::vector<uint8_t>(begin.size(), 0)};
-        const std::vector<int32_t> end = tokens(text(ending, old).end);
-        row.tokens.insert(row.tokens.end(), end.begin(), end.end());
-        row.loss_mask.resize(row.tokens.size(), 1);
-        rows[old ? "older" : "modern"].push_back(std::move(row));
-      }
-    }
-    data.cloze_items.push_back(verses[static_cast<size_t>(item)]->id);
-  }
-  for (const auto& [wording, documents] : rows) {
-    ROUX_ASSIGN_OR_RETURN(kit::WindowSet set,
-                          kit::WindowSet::padded(documents, config.decoder.length, wording));
-    data.cloze.emplace(wording, std::move(set));
-  }
-  return absl::OkStatus();
-}
 
 // How near each rephraser comes to the modern wording of verses that it has not seen.
 void add_chrf(const World& world, Data& data) {
@@ -121,9 +50,8 @@ kit::PretrainOptions options_of(const Config& c, uint64_t seed) {
 
 }  // namespace
 
-absl::StatusOr<Data> make_data(const Config& config, const World& world, const std::vector<uint64_t>& seeds) {
+absl::StatusOr<Data> make_data(const Config& config, const World& world) {
   Data data{.vocab = world.tokenizer->vocab_size(),
-            .first_seed = seeds.at(0),
             .users = world.users,
             .missing = world.missing};
   for (const Source& source : world.sources) data.sources.emplace_back(source.name, source.language);
@@ -143,21 +71,16 @@ absl::StatusOr<Data> make_data(const Config& config, const World& world, const s
                            per_character / std::numbers::ln2, unigram * per_character / std::numbers::ln2});
   }
   add_chrf(world, data);
-  ROUX_RETURN_IF_ERROR(add_cloze(config, world, data));
-  for (const uint64_t seed : seeds) {
-    ROUX_ASSIGN_OR_RETURN(data.texts.emplace_back(), texts_of_seed(config, world, seed));
-  }
+  ROUX_ASSIGN_OR_RETURN(data.texts, make_texts(config, world));
   return data;
 }
 
-absl::StatusOr<Data> stand_in(const Config& config, const std::vector<uint64_t>& seeds) {
-  Data data{.vocab = config.vocab, .sources = {{"clean", "en"}}, .first_seed = seeds.at(0), .users = true};
+absl::StatusOr<Data> stand_in(const Config& config) {
+  Data data{.vocab = config.vocab, .sources = {{"clean", "en"}}, .users = true};
   const std::vector<int32_t> tokens(static_cast<size_t>(config.batch * config.decoder.length + 1));
   ROUX_ASSIGN_OR_RETURN(const kit::WindowSet windows,
                         kit::WindowSet::stream(tokens, config.decoder.length, "the plan's stand-in"));
-  SeedTexts texts;
-  texts.sets.emplace("original.clean", windows), texts.sets.emplace("a.clean", windows);
-  data.texts.assign(seeds.size(), texts);
+  data.texts.sets.emplace("original.clean", windows), data.texts.sets.emplace("a.clean", windows);
   return data;
 }
 
@@ -184,7 +107,6 @@ std::vector<Arm> arms_of(const Config& config, const Data& data) {
   add("mix_small." + clean, {"original." + clean, "a_small." + clean}, config.mix, en);
   add("mix_rules." + clean, {"original." + clean, "b." + clean}, config.mix, en);
   add("mix_styles." + clean, {"original." + clean, "a_styles." + clean}, config.mix, en);
-  add("mix_less." + clean, {"original." + clean, "a." + clean}, config.mix / 2, en);
   add("original.joint", {"original." + clean, "original.spanish"}, 0.5, both);
   const double o = (1 - config.mix) / 2, s = config.mix / 2;
   arms.push_back({"mix.joint",
@@ -198,9 +120,8 @@ absl::StatusOr<Trained> train_arm(const Config& config, const Data& data, const 
                                   kit::Part& part) {
   Generator generator(seed);
   Transformer model(config.decoder.transformer(data.vocab), config.decoder.init(generator, part.device()));
-  const SeedTexts& texts = data.of_seed(seed);
   kit::PretrainData of_arm{{}, arm.shares, {}};
-  for (const std::string& set : arm.sets) of_arm.domains.push_back(&texts.sets.at(set));
+  for (const std::string& set : arm.sets) of_arm.domains.push_back(&data.texts.sets.at(set));
   std::vector<const JudgedOn*> judged;
   for (const JudgedOn& held : data.judged) {
     if (std::find(arm.judged.begin(), arm.judged.end(), held.source) == arm.judged.end()) continue;
@@ -217,37 +138,7 @@ absl::StatusOr<Trained> train_arm(const Config& config, const Data& data, const 
     const kit::WindowSet& set = *of_arm.domains[i];
     trained.unique[arm.sets[i]] = std::min(trained.run.rows[i], set.size()) * set.length();
   }
-  if (std::find(arm.judged.begin(), arm.judged.end(), "en") == arm.judged.end()) return trained;
-  for (const auto& [wording, set] : data.cloze) {
-    std::vector<int64_t> rows(static_cast<size_t>(set.size()));
-    std::iota(rows.begin(), rows.end(), 0);
-    std::vector<double> losses;
-    for (const kit::RowLoss& row : kit::row_losses(
-             [&](const kit::LmBatch& b) { return model.token_losses({.ids = b.input}, b.target); }, set, rows,
-             64, part.device())) {
-      losses.push_back(row.sum / static_cast<double>(row.targets));
-    }
-    trained.accuracy[wording] = cloze_accuracy(losses);
-    for (size_t i = 0; i < data.cloze_items.size(); ++i) {
-      const auto first = losses.begin() + static_cast<int64_t>(kEndings * i);
-      const auto best = std::min_element(first, first + kEndings) - first;
-      part.prediction({.item = absl::StrCat(data.cloze_items[i], " ", wording),
-                       .gold = "0",
-                       .output = absl::StrCat(best),
-                       .scores = {first, first + kEndings}});
-    }
-  }
   return trained;
-}
-
-double cloze_accuracy(const std::vector<double>& losses) {
-  ROUX_CHECK(!losses.empty() && losses.size() % kEndings == 0)
-      << "cloze_accuracy: " << losses.size() << " losses are not four an item";
-  double right = 0;
-  for (size_t i = 0; i < losses.size(); i += kEndings)
-    right += losses[i] < *std::min_element(losses.begin() + static_cast<int64_t>(i) + 1,
-                                           losses.begin() + static_cast<int64_t>(i + kEndings));
-  return right * kEndings / static_cast<double>(losses.size());
 }
 
 }  // namespace roux::rephrasing

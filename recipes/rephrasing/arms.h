@@ -19,7 +19,7 @@ namespace roux::rephrasing {
 
 struct Arm {
   std::string name;               // "mix.clean"
-  std::vector<std::string> sets;  // of SeedTexts
+  std::vector<std::string> sets;  // of Texts
   std::vector<double> shares;
   std::vector<std::string> judged;  // HeldOut::source of the sets that it is judged on
 };
@@ -36,44 +36,35 @@ struct Data {
   int64_t vocab = 0;
   std::vector<std::pair<std::string, std::string>> sources;  // name, language
   std::vector<JudgedOn> judged;
-  std::map<std::string, kit::WindowSet> cloze;  // "older", "modern": four rows an item, the true one first
-  std::vector<std::string> cloze_items;         // their references
-  std::vector<SeedTexts> texts;                 // a seed each, in the order of the run's
+  Texts texts;
   // chrF of held-out verses against the modern wording, by rephraser ("none": the older wording as it is),
   // and the chapter of each.
   std::map<std::string, std::vector<double>> chrf;
   std::vector<int64_t> chapters;
-  uint64_t first_seed = 0;
   bool users = false;
   std::string missing;
-  const SeedTexts& of_seed(uint64_t seed) const { return texts.at(static_cast<size_t>(seed - first_seed)); }
 };
 
 // `world` is not needed any more afterwards.
-absl::StatusOr<Data> make_data(const Config& config, const World& world, const std::vector<uint64_t>& seeds);
+absl::StatusOr<Data> make_data(const Config& config, const World& world);
 // The same shape without texts, for a plan.
-absl::StatusOr<Data> stand_in(const Config& config, const std::vector<uint64_t>& seeds);
+absl::StatusOr<Data> stand_in(const Config& config);
 
-// Original, synthetic and mixed text of every source; for the kit's own texts also other rephrasers, styles
-// and shares, half of the documents twice, and both languages together.
+// Original, synthetic and mixed text of every source; for the kit's own texts also other rephrasers and
+// styles, half of the documents twice, and both languages together.
 std::vector<Arm> arms_of(const Config& config, const Data& data);
 
 struct Trained {
   kit::Pretrained run;
   std::map<std::string, double> bits;      // bits per character, by held-out set
-  std::map<std::string, double> accuracy;  // of the cloze items, by wording
   std::map<std::string, int64_t> unique;   // different tokens that were trained on, by training set
   template <class Visit>
   void visit(Visit&& visit) {
-    visit("run", run), visit("bits", bits), visit("accuracy", accuracy), visit("unique", unique);
+    visit("run", run), visit("bits", bits), visit("unique", unique);
   }
 };
 absl::StatusOr<Trained> train_arm(const Config& config, const Data& data, const Arm& arm, uint64_t seed,
                                   kit::Part& part);
-
-// Items of four endings: the mean log-likelihood of a token decides, ties go to a wrong ending. losses: four
-// an item, the true one first. Share that is right. Error unless four divides their number.
-double cloze_accuracy(const std::vector<double>& losses);
 
 }  // namespace roux::rephrasing
 

@@ -1,49 +1,47 @@
 #include "recipes/rephrasing/claims.h"
 
-#include <cmath>
-
 #include "absl/strings/str_cat.h"
+#include "recipes/kit/run/claim_list.h"
 
 namespace roux::rephrasing {
 namespace {
 
-constexpr double kChance = 0.25;  // of a cloze item
+using kit::above;
 
 class Judge {
  public:
-  Judge(const Outcomes& outcomes, const std::string& scale, kit::Run& run)
-      : o_(outcomes), scale_(scale), run_(run) {}
-
-  absl::Status all() {
-    for (const auto& [source, language] : o_.data.sources) ROUX_RETURN_IF_ERROR(of_source(source, language));
+  Judge(const Outcomes& outcomes, const std::vector<uint64_t>& seeds, const std::string& scale)
+      : o_(outcomes), claims_(seeds, scale) {
+    for (const auto& [source, language] : o_.data.sources) of_source(source, language);
     if (!o_.data.users) {
-      ROUX_RETURN_IF_ERROR(of_quality());
-      ROUX_RETURN_IF_ERROR(of_rephrasers());
-      ROUX_RETURN_IF_ERROR(of_languages());
-      ROUX_RETURN_IF_ERROR(of_cloze());
+      of_quality();
+      of_rephrasers();
+      of_languages();
     }
-    return run_.claim(
-        {.text = "after a short supervised fine-tuning the sign of the gain depends on the benchmark",
-         .relation = kit::above(0),
-         .scale = scale_,
-         .not_testable = "models of this size answer no instruction, and there is no instruction data in the "
-                         "older wording; it takes the sizes of --preset=gpu and more"});
+    claims_.untested("the gain is there in multiple-choice benchmarks too: accuracy, difference", above(0),
+                     "models of these sizes choose no better than chance; it takes those of --preset=gpu and "
+                     "more");
+    claims_.untested("after a short supervised fine-tuning the sign of the gain depends on the benchmark",
+                     above(0),
+                     "models of these sizes answer no instruction, and no instructions in the older wording "
+                     "are at hand; it takes those of --preset=gpu and more");
   }
+  const std::vector<kit::Claim>& claims() const { return claims_.all(); }
 
  private:
-  absl::Status claim(const std::string& text, const std::vector<double>& values, kit::Relation relation,
-                     const std::string& why_not = "", bool asserted = false, kit::Bounds bounds = {}) {
-    kit::Claim claim{.text = text, .relation = relation, .scale = scale_};
-    claim.not_testable = o_.data.missing.empty() ? why_not : o_.data.missing;
-    claim.asserted = asserted && claim.not_testable.empty();
-    if (claim.not_testable.empty()) claim.measured = kit::over_seeds(run_.seeds(), values, bounds);
-    return run_.claim(claim);
+  // `why_not`: empty, or the precondition that is not met.
+  void claim(const std::string& text, const kit::SeedValues& values, const std::string& why_not = "",
+             bool asserted = false) {
+    const std::string why = o_.data.missing.empty() ? why_not : o_.data.missing;
+    claims_.add(text + ": bits per character, gain", values, above(0),
+                {.asserted = asserted && why.empty(), .not_testable = why});
   }
 
-  // Empty, or why nothing can be said of an arm: the model is no better than counts of tokens.
-  std::string unlearnt(const std::string& arm) const {
+  // Empty, or why nothing can be said of a source: a model of it is no better than counts of tokens.
+  std::string unlearnt(const std::string& source) const {
+    const std::string arm = "original." + source;
     for (const JudgedOn& held : o_.data.judged) {
-      if (held.main && o_.arm(arm).judged.front() == held.source &&
+      if (held.main && kit::find_arm(o_.arms, arm).judged.front() == held.source &&
           mean(o_.bits(arm, held.name)) > held.unigram_bits) {
         return absl::StrCat("the model is no better than a unigram model on ", held.name,
                             "; a larger --set steps helps");
@@ -52,121 +50,86 @@ class Judge {
     return "";
   }
 
-  absl::Status of_source(const std::string& source, const std::string& language) {
+  void of_source(const std::string& source, const std::string& language) {
     const std::string original = "original." + source, synthetic = "synthetic." + source,
                       mix = "mix." + source;
-    const std::string why = unlearnt(original);
-    const std::string words = language == "en" && !o_.data.users ? ", mean of both wordings" : "";
-    ROUX_RETURN_IF_ERROR(claim(absl::StrCat(source,
-                                            ": original and rephrased text together are better than the "
-                                            "original alone: bits per character",
-                                            words, ", gain"),
-                               o_.gain(original, mix), kit::above(0), why));
-    if (!words.empty()) {
-      ROUX_RETURN_IF_ERROR(
-          claim(source + ": they are better on the corpus's own wording too: bits per character, gain",
-                o_.gain(original, mix, "older"), kit::above(0), why));
+    const std::string why = unlearnt(source);
+    const bool both = language == "en" && !o_.data.users;
+    const std::string on = both ? ", mean of both wordings" : "";
+    claim(absl::StrCat(source, ": original and rephrased text together are better than the original alone", on),
+          o_.gain(original, mix), why);
+    if (both) {
+      claim(source + ": they are better on the corpus's own wording too", o_.gain(original, mix, "older"), why);
     }
-    ROUX_RETURN_IF_ERROR(claim(absl::StrCat(source,
-                                            ": together they are better than rephrased text alone: bits per "
-                                            "character",
-                                            words, ", gain"),
-                               o_.gain(synthetic, mix), kit::above(0), why));
-    return claim(
-        absl::StrCat(source, ": the original alone is better than rephrased text alone: bits per character",
-                     words, ", gain"),
-        o_.gain(synthetic, original), kit::above(0), why);
+    claim(absl::StrCat(source, ": together they are better than rephrased text alone", on),
+          o_.gain(synthetic, mix), why);
+    claim(absl::StrCat(source, ": the original alone is better than rephrased text alone", on),
+          o_.gain(synthetic, original), why);
   }
 
-  std::vector<double> gain_of(const std::string& tier) const {
-    return o_.gain("original." + tier, "mix." + tier);
-  }
-
-  absl::Status of_quality() {
-    const std::string clean = o_.data.sources.front().first;
+  void of_quality() {
+    const std::string& clean = o_.data.sources.front().first;
+    const auto gain_of = [&](const std::string& tier) { return o_.gain("original." + tier, "mix." + tier); };
     for (const auto& [tier, language] : o_.data.sources) {
       if (language != "en" || tier == clean) continue;
-      const std::vector<double> harm = minus(o_.bits("original." + tier), o_.bits("original." + clean));
-      ROUX_RETURN_IF_ERROR(claim(absl::StrCat("the gain is larger on ", tier, " than on ", clean,
-                                              " text: bits per character, difference of gains"),
-                                 minus(gain_of(tier), gain_of(clean)), kit::above(0),
-                                 mean(harm) > 0 ? "" : "this noise does no harm to a model of its text"));
+      const bool harmed = mean(o_.gain("original." + tier, "original." + clean)) > 0;
+      claim(absl::StrCat("the gain is larger on ", tier, " than on ", clean, " text"),
+            kit::minus(gain_of(tier), gain_of(clean)),
+            harmed ? "" : "this noise does no harm to a model of its text; larger --set noises help");
     }
-    ROUX_RETURN_IF_ERROR(
-        claim("it is the rephrasing, not the number of different tokens: half of the documents and "
-              "their rephrasings against the half read twice: bits per character, mean of both "
-              "wordings, gain",
-              o_.gain("original.half", "mix.half"), kit::above(0)));
-    return claim("the gain is there in another domain too (Austen): bits per character, gain",
-                 o_.gain("original." + clean, "mix." + clean, "austen_emma"), kit::above(0));
+    claim(
+        "it is the rephrasing, not the number of different tokens: half of the documents and their "
+        "rephrasings against the half read twice, mean of both wordings",
+        o_.gain("original.half", "mix.half"));
+    claim("the gain is there in another domain (Austen)",
+          o_.gain("original." + clean, "mix." + clean, "austen_emma"));
   }
 
-  absl::Status of_rephrasers() {
-    const std::string clean = o_.data.sources.front().first;
-    if (!o_.data.chrf.empty()) {
-      for (const char* name : {"A", "B"}) {
-        kit::Claim nearer{
-            .text = absl::StrCat("precondition: rephraser ", name,
-                                 " brings unseen verses nearer to the modern wording: chrF, difference "
-                                 "to the older wording as it is"),
-            .relation = kit::above(0),
-            .scale = scale_,
-            .not_testable = o_.data.missing};
-        if (o_.data.missing.empty()) {
-          nearer.measured = kit::paired_items(o_.data.chrf.at(name), o_.data.chrf.at("none"),
-                                              {.unit = "chapter", .group = o_.data.chapters});
-        }
-        ROUX_RETURN_IF_ERROR(run_.claim(nearer));
-      }
+  // Whether rephrasers do what they should: over held-out verses, without training.
+  void nearer(const std::string& name) {
+    kit::Claim claim{.text = absl::StrCat("precondition: rephraser ", name,
+                                          " brings unseen verses nearer to the modern wording: chrF, "
+                                          "difference to the older wording as it is"),
+                     .relation = above(0),
+                     .scale = "nothing is trained",
+                     .not_testable = o_.data.missing};
+    if (o_.data.missing.empty()) {
+      claim.measured = kit::paired_items(o_.data.chrf.at(name), o_.data.chrf.at("none"),
+                                         {.unit = "chapter", .group = o_.data.chapters});
     }
-    const std::vector<double> family = o_.gain("mix_rules." + clean, "mix." + clean);
-    const std::vector<double> size = o_.gain("mix_small." + clean, "mix." + clean);
-    std::vector<double> more;
-    for (size_t s = 0; s < family.size(); ++s) more.push_back(std::abs(family[s]) - std::abs(size[s]));
-    ROUX_RETURN_IF_ERROR(
-        claim("the family of the rephraser matters more than its size: |A - rules| - |A - A of a "
-              "tenth of the pairs|, bits per character, mean of both wordings",
-              more, kit::above(0)));
-    return claim("several styles are better than one: bits per character, mean of both wordings, gain",
-                 o_.gain("mix." + clean, "mix_styles." + clean), kit::above(0));
+    claims_.add(claim);
   }
 
-  absl::Status of_languages() {
-    for (const char* set : {"older", "modern", "spanish"}) {
-      ROUX_RETURN_IF_ERROR(claim(absl::StrCat("both languages together: the gain is there on the ", set,
-                                              " held-out text: bits per character, gain"),
-                                 o_.gain("original.joint", "mix.joint", set), kit::above(0)));
-    }
-    return absl::OkStatus();
+  void of_rephrasers() {
+    const std::string& clean = o_.data.sources.front().first;
+    nearer("A");
+    nearer("B");
+    const auto apart = [&](const char* other) {
+      return kit::absolute(o_.gain(absl::StrCat(other, clean), "mix." + clean));
+    };
+    claim(
+        "the family of the rephraser matters more than its size: |A - rules| - |A - A of a tenth of the "
+        "pairs|, mean of both wordings",
+        kit::minus(apart("mix_rules."), apart("mix_small.")));
+    claim("several styles are better than one, mean of both wordings",
+          o_.gain("mix." + clean, "mix_styles." + clean));
   }
 
-  absl::Status of_cloze() {
-    const std::string clean = o_.data.sources.front().first;
-    for (const char* wording : {"older", "modern"}) {
-      if (!o_.data.cloze.contains(wording)) continue;
-      const std::vector<double> before = o_.accuracy("original." + clean, wording);
-      const std::vector<double> after = o_.accuracy("mix." + clean, wording);
-      const kit::Measurement learnt = kit::over_seeds(run_.seeds(), after, {0, 1});
-      const bool chance = !learnt.interval || learnt.interval->low <= kChance;
-      ROUX_RETURN_IF_ERROR(
-          claim(absl::StrCat("together they choose the second half of a verse better in the ", wording,
-                             " wording: accuracy, difference"),
-                minus(after, before), kit::above(0),
-                chance ? "the models choose no better than chance; a larger --set steps helps" : "", false,
-                {-1, 1}));
-    }
-    return absl::OkStatus();
+  void of_languages() {
+    claim("both languages together: the gain is there, mean of both wordings and Spanish",
+          o_.gain("original.joint", "mix.joint"));
+    claim("both languages together: the gain is there on Spanish",
+          o_.gain("original.joint", "mix.joint", "spanish"));
   }
 
   const Outcomes& o_;
-  const std::string& scale_;
-  kit::Run& run_;
+  kit::ClaimList claims_;
 };
 
 }  // namespace
 
 absl::Status judge(const Outcomes& outcomes, const std::string& scale, kit::Run& run) {
-  return Judge(outcomes, scale, run).all();
+  return run.claim_all(Judge(outcomes, run.seeds(), scale).claims());
 }
 
 }  // namespace roux::rephrasing

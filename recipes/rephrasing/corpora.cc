@@ -16,7 +16,9 @@ namespace roux::rephrasing {
 namespace {
 
 constexpr size_t kSamples = 3;
-constexpr uint64_t kOrderStream = 1;  // of draws that are keyed by the seed
+// Chapters, noise and planted faults are drawn once: seeds differ in weights and in the order of rows.
+constexpr uint64_t kTextSeed = 17;
+constexpr uint64_t kOrderStream = 1;
 
 struct Asked {
   size_t passage;  // among all of the corpus
@@ -87,10 +89,9 @@ absl::StatusOr<kit::WindowSet> windows_of(const Config& config, const World& wor
   return kit::WindowSet::stream(world.tokenizer->encode(text).ids, config.decoder.length, name);
 }
 
-// Documents in the seed's order until they have so many tokens.
-std::vector<Document> drawn(const std::vector<Document>& all, int64_t tokens, const World& world,
-                            uint64_t seed) {
-  stats::RandomStream random(seed, kOrderStream);
+// Documents in a random order until they have so many tokens.
+std::vector<Document> drawn(const std::vector<Document>& all, int64_t tokens, const World& world) {
+  stats::RandomStream random(kTextSeed, kOrderStream);
   std::vector<Document> some;
   int64_t sum = 0;
   for (const int64_t i : stats::random_permutation(static_cast<int64_t>(all.size()), random)) {
@@ -103,8 +104,7 @@ std::vector<Document> drawn(const std::vector<Document>& all, int64_t tokens, co
 
 class Maker {
  public:
-  Maker(const Config& config, const World& world, uint64_t seed)
-      : config_(config), world_(world), seed_(seed) {}
+  Maker(const Config& config, const World& world) : config_(config), world_(world) {}
 
   absl::Status original(const std::string& source, const std::vector<Document>& documents) {
     ROUX_ASSIGN_OR_RETURN(kit::WindowSet windows,
@@ -118,7 +118,7 @@ class Maker {
                                                   const std::string& language, const Rephraser& rephraser,
                                                   const std::vector<Style>& styles = {Style::kMedium}) {
     ROUX_ASSIGN_OR_RETURN(Rephrased result,
-                          rephrase(config_, world_, documents, language, rephraser, styles, seed_));
+                          rephrase(config_, world_, documents, language, rephraser, styles));
     if (result.documents.empty()) {
       std::string counts;
       for (const std::string& reason : result.funnel.reasons)
@@ -154,20 +154,18 @@ class Maker {
     return absl::OkStatus();
   }
 
-  SeedTexts texts_;
+  Texts texts_;
 
  private:
   const Config& config_;
   const World& world_;
-  uint64_t seed_;
 };
 
 }  // namespace
 
 absl::StatusOr<Rephrased> rephrase(const Config& config, const World& world,
                                    const std::vector<Document>& documents, const std::string& language,
-                                   const Rephraser& rephraser, const std::vector<Style>& styles,
-                                   uint64_t seed) {
+                                   const Rephraser& rephraser, const std::vector<Style>& styles) {
   const TokenCount count = [&](std::string_view text) {
     return static_cast<int64_t>(world.tokenizer->encode(text).ids.size());
   };
@@ -193,7 +191,7 @@ absl::StatusOr<Rephrased> rephrase(const Config& config, const World& world,
     passages += split.passages.size();
     splits.push_back(std::move(split));
   }
-  const Faulty faulty(rephraser, config.faults, seed, language == "es" ? world.english : world.spanish);
+  const Faulty faulty(rephraser, config.faults, kTextSeed, language == "es" ? world.english : world.spanish);
   std::vector<Candidate> candidates(asked.size());
   parallel_for(0, static_cast<int64_t>(asked.size()), 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -221,12 +219,12 @@ absl::StatusOr<Rephrased> rephrase(const Config& config, const World& world,
   return result;
 }
 
-absl::StatusOr<SeedTexts> texts_of_seed(const Config& config, const World& world, uint64_t seed) {
-  Maker maker(config, world, seed);
+absl::StatusOr<Texts> make_texts(const Config& config, const World& world) {
+  Maker maker(config, world);
   uint64_t stream = kOrderStream;
   for (const Source& source : world.sources) {
-    std::vector<Document> documents = drawn(source.documents, config.budget(), world, seed);
-    for (Document& document : documents) document.text = noisy(document.text, source.noise, seed, ++stream);
+    std::vector<Document> documents = drawn(source.documents, config.budget(), world);
+    for (Document& document : documents) document.text = noisy(document.text, source.noise, kTextSeed, ++stream);
     ROUX_RETURN_IF_ERROR(maker.original(source.name, documents));
     const Rephraser* by =
         source.language == "es" ? static_cast<const Rephraser*>(&world.rules) : world.large.get();

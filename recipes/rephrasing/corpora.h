@@ -1,5 +1,5 @@
 // From documents to training text: the pipeline over a whole corpus, with what each stage dropped and what
-// the text is like afterwards, and the texts of one seed.
+// the text is like afterwards.
 #ifndef ROUX_RECIPES_REPHRASING_CORPORA_H_
 #define ROUX_RECIPES_REPHRASING_CORPORA_H_
 
@@ -41,23 +41,22 @@ struct Rephrased {
 // min_tokens are dropped unasked. Errors as split_passages.
 absl::StatusOr<Rephrased> rephrase(const Config& config, const World& world,
                                    const std::vector<Document>& documents, const std::string& language,
-                                   const Rephraser& rephraser, const std::vector<Style>& styles,
-                                   uint64_t seed);
+                                   const Rephraser& rephraser, const std::vector<Style>& styles);
 
 struct PipelineRun {
   std::string name;  // "a.clean"
   Rephrased result;  // without its documents
 };
-// The training texts of one seed by name: "original.<source>", "<rephraser>.<source>", and halves of the
+// The training texts by name, the same for all seeds: "original.<source>", "<rephraser>.<source>", and halves of the
 // clean one.
-struct SeedTexts {
+struct Texts {
   std::map<std::string, kit::WindowSet> sets;
   std::vector<PipelineRun> pipelines;
 };
 
 // Draws documents of each source up to the arms' budget of tokens, the same ones for all tiers, makes them
 // noisy and rephrases them. InvalidArgument for a text that has no window left.
-absl::StatusOr<SeedTexts> texts_of_seed(const Config& config, const World& world, uint64_t seed);
+absl::StatusOr<Texts> make_texts(const Config& config, const World& world);
 
 }  // namespace roux::rephrasing
 

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/data/mixture_loader.h"
-#include "recipes/kit/train/training.h"
+#include "recipes/kit/train/train_arms.h"
 #include "recipes/rephrasing/arms.h"
 #include "recipes/rephrasing/claims.h"
 #include "recipes/rephrasing/report.h"
@@ -23,7 +23,7 @@ absl::Status show_data(const Config& config, const World& world, const Data& dat
   }
   run.print(absl::StrCat("pairs of sentences: ", world.pairs.size(), "\n"));
   std::vector<const kit::WindowSet*> sets;
-  for (const std::string& set : mix.sets) sets.push_back(&data.texts.front().sets.at(set));
+  for (const std::string& set : mix.sets) sets.push_back(&data.texts.sets.at(set));
   ROUX_ASSIGN_OR_RETURN(
       kit::MixtureLoader loader,
       kit::MixtureLoader::create(sets, mix.shares, {.seed = run.seeds()[0], .global_batch = config.batch}));
@@ -40,21 +40,19 @@ absl::Status show_data(const Config& config, const World& world, const Data& dat
 absl::Status reproduce(const Config& config, Run& run) {
   Data data;
   if (run.planning()) {
-    ROUX_ASSIGN_OR_RETURN(data, stand_in(config, run.seeds()));
+    ROUX_ASSIGN_OR_RETURN(data, stand_in(config));
   } else {
     ROUX_ASSIGN_OR_RETURN(const World world, load_world(config, run));
-    ROUX_ASSIGN_OR_RETURN(data, make_data(config, world, run.seeds()));
+    ROUX_ASSIGN_OR_RETURN(data, make_data(config, world));
     ROUX_RETURN_IF_ERROR(show_data(config, world, data, arms_of(config, data).at(2), run));
     report_pipeline(data, run);
   }
   const std::vector<Arm> arms = arms_of(config, data);
-  run.expect_steps(config.steps * static_cast<int64_t>(arms.size() * run.seeds().size()));
-  run.set_peak_flops(kit::measured_peak_flops(1));  // parts run on one thread each
-  ROUX_ASSIGN_OR_RETURN(
-      const kit::Results<Trained> trained,
-      run.side_by_side(kit::grid(arms, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
-        return train_arm(config, data, arm, seed, part);
-      })));
+  ROUX_ASSIGN_OR_RETURN(const kit::Results<Trained> trained,
+                        kit::train_arms(run, arms, config.steps * static_cast<int64_t>(arms.size()),
+                                        [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+                                          return train_arm(config, data, arm, seed, part);
+                                        }));
   const Outcomes outcomes{config, data, arms, trained};
   report_arms(outcomes, run);
   return judge(
@@ -74,8 +72,8 @@ int main(int argc, char** argv) {
   Config smoke, standard, gpu;
   smoke.decoder = {.layers = 1, .hidden = 16, .heads = 2, .intermediate = 32, .length = 80, .init_std = 0.25};
   smoke.vocab = 300, smoke.steps = 6, smoke.batch = 4, smoke.pairs = 60, smoke.small_pairs = 20;
-  smoke.substitution.iterations = 2, smoke.eval_windows = 4, smoke.cloze_items = 10, smoke.excerpts = true;
-  smoke.passage_tokens = 120, smoke.noises = {0, 0.5};
+  smoke.substitution.iterations = 2, smoke.eval_windows = 4, smoke.excerpts = true;
+  smoke.passage_tokens = 120;
   // Matthew Henry's, Spurgeon's and Scofield's older English beside the corpus books: 8 MB of text.
   gpu.more = {"commentary_henry", "commentary_spurgeon", "commentary_scofield"};
   gpu.decoder = {
@@ -99,7 +97,7 @@ int main(int argc, char** argv) {
        .presets =
            {{{.name = "smoke", .what = "toy models on Genesis and Mark", .minutes = 0.05}, smoke},
             {{.name = "default",
-              .what = "20 arms of a 0.2M model, three quality tiers, two languages",
+              .what = "16 arms of a 0.2M model, two quality tiers, two languages",
               .minutes = 1.5},
              standard},
             {{.name = "gpu",

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "recipes/kit/run/grid.h"
+#include "recipes/kit/run/seed_values.h"
 #include "recipes/rephrasing/arms.h"
 
 namespace roux::rephrasing {
@@ -16,19 +17,16 @@ struct Outcomes {
   const std::vector<Arm>& arms;
   const kit::Results<Trained>& trained;
 
-  const Arm& arm(const std::string& name) const;  // Error for another name
   // Bits per character on one held-out set, or with "" the mean of the main ones that the arm is judged on.
   // Error for an arm or a set that there is not.
-  std::vector<double> bits(const std::string& arm, const std::string& set = "") const;
-  std::vector<double> accuracy(const std::string& arm, const std::string& wording) const;
+  kit::SeedValues bits(const std::string& arm, const std::string& set = "") const;
   // bits(before) - bits(after) of each seed: what `after` gains.
-  std::vector<double> gain(const std::string& before, const std::string& after,
+  kit::SeedValues gain(const std::string& before, const std::string& after,
                            const std::string& set = "") const;
-  std::vector<double> unique_tokens(const std::string& arm) const;
+  kit::SeedValues unique_tokens(const std::string& arm) const;
 };
 
-std::vector<double> minus(const std::vector<double>& a, const std::vector<double>& b);
-double mean(const std::vector<double>& x);
+double mean(const kit::SeedValues& x);
 
 }  // namespace roux::rephrasing
 

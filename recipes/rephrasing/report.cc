@@ -13,8 +13,8 @@ using kit::Table;
 
 std::string percent(double share) { return absl::StrFormat("%.0f%%", 100 * share); }
 
-Table funnel_table(const SeedTexts& texts) {
-  Table table{"Passages by what became of them, first seed", {"text"}, {}};
+Table funnel_table(const Texts& texts) {
+  Table table{"Passages by what became of them", {"text"}, {}};
   for (const std::string& reason : texts.pipelines.front().result.funnel.reasons)
     table.columns.push_back(reason);
   for (const PipelineRun& pipeline : texts.pipelines) {
@@ -25,9 +25,9 @@ Table funnel_table(const SeedTexts& texts) {
   return table;
 }
 
-Table quality_table(const SeedTexts& texts) {
+Table quality_table(const Texts& texts) {
   Table table{
-      "What was kept, first seed: words out / in, trigrams and content words in common, facts kept, "
+      "What was kept: words out / in, trigrams and content words in common, facts kept, "
       "type/token ratio and bigram perplexity under modern English, before and after",
       {"text", "length", "trigrams", "content", "facts", "types", "types after", "perplexity", "after"},
       {}};
@@ -42,8 +42,8 @@ Table quality_table(const SeedTexts& texts) {
   return table;
 }
 
-Table faults_table(const SeedTexts& texts) {
-  Table table{"Planted faults of all texts, first seed",
+Table faults_table(const Texts& texts) {
+  Table table{"Planted faults of all texts",
               {"fault", "planted", "dropped", "repaired", "slipped through"},
               {}};
   for (size_t f = 0; f < std::size(kFaults); ++f) {
@@ -84,19 +84,6 @@ Table arms_table(const Outcomes& o) {
   return table;
 }
 
-Table cloze_table(const Outcomes& o) {
-  Table table{absl::StrCat("Accuracy of choosing the second half of a verse among four, ",
-                           o.data.cloze_items.size(), " verses, mean over seeds"),
-              {"arm", "older", "modern"},
-              {}};
-  for (const Arm& arm : o.arms) {
-    if (std::find(arm.judged.begin(), arm.judged.end(), "en") == arm.judged.end()) continue;
-    table.rows.push_back({arm.name, percent(mean(o.accuracy(arm.name, "older"))),
-                          percent(mean(o.accuracy(arm.name, "modern")))});
-  }
-  return table;
-}
-
 // The paper's figure: what rephrased text adds, by the quality of the source.
 kit::Chart quality_chart(const Outcomes& o, const kit::Run& run) {
   kit::Chart chart{.title = "What rephrased text adds, by the noise of the source",
@@ -121,11 +108,11 @@ kit::Chart quality_chart(const Outcomes& o, const kit::Run& run) {
 }  // namespace
 
 void report_pipeline(const Data& data, kit::Run& run) {
-  const SeedTexts& texts = data.texts.front();
+  const Texts& texts = data.texts;
   run.table(funnel_table(texts));
   run.table(quality_table(texts));
   run.table(faults_table(texts));
-  Table samples{"Passages and what became of them, first seed", {"text", "passage", "rephrased"}, {}};
+  Table samples{"Passages and what became of them", {"text", "passage", "rephrased"}, {}};
   for (const PipelineRun& pipeline : texts.pipelines) {
     if (pipeline.result.samples.empty()) continue;
     const auto& [source, output] = pipeline.result.samples.front();
@@ -141,7 +128,6 @@ void report_pipeline(const Data& data, kit::Run& run) {
 
 void report_arms(const Outcomes& outcomes, kit::Run& run) {
   run.table(arms_table(outcomes));
-  if (!outcomes.data.cloze.empty() && !outcomes.data.users) run.table(cloze_table(outcomes));
   if (!outcomes.data.users) run.chart(quality_chart(outcomes, run));
 }
 

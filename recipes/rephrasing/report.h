@@ -6,7 +6,7 @@
 
 namespace roux::rephrasing {
 
-// What the pipeline did with the first seed's text: counts, quality, planted faults, samples.
+// What the pipeline did with the text: counts, quality, planted faults, samples.
 void report_pipeline(const Data& data, kit::Run& run);
 void report_arms(const Outcomes& outcomes, kit::Run& run);
 

@@ -230,7 +230,6 @@ absl::StatusOr<World> load_world(const Config& config, kit::Run& run) {
   for (const std::string& name : config.more)
     ROUX_RETURN_IF_ERROR(add_domain(config, name, "en", true, run, world));
   ROUX_RETURN_IF_ERROR(add_domain(config, "austen_emma", "en", false, run, world));
-  ROUX_RETURN_IF_ERROR(add_domain(config, "libreoffice_help_es", "es", false, run, world));
   // Tokenizer and language identification see what the rephrasers may see, and no corpus.
   std::vector<std::string> texts;
   for (const auto& [older, newer] : world.pairs) {
