@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "recipes/kit/data/mixture_loader.h"
 #include "recipes/kit/data/windows.h"
 #include "recipes/kit/run/run.h"
 #include "recipes/kit/train/pretrain.h"
@@ -22,6 +23,9 @@ struct Arm {
   std::vector<std::string> sets;  // of Texts
   std::vector<double> shares;
   std::vector<std::string> judged;  // HeldOut::source of the sets that it is judged on
+  // Arms of one seed share the rows at positions where they choose the same set: a rephrased row stands in
+  // the place of an original one.
+  kit::MixtureOrder order = kit::MixtureOrder::kByPosition;
 };
 
 struct JudgedOn {
@@ -56,8 +60,8 @@ std::vector<Arm> arms_of(const Config& config, const Data& data);
 
 struct Trained {
   kit::Pretrained run;
-  std::map<std::string, double> bits;      // bits per character, by held-out set
-  std::map<std::string, int64_t> unique;   // different tokens that were trained on, by training set
+  std::map<std::string, double> bits;     // bits per character, by held-out set
+  std::map<std::string, int64_t> unique;  // different tokens that were trained on, by training set
   template <class Visit>
   void visit(Visit&& visit) {
     visit("run", run), visit("bits", bits), visit("unique", unique);

@@ -56,10 +56,12 @@ class Judge {
     const std::string why = unlearnt(source);
     const bool both = language == "en" && !o_.data.users;
     const std::string on = both ? ", mean of both wordings" : "";
-    claim(absl::StrCat(source, ": original and rephrased text together are better than the original alone", on),
-          o_.gain(original, mix), why);
+    claim(
+        absl::StrCat(source, ": original and rephrased text together are better than the original alone", on),
+        o_.gain(original, mix), why);
     if (both) {
-      claim(source + ": they are better on the corpus's own wording too", o_.gain(original, mix, "older"), why);
+      claim(source + ": they are better on the corpus's own wording too", o_.gain(original, mix, "older"),
+            why);
     }
     claim(absl::StrCat(source, ": together they are better than rephrased text alone", on),
           o_.gain(synthetic, mix), why);

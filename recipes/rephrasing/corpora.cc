@@ -224,7 +224,8 @@ absl::StatusOr<Texts> make_texts(const Config& config, const World& world) {
   uint64_t stream = kOrderStream;
   for (const Source& source : world.sources) {
     std::vector<Document> documents = drawn(source.documents, config.budget(), world);
-    for (Document& document : documents) document.text = noisy(document.text, source.noise, kTextSeed, ++stream);
+    for (Document& document : documents)
+      document.text = noisy(document.text, source.noise, kTextSeed, ++stream);
     ROUX_RETURN_IF_ERROR(maker.original(source.name, documents));
     const Rephraser* by =
         source.language == "es" ? static_cast<const Rephraser*>(&world.rules) : world.large.get();

@@ -47,8 +47,8 @@ struct PipelineRun {
   std::string name;  // "a.clean"
   Rephrased result;  // without its documents
 };
-// The training texts by name, the same for all seeds: "original.<source>", "<rephraser>.<source>", and halves of the
-// clean one.
+// The training texts by name, the same for all seeds: "original.<source>", "<rephraser>.<source>", and halves
+// of the clean one.
 struct Texts {
   std::map<std::string, kit::WindowSet> sets;
   std::vector<PipelineRun> pipelines;

@@ -28,7 +28,7 @@ kit::SeedValues Outcomes::bits(const std::string& name, const std::string& set) 
 }
 
 kit::SeedValues Outcomes::gain(const std::string& before, const std::string& after,
-                                   const std::string& set) const {
+                               const std::string& set) const {
   return kit::minus(bits(before, set), bits(after, set));
 }
 

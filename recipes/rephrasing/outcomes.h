@@ -22,7 +22,7 @@ struct Outcomes {
   kit::SeedValues bits(const std::string& arm, const std::string& set = "") const;
   // bits(before) - bits(after) of each seed: what `after` gains.
   kit::SeedValues gain(const std::string& before, const std::string& after,
-                           const std::string& set = "") const;
+                       const std::string& set = "") const;
   kit::SeedValues unique_tokens(const std::string& arm) const;
 };
 

@@ -43,9 +43,8 @@ Table quality_table(const Texts& texts) {
 }
 
 Table faults_table(const Texts& texts) {
-  Table table{"Planted faults of all texts",
-              {"fault", "planted", "dropped", "repaired", "slipped through"},
-              {}};
+  Table table{
+      "Planted faults of all texts", {"fault", "planted", "dropped", "repaired", "slipped through"}, {}};
   for (size_t f = 0; f < std::size(kFaults); ++f) {
     PlantedFault sum;
     for (const PipelineRun& pipeline : texts.pipelines) {

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "recipes/kit/text/unicode.h"
 #include "recipes/rephrasing/rephraser.h"
 
@@ -14,107 +15,35 @@ namespace {
 
 using Words = absl::flat_hash_map<std::string, std::string>;
 
-const Words& english() {
-  static const auto* const words = new Words{{"hath", "has"},
-                                             {"doth", "does"},
-                                             {"thou", "you"},
-                                             {"thee", "you"},
-                                             {"ye", "you"},
-                                             {"thy", "your"},
-                                             {"thine", "your"},
-                                             {"thyself", "yourself"},
-                                             {"art", "are"},
-                                             {"wast", "were"},
-                                             {"wert", "were"},
-                                             {"hast", "have"},
-                                             {"hadst", "had"},
-                                             {"shalt", "shall"},
-                                             {"wilt", "will"},
-                                             {"canst", "can"},
-                                             {"mayest", "may"},
-                                             {"didst", "did"},
-                                             {"dost", "do"},
-                                             {"saith", "says"},
-                                             {"unto", "to"},
-                                             {"upon", "on"},
-                                             {"spake", "spoke"},
-                                             {"brake", "broke"},
-                                             {"begat", "fathered"},
-                                             {"lo", "look"},
-                                             {"behold", "look"},
-                                             {"verily", "truly"},
-                                             {"hither", "here"},
-                                             {"thither", "there"},
-                                             {"whither", "where"},
-                                             {"yea", "yes"},
-                                             {"nay", "no"},
-                                             {"ere", "before"},
-                                             {"wherefore", "therefore"},
-                                             {"thereof", "of it"},
-                                             {"therein", "in it"},
-                                             {"wherein", "in which"},
-                                             {"whence", "where"},
-                                             {"hence", "from here"},
-                                             {"betwixt", "between"},
-                                             {"besought", "begged"},
-                                             {"damsel", "girl"},
-                                             {"raiment", "clothing"},
-                                             {"seeth", "sees"},
-                                             {"fleeth", "flees"},
-                                             {"lieth", "lies"},
-                                             {"dieth", "dies"},
-                                             {"mine", "my"},
-                                             {"slew", "killed"},
-                                             {"slain", "killed"},
-                                             {"smote", "struck"},
-                                             {"bare", "bore"},
-                                             {"sware", "swore"},
-                                             {"gat", "got"},
-                                             {"yonder", "there"}};
-  return *words;
+// A word and what it becomes.
+constexpr char kEnglish[] =
+    "hath has, doth does, thou you, thee you, ye you, thy your, thine your, thyself yourself, art "
+    "are, wast were, wert were, hast have, hadst had, shalt shall, wilt will, canst can, mayest may, "
+    "didst did, dost do, saith says, unto to, upon on, spake spoke, brake broke, begat fathered, lo "
+    "look, behold look, verily truly, hither here, thither there, whither where, yea yes, nay no, ere "
+    "before, wherefore therefore, thereof of it, therein in it, wherein in which, whence where, hence "
+    "from here, betwixt between, besought begged, damsel girl, raiment clothing, seeth sees, fleeth "
+    "flees, lieth lies, dieth dies, mine my, slew killed, slain killed, smote struck, bare bore, "
+    "sware swore, gat got, yonder there";
+constexpr char kSpanish[] =
+    "á a, é e, ó o, ú u, fué fue, dió dio, vió vio, fuí fui, dí di, vosotros ustedes, vosotras "
+    "ustedes, os les, vos ustedes, vuestro su, vuestra su, vuestros sus, vuestras sus, sois son, "
+    "habéis han, empero pero, aqueste este, aquesta esta, hanse se han, hase se ha, díjole le dijo, "
+    "díjoles les dijo, respondióle le respondió, respondióles les respondió, diciéndole y le dijo, "
+    "fuése se fue, acercóse se acercó, levantóse se levantó, maguer aunque, simiente descendencia, "
+    "mancebo joven, mancebos jóvenes, asaz muy, solamente solo, jehová el Señor";
+
+Words parsed(const char* rules) {
+  Words words;
+  for (const absl::string_view rule : absl::StrSplit(rules, ", "))
+    words.insert(std::pair<std::string, std::string>(absl::StrSplit(rule, absl::MaxSplits(' ', 1))));
+  return words;
 }
 
-const Words& spanish() {
-  static const auto* const words = new Words{{"á", "a"},
-                                             {"é", "e"},
-                                             {"ó", "o"},
-                                             {"ú", "u"},
-                                             {"fué", "fue"},
-                                             {"dió", "dio"},
-                                             {"vió", "vio"},
-                                             {"fuí", "fui"},
-                                             {"dí", "di"},
-                                             {"vosotros", "ustedes"},
-                                             {"vosotras", "ustedes"},
-                                             {"os", "les"},
-                                             {"vos", "ustedes"},
-                                             {"vuestro", "su"},
-                                             {"vuestra", "su"},
-                                             {"vuestros", "sus"},
-                                             {"vuestras", "sus"},
-                                             {"sois", "son"},
-                                             {"habéis", "han"},
-                                             {"empero", "pero"},
-                                             {"aqueste", "este"},
-                                             {"aquesta", "esta"},
-                                             {"hanse", "se han"},
-                                             {"hase", "se ha"},
-                                             {"díjole", "le dijo"},
-                                             {"díjoles", "les dijo"},
-                                             {"respondióle", "le respondió"},
-                                             {"respondióles", "les respondió"},
-                                             {"diciéndole", "y le dijo"},
-                                             {"fuése", "se fue"},
-                                             {"acercóse", "se acercó"},
-                                             {"levantóse", "se levantó"},
-                                             {"maguer", "aunque"},
-                                             {"simiente", "descendencia"},
-                                             {"mancebo", "joven"},
-                                             {"mancebos", "jóvenes"},
-                                             {"asaz", "muy"},
-                                             {"solamente", "solo"},
-                                             {"jehová", "el Señor"}};
-  return *words;
+const Words& words_of_language(const std::string& language) {
+  static const auto* const english = new Words(parsed(kEnglish));
+  static const auto* const spanish = new Words(parsed(kSpanish));
+  return language == "es" ? *spanish : *english;
 }
 
 bool is_vowel(char c) { return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u'; }
@@ -142,7 +71,7 @@ std::string replaced_ending(const std::string& word, const std::string& ending, 
 }
 
 std::string modern(const std::string& word, bool capital, bool after_thou, const std::string& language) {
-  const Words& words = language == "es" ? spanish() : english();
+  const Words& words = words_of_language(language);
   if (const auto found = words.find(word); found != words.end()) return found->second;
   if (language == "es") {
     if (std::string plural = replaced_ending(word, "áis", "an"); plural.size() > 3) return plural;
