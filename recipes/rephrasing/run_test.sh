@@ -16,9 +16,8 @@ refused() {
 
 "$program" --preset=smoke --out="$work/whole" >"$work/log" 2>&1 || fail "the smoke preset failed"
 first() { grep "\"part\":\"$1/seed1\"" "$work/whole/metrics.jsonl" | grep -o '"loss":[0-9.]*' | head -3 | cut -c8-14 | tr '\n' ' '; }
-[ "$(first original.clean)" = "6.31681 6.19793 5.77381 " ] || fail "the first losses of original.clean are $(first original.clean)"
-[ "$(first mix.joint)" = "6.24382 6.17940 5.71029 " ] || fail "the first losses of mix.joint are $(first mix.joint)"
-grep -q '"arm":"mix.clean","seed":1,"item":"' "$work/whole/predictions.jsonl" || fail "no predictions"
+[ "$(first original.clean)" = "6.14071 6.14439 5.70976 " ] || fail "the first losses of original.clean are $(first original.clean)"
+[ "$(first mix.joint)" = "6.25336 6.06574 5.83449 " ] || fail "the first losses of mix.joint are $(first mix.joint)"
 
 printf 'the house\tla casa\nthe book\tel libro\na house\tuna casa\n' >"$work/pairs.tsv"
 "$program" --table="$work/pairs.tsv" --out="$work/table" --set iterations=30 >"$work/log" 2>&1 || fail "--table failed"
