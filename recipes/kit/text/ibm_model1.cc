@@ -34,6 +34,12 @@ std::vector<int32_t> origins(absl::Span<const int32_t> source, bool empty_word) 
   return words;
 }
 
+void sort_by_probability(std::vector<std::pair<int32_t, double>>& targets) {
+  std::sort(targets.begin(), targets.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
+}
+
 }  // namespace
 
 IbmModel1 train_ibm_model1(absl::Span<const SentencePair> pairs, const IbmModel1Options& options) {
@@ -96,10 +102,16 @@ std::vector<std::pair<int32_t, double>> IbmModel1::translations(int32_t source) 
   std::vector<std::pair<int32_t, double>> found;
   for (size_t e = 0; e < words_.size(); ++e)
     if (words_[e].first == source) found.emplace_back(words_[e].second, probabilities_[e]);
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-    return a.second != b.second ? a.second > b.second : a.first < b.first;
-  });
+  sort_by_probability(found);
   return found;
+}
+
+std::map<int32_t, std::vector<std::pair<int32_t, double>>> IbmModel1::table() const {
+  std::map<int32_t, std::vector<std::pair<int32_t, double>>> all;
+  for (size_t e = 0; e < words_.size(); ++e)
+    all[words_[e].first].emplace_back(words_[e].second, probabilities_[e]);
+  for (auto& [source, targets] : all) sort_by_probability(targets);
+  return all;
 }
 
 double IbmModel1::sum(absl::Span<const int32_t> source, int32_t target) const {

@@ -15,6 +15,7 @@
 #define ROUX_RECIPES_KIT_TEXT_IBM_MODEL1_H_
 
 #include <cstdint>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,9 @@ class IbmModel1 {
   double probability(int32_t target, int32_t source) const;
   // Targets of a source word with their probabilities, the most probable first, equal ones by id.
   std::vector<std::pair<int32_t, double>> translations(int32_t source) const;
+  // The same of every source word, kEmptyWord first, in one pass over the table; one call of translations()
+  // takes as long.
+  std::map<int32_t, std::vector<std::pair<int32_t, double>>> table() const;
   // The sum of weight * log p(f | e) in nats; -infinity where a word of f can't come from e.
   double log_likelihood(absl::Span<const SentencePair> pairs) const;
   // For each target word the position of its most probable source word, the first among equals; -1: the empty

@@ -49,6 +49,10 @@ TEST(IbmModel1, TellsTheHouseFromTheBook) {
   EXPECT_EQ(model.translations(kBook)[0].first, kBuch);
   EXPECT_EQ(model.translations(kHouse).size(), 2u);
   EXPECT_TRUE(model.translations(99).empty());
+  const auto table = model.table();
+  for (const auto& [source, targets] : table) EXPECT_EQ(targets, model.translations(source));
+  EXPECT_EQ(table.begin()->first, kEmptyWord);
+  EXPECT_EQ(table.count(99), 0u);
   EXPECT_EQ(model.alignment(pairs[2].source, std::vector<int32_t>{kBuch, kEin}),
             (std::vector<int64_t>{1, 0}));
   EXPECT_EQ(model.alignment(pairs[2].source, std::vector<int32_t>{kHaus}), (std::vector<int64_t>{-1}));
