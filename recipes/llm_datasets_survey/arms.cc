@@ -1,0 +1,430 @@
+#include "recipes/llm_datasets_survey/arms.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "nn/layers.h"
+#include "nn/models/transformer.h"
+#include "optim/optimizer.h"
+#include "optim/schedules.h"
+#include "recipes/kit/align/reward_model.h"
+#include "recipes/kit/data/byte_tokenizer.h"
+#include "recipes/kit/data/sources/wordnet.h"
+#include "recipes/kit/data/text_domain.h"
+#include "recipes/kit/eval/agreement.h"
+#include "recipes/kit/eval/classification.h"
+#include "recipes/kit/eval/ranking.h"
+#include "recipes/kit/train/fine_tune.h"
+#include "recipes/kit/train/losses.h"
+#include "recipes/kit/train/pretrain.h"
+#include "recipes/kit/train/update.h"
+#include "tensor/error.h"
+#include "tensor/generator.h"
+#include "tensor/grad_mode.h"
+#include "tensor/ops/creation.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/view.h"
+
+namespace roux::llm_datasets_survey {
+namespace {
+
+constexpr size_t kDocumentBytes = 400;
+constexpr int64_t kRows = 32;        // evaluated at once
+constexpr int64_t kFeatures = 1024;  // of the reward model: hashed trigrams of a word
+constexpr int64_t kTestPairs = 1000;
+
+Schedule cosine(double peak, int64_t steps) {
+  return cosine_schedule({.peak = peak, .floor = 0.1 * peak, .total = steps, .warmup = steps / 50});
+}
+
+std::string cut(std::string text, size_t bytes) {
+  if (bytes < text.size()) {
+    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
+    text.resize(bytes);
+  }
+  return text;
+}
+
+absl::StatusOr<std::string> named_text(const Config& config, const std::string& name, kit::Run& run) {
+  if (run.planning()) {
+    std::string text;
+    for (int i = 0; i < 2000; ++i)
+      absl::StrAppend(&text, "Line ", i, " of a text that stands in for another.\n\n");
+    return text;
+  }
+  kit::SourceOptions source = run.source_options();
+  source.excerpt = config.excerpts;
+  ROUX_ASSIGN_OR_RETURN(auto text, kit::text_domain(name, source));
+  ROUX_RETURN_IF_ERROR(run.uses(text.from));
+  return cut(std::move(text.value), static_cast<size_t>(config.text_bytes));
+}
+
+absl::StatusOr<std::vector<std::string>> texts_of(const Config& config, kit::Run& run) {
+  std::vector<std::string> texts;
+  const std::string& data = run.options().data;
+  if (data.empty()) {
+    for (const std::string& name : config.texts) {
+      ROUX_ASSIGN_OR_RETURN(std::string text, named_text(config, name, run));
+      texts.push_back(std::move(text));
+    }
+    return texts;
+  }
+  std::vector<kit::NamedText> domains;
+  std::error_code error;
+  if (std::filesystem::is_directory(data, error)) {
+    ROUX_ASSIGN_OR_RETURN(domains, kit::folder_domains(data));
+  } else {
+    ROUX_ASSIGN_OR_RETURN(kit::NamedText text, kit::read_domain(data));
+    domains.push_back(std::move(text));
+  }
+  for (kit::NamedText& domain : domains) texts.push_back(std::move(domain.text));
+  return texts;
+}
+
+absl::StatusOr<kit::WindowSet> windows_of(const Config& config, const std::vector<std::string>& documents,
+                                          const std::string& name) {
+  return kit::WindowSet::stream(kit::ByteTokenizer().encode(absl::StrJoin(documents, "\n\n")),
+                                config.decoder.length, name);
+}
+
+size_t bytes_of(const std::vector<std::string>& documents) { return absl::StrJoin(documents, "").size(); }
+
+// The classifier learns "reference or raw"; what it is held to is "clean or noise", which it was not told.
+double quality_auc(const PlantedCorpus& corpus, const std::vector<std::string>& reference) {
+  std::vector<std::string> raw, judged;
+  std::vector<int64_t> labels;
+  for (size_t i = 0; i < corpus.documents.size(); ++i) {
+    const Document& document = corpus.documents[i];
+    if (i % 2 == 0) {
+      raw.push_back(document.text);
+    } else if (document.kind == Kind::kClean || document.kind == Kind::kGibberish ||
+               document.kind == Kind::kBoilerplate) {
+      judged.push_back(document.text), labels.push_back(document.kind == Kind::kClean);
+    }
+  }
+  return kit::roc_auc(labels, QualityClassifier(reference, raw)(judged));
+}
+
+absl::StatusOr<SeedData> corpora_of(const Config& config, const std::vector<std::string>& clean,
+                                    const std::vector<std::string>& reference, uint64_t seed) {
+  SeedData data;
+  data.corpus = plant(clean, {.seed = seed});
+  const LetterPairs pairs(absl::StrJoin(reference, "\n"));
+  const std::vector<std::string> raw = data.corpus.texts();
+  size_t kept_bytes = 0;
+  for (const auto& [name, stages] :
+       {std::pair{"raw", Stages{}}, std::pair{"filter", Stages{true, false}},
+        std::pair{"dedup", Stages{false, true}}, std::pair{"both", Stages{true, true}}}) {
+    const std::vector<std::string> kept = process(raw, stages, pairs, data.funnels[name]);
+    kept_bytes = bytes_of(kept);
+    ROUX_ASSIGN_OR_RETURN(kit::WindowSet windows, windows_of(config, kept, name));
+    data.train.emplace(name, std::move(windows));
+  }
+  ROUX_ASSIGN_OR_RETURN(kit::WindowSet random,
+                        windows_of(config, random_share(raw, kept_bytes, seed), "random"));
+  data.train.emplace("random", std::move(random));
+  data.quality_auc = quality_auc(data.corpus, reference);
+  return data;
+}
+
+absl::Status load_tasks(const Config& config, kit::Run& run, Data& data) {
+  kit::SourceOptions source = run.source_options();
+  source.excerpt = config.excerpts || run.planning();
+  ROUX_ASSIGN_OR_RETURN(auto rated, kit::vader_lexicon(source));
+  if (!run.planning()) ROUX_RETURN_IF_ERROR(run.uses(rated.from));
+  data.rated = std::move(rated.value);
+  ROUX_ASSIGN_OR_RETURN(const auto synsets, kit::wordnet_synsets("n", source));
+  if (!run.planning()) ROUX_RETURN_IF_ERROR(run.uses(synsets.from));
+  int64_t number = 0;
+  for (const kit::Synset& synset : synsets.value) {
+    const std::string category = std::string(kit::wordnet_category(synset.category)).substr(5);
+    if (std::find(std::begin(kCategories), std::end(kCategories), category) == std::end(kCategories))
+      continue;
+    kit::Example item = instruction_of(synset.offset, synset.words.at(0), synset.definition, category);
+    (number++ % 4 == 0 ? data.questions : data.instructions).push_back(std::move(item));
+  }
+  return absl::OkStatus();
+}
+
+kit::MaskedDocument tokens_of(const std::string& prompt, const std::string& response) {
+  const kit::ByteTokenizer tokenizer;
+  kit::MaskedDocument document{tokenizer.encode(prompt + response), std::vector<uint8_t>(prompt.size(), 0)};
+  document.loss_mask.resize(document.tokens.size(), 1);
+  return document;
+}
+
+absl::StatusOr<std::vector<double>> losses_of(const LanguageModel& model,
+                                              const std::vector<kit::MaskedDocument>& documents,
+                                              int64_t length, Device device) {
+  ROUX_ASSIGN_OR_RETURN(const kit::WindowSet windows,
+                        kit::WindowSet::padded(documents, length, "candidates"));
+  ROUX_ASSIGN_OR_RETURN(const std::vector<int64_t> rows, windows.fixed_rows(windows.size()));
+  std::vector<double> sums;
+  for (const kit::RowLoss& loss :
+       kit::row_losses([&](const kit::LmBatch& b) { return model.token_losses(kit::lm_input(b), b.target); },
+                       windows, rows, kRows, device))
+    sums.push_back(loss.sum);
+  return sums;
+}
+
+// Mean exposure of the canaries of each number of copies.
+absl::Status measure_exposure(const Config& config, const SeedData& data, uint64_t seed,
+                              const LanguageModel& model, Device device, Outcome& outcome) {
+  stats::RandomStream random(seed, 13);
+  std::map<int64_t, std::pair<double, double>> sums;
+  for (const Canary& canary : data.corpus.canaries) {
+    std::vector<kit::MaskedDocument> candidates = {tokens_of(canary.before, canary.secret + ".")};
+    while (static_cast<int64_t>(candidates.size()) < config.candidates)
+      candidates.push_back(tokens_of(canary.before, absl::StrFormat("%06d.", random.below(1000000))));
+    ROUX_ASSIGN_OR_RETURN(const std::vector<double> losses,
+                          losses_of(model, candidates, config.decoder.length, device));
+    auto& [sum, count] = sums[canary.copies];
+    sum += exposure(losses), ++count;
+  }
+  for (const auto& [copies, sum] : sums)
+    outcome.scores[absl::StrCat("exposure_", copies)] = sum.first / sum.second;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Outcome> train_lm(const Config& c, const Data& data, const Arm& arm, uint64_t seed,
+                                 kit::Part& part) {
+  Generator generator(seed);
+  Transformer model(c.decoder.transformer(256), c.decoder.init(generator, part.device()));
+  std::vector<kit::ValidationSet> sets;
+  for (size_t i = 0; i < data.held_out.size(); ++i) {
+    ROUX_ASSIGN_OR_RETURN(std::vector<int64_t> rows, data.held_out[i].fixed_rows(c.eval_windows));
+    sets.push_back({i == 0 ? "held_out" : "unseen", &data.held_out[i], std::move(rows)});
+  }
+  const SeedData& own = data.seeds.at(seed);
+  Outcome outcome;
+  ROUX_ASSIGN_OR_RETURN(
+      kit::Pretrained trained,
+      kit::pretrain(part, model, {{&own.train.at(arm.name)}, {1}, sets},
+                    {.seed = seed,
+                     .steps = c.steps,
+                     .global_batch = c.batch,
+                     .lr = cosine(c.lr, c.steps),
+                     .adamw = {.beta2 = 0.95, .weight_decay = 0.1},
+                     .evaluate_at = kit::merged({0}, kit::every(std::max<int64_t>(1, c.steps / 6), c.steps)),
+                     .leave_at = {{c.steps, "final"}}}));
+  outcome.log = std::move(trained.log);
+  for (const char* set : {"held_out", "unseen"}) outcome.scores[set] = outcome.log.curves.at(set).back();
+  ROUX_RETURN_IF_ERROR(measure_exposure(c, own, seed, model, part.device(), outcome));
+  return outcome;
+}
+
+// Accuracy over the questions: a closed choice, the most probable answer, decided by a program (OQ, CE).
+absl::StatusOr<double> choose(const Config& c, const Data& data, const LanguageModel& model, kit::Part& part,
+                              bool record) {
+  std::vector<kit::MaskedDocument> documents;
+  for (const kit::Example& question : data.questions) {
+    for (const char* category : kCategories)
+      documents.push_back(tokens_of(question.prompt, absl::StrCat(category, ".")));
+  }
+  ROUX_ASSIGN_OR_RETURN(const std::vector<double> losses,
+                        losses_of(model, documents, std::max<int64_t>(c.decoder.length, 96), part.device()));
+  double right = 0;
+  for (size_t i = 0; i < data.questions.size(); ++i) {
+    const auto begin = losses.begin() + static_cast<std::ptrdiff_t>(3 * i);
+    const std::string answer = kCategories[std::min_element(begin, begin + 3) - begin];
+    right += answer == data.questions[i].label;
+    if (record) part.prediction({data.questions[i].id, data.questions[i].label, answer, {begin, begin + 3}});
+  }
+  return right / static_cast<double>(data.questions.size());
+}
+
+absl::StatusOr<Outcome> tune(const Config& c, const Data& data, const Arm& arm, uint64_t seed,
+                             kit::Part& part) {
+  Generator unused(1);
+  Transformer model(c.decoder.transformer(256), c.decoder.init(unused, part.device()));
+  ROUX_RETURN_IF_ERROR(part.load_from(arm.from, {{"model", model}}));
+  Outcome outcome;
+  if (!part.planning()) {
+    ROUX_ASSIGN_OR_RETURN(outcome.scores["before"], choose(c, data, model, part, false));
+  }
+  std::vector<kit::MaskedDocument> documents;
+  for (const kit::Example& item : data.instructions)
+    documents.push_back(tokens_of(item.prompt, item.response));
+  ROUX_ASSIGN_OR_RETURN(
+      const kit::WindowSet windows,
+      kit::WindowSet::padded(documents, std::max<int64_t>(c.decoder.length, 96), "instructions"));
+  ROUX_ASSIGN_OR_RETURN(outcome.log, kit::fine_tune(part, model, {&windows},
+                                                    {.seed = seed,
+                                                     .steps = c.instruct_steps,
+                                                     .global_batch = c.batch,
+                                                     .lr = cosine(c.instruct_lr, c.instruct_steps)}));
+  ROUX_ASSIGN_OR_RETURN(outcome.scores["accuracy"], choose(c, data, model, part, true));
+  std::map<std::string, double> labels;
+  for (const kit::Example& item : data.instructions) ++labels[item.label];
+  const auto most = std::max_element(labels.begin(), labels.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  for (const kit::Example& question : data.questions)
+    outcome.scores["majority"] +=
+        static_cast<double>(question.label == most->first) / static_cast<double>(data.questions.size());
+  return outcome;
+}
+
+// Pairs of words whose order ten people voted on; words of one beginning stand on one side of the split.
+std::vector<Preferred> vote_pairs(const std::vector<kit::RatedText>& rated, bool test, int64_t count,
+                                  stats::RandomStream& random) {
+  std::vector<int64_t> words;
+  for (size_t i = 0; i < rated.size(); ++i) {
+    uint64_t hash = 1469598103934665603ull;
+    for (const char letter : rated[i].text.substr(0, 4))
+      hash = (hash ^ static_cast<unsigned char>(letter)) * 1099511628211ull;
+    if ((hash >> 20) % 4 == 0 == test) words.push_back(static_cast<int64_t>(i));
+  }
+  std::vector<Preferred> pairs;
+  const auto draw = [&] {
+    return words[static_cast<size_t>(random.below(static_cast<int64_t>(words.size())))];
+  };
+  while (static_cast<int64_t>(pairs.size()) < count) {
+    const int64_t a = draw(), b = draw();
+    const auto pair =
+        pair_of_votes(a, b, rated[static_cast<size_t>(a)].ratings, rated[static_cast<size_t>(b)].ratings);
+    pairs.insert(pairs.end(), pair.begin(), pair.end());
+  }
+  return pairs;
+}
+
+Tensor features_of(const std::vector<kit::RatedText>& rated, const std::vector<Preferred>& pairs, bool chosen,
+                   Device device) {
+  std::vector<float> values;
+  for (const Preferred& pair : pairs) {
+    const std::string& word = rated[static_cast<size_t>(chosen ? pair.chosen : pair.rejected)].text;
+    for (const double share : trigram_shares(word, kFeatures)) values.push_back(static_cast<float>(share));
+  }
+  return tensor(values, {static_cast<int64_t>(pairs.size()), kFeatures}, device);
+}
+
+// Bradley and Terry's model on votes; `shuffled` turns each training pair around at random.
+absl::StatusOr<Outcome> train_reward(const Config& c, const Data& data, const Arm& arm, uint64_t seed,
+                                     kit::Part& part) {
+  const bool shuffled = arm.name == "reward_shuffled";
+  Generator generator(seed);
+  Linear score(kFeatures, 1, false, Init{&generator, 0.01, kF32, part.device()});
+  AdamW optimizer({{score.named_parameters()}}, {});
+  const Schedule lr = cosine(c.reward_lr, c.reward_steps);
+  Outcome outcome;
+  ROUX_ASSIGN_OR_RETURN(
+      outcome.log,
+      kit::train(part, {.steps = c.reward_steps}, {{"model", score}, {"optimizer", optimizer}},
+                 [&](int64_t step) {
+                   stats::RandomStream random(seed, 1000 + static_cast<uint64_t>(step));
+                   std::vector<Preferred> pairs = vote_pairs(data.rated, false, c.reward_pairs, random);
+                   for (Preferred& pair : pairs) {
+                     if (shuffled && random.below(2) == 1) std::swap(pair.chosen, pair.rejected);
+                   }
+                   const Tensor chosen = features_of(data.rated, pairs, true, part.device());
+                   const Tensor rejected = features_of(data.rated, pairs, false, part.device());
+                   return kit::update(optimizer, {.lr = lr(step), .max_grad_norm = 1}, [&] {
+                     return mean(kit::bradley_terry_loss(reshape(score(chosen), {c.reward_pairs}),
+                                                         reshape(score(rejected), {c.reward_pairs})));
+                   });
+                 }));
+  NoGradGuard no_grad;
+  stats::RandomStream random(seed, 17);
+  std::vector<Preferred> pairs = vote_pairs(data.rated, true, kTestPairs, random);
+  const std::vector<float> good =
+      score(features_of(data.rated, pairs, true, part.device())).to_vector<float>();
+  const std::vector<float> bad =
+      score(features_of(data.rated, pairs, false, part.device())).to_vector<float>();
+  // As judges of "is the first one better?", the pair shown in a random order: the model (ME), the majority
+  // of ten people, and one of them (HE).
+  std::vector<int64_t> people, model, one;
+  double right = 0;
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    const bool turned = random.below(2) == 1;
+    right += good[i] > bad[i];
+    people.push_back(!turned), model.push_back((good[i] > bad[i]) != turned);
+    const int a = data.rated[static_cast<size_t>(pairs[i].chosen)].ratings[0];
+    const int b = data.rated[static_cast<size_t>(pairs[i].rejected)].ratings[0];
+    one.push_back((a == b ? random.below(2) == 1 : a > b) != turned);
+    if (!shuffled && i < 200) {
+      const std::string& w = data.rated[static_cast<size_t>(pairs[i].chosen)].text;
+      part.prediction({absl::StrCat(w, " / ", data.rated[static_cast<size_t>(pairs[i].rejected)].text),
+                       w,
+                       good[i] > bad[i] ? "agrees" : "disagrees",
+                       {good[i], bad[i]}});
+    }
+  }
+  outcome.scores["accuracy"] = right / static_cast<double>(pairs.size());
+  outcome.scores["model_kappa"] = kit::cohen_kappa(kit::confusion_matrix(people, model, 2));
+  outcome.scores["person_kappa"] = kit::cohen_kappa(kit::confusion_matrix(people, one, 2));
+  return outcome;
+}
+
+}  // namespace
+
+absl::Status Config::check() const {
+  ROUX_RETURN_IF_ERROR(decoder.check());
+  if (texts.empty()) return absl::InvalidArgumentError("--texts needs a text domain");
+  if (decoder.length < 48)
+    return absl::InvalidArgumentError(
+        absl::StrCat("length=", decoder.length, ": planted secrets need 48 tokens"));
+  return absl::OkStatus();
+}
+
+kit::Example instruction_of(int64_t offset, const std::string& word, const std::string& definition,
+                            const std::string& category) {
+  return {.id = absl::StrCat("wordnet-n-", offset),
+          .prompt = absl::StrCat(cut(absl::StrCat(word, ": ", definition), 72), "\nkind: "),
+          .response = absl::StrCat(category, "."),
+          .label = category,
+          .source = "wordnet"};
+}
+
+absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
+  Data data;
+  ROUX_ASSIGN_OR_RETURN(const std::vector<std::string> texts, texts_of(config, run));
+  std::vector<std::string> clean, held_out, reference;
+  for (const std::string& text : texts) {
+    const std::vector<std::string> documents = documents_of(text, kDocumentBytes);
+    const size_t last = documents.size() - documents.size() / 8;
+    clean.insert(clean.end(), documents.begin(), documents.begin() + static_cast<std::ptrdiff_t>(last));
+    held_out.insert(held_out.end(), documents.begin() + static_cast<std::ptrdiff_t>(last), documents.end());
+  }
+  ROUX_ASSIGN_OR_RETURN(const std::string unseen, named_text(config, config.unseen, run));
+  if (run.options().data.empty()) {
+    ROUX_ASSIGN_OR_RETURN(const std::string text, named_text(config, config.reference, run));
+    reference = documents_of(text, kDocumentBytes);
+  } else {  // the user's own language
+    reference = held_out;
+  }
+  if (clean.size() < 8 || reference.empty())
+    return absl::InvalidArgumentError(
+        absl::StrCat(run.options().data, ": ", clean.size(),
+                     " documents are too few; 400 bytes each, eight are the least"));
+  for (const auto& [documents, name] : {std::pair{held_out, "held-out text"},
+                                        std::pair{documents_of(unseen, kDocumentBytes), "unseen text"}}) {
+    ROUX_ASSIGN_OR_RETURN(kit::WindowSet windows, windows_of(config, documents, name));
+    ROUX_RETURN_IF_ERROR(windows.fixed_rows(config.eval_windows).status());
+    data.held_out.push_back(std::move(windows));
+  }
+  for (const uint64_t seed : run.seeds()) {
+    ROUX_ASSIGN_OR_RETURN(data.seeds[seed], corpora_of(config, clean, reference, seed));
+  }
+  ROUX_RETURN_IF_ERROR(load_tasks(config, run, data));
+  std::vector<std::string> questions;
+  for (const kit::Example& question : data.questions) questions.push_back(question.prompt);
+  data.leaked = contaminated(clean, questions, 8);
+  return data;
+}
+
+std::vector<Arm> arms() {
+  return {{"raw"},  {"random"},           {"filter"}, {"dedup"},
+          {"both"}, {"instruct", "both"}, {"reward"}, {"reward_shuffled"}};
+}
+
+absl::StatusOr<Outcome> train_arm(const Config& config, const Data& data, const Arm& arm, uint64_t seed,
+                                  kit::Part& part) {
+  if (arm.name == "instruct") return tune(config, data, arm, seed, part);
+  if (arm.name.starts_with("reward")) return train_reward(config, data, arm, seed, part);
+  return train_lm(config, data, arm, seed, part);
+}
+
+}  // namespace roux::llm_datasets_survey

@@ -1,0 +1,91 @@
+#include "recipes/llm_datasets_survey/arms.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "recipes/llm_datasets_survey/claims.h"
+#include "tensor/fresh_directory.h"
+
+namespace roux::llm_datasets_survey {
+namespace {
+
+Config tiny() {
+  Config c;
+  c.decoder = {.layers = 1, .hidden = 16, .heads = 2, .intermediate = 32, .length = 48, .init_std = 0.25};
+  c.steps = 6, c.batch = 4, c.instruct_steps = 4, c.reward_steps = 200, c.reward_pairs = 32,
+  c.text_bytes = 8000;
+  c.eval_windows = 4, c.candidates = 4;
+  return c;
+}
+
+std::unique_ptr<kit::Run> quiet_run() {
+  kit::RunSetup setup;
+  setup.info.slug = "test";
+  setup.preset.name = "test";
+  setup.settings = "{}";
+  setup.options.out = fresh_directory() + "/out";
+  setup.quiet = true;
+  return *kit::Run::open(std::move(setup));
+}
+
+TEST(Instructions, KeepIdSourceAndLabel) {
+  const kit::Example item = instruction_of(7, "heron", "grey bird", "animal");
+  EXPECT_EQ(item, (kit::Example{.id = "wordnet-n-7",
+                                .prompt = "heron: grey bird\nkind: ",
+                                .response = "animal.",
+                                .label = "animal",
+                                .source = "wordnet"}));
+  EXPECT_LE(instruction_of(7, "x", std::string(500, 'a'), "person").prompt.size(), 80u);
+}
+
+// Tuning items and questions are apart; corpora differ by what was done to them alone.
+TEST(Data, OfEverySeed) {
+  const auto run = quiet_run();
+  const auto data = load_data(tiny(), *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  std::set<std::string> tuned;
+  for (const kit::Example& item : data->instructions) tuned.insert(item.id);
+  for (const kit::Example& item : data->questions) EXPECT_FALSE(tuned.contains(item.id));
+  EXPECT_GT(data->questions.size(), 100u);
+  EXPECT_EQ(data->leaked.size(), data->questions.size());
+  ASSERT_EQ(data->seeds.size(), run->seeds().size());
+  const SeedData& own = data->seeds.begin()->second;
+  const auto size = [&](const char* arm) { return own.train.at(arm).size(); };
+  EXPECT_LT(size("both"), size("filter"));
+  EXPECT_LT(size("both"), size("dedup"));
+  EXPECT_LT(size("filter"), size("raw"));
+  EXPECT_NEAR(static_cast<double>(size("random")), static_cast<double>(size("both")), 20);
+}
+
+// On votes turned around at random nothing can be learnt; on the votes themselves something is.
+TEST(Reward, LearnsFromVotesAndNotFromNoise) {
+  const auto run = quiet_run();
+  const Config c = tiny();
+  const auto data = load_data(c, *run);
+  ASSERT_TRUE(data.ok()) << data.status();
+  const std::vector<Arm> some = {{"reward"}, {"reward_shuffled"}};
+  const auto results =
+      run->side_by_side(kit::grid(some, run->seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+        return train_arm(c, *data, arm, seed, part);
+      }));
+  ASSERT_TRUE(results.ok()) << results.status();
+  const auto accuracy = [](const Outcome& o) { return o.scores.at("accuracy"); };
+  EXPECT_GT(results->values("reward", accuracy)[0], results->values("reward_shuffled", accuracy)[0]);
+  const double kappa =
+      results->values("reward", [](const Outcome& o) { return o.scores.at("model_kappa"); })[0];
+  EXPECT_NEAR(kappa, 2 * results->values("reward", accuracy)[0] - 1, 0.05);  // two classes of equal size
+}
+
+TEST(Settings, ThatDoNotFitAreRefused) {
+  EXPECT_TRUE(Config().check().ok());
+  Config c;
+  c.decoder.length = 32;
+  EXPECT_EQ(c.check().message(), "length=32: planted secrets need 48 tokens");
+  c = Config();
+  c.texts.clear();
+  EXPECT_FALSE(c.check().ok());
+}
+
+}  // namespace
+}  // namespace roux::llm_datasets_survey

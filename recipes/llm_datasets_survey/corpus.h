@@ -1,0 +1,91 @@
+// Real documents with planted noise of known kind, and what the pipeline's stages leave of them.
+#ifndef ROUX_RECIPES_LLM_DATASETS_SURVEY_CORPUS_H_
+#define ROUX_RECIPES_LLM_DATASETS_SURVEY_CORPUS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "recipes/kit/data/funnel.h"
+#include "recipes/kit/stats/logistic.h"
+#include "recipes/kit/stats/random.h"
+#include "recipes/llm_datasets_survey/method.h"
+
+namespace roux::llm_datasets_survey {
+
+// Paragraphs (apart by empty lines), neighbours put together until a document has `bytes`.
+std::vector<std::string> documents_of(const std::string& text, size_t bytes);
+
+enum class Kind { kClean, kCopy, kGibberish, kBoilerplate, kCanary };
+const char* kind_of(Kind kind);
+struct Document {
+  std::string text;
+  Kind kind = Kind::kClean;
+  int64_t origin = -1;  // of a copy or canary: the document that it repeats
+  double edits = 0;     // share of a copy's words that are replaced
+};
+
+inline constexpr double kEdits[] = {0, 0.02, 0.05, 0.1, 0.2, 0.3};
+struct NoiseOptions {
+  double copied = 0.35;  // share of the documents that have 1 .. max_copies copies, each with one of kEdits
+  int64_t max_copies = 6;
+  double gibberish = 0.35, boilerplate = 0.25;  // documents, per clean one
+  std::vector<int64_t> canary_copies = {1, 16, 64};
+  int64_t canaries = 4;  // of each number of copies
+  uint64_t seed = 1;
+};
+struct Canary {
+  std::string before, secret;  // six digits
+  int64_t copies = 0;
+};
+struct PlantedCorpus {
+  std::vector<Document> documents;  // in random order
+  std::vector<Canary> canaries;
+  std::vector<std::string> texts() const;
+};
+PlantedCorpus plant(const std::vector<std::string>& clean, const NoiseOptions& options);
+// A document as noise: letters exchanged at random within the whole of it, or lines of a page's menu.
+std::string gibberish_of(const std::string& document, stats::RandomStream& random);
+std::string boilerplate_of(stats::RandomStream& random);
+
+// What an arm trains on. The counts are by stage: documents and bytes in and out, and the reasons.
+struct Stages {
+  bool filter = false, dedup = false;
+};
+std::vector<std::string> process(const std::vector<std::string>& documents, const Stages& stages,
+                                 const LetterPairs& pairs, kit::Funnel& funnel);
+// Documents in random order until they have as many bytes.
+std::vector<std::string> random_share(std::vector<std::string> documents, size_t bytes, uint64_t seed);
+
+// Of the copies with these edits: how many are in the cluster of their origin.
+struct Recall {
+  int64_t found = 0, copies = 0;
+};
+Recall recall_of(const PlantedCorpus& corpus, const Clusters& clusters, double edits);
+// Of the documents that a clustering removes, the share that are copies or canaries.
+double precision_of(const PlantedCorpus& corpus, const Clusters& clusters);
+
+// P(reference) of a logistic model on shares of trigrams: "reference or raw", as GPT-3's filter has it.
+class QualityClassifier {
+ public:
+  QualityClassifier(const std::vector<std::string>& reference, const std::vector<std::string>& raw);
+  std::vector<double> operator()(const std::vector<std::string>& documents) const;
+
+ private:
+  stats::LogisticFit fit_;
+};
+
+// --table: documents from JSON lines with a string "text" (and "id", if there is one), a text file or a
+// folder of them. Errors name file, line and field.
+struct UserDocuments {
+  std::vector<std::string> ids, texts;
+};
+absl::StatusOr<UserDocuments> read_documents(const std::string& path);
+// {"statistics": {...}, "duplicates": {"exact": [[id, ...]], "near": ...}, "dropped": {reason: count},
+// "documents": [{"id", "words", "drop", "quality"}]}; `reference`: good text of the corpus's language.
+std::string table_json(const UserDocuments& documents, const std::vector<std::string>& reference);
+
+}  // namespace roux::llm_datasets_survey
+
+#endif  // ROUX_RECIPES_LLM_DATASETS_SURVEY_CORPUS_H_
