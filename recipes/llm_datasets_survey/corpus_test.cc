@@ -99,7 +99,7 @@ TEST(Table, OfASmallCorpus) {
   ASSERT_TRUE(table.ok()) << table.status();
   const JsonValue& statistics = *table->find("statistics");
   EXPECT_EQ(statistics.find("documents")->integer(), 3);
-  EXPECT_EQ(statistics.find("words")->integer(), 6 + 6 + 8);
+  EXPECT_EQ(statistics.find("words")->integer(), 6 + 6 + 9);
   EXPECT_EQ(statistics.find("without_exact_duplicates")->integer(), 2);
   EXPECT_EQ(statistics.find("with_personal_data")->integer(), 1);
   EXPECT_EQ(table->find("duplicates")->find("exact")->items()[0].items()[1].string(), "2");
