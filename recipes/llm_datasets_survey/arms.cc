@@ -41,6 +41,15 @@ Schedule cosine(double peak, int64_t steps) {
   return cosine_schedule({.peak = peak, .floor = 0.1 * peak, .total = steps, .warmup = steps / 50});
 }
 
+// Of instructions: a prompt has at most 79 tokens, an answer 9.
+int64_t row_length(const Config& c) { return std::max<int64_t>(c.decoder.length, 96); }
+
+TransformerConfig shape_of(const Config& c) {
+  TransformerConfig shape = c.decoder.transformer(256);
+  shape.max_position_embeddings = row_length(c);
+  return shape;
+}
+
 std::string cut(std::string text, size_t bytes) {
   if (bytes < text.size()) {
     while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
@@ -137,11 +146,12 @@ absl::Status load_tasks(const Config& config, kit::Run& run, Data& data) {
   ROUX_ASSIGN_OR_RETURN(auto rated, kit::vader_lexicon(source));
   if (!run.planning()) ROUX_RETURN_IF_ERROR(run.uses(rated.from));
   data.rated = std::move(rated.value);
-  ROUX_ASSIGN_OR_RETURN(const auto synsets, kit::wordnet_synsets("n", source));
+  ROUX_ASSIGN_OR_RETURN(const auto synsets, kit::wordnet_synsets("nvar", source));
   if (!run.planning()) ROUX_RETURN_IF_ERROR(run.uses(synsets.from));
   int64_t number = 0;
   for (const kit::Synset& synset : synsets.value) {
-    const std::string category = std::string(kit::wordnet_category(synset.category)).substr(5);
+    if (synset.part != 'n') continue;
+    const std::string category = std::string(kit::wordnet_category(synset.category)).substr(5);  // "noun."
     if (std::find(std::begin(kCategories), std::end(kCategories), category) == std::end(kCategories))
       continue;
     kit::Example item = instruction_of(synset.offset, synset.words.at(0), synset.definition, category);
@@ -193,7 +203,7 @@ absl::Status measure_exposure(const Config& config, const SeedData& data, uint64
 absl::StatusOr<Outcome> train_lm(const Config& c, const Data& data, const Arm& arm, uint64_t seed,
                                  kit::Part& part) {
   Generator generator(seed);
-  Transformer model(c.decoder.transformer(256), c.decoder.init(generator, part.device()));
+  Transformer model(shape_of(c), c.decoder.init(generator, part.device()));
   std::vector<kit::ValidationSet> sets;
   for (size_t i = 0; i < data.held_out.size(); ++i) {
     ROUX_ASSIGN_OR_RETURN(std::vector<int64_t> rows, data.held_out[i].fixed_rows(c.eval_windows));
@@ -226,7 +236,7 @@ absl::StatusOr<double> choose(const Config& c, const Data& data, const LanguageM
       documents.push_back(tokens_of(question.prompt, absl::StrCat(category, ".")));
   }
   ROUX_ASSIGN_OR_RETURN(const std::vector<double> losses,
-                        losses_of(model, documents, std::max<int64_t>(c.decoder.length, 96), part.device()));
+                        losses_of(model, documents, row_length(c), part.device()));
   double right = 0;
   for (size_t i = 0; i < data.questions.size(); ++i) {
     const auto begin = losses.begin() + static_cast<std::ptrdiff_t>(3 * i);
@@ -240,7 +250,7 @@ absl::StatusOr<double> choose(const Config& c, const Data& data, const LanguageM
 absl::StatusOr<Outcome> tune(const Config& c, const Data& data, const Arm& arm, uint64_t seed,
                              kit::Part& part) {
   Generator unused(1);
-  Transformer model(c.decoder.transformer(256), c.decoder.init(unused, part.device()));
+  Transformer model(shape_of(c), c.decoder.init(unused, part.device()));
   ROUX_RETURN_IF_ERROR(part.load_from(arm.from, {{"model", model}}));
   Outcome outcome;
   if (!part.planning()) {
@@ -249,9 +259,8 @@ absl::StatusOr<Outcome> tune(const Config& c, const Data& data, const Arm& arm, 
   std::vector<kit::MaskedDocument> documents;
   for (const kit::Example& item : data.instructions)
     documents.push_back(tokens_of(item.prompt, item.response));
-  ROUX_ASSIGN_OR_RETURN(
-      const kit::WindowSet windows,
-      kit::WindowSet::padded(documents, std::max<int64_t>(c.decoder.length, 96), "instructions"));
+  ROUX_ASSIGN_OR_RETURN(const kit::WindowSet windows,
+                        kit::WindowSet::padded(documents, row_length(c), "instructions"));
   ROUX_ASSIGN_OR_RETURN(outcome.log, kit::fine_tune(part, model, {&windows},
                                                     {.seed = seed,
                                                      .steps = c.instruct_steps,
@@ -276,7 +285,7 @@ std::vector<Preferred> vote_pairs(const std::vector<kit::RatedText>& rated, bool
     uint64_t hash = 1469598103934665603ull;
     for (const char letter : rated[i].text.substr(0, 4))
       hash = (hash ^ static_cast<unsigned char>(letter)) * 1099511628211ull;
-    if ((hash >> 20) % 4 == 0 == test) words.push_back(static_cast<int64_t>(i));
+    if (((hash >> 20) % 4 == 0) == test) words.push_back(static_cast<int64_t>(i));
   }
   std::vector<Preferred> pairs;
   const auto draw = [&] {

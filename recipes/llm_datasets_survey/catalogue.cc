@@ -111,7 +111,10 @@ absl::StatusOr<Size> parse_size(const std::string& text) {
   std::string_view rest = absl::StripAsciiWhitespace(std::string_view(text).substr(end));
   constexpr std::string_view kPrefixes = "KMGBT";
   constexpr double kFactors[] = {1e3, 1e6, 1e9, 1e9, 1e12};
-  if (rest == "B") return size;
+  if (rest.empty() || rest == "B") {
+    if (!rest.empty()) return size;
+    return absl::InvalidArgumentError(absl::StrCat("size '", text, "' has no unit"));
+  }
   const size_t prefix = kPrefixes.find(rest[0]);
   if (prefix != kPrefixes.npos) size.amount *= kFactors[prefix], rest.remove_prefix(1);
   if (prefix != kPrefixes.npos && prefix != 3 && rest == "B") return size;

@@ -53,8 +53,8 @@ const char* unit_name(Size::Unit unit);
 // "12.68 TB", "30.4T tokens", "52K instances", "59996 files". InvalidArgument for anything else.
 absl::StatusOr<Size> parse_size(const std::string& text);
 
-// The most restrictive class of the licences that the text names: "unknown" (empty or "-") < "permissive" <
-// "share-alike" < "non-commercial"; "custom" for any other words, between the last two.
+// The most restrictive class of the licences that the text names, in this order: "permissive", "share-alike",
+// "custom" (any other words), "non-commercial"; "unknown" for an empty text or "-".
 std::string license_class(const std::string& text);
 
 // InvalidArgument "<where>: line L: ..." for what is no JSON, an unknown dimension, a missing name, category

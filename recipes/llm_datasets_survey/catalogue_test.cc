@@ -8,6 +8,8 @@
 namespace roux::llm_datasets_survey {
 namespace {
 
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
 std::vector<Record> shipped() {
   const std::string path = *kit::find_runfile("recipes/llm_datasets_survey/catalogue.jsonl");
   const auto records = parse_catalogue(*kit::read_text(path), "catalogue.jsonl");
@@ -31,17 +33,17 @@ TEST(Sizes, UnitsStayApart) {
 }
 
 TEST(Licenses, TheMostRestrictiveCounts) {
-  for (const auto& [text, wanted] : {std::pair{"MIT", "permissive"},
-                                     {"Apache-2.0", "permissive"},
-                                     {"CC-BY-4.0", "permissive"},
-                                     {"CC-BY-SA-3.0", "share-alike"},
-                                     {"CC-BY-NC-SA-4.0", "non-commercial"},
-                                     {"-", "unknown"},
-                                     {"", "unknown"},
-                                     {"MIT & GPL-3.0", "share-alike"},
-                                     {"CC-BY-NC-4.0, MIT", "non-commercial"},
-                                     {"Common Crawl Terms of Use", "custom"},
-                                     {"MIT & own agreement", "custom"}})
+  for (const auto& [text, wanted] : Pairs{{"MIT", "permissive"},
+                                          {"Apache-2.0", "permissive"},
+                                          {"CC-BY-4.0", "permissive"},
+                                          {"CC-BY-SA-3.0", "share-alike"},
+                                          {"CC-BY-NC-SA-4.0", "non-commercial"},
+                                          {"-", "unknown"},
+                                          {"", "unknown"},
+                                          {"MIT & GPL-3.0", "share-alike"},
+                                          {"CC-BY-NC-4.0, MIT", "non-commercial"},
+                                          {"Common Crawl Terms of Use", "custom"},
+                                          {"MIT & own agreement", "custom"}})
     EXPECT_EQ(license_class(text), wanted) << text;
 }
 
@@ -78,18 +80,19 @@ TEST(Catalogue, MarginalsAreTheTotals) {
 
 TEST(Catalogue, UnknownCodesNameRecordAndField) {
   const std::string good = R"("name": "N", "category": "evaluation/code", "size": "3 instances")";
-  EXPECT_TRUE(parse_catalogue("{" + good + R"(, "language": "EN & Multi(35)", "release": "2023-X"
-})", "f").ok());
-  for (const auto& [line, error] :
-       {std::pair{good + R"(, "language": "XX")", "f: line 2: N: language 'XX' is not a code"},
-        {good + R"(, "construction": "HG&AI")", "N: construction 'HG&AI'"},
-        {good + R"(, "evaluation_method": "CE&XE")", "N: evaluation_method"},
-        {good + R"(, "preference_method": "VO-X")", "N: preference_method"},
-        {good + R"(, "release": "2023-13")", "N: release '2023-13'"},
-        {good + R"(, "colour": "red")", "no dimension is called 'colour'"},
-        {good + R"(, "focus": 3)", "'focus' is no string"},
-        {std::string(R"("name": "N", "category": "books/x", "size": "1 B")"), "N: category 'books/x'"},
-        {std::string(R"("name": "N", "category": "evaluation/code")"), "'size' is missing"}}) {
+  EXPECT_TRUE(parse_catalogue("{" + good + R"(, "language": "EN & Multi(35)", "release": "2023-X")" + "
+}
+", " f ").ok());
+    for (const auto& [line, error] :
+         Pairs{{good + R"(, "language": "XX")", "f: line 2: N: language 'XX' is not a code"},
+               {good + R"(, "construction": "HG&AI")", "N: construction 'HG&AI'"},
+               {good + R"(, "evaluation_method": "CE&XE")", "N: evaluation_method"},
+               {good + R"(, "preference_method": "VO-X")", "N: preference_method"},
+               {good + R"(, "release": "2023-13")", "N: release '2023-13'"},
+               {good + R"(, "colour": "red")", "no dimension is called 'colour'"},
+               {good + R"(, "focus": 3)", "'focus' is no string"},
+               {std::string(R"("name": "N", "category": "books/x", "size": "1 B")"), "N: category 'books/x'"},
+               {std::string(R"("name": "N", "category": "evaluation/code")"), "'size' is missing"}}) {
   const auto records = parse_catalogue("\n{" + line + "}", "f");
   EXPECT_NE(std::string(records.status().message()).find(error), std::string::npos) << records.status();
 }

@@ -151,9 +151,9 @@ void report_pipeline(const Data& data, kit::Run& run) {
          format_number(share(exact), 3), format_number(share(survey), 3),
          format_number(stats::LshIndex(16, 8).collision_probability(j), 3), format_number(share(more), 3),
          format_number(stats::LshIndex(32, 4).collision_probability(j), 3)});
-    for (const auto& [i, y] : {std::pair{0, share(exact)}, {1, share(survey)}, {2, share(more)}})
-      chart.series[static_cast<size_t>(i)].x.push_back(100 * edits),
-          chart.series[static_cast<size_t>(i)].y.push_back(y);
+    const Values found = {share(exact), share(survey), share(more)};
+    for (size_t i = 0; i < found.size(); ++i)
+      chart.series[i].x.push_back(100 * edits), chart.series[i].y.push_back(found[i]);
   }
   recall.rows.push_back({"precision", "", "", format_number(precision_of(own.corpus, exact), 3),
                          format_number(precision_of(own.corpus, survey), 3), "",

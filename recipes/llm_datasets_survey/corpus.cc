@@ -142,8 +142,9 @@ PlantedCorpus plant(const std::vector<std::string>& clean, const NoiseOptions& o
     corpus.documents.push_back({boilerplate_of(random), Kind::kBoilerplate});
   for (const int64_t copies : options.canary_copies) {
     for (int64_t n = 0; n < options.canaries; ++n) {
-      const Canary canary{absl::StrFormat("The secret code of agent %c%d is ", 'A' + copies % 26, n),
-                          absl::StrFormat("%06d", random.below(1000000)), copies};
+      const Canary canary{
+          absl::StrFormat("The secret code of agent %c%d is ", static_cast<char>('A' + copies % 26), n),
+          absl::StrFormat("%06d", random.below(1000000)), copies};
       const auto first = static_cast<int64_t>(corpus.documents.size());
       for (int64_t copy = 0; copy < copies; ++copy)
         corpus.documents.push_back(
@@ -303,7 +304,7 @@ std::string table_json(const UserDocuments& documents, const std::vector<std::st
     const std::string reason = drop_reason(text, {}, &pairs), lowered = normalised(text);
     if (!reason.empty()) dropped.count(reason);
     const auto own = kit::split_words(lowered);
-    types.insert(own.begin(), own.end());
+    for (const std::string_view word : own) types.emplace(word);
     lengths.push_back(static_cast<int64_t>(own.size()));
     words += lengths.back(), bytes += static_cast<int64_t>(text.size());
     masked += mask_personal_data(text) != text;

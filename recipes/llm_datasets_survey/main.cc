@@ -8,6 +8,7 @@
 #include "recipes/kit/data/runfiles.h"
 #include "recipes/kit/data/text_domain.h"
 #include "recipes/kit/data/text_file.h"
+#include "recipes/kit/train/training.h"
 #include "recipes/llm_datasets_survey/arms.h"
 #include "recipes/llm_datasets_survey/catalogue.h"
 #include "recipes/llm_datasets_survey/claims.h"
