@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "recipes/kit/data/runfiles.h"
 #include "recipes/kit/data/text_file.h"
 
@@ -78,27 +80,35 @@ TEST(Catalogue, MarginalsAreTheTotals) {
   EXPECT_EQ(missing_share(records, "publisher"), 1);
 }
 
+// A record by name, category and size, and more fields; ' stands for ".
+std::string record_with(const std::string& more, const std::string& category = "evaluation/code") {
+  std::string line = "{'name': 'N', 'category': '" + category + "', " + more + "}";
+  std::replace(line.begin(), line.end(), '\'', '"');
+  return line;
+}
+
 TEST(Catalogue, UnknownCodesNameRecordAndField) {
-  const std::string good = R"("name": "N", "category": "evaluation/code", "size": "3 instances")";
-  EXPECT_TRUE(parse_catalogue("{" + good + R"(, "language": "EN & Multi(35)", "release": "2023-X")" + "
-}
-", " f ").ok());
-    for (const auto& [line, error] :
-         Pairs{{good + R"(, "language": "XX")", "f: line 2: N: language 'XX' is not a code"},
-               {good + R"(, "construction": "HG&AI")", "N: construction 'HG&AI'"},
-               {good + R"(, "evaluation_method": "CE&XE")", "N: evaluation_method"},
-               {good + R"(, "preference_method": "VO-X")", "N: preference_method"},
-               {good + R"(, "release": "2023-13")", "N: release '2023-13'"},
-               {good + R"(, "colour": "red")", "no dimension is called 'colour'"},
-               {good + R"(, "focus": 3)", "'focus' is no string"},
-               {std::string(R"("name": "N", "category": "books/x", "size": "1 B")"), "N: category 'books/x'"},
-               {std::string(R"("name": "N", "category": "evaluation/code")"), "'size' is missing"}}) {
-  const auto records = parse_catalogue("\n{" + line + "}", "f");
-  EXPECT_NE(std::string(records.status().message()).find(error), std::string::npos) << records.status();
-}
-EXPECT_FALSE(parse_catalogue("{" + good + "}\n{" + good + "}", "f").ok());
-EXPECT_FALSE(parse_catalogue("[1]", "f").ok());
-EXPECT_FALSE(parse_catalogue("", "f").ok());
+  const std::string good = "'size': '3 instances'";
+  EXPECT_TRUE(parse_catalogue(record_with(good), "f").ok());
+  EXPECT_TRUE(
+      parse_catalogue(record_with(good + ", 'language': 'EN & Multi(35)', 'release': '2023-X'"), "f").ok());
+  const Pairs wrong = {
+      {record_with(good + ", 'language': 'XX'"), "f: line 2: N: language 'XX' is not a code"},
+      {record_with(good + ", 'construction': 'HG&AI'"), "N: construction 'HG&AI'"},
+      {record_with(good + ", 'evaluation_method': 'CE&XE'"), "N: evaluation_method"},
+      {record_with(good + ", 'preference_method': 'VO-X'"), "N: preference_method"},
+      {record_with(good + ", 'release': '2023-13'"), "N: release '2023-13'"},
+      {record_with(good + ", 'colour': 'red'"), "no dimension is called 'colour'"},
+      {record_with(good + ", 'focus': 3"), "'focus' is no string"},
+      {record_with(good, "books/x"), "N: category 'books/x'"},
+      {record_with("'focus': 'x'"), "'size' is missing"}};
+  for (const auto& [line, error] : wrong) {
+    const auto records = parse_catalogue("\n" + line, "f");
+    EXPECT_NE(std::string(records.status().message()).find(error), std::string::npos) << records.status();
+  }
+  EXPECT_FALSE(parse_catalogue(record_with(good) + "\n" + record_with(good), "f").ok());
+  EXPECT_FALSE(parse_catalogue("[1]", "f").ok());
+  EXPECT_FALSE(parse_catalogue("", "f").ok());
 }
 
 }  // namespace

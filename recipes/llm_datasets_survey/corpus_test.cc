@@ -85,13 +85,10 @@ TEST(Quality, ReferenceTextOfAnotherBookScoresAboveNoise) {
 
 TEST(Table, OfASmallCorpus) {
   const std::string folder = fresh_directory();
-  const std::string text = prose()[0];
-  std::ofstream(folder + "/c.jsonl") << R"({"id": "a", "text": "One two three four five six"})"
-                                     << "\n"
-                                     << R"({"text": "one two  three four FIVE six"})"
-                                     << "\n"
-                                     << R"({"id": "c", "text": "* home\n* about us\n* a@b.org is ours"})"
-                                     << "\n";
+  std::ofstream(folder + "/c.jsonl") << "{\"id\": \"a\", \"text\": \"One two three four five six\"}\n"
+                                     << "{\"text\": \"one two  three four FIVE six\"}\n"
+                                     << "{\"id\": \"c\", \"text\": "
+                                     << "\"* home\\n* about us\\n* a@b.org is ours\"}\n";
   const auto documents = read_documents(folder + "/c.jsonl");
   ASSERT_TRUE(documents.ok()) << documents.status();
   EXPECT_EQ(documents->ids, (std::vector<std::string>{"a", "2", "c"}));
