@@ -397,6 +397,10 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
     clean.insert(clean.end(), documents.begin(), documents.begin() + static_cast<std::ptrdiff_t>(last));
     held_out.insert(held_out.end(), documents.begin() + static_cast<std::ptrdiff_t>(last), documents.end());
   }
+  if (clean.size() < 8) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        run.options().data, ": ", clean.size(), " documents are too few; eight of 400 bytes are the least"));
+  }
   ROUX_ASSIGN_OR_RETURN(const std::string unseen, named_text(config, config.unseen, run));
   if (run.options().data.empty()) {
     ROUX_ASSIGN_OR_RETURN(const std::string text, named_text(config, config.reference, run));
@@ -404,10 +408,6 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
   } else {  // the user's own language
     reference = held_out;
   }
-  if (clean.size() < 8 || reference.empty())
-    return absl::InvalidArgumentError(
-        absl::StrCat(run.options().data, ": ", clean.size(),
-                     " documents are too few; 400 bytes each, eight are the least"));
   for (const auto& [documents, name] : {std::pair{held_out, "held-out text"},
                                         std::pair{documents_of(unseen, kDocumentBytes), "unseen text"}}) {
     ROUX_ASSIGN_OR_RETURN(kit::WindowSet windows, windows_of(config, documents, name));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/eval/agreement.h"
@@ -49,8 +50,8 @@ class Judge {
   Judge(std::string scale, kit::Run& run) : scale_(std::move(scale)), run_(run) {}
 
   absl::Status claim(const std::string& text, const Values& values, kit::Relation relation,
-                     bool asserted = false, const std::string& not_testable = "") {
-    kit::Claim claim{.text = text, .relation = relation, .scale = scale_, .asserted = asserted};
+                     const std::string& not_testable = "") {
+    kit::Claim claim{.text = text, .relation = relation, .scale = scale_};
     claim.not_testable = not_testable;
     if (not_testable.empty()) claim.measured = kit::over_seeds(run_.seeds(), values);
     return run_.claim(claim);
@@ -217,13 +218,13 @@ absl::Status judge(const Config& config, const Data& data, const Results& result
   };
   ROUX_RETURN_IF_ERROR(
       judge.claim("processing helps at equal tokens: held-out clean loss, filtered and deduplicated - raw",
-                  difference("both", "raw", "held_out"), kit::below(0), true));
+                  difference("both", "raw", "held_out"), kit::below(0)));
   ROUX_RETURN_IF_ERROR(
       judge.claim("processing helps on a source that no corpus has: loss, filtered and deduplicated - raw",
                   difference("both", "raw", "unseen"), kit::below(0)));
   ROUX_RETURN_IF_ERROR(judge.claim(
       "it is what is kept, not how much: held-out loss, filtered and deduplicated - as many random bytes",
-      difference("both", "random", "held_out"), kit::below(0), true));
+      difference("both", "random", "held_out"), kit::below(0)));
   ROUX_RETURN_IF_ERROR(judge.claim("filtering alone helps: held-out loss, filtered - raw",
                                    difference("filter", "raw", "held_out"), kit::below(0)));
   ROUX_RETURN_IF_ERROR(judge.claim("deduplication alone helps: held-out loss, deduplicated - raw",
@@ -235,7 +236,7 @@ absl::Status judge(const Config& config, const Data& data, const Results& result
           : "the model on raw text did not learn the planted strings; --set steps=N trains it longer";
   ROUX_RETURN_IF_ERROR(judge.claim(
       "deduplication lowers memorisation: exposure (bits) of strings with 64 copies, deduplicated - raw",
-      difference("dedup", "raw", "exposure_64"), kit::below(-1), true, unlearnt));
+      difference("dedup", "raw", "exposure_64"), kit::below(-1), unlearnt));
   const auto recall = [&](const NearOptions& options, double edits) {
     return of_seeds(data, [&](const SeedData& own) {
       return share_found(own, near_duplicates(own.corpus.texts(), options), edits);

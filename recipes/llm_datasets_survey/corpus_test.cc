@@ -30,7 +30,9 @@ TEST(Plant, EverythingIsWhatItSaysItIs) {
     if (document.kind == Kind::kCopy) {
       const Document& origin = corpus.documents[static_cast<size_t>(document.origin)];
       EXPECT_EQ(origin.kind, Kind::kClean);
-      EXPECT_EQ(document.edits == 0, normalised(origin.text) == normalised(document.text)) << document.edits;
+      if (document.edits == 0 || document.edits >= 0.2) {  // in between all words may stay by chance
+        EXPECT_EQ(document.edits == 0, normalised(origin.text) == normalised(document.text));
+      }
     }
     canaries += document.kind == Kind::kCanary, kept += document.kind == Kind::kClean;
   }
