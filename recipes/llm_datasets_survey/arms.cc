@@ -282,9 +282,9 @@ std::vector<Preferred> vote_pairs(const std::vector<kit::RatedText>& rated, bool
                                   stats::RandomStream& random) {
   std::vector<int64_t> words;
   for (size_t i = 0; i < rated.size(); ++i) {
-    uint64_t hash = 1469598103934665603ull;
+    uint64_t hash = 0xcbf29ce484222325;
     for (const char letter : rated[i].text.substr(0, 4))
-      hash = (hash ^ static_cast<unsigned char>(letter)) * 1099511628211ull;
+      hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
     if (((hash >> 20) % 4 == 0) == test) words.push_back(static_cast<int64_t>(i));
   }
   std::vector<Preferred> pairs;
