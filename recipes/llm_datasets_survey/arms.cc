@@ -7,39 +7,23 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "nn/layers.h"
 #include "nn/models/transformer.h"
-#include "optim/optimizer.h"
 #include "optim/schedules.h"
-#include "recipes/kit/align/reward_model.h"
 #include "recipes/kit/data/byte_tokenizer.h"
 #include "recipes/kit/data/sources/wordnet.h"
 #include "recipes/kit/data/text_domain.h"
-#include "recipes/kit/eval/agreement.h"
-#include "recipes/kit/eval/classification.h"
-#include "recipes/kit/eval/ranking.h"
 #include "recipes/kit/train/fine_tune.h"
 #include "recipes/kit/train/losses.h"
 #include "recipes/kit/train/pretrain.h"
-#include "recipes/kit/train/update.h"
 #include "tensor/error.h"
 #include "tensor/generator.h"
-#include "tensor/grad_mode.h"
-#include "tensor/ops/creation.h"
-#include "tensor/ops/reduce.h"
-#include "tensor/ops/view.h"
 
 namespace roux::llm_datasets_survey {
 namespace {
 
 constexpr size_t kDocumentBytes = 400;
-constexpr int64_t kRows = 32;        // evaluated at once
-constexpr int64_t kFeatures = 1024;  // of the reward model: hashed trigrams of a word
-constexpr int64_t kTestPairs = 1000;
-
-Schedule cosine(double peak, int64_t steps) {
-  return cosine_schedule({.peak = peak, .floor = 0.1 * peak, .total = steps, .warmup = steps / 50});
-}
+constexpr int64_t kRows = 32;  // evaluated at once
+constexpr uint64_t kNoise = 1;  // seed of the planted noise
 
 // Of instructions: a prompt has at most 79 tokens, an answer 9.
 int64_t row_length(const Config& c) { return std::max<int64_t>(c.decoder.length, 96); }
@@ -102,42 +86,42 @@ absl::StatusOr<kit::WindowSet> windows_of(const Config& config, const std::vecto
 
 size_t bytes_of(const std::vector<std::string>& documents) { return absl::StrJoin(documents, "").size(); }
 
-// The classifier learns "reference or raw"; what it is held to is "clean or noise", which it was not told.
-double quality_auc(const PlantedCorpus& corpus, const std::vector<std::string>& reference) {
+// The classifier learns "reference or raw" from half of the corpus; what it is held to is "clean or noise" on
+// the other half, which it was not told.
+void judge_quality(const std::vector<std::string>& reference, Data& data) {
   std::vector<std::string> raw, judged;
-  std::vector<int64_t> labels;
-  for (size_t i = 0; i < corpus.documents.size(); ++i) {
-    const Document& document = corpus.documents[i];
+  for (size_t i = 0; i < data.corpus.documents.size(); ++i) {
+    const Document& document = data.corpus.documents[i];
     if (i % 2 == 0) {
       raw.push_back(document.text);
     } else if (document.kind == Kind::kClean || document.kind == Kind::kGibberish ||
                document.kind == Kind::kBoilerplate) {
-      judged.push_back(document.text), labels.push_back(document.kind == Kind::kClean);
+      judged.push_back(document.text), data.is_clean.push_back(document.kind == Kind::kClean);
     }
   }
-  return kit::roc_auc(labels, QualityClassifier(reference, raw)(judged));
+  data.quality = QualityClassifier(reference, raw)(judged);
 }
 
-absl::StatusOr<SeedData> corpora_of(const Config& config, const std::vector<std::string>& clean,
-                                    const std::vector<std::string>& reference, uint64_t seed) {
-  SeedData data;
-  data.corpus = plant(clean, {.seed = seed});
+absl::Status make_corpora(const Config& config, const std::vector<std::string>& reference, Data& data) {
+  data.corpus = plant(data.clean, {.seed = kNoise});
   const LetterPairs pairs(absl::StrJoin(reference, "\n"));
   const std::vector<std::string> raw = data.corpus.texts();
+  const auto add = [&](const std::string& name, const std::vector<std::string>& documents) -> absl::Status {
+    ROUX_ASSIGN_OR_RETURN(kit::WindowSet windows, windows_of(config, documents, name));
+    data.train.emplace(name, std::move(windows));
+    return absl::OkStatus();
+  };
   size_t kept_bytes = 0;
   for (const auto& [name, stages] :
        {std::pair{"raw", Stages{}}, std::pair{"filter", Stages{true, false}},
         std::pair{"dedup", Stages{false, true}}, std::pair{"both", Stages{true, true}}}) {
     const std::vector<std::string> kept = process(raw, stages, pairs, data.funnels[name]);
-    kept_bytes = bytes_of(kept);
-    ROUX_ASSIGN_OR_RETURN(kit::WindowSet windows, windows_of(config, kept, name));
-    data.train.emplace(name, std::move(windows));
+    kept_bytes = bytes_of(kept);  // at last of "both"
+    ROUX_RETURN_IF_ERROR(add(name, kept));
   }
-  ROUX_ASSIGN_OR_RETURN(kit::WindowSet random,
-                        windows_of(config, random_share(raw, kept_bytes, seed), "random"));
-  data.train.emplace("random", std::move(random));
-  data.quality_auc = quality_auc(data.corpus, reference);
-  return data;
+  ROUX_RETURN_IF_ERROR(add("random", random_share(raw, kept_bytes, kNoise)));
+  judge_quality(reference, data);
+  return absl::OkStatus();
 }
 
 absl::Status load_tasks(const Config& config, kit::Run& run, Data& data) {
@@ -182,11 +166,11 @@ absl::StatusOr<std::vector<double>> losses_of(const LanguageModel& model,
 }
 
 // Mean exposure of the canaries of each number of copies.
-absl::Status measure_exposure(const Config& config, const SeedData& data, uint64_t seed,
+absl::Status measure_exposure(const Config& config, const PlantedCorpus& corpus, uint64_t seed,
                               const LanguageModel& model, Device device, Outcome& outcome) {
   stats::RandomStream random(seed, 13);
   std::map<int64_t, std::pair<double, double>> sums;
-  for (const Canary& canary : data.corpus.canaries) {
+  for (const Canary& canary : corpus.canaries) {
     std::vector<kit::MaskedDocument> candidates = {tokens_of(canary.before, canary.secret + ".")};
     while (static_cast<int64_t>(candidates.size()) < config.candidates)
       candidates.push_back(tokens_of(canary.before, absl::StrFormat("%06d.", random.below(1000000))));
@@ -209,11 +193,10 @@ absl::StatusOr<Outcome> train_lm(const Config& c, const Data& data, const Arm& a
     ROUX_ASSIGN_OR_RETURN(std::vector<int64_t> rows, data.held_out[i].fixed_rows(c.eval_windows));
     sets.push_back({i == 0 ? "held_out" : "unseen", &data.held_out[i], std::move(rows)});
   }
-  const SeedData& own = data.seeds.at(seed);
   Outcome outcome;
   ROUX_ASSIGN_OR_RETURN(
       kit::Pretrained trained,
-      kit::pretrain(part, model, {{&own.train.at(arm.name)}, {1}, sets},
+      kit::pretrain(part, model, {{&data.train.at(arm.name)}, {1}, sets},
                     {.seed = seed,
                      .steps = c.steps,
                      .global_batch = c.batch,
@@ -223,7 +206,7 @@ absl::StatusOr<Outcome> train_lm(const Config& c, const Data& data, const Arm& a
                      .leave_at = {{c.steps, "final"}}}));
   outcome.log = std::move(trained.log);
   for (const char* set : {"held_out", "unseen"}) outcome.scores[set] = outcome.log.curves.at(set).back();
-  ROUX_RETURN_IF_ERROR(measure_exposure(c, own, seed, model, part.device(), outcome));
+  ROUX_RETURN_IF_ERROR(measure_exposure(c, data.corpus, seed, model, part.device(), outcome));
   return outcome;
 }
 
@@ -277,96 +260,6 @@ absl::StatusOr<Outcome> tune(const Config& c, const Data& data, const Arm& arm, 
   return outcome;
 }
 
-// Pairs of words whose order ten people voted on; words of one beginning stand on one side of the split.
-std::vector<Preferred> vote_pairs(const std::vector<kit::RatedText>& rated, bool test, int64_t count,
-                                  stats::RandomStream& random) {
-  std::vector<int64_t> words;
-  for (size_t i = 0; i < rated.size(); ++i) {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (const char letter : rated[i].text.substr(0, 4))
-      hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-    if (((hash >> 20) % 4 == 0) == test) words.push_back(static_cast<int64_t>(i));
-  }
-  std::vector<Preferred> pairs;
-  const auto draw = [&] {
-    return words[static_cast<size_t>(random.below(static_cast<int64_t>(words.size())))];
-  };
-  while (static_cast<int64_t>(pairs.size()) < count) {
-    const int64_t a = draw(), b = draw();
-    const auto pair =
-        pair_of_votes(a, b, rated[static_cast<size_t>(a)].ratings, rated[static_cast<size_t>(b)].ratings);
-    pairs.insert(pairs.end(), pair.begin(), pair.end());
-  }
-  return pairs;
-}
-
-Tensor features_of(const std::vector<kit::RatedText>& rated, const std::vector<Preferred>& pairs, bool chosen,
-                   Device device) {
-  std::vector<float> values;
-  for (const Preferred& pair : pairs) {
-    const std::string& word = rated[static_cast<size_t>(chosen ? pair.chosen : pair.rejected)].text;
-    for (const double share : trigram_shares(word, kFeatures)) values.push_back(static_cast<float>(share));
-  }
-  return tensor(values, {static_cast<int64_t>(pairs.size()), kFeatures}, device);
-}
-
-// Bradley and Terry's model on votes; `shuffled` turns each training pair around at random.
-absl::StatusOr<Outcome> train_reward(const Config& c, const Data& data, const Arm& arm, uint64_t seed,
-                                     kit::Part& part) {
-  const bool shuffled = arm.name == "reward_shuffled";
-  Generator generator(seed);
-  Linear score(kFeatures, 1, false, Init{&generator, 0.01, kF32, part.device()});
-  AdamW optimizer({{score.named_parameters()}}, {});
-  const Schedule lr = cosine(c.reward_lr, c.reward_steps);
-  Outcome outcome;
-  ROUX_ASSIGN_OR_RETURN(
-      outcome.log,
-      kit::train(part, {.steps = c.reward_steps}, {{"model", score}, {"optimizer", optimizer}},
-                 [&](int64_t step) {
-                   stats::RandomStream random(seed, 1000 + static_cast<uint64_t>(step));
-                   std::vector<Preferred> pairs = vote_pairs(data.rated, false, c.reward_pairs, random);
-                   for (Preferred& pair : pairs) {
-                     if (shuffled && random.below(2) == 1) std::swap(pair.chosen, pair.rejected);
-                   }
-                   const Tensor chosen = features_of(data.rated, pairs, true, part.device());
-                   const Tensor rejected = features_of(data.rated, pairs, false, part.device());
-                   return kit::update(optimizer, {.lr = lr(step), .max_grad_norm = 1}, [&] {
-                     return mean(kit::bradley_terry_loss(reshape(score(chosen), {c.reward_pairs}),
-                                                         reshape(score(rejected), {c.reward_pairs})));
-                   });
-                 }));
-  NoGradGuard no_grad;
-  stats::RandomStream random(seed, 17);
-  std::vector<Preferred> pairs = vote_pairs(data.rated, true, kTestPairs, random);
-  const std::vector<float> good =
-      score(features_of(data.rated, pairs, true, part.device())).to_vector<float>();
-  const std::vector<float> bad =
-      score(features_of(data.rated, pairs, false, part.device())).to_vector<float>();
-  // As judges of "is the first one better?", the pair shown in a random order: the model (ME), the majority
-  // of ten people, and one of them (HE).
-  std::vector<int64_t> people, model, one;
-  double right = 0;
-  for (size_t i = 0; i < pairs.size(); ++i) {
-    const bool turned = random.below(2) == 1;
-    right += good[i] > bad[i];
-    people.push_back(!turned), model.push_back((good[i] > bad[i]) != turned);
-    const int a = data.rated[static_cast<size_t>(pairs[i].chosen)].ratings[0];
-    const int b = data.rated[static_cast<size_t>(pairs[i].rejected)].ratings[0];
-    one.push_back((a == b ? random.below(2) == 1 : a > b) != turned);
-    if (!shuffled && i < 200) {
-      const std::string& w = data.rated[static_cast<size_t>(pairs[i].chosen)].text;
-      part.prediction({absl::StrCat(w, " / ", data.rated[static_cast<size_t>(pairs[i].rejected)].text),
-                       w,
-                       good[i] > bad[i] ? "agrees" : "disagrees",
-                       {good[i], bad[i]}});
-    }
-  }
-  outcome.scores["accuracy"] = right / static_cast<double>(pairs.size());
-  outcome.scores["model_kappa"] = kit::cohen_kappa(kit::confusion_matrix(people, model, 2));
-  outcome.scores["person_kappa"] = kit::cohen_kappa(kit::confusion_matrix(people, one, 2));
-  return outcome;
-}
-
 }  // namespace
 
 absl::Status Config::check() const {
@@ -389,24 +282,27 @@ kit::Example instruction_of(int64_t offset, const std::string& word, const std::
 
 absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
   Data data;
+  const bool own_data = !run.options().data.empty();
   ROUX_ASSIGN_OR_RETURN(const std::vector<std::string> texts, texts_of(config, run));
-  std::vector<std::string> clean, held_out, reference;
+  std::vector<std::string> held_out, reference;
   for (const std::string& text : texts) {
     const std::vector<std::string> documents = documents_of(text, kDocumentBytes);
-    const size_t last = documents.size() - documents.size() / 8;
-    clean.insert(clean.end(), documents.begin(), documents.begin() + static_cast<std::ptrdiff_t>(last));
-    held_out.insert(held_out.end(), documents.begin() + static_cast<std::ptrdiff_t>(last), documents.end());
+    const auto part = static_cast<std::ptrdiff_t>(documents.size() / 8);
+    // The user's own language is learnt from documents that are neither trained nor evaluated on.
+    const auto end = documents.end() - part, clean_end = own_data ? end - part : end;
+    data.clean.insert(data.clean.end(), documents.begin(), clean_end);
+    reference.insert(reference.end(), clean_end, end);
+    held_out.insert(held_out.end(), end, documents.end());
   }
-  if (clean.size() < 8) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        run.options().data, ": ", clean.size(), " documents are too few; eight of 400 bytes are the least"));
+  if (data.clean.size() < 8) {
+    return absl::InvalidArgumentError(absl::StrCat(run.options().data, ": ", data.clean.size(),
+                                                   " documents to train on are too few; eight of 400 bytes "
+                                                   "are the least"));
   }
   ROUX_ASSIGN_OR_RETURN(const std::string unseen, named_text(config, config.unseen, run));
-  if (run.options().data.empty()) {
+  if (!own_data) {
     ROUX_ASSIGN_OR_RETURN(const std::string text, named_text(config, config.reference, run));
     reference = documents_of(text, kDocumentBytes);
-  } else {  // the user's own language
-    reference = held_out;
   }
   for (const auto& [documents, name] : {std::pair{held_out, "held-out text"},
                                         std::pair{documents_of(unseen, kDocumentBytes), "unseen text"}}) {
@@ -414,25 +310,26 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
     ROUX_RETURN_IF_ERROR(windows.fixed_rows(config.eval_windows).status());
     data.held_out.push_back(std::move(windows));
   }
-  for (const uint64_t seed : run.seeds()) {
-    ROUX_ASSIGN_OR_RETURN(data.seeds[seed], corpora_of(config, clean, reference, seed));
-  }
+  ROUX_RETURN_IF_ERROR(make_corpora(config, reference, data));
   ROUX_RETURN_IF_ERROR(load_tasks(config, run, data));
   std::vector<std::string> questions;
   for (const kit::Example& question : data.questions) questions.push_back(question.prompt);
-  data.leaked = contaminated(clean, questions, 8);
+  data.leaked = contaminated(data.clean, questions, 8);
   return data;
 }
 
+Schedule cosine(double peak, int64_t steps) {
+  return cosine_schedule({.peak = peak, .floor = 0.1 * peak, .total = steps, .warmup = steps / 50});
+}
+
 std::vector<Arm> arms() {
-  return {{"raw"},  {"random"},           {"filter"}, {"dedup"},
-          {"both"}, {"instruct", "both"}, {"reward"}, {"reward_shuffled"}};
+  return {{"raw"}, {"random"}, {"filter"}, {"dedup"}, {"both"}, {"instruct", "both"}, {"reward"}};
 }
 
 absl::StatusOr<Outcome> train_arm(const Config& config, const Data& data, const Arm& arm, uint64_t seed,
                                   kit::Part& part) {
   if (arm.name == "instruct") return tune(config, data, arm, seed, part);
-  if (arm.name.starts_with("reward")) return train_reward(config, data, arm, seed, part);
+  if (arm.name == "reward") return train_reward(config, data.rated, seed, part);
   return train_lm(config, data, arm, seed, part);
 }
 

@@ -1,6 +1,5 @@
 // What is trained on data of each role: language models on five versions of one corpus (pre-training), one of
-// them tuned on instructions made of a traditional task, and a reward model on people's votes. The noise, and
-// with it the corpus, depends on the seed, as weights and orders do.
+// them tuned on instructions made of a traditional task, and a reward model on people's votes (votes.cc).
 #ifndef ROUX_RECIPES_LLM_DATASETS_SURVEY_ARMS_H_
 #define ROUX_RECIPES_LLM_DATASETS_SURVEY_ARMS_H_
 
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "optim/schedules.h"
 #include "recipes/kit/data/example.h"
 #include "recipes/kit/data/sources/vader.h"
 #include "recipes/kit/data/windows.h"
@@ -25,7 +25,7 @@ struct Config {
   kit::DecoderConfig decoder = {
       .layers = 2, .hidden = 64, .heads = 4, .intermediate = 172, .length = 64, .init_std = 0.125};
   int64_t steps = 600, batch = 8;
-  double lr = 6e-3;  // one for all arms of a corpus
+  double lr = 6e-3;
   int64_t instruct_steps = 400;
   double instruct_lr = 2e-3;
   int64_t reward_steps = 300, reward_pairs = 64;
@@ -57,15 +57,15 @@ struct Config {
   absl::Status check() const;
 };
 
-// Texts of one run, and the corpora of its seeds.
-struct SeedData {
+// One corpus for all seeds, which differ in weights, orders and what the preference pairs are.
+struct Data {
+  std::vector<std::string> clean;  // the documents among which noise is planted
   PlantedCorpus corpus;
   std::map<std::string, kit::WindowSet> train;  // by arm
   std::map<std::string, kit::Funnel> funnels;
-  double quality_auc = 0;  // of the classifier: clean documents against noise
-};
-struct Data {
-  std::map<uint64_t, SeedData> seeds;
+  // Documents that the quality classifier has not seen: 1 for a clean one, 0 for noise, and what it says.
+  std::vector<int64_t> is_clean;
+  std::vector<double> quality;
   std::vector<kit::WindowSet> held_out;               // of the corpus's own texts, of the unseen one
   std::vector<kit::Example> instructions, questions;  // for tuning, for evaluation
   std::vector<kit::RatedText> rated;                  // words with the ratings of ten people
@@ -92,8 +92,16 @@ struct Outcome {
   }
 };
 using Results = kit::Results<Outcome>;
+// Decays by a cosine to a tenth of the peak after a fiftieth of warm-up.
+Schedule cosine(double peak, int64_t steps);
 absl::StatusOr<Outcome> train_arm(const Config& config, const Data& data, const Arm& arm, uint64_t seed,
                                   kit::Part& part);
+
+// Bradley and Terry's model on the votes, a linear one of hashed trigrams. The seed decides which words are
+// for evaluation. Scores: "accuracy" on pairs of these, and Cohen's kappa with the majority of the people,
+// "model_kappa"; of one of them with the majority of the others, "person_kappa".
+absl::StatusOr<Outcome> train_reward(const Config& config, const std::vector<kit::RatedText>& rated,
+                                     uint64_t seed, kit::Part& part);
 
 }  // namespace roux::llm_datasets_survey
 

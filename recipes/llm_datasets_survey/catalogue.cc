@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "tensor/error.h"
 #include "tensor/io/json_value.h"
@@ -19,12 +20,12 @@ namespace {
 
 constexpr const char* kUnits[] = {"bytes", "tokens", "instances", "files", "datasets"};
 
-bool one_of(std::string_view text, std::initializer_list<const char*> codes) {
+bool one_of(absl::string_view text, std::initializer_list<const char*> codes) {
   return std::any_of(codes.begin(), codes.end(), [&](const char* code) { return text == code; });
 }
 
 // "Multi", "Multi(35)", "PL(358)" or a code of two capital letters.
-bool is_language(std::string_view text) {
+bool is_language(absl::string_view text) {
   if (absl::ConsumePrefix(&text, "Multi") || absl::StartsWith(text, "PL(")) {
     absl::ConsumePrefix(&text, "PL");
     int number = 0;
@@ -34,15 +35,15 @@ bool is_language(std::string_view text) {
   return one_of(text, {"EN", "ZH", "AR", "ES", "RU", "DE", "KO", "LT", "FA", "PL"});
 }
 
-bool is_date(std::string_view text) {
+bool is_date(absl::string_view text) {
   if (text == "X") return true;
-  const std::vector<std::string_view> parts = absl::StrSplit(text, '-');
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '-');
   int year = 0, month = 0;
   return parts.size() == 2 && absl::SimpleAtoi(parts[0], &year) && year >= 1900 && year < 2100 &&
          (parts[1] == "X" || (absl::SimpleAtoi(parts[1], &month) && month >= 1 && month <= 12));
 }
 
-bool is_code(const std::string& dimension, std::string_view text) {
+bool is_code(const std::string& dimension, absl::string_view text) {
   if (dimension == "language") return is_language(text);
   if (dimension == "construction") return one_of(text, {"HG", "MC", "CI"});
   if (dimension == "public") return one_of(text, {"All", "Partial", "Not"});
@@ -55,7 +56,7 @@ bool is_code(const std::string& dimension, std::string_view text) {
   if (dimension == "release") return is_date(text);
   if (dimension == "size") return parse_size(std::string(text)).ok();
   if (dimension == "category") {
-    const std::string_view part = text.substr(0, text.find('/'));
+    const absl::string_view part = text.substr(0, text.find('/'));
     return part.size() + 1 < text.size() && std::find(kParts.begin(), kParts.end(), part) != kParts.end();
   }
   return true;
@@ -108,8 +109,8 @@ absl::StatusOr<Size> parse_size(const std::string& text) {
   Size size;
   if (end == 0 || end == text.npos || !absl::SimpleAtod(text.substr(0, end), &size.amount))
     return absl::InvalidArgumentError(absl::StrCat("size '", text, "' is no number with a unit"));
-  std::string_view rest = absl::StripAsciiWhitespace(std::string_view(text).substr(end));
-  constexpr std::string_view kPrefixes = "KMGBT";
+  absl::string_view rest = absl::StripAsciiWhitespace(absl::string_view(text).substr(end));
+  constexpr absl::string_view kPrefixes = "KMGBT";
   constexpr double kFactors[] = {1e3, 1e6, 1e9, 1e9, 1e12};
   if (rest.empty() || rest == "B") {
     if (!rest.empty()) return size;
@@ -127,11 +128,11 @@ absl::StatusOr<Size> parse_size(const std::string& text) {
 }
 
 std::string license_class(const std::string& text) {
-  const std::string_view trimmed = absl::StripAsciiWhitespace(text);
+  const absl::string_view trimmed = absl::StripAsciiWhitespace(text);
   if (trimmed.empty() || trimmed == "-") return "unknown";
   int rank = 0;
-  for (const std::string_view part : absl::StrSplit(trimmed, absl::ByAnyChar("&,;"))) {
-    const std::string_view name = absl::StripAsciiWhitespace(part);
+  for (const absl::string_view part : absl::StrSplit(trimmed, absl::ByAnyChar("&,;"))) {
+    const absl::string_view name = absl::StripAsciiWhitespace(part);
     int own = 2;  // custom
     if (absl::StrContains(name, "-NC") || absl::StrContains(name, "NonCommercial")) {
       own = 3;
@@ -184,7 +185,7 @@ std::map<std::string, int64_t> count_by(const std::vector<Record>& records, cons
       ++counts[text];
       continue;
     }
-    for (const std::string_view value : absl::StrSplit(text, '&'))
+    for (const absl::string_view value : absl::StrSplit(text, '&'))
       ++counts[std::string(absl::StripAsciiWhitespace(value))];
   }
   return counts;

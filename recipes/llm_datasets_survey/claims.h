@@ -13,7 +13,7 @@ namespace roux::llm_datasets_survey {
 
 void report_catalogue(const std::vector<Record>& records, kit::Run& run);
 void report_pipeline(const Data& data, kit::Run& run);
-void report_arms(const Data& data, const Results& results, kit::Run& run);
+void report_arms(const Config& config, const Data& data, const Results& results, kit::Run& run);
 
 // `complete`: whether the records are a whole catalogue, of which trends can be told; the shipped ones are a
 // selection.

@@ -30,10 +30,6 @@ constexpr int64_t kMinUserDocuments = 2;  // a duplicate needs two
 constexpr const char* kMenu[] = {"home",    "about us",  "contact",    "sign in",   "terms of use",
                                  "privacy", "read more", "share this", "next page", "subscribe now"};
 
-// The pipeline's near duplicates: candidates of 32 bands of 4, confirmed. 0.25 is below the similarity of a
-// copy with 20 % of its words replaced (0.20 to 0.42 between 20 and 10 %), above that of unrelated text.
-NearOptions pipeline_duplicates() { return {.bands = 32, .rows = 4, .min_jaccard = 0.25}; }
-
 std::string edited(const std::string& document, double edits, const std::vector<std::string_view>& words,
                    stats::RandomStream& random) {
   std::vector<std::string> out;
@@ -75,8 +71,8 @@ std::string clusters_json(const Clusters& clusters, const std::vector<std::strin
 std::vector<std::string> documents_of(const std::string& text, size_t bytes) {
   std::vector<std::string> documents;
   std::string open;
-  for (const std::string_view paragraph : absl::StrSplit(text, "\n\n")) {
-    const std::string_view own = kit::strip(paragraph);
+  for (const std::string& paragraph : std::vector<std::string>(absl::StrSplit(text, "\n\n"))) {
+    const std::string own(kit::strip(paragraph));
     if (own.empty()) continue;
     absl::StrAppend(&open, open.empty() ? "" : "\n", own);
     if (open.size() >= bytes) documents.push_back(std::exchange(open, ""));
@@ -189,7 +185,7 @@ std::vector<std::string> process(const std::vector<std::string>& documents, cons
       kept = std::move(unique);
     };
     keep("exact duplicate", exact_duplicates(kept));
-    keep("near duplicate", near_duplicates(kept, pipeline_duplicates()));
+    keep("near duplicate", near_duplicates(kept, kPipelineBands));
   }
   funnel.count("documents out", static_cast<int64_t>(kept.size()));
   funnel.count("bytes out", static_cast<int64_t>(bytes_of(kept)));
@@ -208,29 +204,46 @@ std::vector<std::string> random_share(std::vector<std::string> documents, size_t
   return kept;
 }
 
-Recall recall_of(const PlantedCorpus& corpus, const Clusters& clusters, double edits) {
-  Recall recall;
-  for (size_t i = 0; i < corpus.documents.size(); ++i) {
-    const Document& document = corpus.documents[i];
-    if (document.kind != Kind::kCopy || document.edits != edits) continue;
-    ++recall.copies;
-    recall.found += clusters[i] == clusters[static_cast<size_t>(document.origin)];
-  }
-  return recall;
-}
-
-double precision_of(const PlantedCorpus& corpus, const Clusters& clusters) {
-  // A cluster's members are duplicates when they go back to one document.
+std::vector<double> removals(const PlantedCorpus& corpus, const Clusters& near, const Clusters& exact) {
   const auto root = [&](size_t i) {
     const int64_t origin = corpus.documents[i].origin;
     return origin < 0 ? static_cast<int64_t>(i) : origin;
   };
-  double right = 0, removed = 0;
-  for (size_t i = 0; i < clusters.size(); ++i) {
-    if (clusters[i] == static_cast<int64_t>(i)) continue;
-    ++removed, right += root(i) == root(static_cast<size_t>(clusters[i]));
+  std::vector<double> right;
+  for (size_t i = 0; i < near.size(); ++i) {
+    const auto own = static_cast<int64_t>(i);
+    if (near[i] != own && exact[i] == own) right.push_back(root(i) == root(static_cast<size_t>(near[i])));
   }
-  return removed == 0 ? 1 : right / removed;
+  return right;
+}
+
+Copies find_copies(const std::vector<std::string>& documents, double edits, int64_t copies,
+                   const NearOptions& options) {
+  const stats::MinHash hasher(options.bands * options.rows, options.seed);
+  stats::LshIndex index(options.bands, options.rows);
+  std::vector<std::vector<uint64_t>> shingles;
+  std::vector<std::string_view> words;
+  for (const std::string& document : documents) {
+    for (const std::string_view word : kit::split_words(document)) words.push_back(word);
+    shingles.push_back(word_shingles(document, options.shingle));
+    index.add(static_cast<int64_t>(shingles.size()) - 1, hasher.signature(shingles.back()));
+  }
+  stats::RandomStream random(options.seed, 19);
+  Copies result;
+  for (size_t i = 0; i < documents.size(); ++i) {
+    for (int64_t copy = 0; copy < copies; ++copy) {
+      const auto own = word_shingles(edited(documents[i], edits, words, random), options.shingle);
+      const std::vector<int64_t> near = index.candidates(hasher.signature(own));
+      const double similarity = stats::jaccard(own, shingles[i]);
+      const bool confirmed = similarity >= options.min_jaccard;
+      result.found.push_back(confirmed &&
+                             std::binary_search(near.begin(), near.end(), static_cast<int64_t>(i)));
+      result.expected.push_back(confirmed ? index.collision_probability(similarity) : 0);
+      result.jaccard.push_back(similarity);
+      result.origin.push_back(static_cast<int64_t>(i));
+    }
+  }
+  return result;
 }
 
 QualityClassifier::QualityClassifier(const std::vector<std::string>& reference,
@@ -317,7 +330,7 @@ std::string table_json(const UserDocuments& documents, const std::vector<std::st
   }
   std::sort(lengths.begin(), lengths.end());
   const Clusters exact = exact_duplicates(documents.texts);
-  const Clusters near = near_duplicates(documents.texts, pipeline_duplicates());
+  const Clusters near = near_duplicates(documents.texts, kPipelineBands);
   const auto unique = [](const Clusters& clusters) {
     return static_cast<int64_t>(first_of_each(clusters).size());
   };

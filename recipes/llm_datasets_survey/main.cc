@@ -3,12 +3,11 @@
 #include "recipes/kit/run/main.h"
 
 #include "absl/strings/str_cat.h"
-#include "recipes/kit/data/byte_tokenizer.h"
-#include "recipes/kit/data/loader.h"
 #include "recipes/kit/data/runfiles.h"
 #include "recipes/kit/data/text_domain.h"
 #include "recipes/kit/data/text_file.h"
-#include "recipes/kit/train/training.h"
+#include "recipes/kit/train/show_first_batch.h"
+#include "recipes/kit/train/train_arms.h"
 #include "recipes/llm_datasets_survey/arms.h"
 #include "recipes/llm_datasets_survey/catalogue.h"
 #include "recipes/llm_datasets_survey/claims.h"
@@ -29,34 +28,23 @@ absl::StatusOr<std::vector<Record>> load_catalogue(const Config& config) {
   return parse_catalogue(text, config.catalogue.empty() ? "catalogue.jsonl" : path);
 }
 
-absl::Status show_first_batch(const Config& config, const Data& data, Run& run) {
-  ROUX_ASSIGN_OR_RETURN(kit::BatchLoader loader,
-                        kit::BatchLoader::create(data.seeds.begin()->second.train.at("raw"),
-                                                 {.seed = run.seeds()[0], .global_batch = config.batch}));
-  return run.show_batch(kit::first_batch_of(loader.next(), [](int64_t id) {
-    const auto token = static_cast<int32_t>(id);
-    return kit::ByteTokenizer().decode(absl::MakeConstSpan(&token, 1));
-  }));
-}
-
 // 1. Count the catalogue. 2. Collect, filter, deduplicate, review. 3. Train on what is left; tune on
 // instructions; fit a reward model to votes; evaluate each as its kind of data is evaluated.
 absl::Status reproduce(const Config& config, Run& run) {
   ROUX_ASSIGN_OR_RETURN(const std::vector<Record> records, load_catalogue(config));
   ROUX_ASSIGN_OR_RETURN(const Data data, load_data(config, run));
   if (!run.planning()) {
-    ROUX_RETURN_IF_ERROR(show_first_batch(config, data, run));
+    ROUX_RETURN_IF_ERROR(kit::show_first_batch(run, {&data.train.at("raw")}, {1}, config.batch));
     report_catalogue(records, run);
     report_pipeline(data, run);
   }
-  run.expect_steps((5 * config.steps + config.instruct_steps + 2 * config.reward_steps) *
-                   static_cast<int64_t>(run.seeds().size()));
   ROUX_ASSIGN_OR_RETURN(
       const Results results,
-      run.side_by_side(kit::grid(arms(), run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
-        return train_arm(config, data, arm, seed, part);
-      })));
-  report_arms(data, results, run);
+      kit::train_arms(run, arms(), 5 * config.steps + config.instruct_steps + config.reward_steps,
+                      [&](const Arm& arm, uint64_t seed, kit::Part& part) {
+                        return train_arm(config, data, arm, seed, part);
+                      }));
+  report_arms(config, data, results, run);
   return judge(config, data, results, records, !config.catalogue.empty(), run);
 }
 
@@ -86,7 +74,9 @@ int main(int argc, char** argv) {
       .layers = 8, .hidden = 512, .heads = 8, .intermediate = 1376, .length = 256, .init_std = 0.044};
   gpu.steps = 2000, gpu.batch = 64, gpu.lr = 1e-3, gpu.instruct_steps = 2000, gpu.instruct_lr = 2e-4;
   gpu.text_bytes = 20'000'000, gpu.excerpts = false, gpu.eval_windows = 1000, gpu.candidates = 1000;
-  gpu.texts = {"manpages", "bible_kjv", "wordnet", "gcide"}, gpu.reference = "bible_web";
+  // No text is part of another, nor of the unseen or the reference one.
+  gpu.texts = {"manpages", "changelogs", "bible_kjv", "gcide"}, gpu.reference = "libreoffice_help_en_us";
+  gpu.unseen = "foldoc";
   return roux::kit::recipe_main<Config>(
       argc, argv,
       {.info = {.slug = "llm_datasets_survey",

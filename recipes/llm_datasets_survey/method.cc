@@ -7,7 +7,6 @@
 #include <unordered_set>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "recipes/kit/text/words.h"
 #include "tensor/error.h"
@@ -64,11 +63,11 @@ bool is_phone(std::string_view token) {
 }
 
 bool is_ip(std::string_view token) {
-  const std::vector<std::string_view> parts = absl::StrSplit(token, '.');
-  return parts.size() == 4 && std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
+  const std::vector<std::string> parts = absl::StrSplit(std::string(token), '.');
+  return parts.size() == 4 && std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
            return !part.empty() && part.size() <= 3 &&
                   std::all_of(part.begin(), part.end(), absl::ascii_isdigit) &&
-                  std::stoi(std::string(part)) <= 255;
+                  std::stoi(part) <= 255;
          });
 }
 
@@ -105,9 +104,9 @@ std::string drop_reason(std::string_view document, const FilterRules& rules, con
   if (letters < rules.min_letters * bytes) return "few letters";
   if (bytes < rules.min_mean_word * count || bytes > rules.max_mean_word * count) return "mean word length";
   double lines = 0, bullets = 0, repeated = 0;
-  std::unordered_set<std::string_view> seen;
-  for (const std::string_view line : absl::StrSplit(document, '\n')) {
-    const std::string_view text = kit::strip(line);
+  std::unordered_set<std::string> seen;
+  for (const std::string& line : std::vector<std::string>(absl::StrSplit(std::string(document), '\n'))) {
+    const std::string text(kit::strip(line));
     if (text.empty()) continue;
     ++lines, bullets += text[0] == '*' || text[0] == '-' || text.starts_with("•");
     repeated += !seen.insert(text).second;
@@ -142,7 +141,10 @@ std::string mask_personal_data(std::string_view text) {
 }
 
 std::string normalised(std::string_view text) {
-  return absl::AsciiStrToLower(absl::StrJoin(kit::split_words(text), " "));
+  std::string joined;
+  for (const std::string_view word : kit::split_words(text)) (joined += joined.empty() ? "" : " ") += word;
+  absl::AsciiStrToLower(&joined);
+  return joined;
 }
 
 std::vector<uint64_t> word_shingles(std::string_view text, int64_t n) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "recipes/kit/stats/random.h"
 #include "tensor/error_of.h"
 #include "tests/golden/recipe_values.h"
 
