@@ -10,6 +10,7 @@
 #include "nn/models/transformer.h"
 #include "optim/schedules.h"
 #include "recipes/kit/data/byte_tokenizer.h"
+#include "recipes/kit/data/corpus.h"
 #include "recipes/kit/data/sources/wordnet.h"
 #include "recipes/kit/data/text_domain.h"
 #include "recipes/kit/train/fine_tune.h"
@@ -22,7 +23,7 @@ namespace roux::llm_datasets_survey {
 namespace {
 
 constexpr size_t kDocumentBytes = 400;
-constexpr int64_t kRows = 32;  // evaluated at once
+constexpr int64_t kRows = 32;   // evaluated at once
 constexpr uint64_t kNoise = 1;  // seed of the planted noise
 
 // Of instructions: a prompt has at most 79 tokens, an answer 9.
@@ -43,12 +44,6 @@ std::string cut(std::string text, size_t bytes) {
 }
 
 absl::StatusOr<std::string> named_text(const Config& config, const std::string& name, kit::Run& run) {
-  if (run.planning()) {
-    std::string text;
-    for (int i = 0; i < 2000; ++i)
-      absl::StrAppend(&text, "Line ", i, " of a text that stands in for another.\n\n");
-    return text;
-  }
   kit::SourceOptions source = run.source_options();
   source.excerpt = config.excerpts;
   ROUX_ASSIGN_OR_RETURN(auto text, kit::text_domain(name, source));
@@ -142,6 +137,22 @@ absl::Status load_tasks(const Config& config, kit::Run& run, Data& data) {
     (number++ % 4 == 0 ? data.questions : data.instructions).push_back(std::move(item));
   }
   return absl::OkStatus();
+}
+
+// What a plan trains on: windows of the sizes that are asked for, in the place of texts.
+absl::StatusOr<Data> stand_in(const Config& config, kit::Run& run) {
+  Data data;
+  const auto windows = [&] { return kit::stand_in_corpus(config.eval_windows, config.decoder.length); };
+  for (const Arm& arm : arms()) {
+    ROUX_ASSIGN_OR_RETURN(kit::Corpus corpus, windows());
+    data.train.emplace(arm.name, std::move(corpus.train));
+  }
+  for (int i = 0; i < 2; ++i) {
+    ROUX_ASSIGN_OR_RETURN(kit::Corpus corpus, windows());
+    data.held_out.push_back(std::move(corpus.validation));
+  }
+  ROUX_RETURN_IF_ERROR(load_tasks(config, run, data));
+  return data;
 }
 
 kit::MaskedDocument tokens_of(const std::string& prompt, const std::string& response) {
@@ -281,6 +292,7 @@ kit::Example instruction_of(int64_t offset, const std::string& word, const std::
 }
 
 absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
+  if (run.planning()) return stand_in(config, run);
   Data data;
   const bool own_data = !run.options().data.empty();
   ROUX_ASSIGN_OR_RETURN(const std::vector<std::string> texts, texts_of(config, run));

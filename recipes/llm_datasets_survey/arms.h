@@ -98,8 +98,9 @@ absl::StatusOr<Outcome> train_arm(const Config& config, const Data& data, const 
                                   kit::Part& part);
 
 // Bradley and Terry's model on the votes, a linear one of hashed trigrams. The seed decides which words are
-// for evaluation. Scores: "accuracy" on pairs of these, and Cohen's kappa with the majority of the people,
-// "model_kappa"; of one of them with the majority of the others, "person_kappa".
+// for evaluation. Scores: "accuracy" on pairs of these, "accuracy_unknown_stems" on those of which no word
+// has its first four letters in common with a word of training (0.5 without one), and Cohen's kappa with the
+// majority of the people, "model_kappa"; of one of them with the majority of the others, "person_kappa".
 absl::StatusOr<Outcome> train_reward(const Config& config, const std::vector<kit::RatedText>& rated,
                                      uint64_t seed, kit::Part& part);
 

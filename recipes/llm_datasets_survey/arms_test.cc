@@ -51,8 +51,8 @@ TEST(Reward, LearnsFromVotes) {
   const Config c = tiny();
   const auto data = load_data(c, *run);
   ASSERT_TRUE(data.ok()) << data.status();
-  const auto outcome = run->part(
-      "reward/seed1", [&](kit::Part& part) { return train_reward(c, data->rated, 1, part); });
+  const auto outcome =
+      run->part("reward/seed1", [&](kit::Part& part) { return train_reward(c, data->rated, 1, part); });
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   const double accuracy = outcome->scores.at("accuracy");
   EXPECT_GT(accuracy, 0.53);

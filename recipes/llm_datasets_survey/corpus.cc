@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "recipes/kit/data/text_domain.h"
 #include "recipes/kit/eval/distinct.h"
 #include "recipes/kit/run/json.h"
@@ -71,11 +72,18 @@ std::string clusters_json(const Clusters& clusters, const std::vector<std::strin
 std::vector<std::string> documents_of(const std::string& text, size_t bytes) {
   std::vector<std::string> documents;
   std::string open;
-  for (const std::string& paragraph : std::vector<std::string>(absl::StrSplit(text, "\n\n"))) {
-    const std::string own(kit::strip(paragraph));
-    if (own.empty()) continue;
+  const auto add = [&](absl::string_view piece) {
+    const absl::string_view own = absl::StripAsciiWhitespace(piece);
+    if (own.empty()) return;
     absl::StrAppend(&open, open.empty() ? "" : "\n", own);
     if (open.size() >= bytes) documents.push_back(std::exchange(open, ""));
+  };
+  for (const absl::string_view paragraph : absl::StrSplit(text, "\n\n")) {
+    if (paragraph.size() <= 2 * bytes) {
+      add(paragraph);
+    } else {
+      for (const absl::string_view line : absl::StrSplit(paragraph, '\n')) add(line);
+    }
   }
   if (!open.empty()) documents.push_back(open);
   return documents;

@@ -14,7 +14,8 @@
 
 namespace roux::llm_datasets_survey {
 
-// Paragraphs (apart by empty lines), neighbours put together until a document has `bytes`.
+// Paragraphs (apart by empty lines), neighbours put together until a document has `bytes`; the lines of a
+// paragraph of more than twice as many (lists, glosses) are treated as paragraphs.
 std::vector<std::string> documents_of(const std::string& text, size_t bytes);
 
 enum class Kind { kClean, kCopy, kGibberish, kBoilerplate, kCanary };
@@ -63,8 +64,8 @@ std::vector<std::string> process(const std::vector<std::string>& documents, cons
 // Documents in random order until they have as many bytes.
 std::vector<std::string> random_share(std::vector<std::string> documents, size_t bytes, uint64_t seed);
 
-// Of the documents that a clustering removes beyond the exact duplicates: 1 where the document that stands for
-// it is its origin, another copy of that, or its own copy, else 0. Natural duplicates count as errors.
+// Of the documents that a clustering removes beyond the exact duplicates: 1 where the document that stands
+// for it is its origin, another copy of that, or its own copy, else 0. Natural duplicates count as errors.
 std::vector<double> removals(const PlantedCorpus& corpus, const Clusters& near, const Clusters& exact);
 
 // `copies` copies of every document with this share of their words replaced, one entry a copy.

@@ -21,6 +21,8 @@ std::vector<std::string> prose() {
 
 TEST(Documents, AreWholeParagraphs) {
   EXPECT_EQ(documents_of("a\n\nb c\n\n\n\ndddd\n\ne", 4), (std::vector<std::string>{"a\nb c", "dddd", "e"}));
+  EXPECT_EQ(documents_of("a list\nof five\nlines\n\nb", 5),
+            (std::vector<std::string>{"a list", "of five", "lines", "b"}));
   EXPECT_TRUE(documents_of("\n\n \n\n", 4).empty());
 }
 

@@ -66,8 +66,7 @@ bool is_ip(std::string_view token) {
   const std::vector<std::string> parts = absl::StrSplit(std::string(token), '.');
   return parts.size() == 4 && std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
            return !part.empty() && part.size() <= 3 &&
-                  std::all_of(part.begin(), part.end(), absl::ascii_isdigit) &&
-                  std::stoi(part) <= 255;
+                  std::all_of(part.begin(), part.end(), absl::ascii_isdigit) && std::stoi(part) <= 255;
          });
 }
 

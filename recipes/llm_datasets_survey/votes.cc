@@ -1,5 +1,6 @@
 // The preference role: what ten people said of words, as votes, pairs and a reward model.
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "nn/layers.h"
@@ -28,17 +29,19 @@ const kit::RatedText& word(const std::vector<kit::RatedText>& rated, int64_t i) 
   return rated[static_cast<size_t>(i)];
 }
 
-// Pairs of words whose order people voted on. Words of one beginning ("love", "lovely") stand on one side of
-// the split, which the seed makes.
-std::vector<Preferred> vote_pairs(const std::vector<kit::RatedText>& rated, uint64_t seed, bool test,
-                                  int64_t count, stats::RandomStream& random) {
+// The words of one side of the split, which the seed makes.
+std::vector<int64_t> words_of(const std::vector<kit::RatedText>& rated, uint64_t seed, bool test) {
+  stats::RandomStream random(seed, 29);
   std::vector<int64_t> words;
   for (size_t i = 0; i < rated.size(); ++i) {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (const char letter : absl::StrCat(rated[i].text.substr(0, 4), seed))
-      hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-    if (((hash >> 20) % 4 == 0) == test) words.push_back(static_cast<int64_t>(i));
+    if ((random.below(4) == 0) == test) words.push_back(static_cast<int64_t>(i));
   }
+  return words;
+}
+
+// Pairs of words whose order people voted on.
+std::vector<Preferred> vote_pairs(const std::vector<kit::RatedText>& rated, const std::vector<int64_t>& words,
+                                  int64_t count, stats::RandomStream& random) {
   ROUX_CHECK(words.size() > 1) << "two rated words are the least on both sides of the split";
   std::vector<Preferred> pairs;
   const auto draw = [&] {
@@ -51,6 +54,9 @@ std::vector<Preferred> vote_pairs(const std::vector<kit::RatedText>& rated, uint
   }
   return pairs;
 }
+
+// What inflections of one word have in common, roughly.
+std::string stem(const kit::RatedText& word) { return word.text.substr(0, 4); }
 
 Tensor features_of(const std::vector<kit::RatedText>& rated, const std::vector<Preferred>& pairs, bool chosen,
                    Device device) {
@@ -74,9 +80,10 @@ absl::StatusOr<Outcome> train_reward(const Config& c, const std::vector<kit::Rat
   Linear score(kFeatures, 1, false, Init{&generator, 0.01, kF32, part.device()});
   AdamW optimizer({{score.named_parameters()}}, {});
   const Schedule lr = cosine(c.reward_lr, c.reward_steps);
+  const std::vector<int64_t> known = words_of(rated, seed, false);
   const auto step = [&](int64_t number) {
     stats::RandomStream random(seed, 1000 + static_cast<uint64_t>(number));
-    const std::vector<Preferred> pairs = vote_pairs(rated, seed, false, c.reward_pairs, random);
+    const std::vector<Preferred> pairs = vote_pairs(rated, known, c.reward_pairs, random);
     const Tensor chosen = features_of(rated, pairs, true, part.device());
     const Tensor rejected = features_of(rated, pairs, false, part.device());
     return kit::update(optimizer, {.lr = lr(number), .max_grad_norm = 1}, [&] {
@@ -90,18 +97,21 @@ absl::StatusOr<Outcome> train_reward(const Config& c, const std::vector<kit::Rat
 
   NoGradGuard no_grad;
   stats::RandomStream random(seed, 17);
-  const std::vector<Preferred> pairs = vote_pairs(rated, seed, true, kTestPairs, random);
+  const std::vector<Preferred> pairs = vote_pairs(rated, words_of(rated, seed, true), kTestPairs, random);
   const auto good = score(features_of(rated, pairs, true, part.device())).to_vector<float>();
   const auto bad = score(features_of(rated, pairs, false, part.device())).to_vector<float>();
   // As judges of "is the first one better?", the pair shown in a random order: the model (ME) beside the
   // majority of the people (HE); one of them beside the majority of the others, where these have one.
   std::vector<int64_t> people, model, one, others;
-  double right = 0;
+  std::set<std::string> stems;
+  for (const int64_t i : known) stems.insert(stem(word(rated, i)));
+  double right = 0, unknown = 0, unknown_right = 0;
   for (size_t i = 0; i < pairs.size(); ++i) {
     const bool turned = random.below(2) == 1, agrees = good[i] > bad[i];
     right += agrees;
     people.push_back(!turned), model.push_back(agrees != turned);
     const kit::RatedText &a = word(rated, pairs[i].chosen), &b = word(rated, pairs[i].rejected);
+    if (!stems.contains(stem(a)) && !stems.contains(stem(b))) ++unknown, unknown_right += agrees;
     const auto rest = pair_of_votes(0, 1, {a.ratings.begin() + 1, a.ratings.end()},
                                     {b.ratings.begin() + 1, b.ratings.end()});
     if (!rest.empty()) {
@@ -110,10 +120,11 @@ absl::StatusOr<Outcome> train_reward(const Config& c, const std::vector<kit::Rat
       one.push_back(first != turned);
     }
     if (static_cast<int64_t>(i) < kShown)
-      part.prediction({absl::StrCat(a.text, " / ", b.text), a.text, agrees ? a.text : b.text,
-                       {good[i], bad[i]}});
+      part.prediction(
+          {absl::StrCat(a.text, " / ", b.text), a.text, agrees ? a.text : b.text, {good[i], bad[i]}});
   }
   outcome.scores["accuracy"] = right / static_cast<double>(pairs.size());
+  outcome.scores["accuracy_unknown_stems"] = unknown == 0 ? 0.5 : unknown_right / unknown;
   outcome.scores["model_kappa"] = kappa(people, model);
   outcome.scores["person_kappa"] = kappa(others, one);
   return outcome;
