@@ -29,7 +29,7 @@ struct Config {
   int64_t instruct_steps = 400;
   double instruct_lr = 2e-3;
   int64_t reward_steps = 300, reward_pairs = 64;
-  double reward_lr = 1e-2;
+  double reward_lr = 1;        // of shares of trigrams, which are small numbers
   int64_t text_bytes = 60000;  // of each text
   int64_t eval_windows = 120, candidates = 128;
   std::vector<std::string> texts = {"austen_emma", "web_luke_john", "wordnet"};

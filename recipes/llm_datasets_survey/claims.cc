@@ -194,12 +194,12 @@ absl::Status judge(const Config& config, const Data& data, const Results& result
     return kit::minus(score(results, a, what), score(results, b, what));
   };
   claims.add("processing helps at equal tokens: held-out clean loss, filtered and deduplicated - raw",
-             difference("both", "raw", "held_out"), kit::below(0));
+             difference("both", "raw", "held_out"), kit::below(0), {.asserted = true});
   claims.add("processing helps on a source that no corpus has: loss, filtered and deduplicated - raw",
              difference("both", "raw", "unseen"), kit::below(0));
   claims.add(
       "it is what is kept, not how much: held-out loss, filtered and deduplicated - as many random bytes",
-      difference("both", "random", "held_out"), kit::below(0));
+      difference("both", "random", "held_out"), kit::below(0), {.asserted = true});
   claims.add("filtering alone helps: held-out loss, filtered - raw", difference("filter", "raw", "held_out"),
              kit::below(0));
   claims.add("deduplication alone helps: held-out loss, deduplicated - raw",
@@ -208,7 +208,8 @@ absl::Status judge(const Config& config, const Data& data, const Results& result
   claims.add(
       "deduplication lowers memorisation: exposure (bits) of strings with 64 copies, deduplicated - raw",
       difference("dedup", "raw", "exposure_64"), kit::below(-1),
-      {.not_testable = *std::min_element(exposed.begin(), exposed.end()) > kLearnt
+      {.asserted = true,
+       .not_testable = *std::min_element(exposed.begin(), exposed.end()) > kLearnt
                            ? ""
                            : "the model on raw text did not learn the planted strings; --set steps=N "
                              "trains it longer"});

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The program from outside: --table, --data, --catalogue, --plan:  run_test.sh PROGRAM
+# The program from outside: first numbers, --table, --data, --catalogue, --plan:  run_test.sh PROGRAM
 set -uo pipefail
 program=$1
 work=${TEST_TMPDIR:-$(mktemp -d)}
@@ -8,6 +8,11 @@ fail() {
   tail -40 "$work/log"
   exit 1
 }
+
+"$program" --preset=smoke --out="$work/whole" >"$work/log" 2>&1 || fail "the smoke preset failed"
+# Weights, corpus, rows and the step are what they were.
+first=$(grep '"part":"raw/seed1"' "$work/whole/metrics.jsonl" | grep -o '"loss":[0-9.]*' | head -2 | cut -c8-14 | tr '\n' ' ')
+[ "$first" = "6.23566 6.01774 " ] || fail "the first losses of raw/seed1 are $first"
 
 printf '%s\n' '{"id": "a", "text": "In the beginning the man said unto them, go forth and see"}' \
   '{"id": "b", "text": "in the beginning  the man said unto them, go forth and see"}' \
