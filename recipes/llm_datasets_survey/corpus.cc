@@ -89,11 +89,6 @@ std::vector<std::string> documents_of(const std::string& text, size_t bytes) {
   return documents;
 }
 
-const char* kind_of(Kind kind) {
-  constexpr const char* kNames[] = {"clean", "copy", "gibberish", "boilerplate", "canary"};
-  return kNames[static_cast<int>(kind)];
-}
-
 std::vector<std::string> PlantedCorpus::texts() const {
   std::vector<std::string> texts;
   for (const Document& document : documents) texts.push_back(document.text);

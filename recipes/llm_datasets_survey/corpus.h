@@ -19,7 +19,6 @@ namespace roux::llm_datasets_survey {
 std::vector<std::string> documents_of(const std::string& text, size_t bytes);
 
 enum class Kind { kClean, kCopy, kGibberish, kBoilerplate, kCanary };
-const char* kind_of(Kind kind);
 struct Document {
   std::string text;
   Kind kind = Kind::kClean;
@@ -29,7 +28,7 @@ struct Document {
 
 inline constexpr double kEdits[] = {0, 0.02, 0.05, 0.1, 0.2, 0.3};
 // The pipeline's near duplicates: candidates of 32 bands of 4, confirmed. A copy of 70 words of which 5 % are
-// replaced has a similarity of 0.63, give or take 0.15: confirmed at 0.5, a quarter of them would be lost, at
+// replaced has a similarity of 0.63, give or take 0.15: confirmed at 0.5, a sixth of them would be lost, at
 // 0.25 almost none.
 inline constexpr NearOptions kPipelineBands = {.bands = 32, .rows = 4, .min_jaccard = 0.25};
 
