@@ -43,8 +43,8 @@ class IbmModel1 {
   double probability(int32_t target, int32_t source) const;
   // Targets of a source word with their probabilities, the most probable first, equal ones by id.
   std::vector<std::pair<int32_t, double>> translations(int32_t source) const;
-  // The same of every source word, kEmptyWord first, in one pass over the table; one call of translations()
-  // takes as long.
+  // The same of every source word, kEmptyWord first where there is one, in one pass over the table; one call
+  // of translations() takes as long.
   std::map<int32_t, std::vector<std::pair<int32_t, double>>> table() const;
   // The sum of weight * log p(f | e) in nats; -infinity where a word of f can't come from e.
   double log_likelihood(absl::Span<const SentencePair> pairs) const;
