@@ -14,6 +14,7 @@
 #include "recipes/kit/text/unicode.h"
 #include "recipes/kit/text/utf8.h"
 #include "recipes/kit/text/words.h"
+#include "recipes/rephrasing/pieces.h"
 #include "tensor/error.h"
 
 namespace roux::rephrasing {
@@ -147,34 +148,6 @@ std::string unwrapped_once(std::string_view given) {
   return text;
 }
 
-struct Word {
-  std::string text;    // as it stands
-  bool begins = true;  // a sentence, a line or a quotation
-};
-
-std::vector<Word> raw_words(std::string_view text) {
-  std::vector<Word> words;
-  bool begins = true, inside = false;
-  for (size_t at = 0; at < text.size();) {
-    const kit::DecodedChar c = kit::decode_utf8(text, at);
-    const auto length = static_cast<size_t>(c.length);
-    const auto in_word = [](char32_t x) { return kit::is_letter(x) || kit::is_mark(x) || kit::is_number(x); };
-    bool part = in_word(c.code_point);
-    if (inside && !part && (c.code_point == U'\'' || c.code_point == U'’') && at + length < text.size())
-      part = in_word(kit::decode_utf8(text, at + length).code_point);
-    if (part) {
-      if (!inside) words.push_back({"", begins}), begins = false;
-      words.back().text.append(text.substr(at, length));
-    } else if (!kit::is_white_space(c.code_point) || c.code_point == U'\n') {
-      begins =
-          begins || std::u32string_view(U".!?:…¿¡\n\"“”‘’'").find(c.code_point) != std::u32string_view::npos;
-    }
-    inside = part;
-    at += length;
-  }
-  return words;
-}
-
 std::set<std::vector<std::string>> ngrams(const std::vector<std::string>& words, size_t n) {
   std::set<std::vector<std::string>> set;
   for (size_t i = 0; i + n <= words.size(); ++i)
@@ -296,7 +269,9 @@ Cleaned clean(const Answer& answer) {
 
 std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
-  for (const Word& word : raw_words(text)) words.push_back(kit::lowercase(word.text));
+  for (const Piece& piece : pieces_of(text)) {
+    if (piece.is_word) words.push_back(kit::lowercase(piece.text));
+  }
   return words;
 }
 
@@ -335,12 +310,19 @@ double type_token_ratio(std::string_view text) {
 
 double fact_fidelity(std::string_view source, std::string_view output) {
   std::set<std::string> facts, there;
-  for (const Word& word : raw_words(source)) {
-    const char32_t initial = kit::decode_utf8(word.text, 0).code_point;
-    if (kit::is_number(initial) || (!word.begins && kit::general_category(initial) == "Lu"))
-      facts.insert(word.text);
+  bool begins = true;  // a sentence, a line or a quotation
+  for (const Piece& piece : pieces_of(source)) {
+    const char32_t initial = kit::decode_utf8(piece.text, 0).code_point;
+    begins = begins || piece.before.find('\n') != std::string::npos;
+    if (!piece.is_word) {
+      begins = begins || std::u32string_view(U".!?:…¿¡\"“”‘’'").find(initial) != std::u32string_view::npos;
+      continue;
+    }
+    if (kit::is_number(initial) || (!begins && kit::general_category(initial) == "Lu"))
+      facts.insert(piece.text);
+    begins = false;
   }
-  for (const Word& word : raw_words(output)) there.insert(word.text);
+  for (const Piece& piece : pieces_of(output)) there.insert(piece.text);
   if (facts.empty()) return 1;
   const auto found =
       std::count_if(facts.begin(), facts.end(), [&](const std::string& f) { return there.count(f); });

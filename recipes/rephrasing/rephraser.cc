@@ -44,38 +44,6 @@ std::vector<std::string> shortened(const std::string& word) {
 
 }  // namespace
 
-std::vector<Piece> pieces_of(std::string_view text) {
-  std::vector<Piece> pieces;
-  std::string before;
-  bool inside = false;
-  const auto in_word = [](char32_t c) { return kit::is_letter(c) || kit::is_mark(c) || kit::is_number(c); };
-  for (size_t at = 0; at < text.size();) {
-    const kit::DecodedChar c = kit::decode_utf8(text, at);
-    const auto length = static_cast<size_t>(c.length);
-    bool part = in_word(c.code_point);
-    if (inside && !part && (c.code_point == U'\'' || c.code_point == U'’') && at + length < text.size())
-      part = in_word(kit::decode_utf8(text, at + length).code_point);
-    const std::string_view here = text.substr(at, length);
-    if (part && inside) {
-      pieces.back().text.append(here);
-    } else if (!part && kit::is_white_space(c.code_point)) {
-      before.append(here);
-    } else {
-      pieces.push_back({std::move(before), std::string(here), part});
-      before.clear();
-    }
-    inside = part;
-    at += length;
-  }
-  return pieces;
-}
-
-std::string text_of(const std::vector<Piece>& pieces) {
-  std::string text;
-  for (const Piece& piece : pieces) absl::StrAppend(&text, piece.before, piece.text);
-  return text;
-}
-
 std::vector<size_t> best_monotone(const std::vector<std::vector<Option>>& options,
                                   const std::function<double(int32_t, int32_t)>& lm, int64_t beam) {
   ROUX_CHECK(beam >= 1) << "best_monotone: a beam of " << beam;

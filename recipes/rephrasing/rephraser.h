@@ -16,17 +16,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "recipes/kit/stats/ngram_lm.h"
 #include "recipes/rephrasing/method.h"
+#include "recipes/rephrasing/pieces.h"
 
 namespace roux::rephrasing {
-
-// A text as words and single other characters; white space is kept before what follows it. Put together they
-// are the text again, but for white space at its end.
-struct Piece {
-  std::string before, text;
-  bool is_word = false;
-};
-std::vector<Piece> pieces_of(std::string_view text);
-std::string text_of(const std::vector<Piece>& pieces);
 
 // What one source word may become: a word, or nothing.
 struct Option {
