@@ -1,8 +1,8 @@
 // CUDA kernels of the elementwise ops that move, convert or limit values: cast and copy, where, fill, clamp.
 #include "cuda/elementwise.h"
 #include "tensor/elementwise_math.h"
+#include "tensor/error.h"
 #include "tensor/ops/elementwise_tables.h"
-#include "tensor/ops/quantize_tables.h"
 
 namespace roux::ROUX_CUDA_NAMESPACE {
 namespace {
@@ -137,7 +137,10 @@ void copy_blocks(const Tensor& x, Tensor& y) {
 // nf4_dq, whose scales stand behind the blocks.
 void copy_whole(const Tensor& x, Tensor& y) {
   if (y.numel() == 0) return;
-  check_copied_whole(x, y);
+  const bool whole = x.is_contiguous() && y.is_contiguous() && x.shape() == y.shape() &&
+                     x.bytes() == x.impl()->storage->bytes() && y.bytes() == y.impl()->storage->bytes();
+  ROUX_CHECK(whole) << "copy: blocks of " << x.spec() << " into " << y.spec()
+                    << ": nf4_dq is copied as a whole; dequantize() gives the values of a part";
   const auto bytes = static_cast<int64_t>(y.bytes());
   launch(copy_pieces_kernel<uint8_t>,
          {.grid = blocks_for(bytes, kElementwiseBlock), .block = kElementwiseBlock}, int64_t{1}, bytes,

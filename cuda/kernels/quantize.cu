@@ -59,7 +59,10 @@ void dequantize(const Tensor& x, Tensor& y) {
     });
   });
   if (nested)
-    close_fault_slot(fault, [spec = x.spec()](int64_t, int64_t) { return no_scales_message(spec); });
+    close_fault_slot(fault, [spec = x.spec()](int64_t, int64_t) {
+      return absl::StrCat("nf4_dq: the storage of ", to_string(spec),
+                          " has no scales behind its blocks: quantize() makes them");
+    });
 }
 
 // The first value of the largest magnitude.

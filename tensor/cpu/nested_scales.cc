@@ -5,14 +5,13 @@
 #include <cstring>
 
 #include "tensor/error.h"
-#include "tensor/nf4.h"
 #include "tensor/ops/elementwise_tables.h"
 #include "tensor/ops/quantize_tables.h"
 
 namespace roux::cpu {
 namespace {
 
-constexpr int64_t kCodes = kNf4Codes, kPlain = kNf4Bytes, kNested = kNestedBytes;
+constexpr int64_t kCodes = 32, kPlain = 36, kNested = 33;  // bytes: of codes; of an nf4 and an nf4_dq block
 
 float float_at(const uint8_t* at) {
   float value;
@@ -33,7 +32,21 @@ uint8_t nearest_code(float x) {
 const std::array<float, 256>& dynamic_map() {
   static const std::array<float, 256> map = [] {
     std::array<float, 256> values{};
-    for (int code = 0; code < 256; ++code) values[static_cast<size_t>(code)] = dynamic_map_value(code);
+    size_t at = 0;
+    values[at++] = 0;
+    values[at++] = 1;
+    for (int i = 0; i < 7; ++i) {
+      const int count = 1 << i;
+      const double decade = std::pow(10.0, i - 6);
+      const auto boundary = [&](int k) { return static_cast<float>(0.1 + 0.9 * k / count); };
+      for (int k = 0; k < count; ++k) {
+        const float mean = (boundary(k) + boundary(k + 1)) / 2.0f;
+        const auto value = static_cast<float>(decade * static_cast<double>(mean));
+        values[at++] = value;
+        values[at++] = -value;
+      }
+    }
+    std::sort(values.begin(), values.end());
     return values;
   }();
   return map;
@@ -47,8 +60,8 @@ NestedScales::NestedScales(const Tensor& x)
   const size_t bytes = x.impl()->storage->bytes();
   uint64_t count = 0;
   if (bytes > sizeof count) std::memcpy(&count, data_ + bytes - sizeof count, sizeof count);
-  ROUX_CHECK(count < bytes && static_cast<int64_t>(count) == nested_blocks(bytes))
-      << no_scales_message(x.spec());
+  ROUX_CHECK(count < bytes && count * kNested + trailer_bytes(kNF4_DQ, count) == bytes)
+      << "nf4_dq: the storage of " << x.spec() << " has no scales behind its blocks: quantize() makes them";
   blocks_ = static_cast<int64_t>(count);
   trailer_ = data_ + blocks_ * kNested;
 }
@@ -96,7 +109,10 @@ namespace {
 
 void copy_whole(const Tensor& x, Tensor& y) {
   if (y.numel() == 0) return;
-  check_copied_whole(x, y);
+  const bool whole = x.is_contiguous() && y.is_contiguous() && x.shape() == y.shape() &&
+                     x.bytes() == x.impl()->storage->bytes() && y.bytes() == y.impl()->storage->bytes();
+  ROUX_CHECK(whole) << "copy: blocks of " << x.spec() << " into " << y.spec()
+                    << ": nf4_dq is copied as a whole; dequantize() gives the values of a part";
   std::memcpy(y.raw_data(), x.raw_data(), y.bytes());
 }
 

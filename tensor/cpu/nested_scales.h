@@ -1,5 +1,6 @@
 // nf4_dq: blocks whose scales have 8 bits, as nf4 blocks for the kernels that read those. What the codes of
-// scales mean stands behind the last block of the storage (tensor/nf4.h).
+// scales mean stands behind the last block of the storage: f32 mean, f32 of each 256 blocks, u64 count of
+// blocks (trailer_bytes() of tensor/dtype.h).
 #ifndef ROUX_TENSOR_CPU_NESTED_SCALES_H_
 #define ROUX_TENSOR_CPU_NESTED_SCALES_H_
 
@@ -10,7 +11,11 @@
 
 namespace roux::cpu {
 
-// dynamic_map_value() of each code.
+constexpr int64_t kNestedGroup = 256;  // blocks that share a scale of scales
+
+// bitsandbytes' dynamic map of 8 bits with signs: 2^i means of an even grid on [10^(i - 7), 10^(i - 6)] for
+// i = 0 .. 6, their negatives, 0 and 1; ascending.                                  [Dettmers et al. 2022,
+// 8-bit optimizers, section 2; the means rounded as bitsandbytes rounds them]
 const std::array<float, 256>& dynamic_map();
 
 class NestedScales {

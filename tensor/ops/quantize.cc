@@ -1,7 +1,6 @@
 #include "tensor/ops/quantize.h"
 
 #include "absl/strings/str_cat.h"
-#include "tensor/error.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/quantize_tables.h"
 #include "tensor/ops/view.h"
@@ -47,17 +46,6 @@ absl::StatusOr<TensorSpec> quantize_spec(const TensorSpec& x, DType dtype, Nf4Sc
 }
 
 }  // namespace
-
-void check_copied_whole(const Tensor& x, const Tensor& y) {
-  const bool whole = x.is_contiguous() && y.is_contiguous() && x.shape() == y.shape() &&
-                     x.bytes() == x.impl()->storage->bytes() && y.bytes() == y.impl()->storage->bytes();
-  ROUX_CHECK(whole) << "copy: blocks of " << x.spec() << " into " << y.spec()
-                    << ": nf4_dq is copied as a whole; dequantize() gives the values of a part";
-}
-std::string no_scales_message(const TensorSpec& x) {
-  return absl::StrCat("nf4_dq: the storage of ", to_string(x),
-                      " has no scales behind its blocks: quantize() makes them");
-}
 
 Tensor dequantize(const Tensor& x, DType dtype) {
   const Device device = common_device("dequantize", {x});

@@ -2,8 +2,6 @@
 #ifndef ROUX_TENSOR_OPS_QUANTIZE_TABLES_H_
 #define ROUX_TENSOR_OPS_QUANTIZE_TABLES_H_
 
-#include <string>
-
 #include "tensor/ops/quantize.h"
 #include "tensor/tables.h"
 
@@ -18,11 +16,6 @@ extern constinit KernelTable<QuantizeKernel> quantize_kernels;
 // Keyed by y, nf4_dq, from nf4 blocks x; both contiguous and whole.
 using QuantizeScalesKernel = void(const Tensor& x, Tensor& y);
 extern constinit KernelTable<QuantizeScalesKernel> quantize_nf4_scales_kernels;
-
-// What kernels of nf4_dq refuse: a copy of less than a whole tensor (throws Error), and a storage without
-// scales behind its blocks.
-void check_copied_whole(const Tensor& x, const Tensor& y);
-std::string no_scales_message(const TensorSpec& x);
 
 }  // namespace roux
 

@@ -1,6 +1,7 @@
-// What kernels of all devices know of nf4 and nf4_dq (tensor/ops/quantize.h).
-#ifndef ROUX_TENSOR_NF4_H_
-#define ROUX_TENSOR_NF4_H_
+// What kernels know of nf4 and nf4_dq (tensor/ops/quantize.h); the CPU has the same numbers in
+// tensor/cpu/block_format.h and nested_scales.cc.
+#ifndef ROUX_CUDA_NF4_H_
+#define ROUX_CUDA_NF4_H_
 
 #include "tensor/dtype.h"
 #include "tensor/macros.h"
@@ -61,4 +62,4 @@ ROUX_HOST_DEVICE inline float dynamic_map_value(int code) {
 
 }  // namespace roux
 
-#endif  // ROUX_TENSOR_NF4_H_
+#endif  // ROUX_CUDA_NF4_H_
