@@ -203,14 +203,15 @@ __device__ __forceinline__ float nf4_scale(const uint8_t* x, int64_t i) {
   return __builtin_bit_cast(float, load_word<4>(x + i * kNf4Bytes + kNf4Codes));
 }
 
-// One block: mean of the scales, and the number of blocks, into the trailer.
+// One block: the mean of the scales, also into the trailer, and the number of blocks.
 __global__ void __launch_bounds__(kRowBlock)
-    mean_scale_kernel(const uint8_t* x, int64_t blocks, uint8_t* trailer) {
+    mean_scale_kernel(const uint8_t* x, int64_t blocks, float* mean_scale, uint8_t* trailer) {
   Sum<double> sum{0};
   for (int64_t i = threadIdx.x; i < blocks; i += kRowBlock) sum.value += static_cast<double>(nf4_scale(x, i));
   sum = BlockTeam::reduce(sum);
   if (threadIdx.x != 0) return;
   const float mean = static_cast<float>(sum.value / static_cast<double>(blocks > 0 ? blocks : 1));
+  *mean_scale = mean;
   store_word(__builtin_bit_cast(uint32_t, mean), trailer);
   uint8_t* count = trailer + 4 + 4 * ((blocks + kNestedGroup - 1) / kNestedGroup);
   store_word(static_cast<uint32_t>(blocks), count);
@@ -243,12 +244,13 @@ __device__ __forceinline__ uint8_t nearest_code(const float (&map)[256], float x
 // A block for each kNestedGroup blocks, a thread for each of these.
 static_assert(kNestedGroup == kRowBlock);
 __global__ void __launch_bounds__(kRowBlock)
-    nest_scales_kernel(const uint8_t* x, int64_t blocks, uint8_t* trailer, uint8_t* y) {
+    nest_scales_kernel(const uint8_t* x, int64_t blocks, const float* mean_scale, uint8_t* trailer,
+                       uint8_t* y) {
   ROUX_SHARED(map, float[256]);
   const int thread = static_cast<int>(threadIdx.x);
   map[thread] = dynamic_map_value(thread);
   const int64_t i = blockIdx.x * kNestedGroup + thread;
-  const float mean = load_float(trailer), rest = i < blocks ? nf4_scale(x, i) - mean : 0;
+  const float rest = i < blocks ? nf4_scale(x, i) - *mean_scale : 0;
   const float absmax = BlockTeam::reduce(Largest{std::fabs(rest)}).value;  // its barriers are the map's
   if (thread == 0) store_word(__builtin_bit_cast(uint32_t, absmax), trailer + 4 + 4 * int64_t{blockIdx.x});
   if (i >= blocks) return;
@@ -262,10 +264,11 @@ void nest_scales(const Tensor& x, Tensor& y) {
   const auto* from = static_cast<const uint8_t*>(x.raw_data());
   auto* to = static_cast<uint8_t*>(y.raw_data());
   uint8_t* trailer = to + blocks * kNestedBytes;
-  launch(mean_scale_kernel, {.grid = 1, .block = kRowBlock}, from, blocks, trailer);
+  const Tensor mean = empty({kF32, {1}}, y.device());
+  launch(mean_scale_kernel, {.grid = 1, .block = kRowBlock}, from, blocks, mean.data<float>(), trailer);
   if (blocks == 0) return;
   launch(nest_scales_kernel, {.grid = blocks_for(blocks, kNestedGroup), .block = kRowBlock}, from, blocks,
-         trailer, to);
+         mean.data<const float>(), trailer, to);
 }
 
 constexpr DeviceType kDevice = ROUX_CUDA_DEVICE_TYPE;
