@@ -1,5 +1,6 @@
 // CUDA kernels of the binary elementwise ops; elementwise_unary.cu and elementwise_move.cu hold the others.
 #include "cuda/elementwise.h"
+#include "cuda/fault.h"
 #include "tensor/elementwise_math.h"
 #include "tensor/ops/elementwise_tables.h"
 
@@ -28,6 +29,23 @@ void binary_floating(const Tensor& a, const Tensor& b, Tensor& y) {
     launch_elementwise<T, T, T>(op, y, a, b);
   });
 }
+struct CheckedRemainder {
+  FaultSlot fault;
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    if (b == T(0)) note_bad_index(fault, 0, 0);
+    return Remainder{}(a, b);
+  }
+};
+void integer_remainder(const Tensor& a, const Tensor& b, Tensor& y) {
+  const FaultSlot fault = open_fault_slot();
+  dispatch_numeric(a.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (std::is_integral_v<T>) launch_elementwise<T, T, T>(CheckedRemainder{fault}, y, a, b);
+  });
+  close_fault_slot(fault,
+                   [](int64_t, int64_t) { return std::string("remainder: b has an integer divisor of 0"); });
+}
 template <class Op>
 void compare(const Tensor& a, const Tensor& b, Tensor& y) {
   const Comparison op{position_in<Op>(static_cast<Comparison*>(nullptr))};
@@ -55,8 +73,8 @@ const RegisterKernel kSub(sub_kernels, kDevice, kNumeric, binary_numeric<Sub>);
 const RegisterKernel kMul(mul_kernels, kDevice, kNumeric, binary_numeric<Mul>);
 const RegisterKernel kDiv(div_kernels, kDevice, kFloating, binary_floating<Div>);
 const RegisterKernel kPow(pow_kernels, kDevice, kFloating, binary_floating<Pow>);
-// Not of integers: a divisor of 0 is an error that a kernel can't report.
 const RegisterKernel kRemainder(remainder_kernels, kDevice, kFloating, binary_floating<Remainder>);
+const RegisterKernel kIntegerRemainder(remainder_kernels, kDevice, kIntegers, integer_remainder);
 const RegisterKernel kMaximum(maximum_kernels, kDevice, kNumeric, binary_numeric<Maximum>);
 const RegisterKernel kMinimum(minimum_kernels, kDevice, kNumeric, binary_numeric<Minimum>);
 const RegisterKernel kEq(eq_kernels, kDevice, kAllDTypes, compare<Eq>);

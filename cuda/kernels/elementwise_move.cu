@@ -1,6 +1,7 @@
 // CUDA kernels of the elementwise ops that move, convert or limit values: cast and copy, where, fill, clamp.
 #include "cuda/elementwise.h"
 #include "tensor/elementwise_math.h"
+#include "tensor/error.h"
 #include "tensor/ops/elementwise_tables.h"
 
 namespace roux::ROUX_CUDA_NAMESPACE {
@@ -113,8 +114,42 @@ __global__ void cast_kernel(int64_t n, Layout<2> layout, DType from, DType to, v
   }
 }
 
+// Elements of `pieces` pieces each: blocks, which are copied as they are.
+template <class Bits>
+__global__ void copy_pieces_kernel(int64_t n, int64_t pieces, Layout<2> layout, Bits* y, const Bits* x) {
+  const int64_t i = blockIdx.x * int64_t{kElementwiseBlock} + threadIdx.x;
+  if (i >= n * pieces) return;
+  int64_t at[2];
+  layout.offsets(i / pieces, at);
+  y[at[0] * pieces + i % pieces] = x[at[1] * pieces + i % pieces];
+}
+void copy_blocks(const Tensor& x, Tensor& y) {
+  if (y.numel() == 0) return;
+  const size_t size = size_of(x.dtype());
+  dispatch_bits(size % 4 == 0 ? 4 : 2, [&](auto tag) {
+    using Bits = decltype(tag);
+    const auto pieces = static_cast<int64_t>(size / sizeof(Bits));
+    launch(copy_pieces_kernel<Bits>,
+           {.grid = blocks_for(y.numel() * pieces, kElementwiseBlock), .block = kElementwiseBlock}, y.numel(),
+           pieces, layout_of(y, x), static_cast<Bits*>(y.raw_data()), static_cast<const Bits*>(x.raw_data()));
+  });
+}
+// nf4_dq, whose scales stand behind the blocks.
+void copy_whole(const Tensor& x, Tensor& y) {
+  if (y.numel() == 0) return;
+  const bool whole = x.is_contiguous() && y.is_contiguous() && x.shape() == y.shape() &&
+                     x.bytes() == x.impl()->storage->bytes() && y.bytes() == y.impl()->storage->bytes();
+  ROUX_CHECK(whole) << "copy: blocks of " << x.spec() << " into " << y.spec()
+                    << ": nf4_dq is copied as a whole; dequantize() gives the values of a part";
+  const auto bytes = static_cast<int64_t>(y.bytes());
+  launch(copy_pieces_kernel<uint8_t>,
+         {.grid = blocks_for(bytes, kElementwiseBlock), .block = kElementwiseBlock}, int64_t{1}, bytes,
+         Layout<2>(), static_cast<uint8_t*>(y.raw_data()), static_cast<const uint8_t*>(x.raw_data()));
+}
+
 // Between floating types with packets; where an integer takes part, and that is rare, through cast_kernel.
 void cast(const Tensor& x, Tensor& y) {
+  if (is_block(x.dtype())) return copy_blocks(x, y);  // the op has seen to equal dtypes
   if (x.dtype() == y.dtype()) {
     dispatch_bits(size_of(x.dtype()), [&](auto bits) {
       launch_elementwise<decltype(bits), decltype(bits)>(Cast<decltype(bits)>{}, y, x);
@@ -136,7 +171,8 @@ void cast(const Tensor& x, Tensor& y) {
 constexpr DeviceType kDevice = ROUX_CUDA_DEVICE_TYPE;
 const RegisterKernel kWhere(where_kernels, kDevice, kAllDTypes, where);
 const RegisterKernel kClamp(clamp_kernels, kDevice, kNumeric, clamp);
-const RegisterKernel kCast(cast_kernels, kDevice, kAllDTypes, cast);
+const RegisterKernel kCast(cast_kernels, kDevice, kAllDTypes | kBlockDTypes, cast);
+const RegisterKernel kCopyWhole(cast_kernels, kDevice, kNF4_DQ, copy_whole);
 const RegisterKernel kFill(fill_kernels, kDevice, kAllDTypes, fill);
 
 }  // namespace

@@ -2,6 +2,7 @@
 // positions in ascending order: positions are sorted by id (stable counting sort), so there are no
 // floating-point atomics and the bits are the same every time.
 #include "absl/strings/str_cat.h"
+#include "cuda/blocks.h"
 #include "cuda/fault.h"
 #include "cuda/kernel.h"
 #include "tensor/ops/index_tables.h"
@@ -121,28 +122,51 @@ FaultMessage out_of_range(const char* op, int64_t rows) {
   };
 }
 
+// Rows of nf4_dq as nf4: a thread writes four bytes.
+template <class I>
+__global__ void __launch_bounds__(kBlock)
+    embedding_nested_kernel(Blocks weight, const I* ids, int64_t count, int64_t rows, int64_t width,
+                            FaultSlot fault, uint32_t* y) {
+  ROUX_SHARED(tables, BlockTables<kNF4_DQ>);
+  fill_tables(weight, tables);
+  constexpr int kWords = kNf4Bytes / 4;
+  const int64_t i = blockIdx.x * int64_t{kBlock} + threadIdx.x, element = i / kWords,
+                position = element / width, column = element % width;
+  if (position >= count) return;
+  const int word = static_cast<int>(i % kWords);
+  const int64_t id = ids[position];
+  if (id < 0 || id >= rows) return column == 0 && word == 0 ? note_bad_index(fault, position, id) : void();
+  const int64_t from = id * width + column;
+  y[i] = word < kWords - 1 ? load_word<1>(weight.data + from * kNestedBytes + word * 4)
+                           : __builtin_bit_cast(uint32_t, Reader<kNF4_DQ>(weight, tables).scale(from));
+}
+
 void embedding(const Tensor& weight, const Tensor& ids, Tensor& y) {
-  const int64_t rows = weight.shape()[0], width = weight.shape()[1], count = ids.numel();
+  const int64_t rows = weight.shape()[0], count = ids.numel();
+  int64_t width = weight.shape()[1];
   if (count * width == 0) return;
+  // Blocks go in pieces of a size that elements have.
+  const size_t size = size_of(weight.dtype()), piece = !is_block(weight.dtype()) ? size
+                                                       : size % 4 == 0           ? 4
+                                                                                 : 2;
   const FaultSlot fault = open_fault_slot();
   dispatch_index(ids.dtype(), [&](auto index_tag) {
     using I = decltype(index_tag);
+    if (weight.dtype() == kNF4_DQ) {
+      launch(embedding_nested_kernel<I>,
+             {.grid = blocks_for(count * width * (kNf4Bytes / 4), kBlock), .block = kBlock},
+             blocks_of(weight), ids.data<const I>(), count, rows, width, fault,
+             static_cast<uint32_t*>(y.raw_data()));
+      return;
+    }
+    width *= static_cast<int64_t>(size / piece);
     auto run = [&](auto bits) {
       using T = decltype(bits);
       launch(embedding_kernel<T, I>, {.grid = blocks_for(count * width, kBlock), .block = kBlock},
              static_cast<const T*>(weight.raw_data()), ids.data<const I>(), count, rows, width, fault,
              static_cast<T*>(y.raw_data()));
     };
-    switch (size_of(weight.dtype())) {
-      case 1:
-        return run(uint8_t{});
-      case 2:
-        return run(uint16_t{});
-      case 4:
-        return run(uint32_t{});
-      default:
-        return run(uint64_t{});
-    }
+    dispatch_bits(piece, run);
   });
   close_fault_slot(fault, out_of_range("embedding", rows));
 }
@@ -176,7 +200,7 @@ void embedding_backward(const Tensor& grad, const Tensor& ids, Tensor& order, Te
 }
 
 constexpr DeviceType kDevice = ROUX_CUDA_DEVICE_TYPE;
-const RegisterKernel kEmbedding(embedding_kernels, kDevice, kAllDTypes, embedding);
+const RegisterKernel kEmbedding(embedding_kernels, kDevice, kAllDTypes | kBlockDTypes | kNF4_DQ, embedding);
 const RegisterKernel kEmbeddingBackward(embedding_backward_kernels, kDevice, kFloating, embedding_backward);
 
 }  // namespace

@@ -1,83 +1,15 @@
-// CUDA kernels of the optimizer updates. A launch takes a list of tensors by value, cut into chunks of
-// kNormChunk elements, a block each; what changes from step to step is read on the device.
+// CUDA kernels of the optimizer updates.
 #include <cmath>
 
 #include "cuda/rows.h"
+#include "cuda/tensor_lists.h"
 #include "tensor/ops/optimizer_tables.h"
 
 namespace roux::ROUX_CUDA_NAMESPACE {
 namespace {
 
-constexpr int kBlock = 256;
-constexpr int kListed = 48;  // tensors of a launch: its arguments must fit 4 KiB
+constexpr int kBlock = kListBlock;
 
-// The tensors of a launch and where the chunks of each begin. kLists pointers a tensor.
-template <class T, int kLists>
-struct Listed {
-  T* data[kLists][kListed];
-  double* steps[kListed];  // AdamW's counts
-  int64_t numel[kListed];
-  int first_chunk[kListed + 1];
-  int count, chunk;  // tensors, and elements of a chunk
-};
-struct ChunkPlace {
-  int tensor;
-  int64_t begin, end;
-};
-template <class L>
-__device__ __forceinline__ ChunkPlace chunk_of(const L& list) {
-  const int block = static_cast<int>(blockIdx.x);
-  int low = 0, high = list.count - 1;  // the last tensor whose chunks begin at or before the block's
-  while (low < high) {
-    const int middle = (low + high + 1) / 2;
-    if (list.first_chunk[middle] <= block) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  const int64_t begin = int64_t{block - list.first_chunk[low]} * list.chunk;
-  return {low, begin, min(list.numel[low], begin + list.chunk)};
-}
-
-// Calls run(list, chunks before it) for up to kListed tensors at a time; empty ones have no chunk.
-template <class T, int kLists, class Run>
-void for_listed(const std::array<TensorList, kLists>& lists, TensorList steps, Run run) {
-  const auto n = static_cast<int64_t>(lists[0].size());
-  int64_t chunks_before = 0;
-  for (int64_t from = 0; from < n; from += kListed) {
-    Listed<T, kLists> list = {};
-    list.count = static_cast<int>(std::min<int64_t>(kListed, n - from));
-    list.chunk = static_cast<int>(int64_t{kNormChunk});
-    for (int i = 0; i < list.count; ++i) {
-      const auto at = static_cast<size_t>(from + i);
-      for (size_t k = 0; k < kLists; ++k) {
-        if (!lists[k].empty()) list.data[k][i] = static_cast<T*>(lists[k][at].raw_data());
-      }
-      if (!steps.empty()) list.steps[i] = static_cast<double*>(steps[at].raw_data());
-      list.numel[i] = lists[0][at].numel();
-      list.first_chunk[i + 1] =
-          list.first_chunk[i] + static_cast<int>((list.numel[i] + list.chunk - 1) / list.chunk);
-    }
-    run(list, chunks_before);
-    chunks_before += list.first_chunk[list.count];
-  }
-}
-template <class L>
-LaunchConfig chunks_config(const L& list) {
-  return {.grid = static_cast<unsigned>(list.first_chunk[list.count]), .block = kBlock};
-}
-
-template <class L>
-__global__ void count_steps_kernel(L list, const double* scalars) {
-  const int i = static_cast<int>(threadIdx.x);
-  if (i < list.count && scalars[kFinite] != 0) ++*list.steps[i];
-}
-
-template <class T>
-struct AdamWNumbers {
-  T factor, keep, rate, inverse;
-};
 // As tensor/cpu/adamw.h, operation by operation.
 template <class T>
 __global__ void __launch_bounds__(kBlock)
@@ -85,13 +17,7 @@ __global__ void __launch_bounds__(kBlock)
   ROUX_SHARED(shared, AdamWNumbers<T>);
   if (scalars[kFinite] == 0) return;
   const ChunkPlace at = chunk_of(list);
-  if (threadIdx.x == 0) {
-    const double lr = scalars[kLearningRate] * options.lr_scale, step = *list.steps[at.tensor];
-    shared.factor = static_cast<T>(scalars[kGradFactor]);
-    shared.keep = static_cast<T>(1 - lr * options.weight_decay);
-    shared.rate = static_cast<T>(lr / (1 - std::pow(options.beta1, step)));
-    shared.inverse = static_cast<T>(1 / std::sqrt(1 - std::pow(options.beta2, step)));
-  }
+  if (threadIdx.x == 0) shared = adamw_numbers<T>(scalars, *list.steps[at.tensor], options);
   __syncthreads();
   const AdamWNumbers<T> s = shared;
   const T b1 = static_cast<T>(options.beta1), b2 = static_cast<T>(options.beta2);

@@ -1,10 +1,12 @@
-// CUDA kernels of the random family. Each thread makes one Philox block: four elements, the same bits as on
-// the CPU.
+// CUDA kernels of the random family. A thread makes one Philox block, where an element takes one word for
+// four of them: the same bits as on the CPU.
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "cuda/fault.h"
 #include "cuda/rows.h"
+#include "tensor/convert.h"
+#include "tensor/ops/order_tables.h"
 #include "tensor/ops/random_tables.h"
 #include "tensor/philox.h"
 
@@ -56,16 +58,55 @@ __global__ void dropout_kernel(const T* x, const int64_t* state, int64_t increme
 }
 
 // Two elements a block: words 0, 1 or 2, 3 as one number, low half first.
+__device__ __forceinline__ uint64_t wide_word(const int64_t* state, int64_t increment, int64_t i) {
+  const PhiloxWords words = draw_words(state, increment, i / 2);
+  const bool second = i % 2 == 1;
+  return words.word[second ? 2 : 0] | uint64_t{words.word[second ? 3 : 1]} << 32;
+}
 template <class T>
 __global__ void randint_kernel(const int64_t* state, int64_t increment, int64_t low, uint64_t count,
                                int64_t n, T* y) {
   const int64_t i = blockIdx.x * int64_t{kBlock} + threadIdx.x;
   if (i >= n) return;
-  const PhiloxWords words = draw_words(state, increment, i / 2);
-  const int64_t first = i % 2 * 2;
-  const uint64_t wide = words.word[first] | uint64_t{words.word[first + 1]} << 32;
+  const uint64_t wide = wide_word(state, increment, i);
   const auto step = static_cast<uint64_t>(static_cast<unsigned __int128>(wide) * count >> 64);
   y[i] = static_cast<T>(static_cast<uint64_t>(low) + step);
+}
+
+// What randperm sorts: draws, in signed numbers of the same order.
+__global__ void permutation_keys_kernel(const int64_t* state, int64_t increment, int64_t n, int64_t* keys) {
+  const int64_t i = blockIdx.x * int64_t{kBlock} + threadIdx.x;
+  if (i < n) keys[i] = static_cast<int64_t>(wide_word(state, increment, i) ^ uint64_t{1} << 63);
+}
+
+// ln of a gamma draw of shape a.                                                  [tensor/ops/random.h]
+__device__ __forceinline__ double log_gamma_draw(const int64_t* state, int64_t increment, int64_t element,
+                                                 double a) {
+  const double d = (a < 1 ? a + 1 : a) - 1.0 / 3, c = 1 / std::sqrt(9 * d);
+  const auto log_unit = [](uint32_t word) { return vmath::log(((word >> 8) + 1) * 0x1p-24); };
+  for (int64_t attempt = 0;; ++attempt) {
+    const PhiloxWords block = draw_words(state, increment, element + (attempt << 40));
+    float normal, unused;
+    philox_normal(block.word[0], block.word[1], &normal, &unused);
+    const double z = normal, v = 1 + c * z;
+    if (v <= 0) continue;
+    const double log_cube = 3 * vmath::log(v);
+    if (log_unit(block.word[2]) >= 0.5 * z * z + d - d * v * v * v + d * log_cube) continue;
+    const double boost = a < 1 ? log_unit(draw_words(state, increment, element).word[3]) / a : 0;
+    return vmath::log(d) + log_cube + boost;
+  }
+}
+template <class T>
+__global__ void gamma_kernel(const T* concentration, const int64_t* state, int64_t increment, bool log,
+                             int64_t n, FaultSlot fault, T* y) {
+  const int64_t i = blockIdx.x * int64_t{kBlock} + threadIdx.x;
+  if (i >= n) return;
+  const double a = static_cast<double>(concentration[i]);
+  if (!(a > 0 && a <= 1.7976931348623157e308)) {
+    return note_bad_index(fault, i, __builtin_bit_cast(int32_t, static_cast<float>(a)));
+  }
+  const double value = log_gamma_draw(state, increment, i, a);
+  y[i] = convert<T>(log ? value : vmath::exp(value));
 }
 
 struct LargestLogit {  // NaN before all
@@ -168,6 +209,30 @@ void randint(const Tensor& state, int64_t increment, int64_t low, uint64_t count
            state.data<const int64_t>(), increment, low, count, y.numel(), y.data<T>());
   });
 }
+void randperm(const Tensor& state, int64_t increment, Tensor& y) {
+  const int64_t n = y.numel();
+  if (n == 0) return;
+  Tensor keys = empty({kI64, {1, n}}, y.device()), scratch = empty({kU8, {1, 32 * n}}, y.device());
+  launch(permutation_keys_kernel, {.grid = blocks_for(n, kBlock), .block = kBlock},
+         state.data<const int64_t>(), increment, n, keys.data<int64_t>());
+  Tensor places = alias(y, {1, n}, {n, 1}, y.impl()->offset);
+  argsort_kernels.run(keys, keys, false, scratch, places);
+}
+void gamma(const Tensor& concentration, const Tensor& state, int64_t increment, bool log, Tensor& y) {
+  const int64_t n = y.numel();
+  if (n == 0) return;
+  const FaultSlot fault = open_fault_slot();
+  dispatch_floating(y.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    launch(gamma_kernel<T>, {.grid = blocks_for(n, kBlock), .block = kBlock}, concentration.data<const T>(),
+           state.data<const int64_t>(), increment, log, n, fault, y.data<T>());
+  });
+  close_fault_slot(fault, [log](int64_t i, int64_t bits) {
+    const auto a = static_cast<double>(__builtin_bit_cast(float, static_cast<int32_t>(bits)));
+    return absl::StrCat(log ? "log_gamma" : "gamma", ": concentration is ", a, " at element ", i,
+                        ", needed above 0 and finite");
+  });
+}
 void categorical(const Tensor& logits, const Tensor& state, int64_t increment, Tensor& y) {
   const int64_t rows = y.numel();
   if (rows == 0) return;
@@ -189,6 +254,8 @@ constexpr DeviceType kDevice = ROUX_CUDA_DEVICE_TYPE;
 const RegisterKernel kUniform(uniform_kernels, kDevice, kFloating, uniform);
 const RegisterKernel kNormal(normal_kernels, kDevice, kFloating, normal);
 const RegisterKernel kRandint(randint_kernels, kDevice, kI32 | kI64, randint);
+const RegisterKernel kRandperm(randperm_kernels, kDevice, kI64, randperm);
+const RegisterKernel kGamma(gamma_kernels, kDevice, kFloating, gamma);
 const RegisterKernel kCategorical(categorical_kernels, kDevice, kFloating, categorical);
 const RegisterKernel kDropout(dropout_kernels, kDevice, kFloating, dropout);
 

@@ -33,7 +33,8 @@ void tolerances(Suite& suite) {
 
 auto with_format(DType format) {
   return [format](Suite& suite) {
-    suite.inputs({Domain(), constant_in(-1, 1), Domain()})
+    suite.devices(kFloating)
+        .inputs({Domain(), constant_in(-1, 1), Domain()})
         .call([format](const Tensors& in) {
           return Tensors{block_linear(padded(in[0], format), quantized(in[1], format), in[2])};
         })
@@ -75,6 +76,7 @@ OP_SUITE_VARIANT(block_linear, nf4).with(with_format(kNF4)).skip("errors", "in t
 
 // By way of linear(), without a bias.
 OP_SUITE_VARIANT(linear, of_blocks)
+    .devices(kFloating)
     .inputs({Domain(), constant_in(-1, 1)})
     .call([](const Tensors& in) {
       const Tensor x = padded(in[0], kQ5_1), w = quantized(in[1], kQ5_1);
@@ -95,6 +97,7 @@ OP_SUITE_VARIANT(linear, of_blocks)
     });
 
 OP_SUITE(block_linear_transposed)
+    .devices(kFloating)
     .with(quantizes)
     .inputs({Domain(), constant_in(-1, 1)})
     .call([](const Tensors& in) {
@@ -117,6 +120,7 @@ OP_SUITE(block_linear_transposed)
     });
 
 OP_SUITE_VARIANT(embedding, of_blocks)
+    .devices(kF32)
     .dtypes(kF32)
     .with(quantizes)
     .inputs({constant_in(-1, 1), index_into(0, 0)})

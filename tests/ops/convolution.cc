@@ -32,6 +32,7 @@ const Windows kDense = {.size = 4, .before = 3};
 const Windows kSparse = {.size = 1, .stride = 5};
 
 OP_SUITE(unfold)
+    .devices(kFloating)
     .call([](const Tensors& in) {
       return Tensors{unfold(in[0], kWide), unfold(in[0], kDense), unfold(in[0], kSparse)};
     })
@@ -75,6 +76,7 @@ OP_SUITE(unfold)
 
 // The length comes from an input that is not read.
 OP_SUITE(fold)
+    .devices(kFloating)
     .inputs({Domain(), constant_in(0, 1)})
     .call([](const Tensors& in) {
       return Tensors{
@@ -130,7 +132,7 @@ Ref convolved(const Refs& in, const Conv1dOptions& o) {
 }
 const auto convolution = [](const Conv1dOptions& options) {
   return [options](Suite& suite) {
-    suite
+    suite.devices(kFloating)
         .call([options](const Tensors& in) {
           return Tensors{conv1d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), options)};
         })

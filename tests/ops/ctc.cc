@@ -76,6 +76,7 @@ Refs both_f64(const Refs& in) {
 
 // All losses and their sum; some inputs of the random sizes are too short for their targets.
 OP_SUITE(ctc_loss)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-2, 2), index_into(0, 2)})
     .call([](const Tensors& in) {
@@ -118,6 +119,7 @@ OP_SUITE(ctc_loss)
                  });
 
 OP_SUITE_VARIANT(ctc_loss, mean)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-2, 2), index_into(0, 2)})
     .call([](const Tensors& in) { return Tensors{loss_of(in, kI64, {})}; })
@@ -137,6 +139,7 @@ OP_SUITE_VARIANT(ctc_loss, mean)
     .skip("errors", "in the main entry");
 
 OP_SUITE_VARIANT(ctc_loss, half)
+    .devices(kF32 | kBF16 | kF16)
     .dtypes(kF32 | kBF16 | kF16)
     .output_dtype(kF32)
     .inputs({uniform_in(-4, -1), index_into(0, 2)})

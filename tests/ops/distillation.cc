@@ -41,6 +41,7 @@ void all_divergences(Suite& suite) {
 }
 
 OP_SUITE(distillation_loss)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .with(all_divergences)
     .sample({{3, 1025}, {3, 1025}})
@@ -117,6 +118,7 @@ OP_SUITE(distillation_loss)
     });
 
 OP_SUITE_VARIANT(distillation_loss, half)
+    .devices(kF32 | kBF16 | kF16)
     .dtypes(kF32 | kBF16 | kF16)
     .output_dtype(kF32)
     .with(all_divergences)
@@ -124,6 +126,7 @@ OP_SUITE_VARIANT(distillation_loss, half)
 
 // Two axes of rows, the mean, temperatures and beta beside their defaults.
 OP_SUITE_VARIANT(distillation_loss, options)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-4, 4), constant_in(-4, 4)})
     .call([](const Tensors& in) {
@@ -148,6 +151,7 @@ OP_SUITE_VARIANT(distillation_loss, options)
     .skip("errors", "in the main entry");
 
 OP_SUITE_VARIANT(distillation_loss, masked)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-4, 4), constant_in(-4, 4), booleans()})
     .call([](const Tensors& in) {
@@ -217,8 +221,12 @@ void top_k(Suite& suite) {
       .skip("errors", "in the main entry");
 }
 
-OP_SUITE_VARIANT(distillation_loss, top_k).dtypes(kF32 | kF64).with(top_k);
-OP_SUITE_VARIANT(distillation_loss, top_k_half).dtypes(kF32 | kBF16 | kF16).output_dtype(kF32).with(top_k);
+OP_SUITE_VARIANT(distillation_loss, top_k).devices(kF32 | kF64).dtypes(kF32 | kF64).with(top_k);
+OP_SUITE_VARIANT(distillation_loss, top_k_half)
+    .devices(kF32 | kBF16 | kF16)
+    .dtypes(kF32 | kBF16 | kF16)
+    .output_dtype(kF32)
+    .with(top_k);
 
 }  // namespace
 }  // namespace roux::testing

@@ -89,14 +89,14 @@ OP_SUITE(pow)
     .with(binary(pow, [](double a, double b) { return std::pow(a, b); }))
     .inputs({uniform_in(0.3, 2), uniform_in(-2, 2)});
 OP_SUITE(remainder)
-    .devices(kFloating)
+    .devices(kFloating | kI32 | kI64)
     .with(binary(remainder, remainder_f64))
     .dtypes(kSigned)
     .inputs({uniform_in(-9, 9), uniform_in(1, 4)})
     .value_error("b has an integer divisor of 0",
                  [](Device d) { remainder(full({2}, 3, kI64, d), full({2}, 0, kI64, d)); });
 OP_SUITE_VARIANT(remainder, negative)
-    .devices(kFloating)
+    .devices(kFloating | kI32 | kI64)
     .with(binary(remainder, remainder_f64))
     .dtypes(kSigned)
     .inputs({uniform_in(-9, 9), uniform_in(-4, -1)});

@@ -7,6 +7,7 @@ namespace roux::testing {
 namespace {
 
 OP_SUITE(linear_distillation_loss)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-1, 1), uniform_in(-1, 1), constant_in(-1, 1), constant_in(-1, 1)})
     .call([](const Tensors& in) {
@@ -49,6 +50,7 @@ OP_SUITE(linear_distillation_loss)
 
 // Teachers that are given, and a mask.
 OP_SUITE_VARIANT(linear_distillation_loss, given)
+    .devices(kF32 | kF64)
     .dtypes(kF32 | kF64)
     .inputs({uniform_in(-1, 1), uniform_in(-1, 1), constant_in(-1, 1), booleans()})
     .call([](const Tensors& in) {
@@ -81,6 +83,7 @@ OP_SUITE_VARIANT(linear_distillation_loss, given)
     .skip("errors", "in the main entry");
 
 OP_SUITE_VARIANT(linear_distillation_loss, half)
+    .devices(kF32 | kBF16 | kF16)
     .dtypes(kF32 | kBF16 | kF16)
     .output_dtype(kF32)
     .inputs({uniform_in(-1, 1), uniform_in(-1, 1), constant_in(-1, 1), constant_in(-1, 1)})
@@ -136,8 +139,12 @@ void projections(Suite& suite) {
       .skip("errors", "in the main entry");
 }
 
-OP_SUITE_VARIANT(linear_distillation_loss, projected).dtypes(kF32 | kF64).with(projections);
+OP_SUITE_VARIANT(linear_distillation_loss, projected)
+    .devices(kF32 | kF64)
+    .dtypes(kF32 | kF64)
+    .with(projections);
 OP_SUITE_VARIANT(linear_distillation_loss, projected_half)
+    .devices(kF32 | kBF16)
     .dtypes(kF32 | kBF16)
     .output_dtype(kF32)
     .with(projections);

@@ -224,6 +224,7 @@ Ref one_a_block(const Ref& x) {
 // in: p, g, codes of m and v, the absmax of their blocks (the first elements), all of one shape. The codes
 // that come out are bitsandbytes' in optim/adamw_8bit_test.cc; here what depends on them smoothly.
 OP_SUITE(adamw_8bit_)
+    .devices(kF32)
     .dtypes(kF32)
     .inputs({constant_in(-2, 2), constant_in(-2, 2), integers_in(0, 256, kU8), integers_in(0, 256, kU8),
              constant_in(0.1, 1), constant_in(0.1, 1)})

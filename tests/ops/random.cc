@@ -162,6 +162,7 @@ OP_SUITE(randint)
     });
 
 OP_SUITE(randperm)
+    .devices(kF32)
     .dtypes(kF32)
     .inputs({constant_in(0, 1)})
     .call([](const Tensors& in) {

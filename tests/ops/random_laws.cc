@@ -128,7 +128,8 @@ double log_gamma_ref(uint64_t offset, int64_t i, double a) {
 }
 const auto gammas = [](bool log) {
   return [log](Suite& suite) {
-    suite.with(shapes)
+    suite.devices(kFloating)
+        .with(shapes)
         .inputs({constant_in(0.05, 8)})
         .call([log](const Tensors& in) {
           Generator generator = after_two_draws(in[0]);
@@ -164,6 +165,7 @@ OP_SUITE(log_gamma)
     });
 
 OP_SUITE(beta)
+    .devices(kFloating)
     .inputs({constant_in(0.05, 8), constant_in(0.05, 8)})
     .call([](const Tensors& in) {
       Generator generator = after_two_draws(in[0]);
@@ -185,6 +187,7 @@ OP_SUITE(beta)
     });
 
 OP_SUITE(dirichlet)
+    .devices(kFloating)
     .inputs({constant_in(0.05, 8)})
     .call([](const Tensors& in) {
       Generator generator = after_two_draws(in[0]);
