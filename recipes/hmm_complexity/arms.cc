@@ -112,7 +112,7 @@ class StateSpaceWorld {
     Generator generator = Generator(seed_).fork(stream);
     const Tensor B =
         v.next_word ? transpose(matmul(model_.W, model_.A), 0, 1) : draw_targets(D, v.decaying, generator);
-    const int64_t q = B.size(1), test = v.next_word ? c_.test / 4 : c_.test;
+    const int64_t q = B.size(1), test = v.next_word ? c_.test / 6 : v.shrunk > 0 ? c_.test : c_.test / 2;
     const auto pool = [&](const Tensor& x) {
       const int64_t end = c_.sets * largest_n_;
       return cat({rows(x, 0, labelled), rows(x, end, end + test)}, 0);
@@ -127,7 +127,7 @@ class StateSpaceWorld {
       const double each = std::sqrt(v.noise / static_cast<double>(q));
       task.labels = matmul(pool(z_), B) + normal({labelled + test, q}, 0, each, generator, kF64);
     }
-    task.target = matmul(pool(zhat_), B);
+    if (v.shrunk > 0) task.target = matmul(pool(zhat_), B);
     // beta = C^(1/2) B; what the filter does not know adds to the noise.
     const Tensor beta = matmul(symmetric_power(C_, 0.5), B);
     const double noise = known + sum(B * matmul(filter_.P, B)).item();
@@ -183,7 +183,7 @@ Outcome state_space_arm(const Config& c, const Arm& arm, uint64_t seed) {
 Outcome discrete_arm(const Config& c, const std::optional<DiscreteHmm>& given, uint64_t seed) {
   stats::RandomStream random(seed, 0);
   const DiscreteHmm model = given ? *given : random_hmm(c.hidden, c.vocabulary, c.concentration, random);
-  const int64_t H = model.states(), n = c.labelled, sets = c.sets, N = sets * n + c.test;
+  const int64_t H = model.states(), n = c.labelled, sets = c.sets, N = sets * n + c.test / 3;
   std::vector<Tensor> filtered, states;
   for (int64_t begin = 0; begin < N; begin += kChunk) {
     const DiscreteSequences drawn = draw_sequences(model, std::min(kChunk, N - begin), c.length, random);
@@ -241,7 +241,7 @@ absl::StatusOr<Outcome> net_arm(const Config& c, const Arm& arm, uint64_t seed, 
   const auto step = [&](int64_t) {
     const std::vector<int64_t> chosen = loader.next();
     const Tensor batch = index_select(words, 0, tensor(chosen, {c.batch})).to(part.device());
-    return kit::update(optimizer, {.lr = arm.linear ? c.linear_lr : c.tanh_lr}, [&] {
+    return kit::update(optimizer, {.lr = c.lr}, [&] {
       const Tensor off = net(net.states(slice(batch, 1, 0, L))) - slice(batch, 1, 1, L + 1);
       return mean(off * off);
     });
@@ -256,7 +256,7 @@ absl::StatusOr<Outcome> net_arm(const Config& c, const Arm& arm, uint64_t seed, 
   const KalmanFilter filter = kalman_filter(model, L);
   const Tensor zhat = contiguous(select(filtered_means(model, filter, slice(task.x, 1, 0, L)), 1, L - 1));
   HeadTask heads{
-      .base = features, .labels = labels, .n = c.net_labelled, .sets = c.net_sets, .shrunk = c.net_sets};
+      .base = features, .labels = labels, .n = c.net_labelled, .sets = c.net_sets, .shrunk = c.net_sets / 3};
   Outcome out;
   out.curves["net"] = risk_curve(heads, {0, arm.width}, [](int64_t p, int64_t) -> FeatureView {
     return {[p](const Tensor& x) { return slice(x, 1, 0, p); }};

@@ -68,9 +68,9 @@ int main(int argc, char** argv) {
   smoke.hidden = 8, smoke.vocabulary = 10, smoke.texts = 60, smoke.text_labelled = 12, smoke.splits = 4;
   smoke.stand_in = true;
   gpu.states = gpu.words = 2000, gpu.labelled = 480, gpu.sets = 20, gpu.test = 2000;
-  gpu.widths = {128, 256, 512, 1024, 2048, 4096}, gpu.net_states = 1024, gpu.net_labelled = 512 * 3;
+  gpu.widths = {64, 128, 256, 384, 512, 768, 1024, 1536}, gpu.net_states = 512, gpu.net_labelled = 384;
   gpu.net_sequences = 100000, gpu.steps = 2000, gpu.batch = 512;
-  gpu.texts = 4000, gpu.text_labelled = 400;
+  gpu.net_test = 4000, gpu.texts = 4000, gpu.text_labelled = 384;
   return roux::kit::recipe_main<Config>(
       argc, argv,
       {.info =
@@ -86,10 +86,10 @@ int main(int argc, char** argv) {
        .presets =
            {{{.name = "smoke", .what = "D 40, nets of 10 steps, a random model", .minutes = 0.05, .seeds = 1},
              smoke},
-            {{.name = "default", .what = "D 200, 22 nets of 200 steps, SmolLM2-135M", .minutes = 2},
+            {{.name = "default", .what = "D 200, 16 nets of 200 steps, SmolLM2-135M", .minutes = 2},
              standard},
             {{.name = "gpu",
-              .what = "D 2000, nets up to 4096 wide, 4000 texts (never run yet)",
+              .what = "D 2000, nets up to 1536 wide, 4000 texts (never run yet)",
               .minutes = 10},
              gpu}},
        .reproduce = roux::hmm_complexity::reproduce,

@@ -64,8 +64,8 @@ limits = [{"gamma": g, "signal": s, "noise": v,
            "excess": v * g / (1 - g) if g < 1 else s * (1 - 1 / g) + v / (g - 1)}
           for g, s, v in ((0.1, 1, 0.25), (0.5, 2, 0.25), (0.95, 1, 1), (1.05, 1, 1), (2, 1, 0.25), (30, 1.5, 0.25))]
 slopes = [{"n": n, "D": d, "signal": s, "noise": v,
-           "rises": bool(all(numpy.diff([random_risk(n, d, p, s, v) for p in range(min(n - 2, d) + 1)]) > 0)),
-           "falls_at_zero": bool(random_risk(n, d, 1, s, v) < random_risk(n, d, 0, s, v))}
+           "rises": int(all(numpy.diff([random_risk(n, d, p, s, v) for p in range(min(n - 2, d) + 1)]) > 0)),
+           "falls_at_zero": int(random_risk(n, d, 1, s, v) < random_risk(n, d, 0, s, v))}
           for n, d, s, v in ((20, 60, 1, 0.25), (60, 10, 1, 0.1), (60, 200, 1, 0.25), (60, 30, 1, 0.25), (60, 59, 1, 0.0))]
 
 # --- linear-Gaussian HMM ----------------------------------------------------------------------------------------------
