@@ -25,7 +25,7 @@ refused 'none.jsonl' --table="$work/none.jsonl"
 
 # The user's own HMM.
 echo '{"initial": [0.5, 0.5], "transition": [[0.9, 0.1], [0.2, 0.8]], "emission": [[0.9, 0.1], [0.3, 0.7]]}' >"$work/hmm.json"
-own_data 'discrete HMM: the risk rises' --data=hmm.json
+own_data 'discrete: the risk rises' --data=hmm.json
 echo '{"initial": [0.5, 0.5], "transition": [[0.9, 0.1], [0.2, 0.9]], "emission": [[0.9, 0.1], [0.3, 0.7]]}' >"$work/sum.json"
 echo '{"initial": [0.5, 0.5], "transition": [[0.9, 0.1]], "emission": [[0.9, 0.1], [0.3, 0.7]]}' >"$work/rows.json"
 head -c 60 "$work/hmm.json" >"$work/cut.json"
