@@ -225,19 +225,14 @@ absl::StatusOr<Outcome> net_arm(const Config& c, const Arm& arm, uint64_t seed, 
   const int64_t D = c.net_states, m = D, L = c.net_length, labelled = c.net_sets * c.net_labelled;
   Generator world = Generator(seed).fork(10);
   const StateSpace model = stationary_state_space(D, m, c.rho, c.tau, world);
-  const Tensor words = draw_sequences(model, c.net_sequences, L + 1, world).x.to(kF32);
-  const Sequences task = draw_sequences(model, labelled + c.net_test, L + 1, world);
-  const Tensor B = draw_targets(D, false, world);
-  const Tensor z = contiguous(select(task.z, 1, L - 1));
-  const Tensor labels =
-      matmul(z, B) + normal({z.size(0), kOutputs}, 0, std::sqrt(c.noise / kOutputs), world, kF64);
-
+  const int64_t sequences = part.planning() ? c.batch : c.net_sequences;
+  const Tensor words = draw_sequences(model, sequences, L + 1, world).x.to(kF32);
   Generator generator =
       Generator(seed).fork(static_cast<uint64_t>(11 + 2 * arm.width + (arm.linear ? 1 : 0)));
   Predictor net(m, arm.width, arm.linear, Init{&generator, 0, kF32, part.device()});
   AdamW optimizer({{net.named_parameters()}}, {.weight_decay = 0});
   ROUX_ASSIGN_OR_RETURN(kit::IndexLoader loader,
-                        kit::IndexLoader::create(c.net_sequences, {.seed = seed, .global_batch = c.batch}));
+                        kit::IndexLoader::create(sequences, {.seed = seed, .global_batch = c.batch}));
   const auto step = [&](int64_t) {
     const std::vector<int64_t> chosen = loader.next();
     const Tensor batch = index_select(words, 0, tensor(chosen, {c.batch})).to(part.device());
@@ -250,13 +245,22 @@ absl::StatusOr<Outcome> net_arm(const Config& c, const Arm& arm, uint64_t seed, 
   ROUX_RETURN_IF_ERROR(kit::train(part, {.steps = c.steps}, states, step).status());
 
   NoGradGuard no_grad;
+  const Sequences task = draw_sequences(model, labelled + c.net_test, L + 1, world);
+  const Tensor B = draw_targets(D, false, world);
+  const Tensor z = contiguous(select(task.z, 1, L - 1));
+  const Tensor labels =
+      matmul(z, B) + normal({z.size(0), kOutputs}, 0, std::sqrt(c.noise / kOutputs), world, kF64);
   const Tensor h =
       contiguous(select(net.states(slice(task.x, 1, 0, L).to(kF32).to(part.device())), 1, L - 1));
   const Tensor next = net(h).to(kCpu).to(kF64), features = h.to(kCpu).to(kF64);
   const KalmanFilter filter = kalman_filter(model, L);
   const Tensor zhat = contiguous(select(filtered_means(model, filter, slice(task.x, 1, 0, L)), 1, L - 1));
-  HeadTask heads{
-      .base = features, .labels = labels, .n = c.net_labelled, .sets = c.net_sets, .shrunk = c.net_sets / 3};
+  const HeadTask heads{.base = features,
+                       .labels = labels,
+                       .target = matmul(zhat, B),
+                       .n = c.net_labelled,
+                       .sets = c.net_sets,
+                       .shrunk = c.net_sets / 3};
   Outcome out;
   out.curves["net"] = risk_curve(heads, {0, arm.width}, [](int64_t p, int64_t) -> FeatureView {
     return {[p](const Tensor& x) { return slice(x, 1, 0, p); }};

@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
   smoke.stand_in = true;
   gpu.states = gpu.words = 2000, gpu.labelled = 480, gpu.sets = 20, gpu.test = 2000;
   gpu.widths = {64, 128, 256, 384, 512, 768, 1024, 1536}, gpu.net_states = 512, gpu.net_labelled = 384;
-  gpu.net_sequences = 100000, gpu.steps = 2000, gpu.batch = 512;
+  gpu.net_sequences = 20000, gpu.steps = 2000, gpu.batch = 512;
   gpu.net_test = 4000, gpu.texts = 4000, gpu.text_labelled = 384;
   return roux::kit::recipe_main<Config>(
       argc, argv,
