@@ -38,9 +38,8 @@ constexpr int64_t kChunk = 500;   // sequences that are held at once
 constexpr size_t kShortestText = 40, kLongestText = 110;  // bytes: about 10 to 25 tokens
 
 double median_of(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  std::sort(values.begin(), values.end());
+  return (values[values.size() / 2] + values[(values.size() - 1) / 2]) / 2;
 }
 
 double mean_of(const std::vector<double>& values) {
@@ -195,7 +194,7 @@ Outcome discrete_arm(const Config& c, const std::optional<DiscreteHmm>& given, u
   for (int64_t i = 1; i < c.length; ++i) marginal = matmul(marginal, model.transition);
   const Tensor logs = log(belief + 1e-6);
   const Tensor centred = logs - mean(logs, 0, true);
-  HeadTask task{.base = centred / sqrt(mean(centred * centred)),
+  HeadTask task{.base = centred / sqrt(mean(centred * centred) + 1e-12),
                 .labels = one_hot(cat(states, 0), H, kF64) - marginal,
                 .target = belief - marginal,
                 .n = n,
@@ -374,7 +373,10 @@ Curve risk_curve(const HeadTask& task, const std::vector<int64_t>& sizes, const 
       }
     }
     curve.mean.push_back(mean_of(risks)), curve.median.push_back(median_of(risks));
-    curve.bias2.push_back(task.target.defined() ? parts.bias2 : nan);
+    // An estimate of bias^2 that is smaller than its error says nothing.
+    const double error =
+        parts.variance / (static_cast<double>(per) * std::sqrt(static_cast<double>(task.subsets)));
+    curve.bias2.push_back(task.target.defined() && std::abs(parts.bias2) >= error ? parts.bias2 : nan);
     curve.variance.push_back(task.target.defined() ? parts.variance : nan);
     curve.theory.push_back(theory);
     curve.ridge.push_back(ridge.empty() ? nan : median_of(ridge));
@@ -431,6 +433,12 @@ absl::StatusOr<Outcome> run_arm(const Config& config, const std::optional<Discre
 
 absl::StatusOr<RealFeatures> real_features(const Config& config, const kit::Pretrained& model,
                                            kit::Run& run) {
+  const int64_t size = model.model->embedding_weight().size(1);
+  if (config.text_labelled + 2 >= size) {
+    return absl::InvalidArgumentError(absl::StrCat("text_labelled=", config.text_labelled,
+                                                   ": the model's states have ", size,
+                                                   " numbers, more than text_labelled + 2 are needed"));
+  }
   kit::SourceOptions source = run.source_options();
   source.excerpt = config.stand_in;
   ROUX_ASSIGN_OR_RETURN(const auto rated, config.stand_in ? kit::vader_lexicon(source)
@@ -507,8 +515,9 @@ SplitCurve split_curve(const Config& config, const RealFeatures& features, const
     out.curve.ridge.push_back(median_of(ridge));
     out.of_text.emplace_back();
     // A text that no split has left unlabelled cannot be compared; with the default's splits there is none.
-    for (const std::vector<double>& of_one : of_text)
-      out.of_text.back().push_back(of_one.empty() ? 0 : median_of(of_one));
+    for (const std::vector<double>& of_one : of_text) {
+      out.of_text.back().push_back(of_one.empty() ? 0 : p == n ? median_of(of_one) : mean_of(of_one));
+    }
   }
   out.curve.bias2 = out.curve.variance = out.curve.theory =
       std::vector<double>(out.curve.p.size(), std::numeric_limits<double>::quiet_NaN());

@@ -102,6 +102,7 @@ TEST(Records, AreRefused) {
   says("{\"A\": [[0, 1]], \"Q\": [[1]], \"W\": [[1]], \"tau\": 1, \"x\": [[2]]}", "'A' must be square");
   says("{\"A\": [[0]], \"Q\": [[1]], \"W\": [[1], [2, 3]], \"tau\": 1, \"x\": [[2]]}",
        "'W', row 2: has 2 numbers, needed 1");
+  says("{\"A\": [[0]], \"Q\": [[-5]], \"W\": [[1]], \"tau\": 1, \"x\": [[2]]}", "'Q' must be a covariance");
   EXPECT_NE(read_hmm(file("{\"initial\": [1], \"transition\": [[1]]}"))
                 .status()
                 .message()

@@ -84,9 +84,7 @@ kit::Chart chart_of(const std::string& title) {
 
 double last(const Curve& c) { return c.median.back(); }
 double none(const Curve& c) { return c.median[0]; }
-double at_n(const Curve& c, double of_n) {
-  return c.median[c.at(std::llround(of_n * static_cast<double>(c.n)))];
-}
+double at(const Curve& c, int64_t p) { return c.median[c.at(p)]; }
 // What claims measure of a curve.
 double rise(const Curve& c) { return c.least_below() / none(c) - 1; }
 double largest(const Curve& c) { return last(c) / none(c) - 1; }
@@ -98,9 +96,9 @@ double ridge_rise(const Curve& c) { return *std::max_element(c.ridge.begin(), c.
 double ridge_peak(const Curve& c) {
   return c.ridge[c.at(c.n)] / *std::min_element(c.ridge.begin(), c.ridge.end()) - 1;
 }
-double over_third(const Curve& c) { return at_n(c, 1) / at_n(c, 1.0 / 3) - 1; }
-double over_quadruple(const Curve& c) { return at_n(c, 1) / at_n(c, 4) - 1; }
-double behind_peak(const Curve& c) { return last(c) / at_n(c, 5.0 / 6) - 1; }
+double over_third(const Curve& c) { return at(c, c.n) / at(c, c.n / 3) - 1; }
+double over_quadruple(const Curve& c) { return at(c, c.n) / at(c, 4 * c.n) - 1; }
+double behind_peak(const Curve& c) { return last(c) / at(c, 5 * c.n / 6) - 1; }
 
 struct Stated {
   const char* text;
@@ -124,7 +122,7 @@ const std::vector<Stated>& stated() {
       {"the peak moves with n (4/3 of the labels): |peak - n|", "more_labels", off_peak, at_most(2)},
       {"decaying signal, random order: the risk rises from p = 0", "decaying", rise, above(0)},
       {"strongest first: the classical descent is back, least of 0 < p < n", "ordered", rise, below(-0.1)},
-      {"fewer states than labels: no rise, all D features against none", "few_states", largest, below(-0.1)},
+      {"half as many states as labels: no rise, least of 0 < p < n", "few_states", rise, below(-0.1)},
       {"next word as target: the risk rises from p = 0", "next_word", rise, above(0)},
       {"ridge: no rise and no peak, its highest risk against none", "main", ridge_rise, below(0.05)},
       {"risk at width n above that at n / 3, relative", "linear nets", over_third, above(0), true},
@@ -148,7 +146,8 @@ const std::vector<Stated>& stated() {
 // Why claims about a curve cannot be judged; empty if they can.
 std::string gate(const Config& config, const Results& results, const std::string& curve) {
   if (curve == "discrete") {
-    const double known = fact(results, "discrete", "oracle") / fact(results, "discrete", "none");
+    const double none = fact(results, "discrete", "none"), known = fact(results, "discrete", "oracle") / none;
+    if (none == 0) return "the hidden state is always the same: there is nothing to predict";
     if (known < kKnownOfStates) return "";
     return absl::StrFormat(
         "words tell too little of the state: the oracle's risk is %.2f of none's, needed %.1f", known,
@@ -223,8 +222,9 @@ absl::Status judge(const Config& config, const Results& results, kit::Run& run) 
       "the closed form holds in every other world: the largest of their median gaps",
       [&](size_t s) {
         double worst = 0;
-        for (const auto& [name, curves] : all)
-          worst = std::fmax(worst, curves[s].gap());  // NaN: no closed form
+        for (const auto& [name, curves] : all) {
+          if (name != "main") worst = std::fmax(worst, curves[s].gap());  // NaN: no closed form
+        }
         return worst;
       },
       below(0.05));

@@ -38,8 +38,10 @@ absl::Status reproduce(const Config& config, Run& run) {
   absl::StatusOr<RealFeatures> features = absl::CancelledError("a plan");
   if (!run.planning()) {
     features = real(config, run);
-    // Without a network the rest is still there; a model that was named has to be.
-    if (!features.ok() && (run.interrupted() || !run.options().model.empty())) return features.status();
+    // Without a network the rest is still there; a model that was named has to be, and settings have to fit.
+    const bool ends =
+        run.interrupted() || !run.options().model.empty() || absl::IsInvalidArgument(features.status());
+    if (!features.ok() && ends) return features.status();
   }
   ROUX_ASSIGN_OR_RETURN(
       const Results results,

@@ -73,7 +73,7 @@ StateSpace stationary_state_space(int64_t D, int64_t m, double rho, double tau, 
 
 Sequences draw_sequences(const StateSpace& model, int64_t N, int64_t L, Generator& generator) {
   const int64_t D = model.states(), m = model.words();
-  const Tensor root = t(cholesky(model.Q + identity(D) * 1e-300));
+  const Tensor root = t(cholesky(model.Q));
   std::vector<Tensor> z, x;
   for (int64_t i = 0; i < L; ++i) {
     const Tensor fresh = normal({N, D}, 0, 1, generator, kF64);
@@ -85,21 +85,13 @@ Sequences draw_sequences(const StateSpace& model, int64_t N, int64_t L, Generato
 
 KalmanFilter kalman_filter(const StateSpace& model, int64_t L) {
   const int64_t D = model.states(), m = model.words();
-  const Tensor& W = model.W;
-  const double tau2 = model.tau * model.tau;
   KalmanFilter filter{{}, identity(D)};
   for (int64_t i = 0; i < L; ++i) {
     const Tensor predicted = i == 0 ? filter.P : matmul(matmul(model.A, filter.P), t(model.A)) + model.Q;
-    if (m > D) {
-      const Tensor P = inv(inv(predicted) + matmul(t(W), W) * (1 / tau2));
-      filter.gains.push_back(matmul(P, t(W)) * (1 / tau2));
-      filter.P = P;
-    } else {
-      const Tensor WP = matmul(W, predicted);
-      const Tensor K = t(solve(matmul(WP, t(W)) + identity(m) * tau2, WP));
-      filter.gains.push_back(K);
-      filter.P = predicted - matmul(K, WP);
-    }
+    const Tensor WP = matmul(model.W, predicted);
+    const Tensor K = t(solve(matmul(WP, t(model.W)) + identity(m) * (model.tau * model.tau), WP));
+    filter.gains.push_back(K);
+    filter.P = predicted - matmul(K, WP);
     filter.P = (filter.P + t(filter.P)) * 0.5;  // symmetric in spite of rounding
   }
   return filter;
@@ -201,14 +193,14 @@ SpectralHeads::SpectralHeads(const Tensor& features, const Tensor& targets) : ta
 
 Tensor SpectralHeads::ridge(double penalty) const {
   std::vector<double> gains;
-  for (const double s : s_) gains.push_back(s / (s * s + penalty));
+  for (const double s : s_) gains.push_back(s > 0 ? s / (s * s + penalty) : 0);
   return matmul(v_, column(gains) * uty_);
 }
 
 double SpectralHeads::leave_one_out(double penalty) const {
   const size_t k = s_.size();
   std::vector<double> kept;
-  for (const double s : s_) kept.push_back(s * s / (s * s + penalty));
+  for (const double s : s_) kept.push_back(s > 0 ? s * s / (s * s + penalty) : 0);
   const std::vector<double> residual = (targets_ - matmul(u_, column(kept) * uty_)).to_vector<double>();
   const size_t n = u2_.size() / k, q = residual.size() / n;
   double total = 0;

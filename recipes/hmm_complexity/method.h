@@ -60,7 +60,6 @@ Sequences draw_sequences(const StateSpace& model, int64_t N, int64_t L, Generato
 // The gains K_1 .. K_L [D, m] and the covariance P_L [D, D] of what remains unknown of z_L. From z_1's prior
 // 0, I:
 //   P' = A P A^T + Q,  K = P' W^T (W P' W^T + tau^2 I)^-1,  P = (I - K W) P'
-// or, for m > D, P^-1 = P'^-1 + W^T W / tau^2 and K = P W^T / tau^2, which needs tau > 0.
 struct KalmanFilter {
   std::vector<Tensor> gains;
   Tensor P;

@@ -12,6 +12,7 @@
 #include "tensor/io/json_value.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/linalg.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/view.h"
 
@@ -139,6 +140,9 @@ absl::StatusOr<std::string> kalman_row(const JsonValue& row, const std::string& 
   const int64_t D = model.A.size(0);
   if (model.A.size(1) != D) return bad(where, "'A' must be square");
   ROUX_ASSIGN_OR_RETURN(model.Q, table(row, "Q", D, D, where));
+  if (amax(abs(model.Q - transpose(model.Q, 0, 1))).item() > 1e-9 ||
+      amin(eigh(model.Q).values).item() < -1e-9)
+    return bad(where, "'Q' must be a covariance: symmetric, no eigenvalue below 0");
   ROUX_ASSIGN_OR_RETURN(model.W, table(row, "W", -1, D, where));
   ROUX_ASSIGN_OR_RETURN(model.tau, number(row, "tau", 1e-9, false, where));
   ROUX_ASSIGN_OR_RETURN(const Tensor x, table(row, "x", -1, model.words(), where));
