@@ -188,6 +188,7 @@ class GradSlot {
     rule_ = rule;
   }
   const char* op() const { return op_; }
+  bool has_rule() const { return record_ != nullptr; }
 
  private:
   void attach(absl::Span<const TensorRef> inputs, absl::Span<Tensor* const> outputs, Saved&& saved) const {
