@@ -19,9 +19,9 @@
 namespace roux::icl_uncertainty {
 
 struct Config {
-  kit::InContextConfig model = {.layers = 2, .hidden = 48, .heads = 4, .length = 24, .init_std = 0.14};
-  int64_t dimension = 2, pairs = 12, batch = 64, steps = 3000, small_steps = 1500;  // ours
-  double lr = 3e-3, max_grad_norm = 1;
+  kit::InContextConfig model = {.layers = 2, .hidden = 32, .heads = 2, .length = 20, .init_std = 0.18};
+  int64_t dimension = 1, pairs = 10, batch = 64, steps = 2000, small_steps = 500;  // ours
+  double lr = 6e-3, max_grad_norm = 1;
   int64_t warmup = 50;
   std::vector<double> sigmas = {0.3, 0.8, 2};  // the discrete prior, ours
   std::string prior = "discrete";
@@ -30,7 +30,7 @@ struct Config {
   int64_t few = 8, many = 4096;              // tasks of the pools
   int64_t sequences = 256;                   // of the small training set
   int64_t test_prompts = 1024;
-  std::string arms = "all";
+  std::string arms = "all", only = "";
 
   template <class Visit>
   void visit(Visit&& visit) {
@@ -48,6 +48,7 @@ struct Config {
     visit("few", few, Range{2}), visit("many", many, Range{2}), visit("sequences", sequences, Range{1});
     visit("test_prompts", test_prompts, Range{8});
     visit("arms", arms, Flag{"main: without mean_only and the small training sets", {"main", "all"}});
+    visit("only", only, Flag{"train this arm alone, for trials; nothing is judged"});
   }
   absl::Status check() const;
 

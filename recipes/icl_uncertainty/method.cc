@@ -46,7 +46,7 @@ Task draw_task(const TaskLaw& law, stats::RandomStream& random) {
   if (law.exchanged) {
     const std::vector<double> both = law.tied ? std::vector<double>{law.tie.plus, law.tie.minus} : law.sigmas;
     ROUX_CHECK(both.size() == 2) << "draw_task: there are " << both.size() << " sigmas, exchanged are two";
-    task.sigma = both[0] + both[1] - task.sigma;
+    task.sigma = task.sigma == both[0] ? both[1] : both[0];
   }
   return task;
 }
