@@ -21,7 +21,7 @@ namespace {
 
 using stats::RandomStream;
 
-constexpr uint64_t kPoolSeed = 2405, kTrainingSetSeed = 15115, kTestSeed = 90210;  // those of all seeds
+constexpr uint64_t kPoolSeed = 2405, kTestSeed = 90210;  // those of all seeds
 constexpr uint64_t kFirstStream = uint64_t{1} << 32;  // of a seed's batches; the ones before draw its weights
 constexpr int64_t kPredictions = 16;                  // lines of predictions.jsonl of an arm
 
@@ -164,16 +164,9 @@ void calibrate(const Domain& domain, const std::vector<Gaussian>& predicted, Out
 }
 
 RegressionPrompts next_prompts(const Config& c, const Arm& arm, uint64_t seed, int64_t step) {
-  RegressionPrompts prompts(arm.pairs, c.dimension);
+  RegressionPrompts prompts(c.pairs, c.dimension);
   RandomStream random(seed, kFirstStream + static_cast<uint64_t>(step));
-  for (int64_t row = 0; row < c.batch; ++row) {
-    if (arm.sequences == 0) {
-      add_prompt(arm.law, random, prompts);
-    } else {
-      RandomStream sequence(kTrainingSetSeed, static_cast<uint64_t>(random.below(arm.sequences)));
-      add_prompt(arm.law, sequence, prompts);
-    }
-  }
+  for (int64_t row = 0; row < c.batch; ++row) add_prompt(arm.law, random, prompts);
   return prompts;
 }
 
@@ -192,10 +185,9 @@ absl::Status Config::check() const {
         absl::StrCat("length=", model.length, ", pairs=", pairs,
                      ": models are judged on prompts of twice as many pairs too"));
   }
-  if (warmup >= std::min(steps, small_steps)) {
+  if (warmup >= steps)
     return absl::InvalidArgumentError(
-        absl::StrCat("warmup=", warmup, ": it must end before ", std::min(steps, small_steps), " steps"));
-  }
+        absl::StrCat("warmup=", warmup, ": it must end before ", steps, " steps"));
   return sigma_low < sigma_high
              ? absl::OkStatus()
              : absl::InvalidArgumentError(absl::StrCat("sigma_low=", sigma_low, ", sigma_high=", sigma_high,
@@ -233,7 +225,7 @@ Domains make_domains(const Config& c) {
 }
 
 std::vector<Arm> arms(const Config& c) {
-  const Arm icl{"icl", "free", c.law(), c.pairs, c.steps};
+  const Arm icl{"icl", "free", c.law(), c.steps};
   const auto with = [](Arm arm, const std::string& name, auto change) {
     arm.name = name;
     change(arm);
@@ -245,25 +237,15 @@ std::vector<Arm> arms(const Config& c) {
       arm.law.pool = task_pool(tasks, c.two_sigmas(), kPoolSeed);
     });
   };
-  std::vector<Arm> all = {
+  return {
       icl,
       with(icl, "no_positions", [](Arm& arm) { arm.positions = false; }),
+      with(icl, "mean_only", [](Arm& arm) { arm.objective = Objective::kMean; }),
       with(icl, "scales", [](Arm& arm) { arm.law.x_low = 0.5, arm.law.x_high = 2; }),
       pooled("few", c.few),
       pooled("many", c.many),
       with(icl, "tied", [&](Arm& arm) { arm.judged_on = "tied", arm.law = c.tied_law(); }),
   };
-  if (c.arms == "main") return all;
-  all.push_back(with(icl, "mean_only", [](Arm& arm) { arm.objective = Objective::kMean; }));
-  const auto small = [&](const std::string& name, int64_t sequences, int64_t pairs) {
-    all.push_back(with(icl, name, [&](Arm& arm) {
-      arm.sequences = sequences, arm.pairs = pairs, arm.steps = c.small_steps;
-    }));
-  };
-  small("n_short", c.sequences, c.pairs / 2);
-  small("n_long", c.sequences, c.pairs);
-  small("2n_short", 2 * c.sequences, c.pairs / 2);
-  return all;
 }
 
 absl::StatusOr<Outcome> train_arm(const Config& c, const Domains& domains, const Arm& arm, uint64_t seed,
@@ -276,8 +258,9 @@ absl::StatusOr<Outcome> train_arm(const Config& c, const Domains& domains, const
   const Schedule lr = cosine_schedule({.peak = c.lr, .total = arm.steps, .warmup = c.warmup});
   const std::vector<Domain> none;
   const std::vector<Domain>& judged = part.planning() ? none : domains.at(arm.judged_on);
-  kit::TrainOptions options{.steps = arm.steps,
-                            .evaluate_at = kit::every(std::max<int64_t>(1, arm.steps / 10), arm.steps)};
+  kit::TrainOptions options{.steps = arm.steps};
+  if (arm.objective == Objective::kPair)
+    options.evaluate_at = kit::every(std::max<int64_t>(1, arm.steps / 10), arm.steps);
   options.parameters = model.num_parameters();
   std::vector<double> best;
   if (!judged.empty()) best = judged[0].nll_by_position(judged[0].references[0].first);

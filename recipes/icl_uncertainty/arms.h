@@ -20,7 +20,7 @@ namespace roux::icl_uncertainty {
 
 struct Config {
   kit::InContextConfig model = {.layers = 2, .hidden = 32, .heads = 2, .length = 20, .init_std = 0.18};
-  int64_t dimension = 1, pairs = 10, batch = 64, steps = 2000, small_steps = 500;  // ours
+  int64_t dimension = 1, pairs = 10, batch = 64, steps = 1800;  // ours
   double lr = 6e-3, max_grad_norm = 1;
   int64_t warmup = 50;
   std::vector<double> sigmas = {0.3, 0.8, 2};  // the discrete prior, ours
@@ -28,9 +28,8 @@ struct Config {
   double a = 3, b = 2;                       // of the inverse-gamma prior
   double sigma_low = 0.4, sigma_high = 1.6;  // of pools and of the tie
   int64_t few = 8, many = 4096;              // tasks of the pools
-  int64_t sequences = 256;                   // of the small training set
   int64_t test_prompts = 1024;
-  std::string arms = "all", only = "";
+  std::string only = "";
 
   template <class Visit>
   void visit(Visit&& visit) {
@@ -39,15 +38,14 @@ struct Config {
     model.visit(visit);
     visit("dimension", dimension, Range{1, 1000}), visit("pairs", pairs, Range{4}),
         visit("batch", batch, Range{1});
-    visit("steps", steps, Range{2}), visit("small_steps", small_steps, Range{2}), visit("lr", lr, Range{0});
+    visit("steps", steps, Range{2}), visit("lr", lr, Range{0});
     visit("max_grad_norm", max_grad_norm, Range{0}), visit("warmup", warmup, Range{0});
     visit("sigmas", sigmas, Flag{"the discrete prior of sigma", {}, {1e-6, 1e6}});
     visit("prior", prior, Flag{"of sigma", {"discrete", "inverse_gamma", "tied"}});
     visit("a", a, Range{1.000001}), visit("b", b, Range{1e-12});
     visit("sigma_low", sigma_low, Range{1e-3}), visit("sigma_high", sigma_high, Range{1e-3});
-    visit("few", few, Range{2}), visit("many", many, Range{2}), visit("sequences", sequences, Range{1});
+    visit("few", few, Range{2}), visit("many", many, Range{2});
     visit("test_prompts", test_prompts, Range{8});
-    visit("arms", arms, Flag{"main: without mean_only and the small training sets", {"main", "all"}});
     visit("only", only, Flag{"train this arm alone, for trials; nothing is judged"});
   }
   absl::Status check() const;
@@ -76,10 +74,9 @@ Domains make_domains(const Config& config);
 struct Arm {
   std::string name, judged_on;
   TaskLaw law;
-  int64_t pairs, steps;
+  int64_t steps;
   Objective objective = Objective::kPair;
   bool positions = true;
-  int64_t sequences = 0;  // of a training set that is read again and again; 0: fresh prompts each step
 };
 std::vector<Arm> arms(const Config& config);
 

@@ -15,9 +15,9 @@ using kit::format_number;
 using kit::SeedValues;
 using kit::Series;
 
-// Below: equal to Bayes, in nats of negative log-density a label. Of what Bayes' own advantage over the best
-// algorithm without a prior is, this is a small part; see README.
-constexpr double kEqual = 0.1;
+// Below: equal to Bayes, in nats of negative log-density a label. The best algorithm without a prior is 0.14
+// above it from d + 4 pairs on. Chosen on seed 100, before the reported seeds.
+constexpr double kEqual = 0.06;
 
 // Positions by how many pairs were seen: from .. to - 1.
 struct Window {
@@ -33,6 +33,17 @@ double mean_of(const SeedValues& values) {
   return mean_over(values, {0, static_cast<int64_t>(values.size())});
 }
 
+// Mean over prompts whose sigma is the smaller one of ln(predicted / true sigma).
+std::vector<double> low_ratio(const Domain& domain, const std::string& reference, double sigma_low) {
+  std::vector<double> values;
+  const auto length = static_cast<size_t>(domain.prompts.length);
+  const std::vector<Gaussian>& predicted = domain.reference(reference);
+  for (size_t i = 0; i < predicted.size(); ++i)
+    if (domain.sigma[i / length] == sigma_low)
+      values.push_back(0.5 * std::log(predicted[i].variance) - std::log(sigma_low));
+  return kit::mean_by_position(values, domain.prompts.length);
+}
+
 class Measures {
  public:
   Measures(const Config& config, const Domains& domains, const Results& results)
@@ -42,10 +53,6 @@ class Measures {
     for (const Domain& domain : domains_.at(group))
       if (domain.name == name) return domain;
     throw Error(absl::StrCat("no domain ", group, "/", name));
-  }
-  bool trained(const std::string& arm) const {
-    return std::any_of(results_.names.begin(), results_.names.end(),
-                       [&](const std::string& name) { return kit::PartName(name).arm == arm; });
   }
   SeedValues curve(const std::string& arm, const std::string& name, const Window& w) const {
     return results_.values(arm, [&](const Outcome& o) { return mean_over(o.curves.at(name), w); });
@@ -79,9 +86,10 @@ class Measures {
   // Where the smaller sigma is true and the larger one would be remembered: 0 is the truth, 1 the memory.
   SeedValues memory(const std::string& arm, const Window& w) const {
     SeedValues values = curve(arm, "exchanged/low_ratio", w);
-    for (double& value : values) value /= std::log(config_.sigma_high / config_.sigma_low);
+    for (double& value : values) value /= log_ratio();
     return values;
   }
+  double log_ratio() const { return std::log(config_.sigma_high / config_.sigma_low); }
 
   Window late() const { return {config_.dimension, config_.pairs}; }         // where the pairs determine w
   Window settled() const { return {config_.dimension + 4, config_.pairs}; }  // where 1 / s^2 has a mean
@@ -106,10 +114,11 @@ class Judge {
     tied();
     shifts();
     inputs_and_length();
-    training_sets();
     claims_.untested(
-        "excess risk falls like the root of T or faster at fixed n: slope of its logarithm in ln T",
-        kit::at_most(-0.5), "three sizes give no slope; vary --set sequences=N,pairs=N on a GPU");
+        "at fixed n the excess risk falls with the length T: slope of its logarithm in ln T",
+        kit::at_most(-0.5),
+        "models of few prompts read again and again overfit without bound at this size; it takes the "
+        "paper's training sets");
     return claims_.all();
   }
 
@@ -122,7 +131,6 @@ class Judge {
                                           " nats above Bayes on its own law, needed below ", kEqual,
                                           "; --set steps=N trains it longer");
   }
-  std::string untrained() const { return c_.arms == "all" ? "" : "it was not trained; --arms=all trains it"; }
 
   void in_distribution() {
     const Domain& same = m_.domain("free", "same");
@@ -149,32 +157,48 @@ class Judge {
         "the second output costs the mean nothing: mean squared distance to Bayes' mean, relative difference "
         "to "
         "training for the mean alone",
-        [=] { return kit::relative(mean("icl"), mean("mean_only")); }, kit::at_most(0.1),
-        {.not_testable = untrained()});
+        [=] { return kit::relative(mean("icl"), mean("mean_only")); }, kit::at_most(0.1));
   }
 
   void pools() {
     const std::string few = not_bayes("pool_few", "few", "pool"),
                       many = not_bayes("pool_many", "many", "pool");
     claims_.add(
-        "few tasks are remembered: on a task of the pool with the other sigma, where the smaller is true, "
-        "ln(sigma / true) over ln(remembered / true) at the last position",
-        m_.memory("pool_few", m_.last()), kit::above(0.5), {.not_testable = few});
-    claims_.add("many tasks are not: the same", m_.memory("pool_many", m_.last()), kit::below(0.5),
+        "few tasks are remembered: on exchanged prompts, distance of the pair from the posterior over the "
+        "pool minus "
+        "that from Bayes under the law the pool was drawn from, at the last position",
+        kit::minus(m_.distance("pool_few", "exchanged", "memory", m_.last()),
+                   m_.distance("pool_few", "exchanged", "prior", m_.last())),
+        kit::below(0), {.not_testable = few});
+    // Whether memory can be told at all: tasks of the pool that are alike in w may have either sigma.
+    const double told =
+        low_ratio(m_.domain("few", "exchanged"), "memory", c_.sigma_low).back() / m_.log_ratio();
+    std::string blurred = few;
+    if (blurred.empty() && told <= 0.5) {
+      blurred =
+          absl::StrCat("the posterior over the pool itself gives ", format_number(told, 2),
+                       ": other tasks of the pool are near; --set dimension=N draws them farther apart");
+    }
+    claims_.add(
+        "few tasks: on exchanged prompts whose sigma is the smaller, ln(sigma / true) over ln(remembered / "
+        "true) "
+        "at the last position",
+        m_.memory("pool_few", m_.last()), kit::above(0.5), {.not_testable = blurred});
+    claims_.add("many tasks are not remembered: the same", m_.memory("pool_many", m_.last()), kit::below(0.5),
                 {.not_testable = many});
-    const auto drop = [this](const SeedValues& a, const SeedValues& b, double scale) {
-      SeedValues out = kit::minus(a, b);
-      for (double& value : out) value /= scale;
-      return out;
+    const auto drop = [](SeedValues values, double scale) {
+      for (double& value : values) value /= scale;
+      return values;
     };
     const auto error = [this](const char* arm) { return m_.curve(arm, "exchanged/mean_error", m_.last()); };
     claims_.add(
         "sigma shows the switch more than the mean: drop of that share from few to many tasks, minus the "
         "drop of "
-        "the mean's squared error as a share of the labels' variance",
-        kit::minus(drop(m_.memory("pool_few", m_.last()), m_.memory("pool_many", m_.last()), 1),
-                   drop(error("pool_few"), error("pool_many"), static_cast<double>(c_.dimension))),
-        kit::above(0), {.not_testable = few.empty() ? many : few});
+        "the mean's squared error as a share of the variance of w . x",
+        kit::minus(
+            kit::minus(m_.memory("pool_few", m_.last()), m_.memory("pool_many", m_.last())),
+            drop(kit::minus(error("pool_few"), error("pool_many")), static_cast<double>(c_.dimension))),
+        kit::above(0), {.not_testable = blurred.empty() ? many : blurred});
     claims_.add(
         "few tasks do not generalise: excess NLL over Bayes on new tasks, difference to many (nats a label)",
         kit::minus(m_.excess("pool_few", "few", "new", m_.late()),
@@ -256,19 +280,6 @@ class Judge {
         {.not_testable = not_bayes("icl", "free", "same")});
   }
 
-  void training_sets() {
-    const Window first{0, c_.pairs / 2};
-    const auto on = [this, first](const char* arm) { return m_.excess(arm, "free", "same", first); };
-    const kit::ClaimOptions options{.not_testable = untrained()};
-    claims_.add(
-        "n training prompts of T pairs are better than n of T / 2: excess NLL at the first T / 2 positions, "
-        "difference (nats a label)",
-        [=] { return kit::minus(on("n_long"), on("n_short")); }, kit::below(0), options);
-    claims_.add(
-        "they are as good as 2 n of T / 2, which have as many labels: the same difference",
-        [=] { return kit::minus(on("n_long"), on("2n_short")); }, kit::at_most(0), options);
-  }
-
   Measures m_;
   const Config& c_;
   kit::ClaimList claims_;
@@ -283,7 +294,7 @@ void shift_table(const Measures& m, const Config& c, const Domains& domains, kit
       {"arm", "prompts", "arm's excess", "reference", "its excess", "distance"},
       {}};
   for (const Arm& arm : arms(c)) {
-    if (arm.objective != Objective::kPair || arm.sequences > 0) continue;
+    if (arm.objective != Objective::kPair) continue;
     for (const Domain& domain : domains.at(arm.judged_on)) {
       const std::string excess = shown(m.excess(arm.name, arm.judged_on, domain.name, m.settled()));
       for (const auto& [reference, predicted] : domain.references) {
@@ -314,17 +325,6 @@ std::vector<double> minus(std::vector<double> a, const std::vector<double>& b) {
   return a;
 }
 
-// Mean over prompts whose sigma is the smaller one of ln(predicted / true sigma).
-std::vector<double> low_ratio(const Domain& domain, const std::string& reference, double sigma_low) {
-  std::vector<double> values;
-  const auto length = static_cast<size_t>(domain.prompts.length);
-  const std::vector<Gaussian>& predicted = domain.reference(reference);
-  for (size_t i = 0; i < predicted.size(); ++i)
-    if (domain.sigma[i / length] == sigma_low)
-      values.push_back(0.5 * std::log(predicted[i].variance) - std::log(sigma_low));
-  return kit::mean_by_position(values, domain.prompts.length);
-}
-
 void charts(const Measures& m, const Config& c, const Results& results, kit::Run& run) {
   const Domain& same = m.domain("free", "same");
   const std::vector<double> bayes = same.nll_by_position("bayes");
@@ -343,7 +343,6 @@ void charts(const Measures& m, const Config& c, const Results& results, kit::Run
   for (const auto& [arm, key, label] :
        {std::tuple{"icl", "mean2", "mean"}, std::tuple{"mean_only", "mean2", "mean, trained alone"},
         std::tuple{"icl", "sigma2", "ln sigma"}}) {
-    if (!m.trained(arm)) continue;
     add_seeds(
         results, arm, label, [&](const Outcome& o) { return o.curves.at(absl::StrCat("same/bayes/", key)); },
         distance);

@@ -97,14 +97,13 @@ int main(int argc, char** argv) {
   using roux::icl_uncertainty::Config;
   Config smoke, standard, gpu;
   smoke.model = {.layers = 1, .hidden = 16, .heads = 2, .length = 16, .init_std = 0.25};
-  smoke.pairs = 8, smoke.batch = 8, smoke.steps = 12, smoke.small_steps = 6, smoke.warmup = 2;
-  smoke.many = 32, smoke.sequences = 16, smoke.test_prompts = 64;
+  smoke.pairs = 8, smoke.batch = 8, smoke.steps = 12, smoke.warmup = 2;
+  smoke.many = 32, smoke.test_prompts = 64;
   // The paper's sizes, we believe, and its token format; fewer steps than its 500k.
   gpu.model = {
       .layers = 12, .hidden = 256, .heads = 8, .length = 200, .init_std = 0.02, .format = "alternating"};
-  gpu.dimension = 8, gpu.pairs = 100, gpu.steps = 4000, gpu.small_steps = 2000, gpu.lr = 3e-4,
-  gpu.warmup = 400;
-  gpu.sigmas = {0.2, 0.28, 0.39, 0.54, 0.75, 1.04, 1.44, 2}, gpu.many = 1 << 16;
+  gpu.dimension = 8, gpu.pairs = 100, gpu.steps = 4000, gpu.lr = 3e-4, gpu.warmup = 400;
+  gpu.sigmas = {0.2, 0.28, 0.39, 0.54, 0.75, 1.04, 1.44, 2}, gpu.test_prompts = 256;
   return roux::kit::recipe_main<Config>(
       argc, argv,
       {.info = {.slug = "icl_uncertainty",
@@ -119,7 +118,7 @@ int main(int argc, char** argv) {
                     "into table.json"},
        .presets =
            {{{.name = "smoke", .what = "toy models, 12 steps", .minutes = 0.05, .seeds = 1}, smoke},
-            {{.name = "default", .what = "10 models of 26k parameters, d = 1", .minutes = 2}, standard},
+            {{.name = "default", .what = "7 models of 26k parameters, d = 1", .minutes = 2}, standard},
             {{.name = "gpu", .what = "d = 8, 100 pairs, 9.5M parameters (never run yet)", .minutes = 10},
              gpu}},
        .reproduce = roux::icl_uncertainty::reproduce,

@@ -16,7 +16,7 @@ refused "none.csv: No such file" --table="$work/none.csv"
 : >"$work/empty.csv"
 refused "empty.csv" --table="$work/empty.csv"
 
-for bad in --data="$work/prompts.csv" --model=m --arms=some --only=none --prior=flat --sigmas=-1 --set=pairs=5 --set=heads=3; do
+for bad in --data="$work/prompts.csv" --model=m --only=none --prior=flat --sigmas=-1 --set=pairs=5 --set=heads=3; do
   refused "error" --preset=smoke "$bad"
 done
 
