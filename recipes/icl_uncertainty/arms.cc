@@ -175,10 +175,9 @@ RegressionPrompts next_prompts(const Config& c, const Arm& arm, uint64_t seed, i
 absl::Status Config::check() const {
   ROUX_RETURN_IF_ERROR(model.check());
   if (pairs < dimension + 6) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("pairs=", pairs, ", dimension=", dimension,
-                     ": least squares is judged from dimension + 4 pairs on, so that "
-                     "prompts have at least dimension + 6"));
+    return absl::InvalidArgumentError(absl::StrCat("pairs=", pairs, ", dimension=", dimension,
+                                                   ": least squares is judged from dimension + 4 pairs on, "
+                                                   "so that prompts have at least dimension + 6"));
   }
   if (model.length < 2 * pairs) {
     return absl::InvalidArgumentError(
@@ -204,7 +203,7 @@ TaskLaw Config::law() const {
 TaskLaw Config::two_sigmas() const { return {.dimension = dimension, .sigmas = {sigma_low, sigma_high}}; }
 
 TaskLaw Config::tied_law() const {
-  return {.dimension = dimension, .tied = true, .tie = {sigma_low, sigma_high}};
+  return {.dimension = dimension, .sigmas = {sigma_low, sigma_high}, .tied = true};
 }
 
 const std::vector<Gaussian>& Domain::reference(const std::string& wanted) const {

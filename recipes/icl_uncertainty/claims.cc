@@ -114,11 +114,10 @@ class Judge {
     tied();
     shifts();
     inputs_and_length();
-    claims_.untested(
-        "at fixed n the excess risk falls with the length T: slope of its logarithm in ln T",
-        kit::at_most(-0.5),
-        "models of few prompts read again and again overfit without bound at this size; it takes the "
-        "paper's training sets");
+    claims_.untested("at fixed n the excess risk falls with the length T: slope of its logarithm in ln T",
+                     kit::at_most(-0.5),
+                     "models of few prompts read again and again overfit without bound at this size; it "
+                     "takes the paper's training sets");
     return claims_.all();
   }
 
@@ -155,8 +154,7 @@ class Judge {
     const auto mean = [this](const char* arm) { return m_.curve(arm, "same/bayes/mean2", m_.late()); };
     claims_.add(
         "the second output costs the mean nothing: mean squared distance to Bayes' mean, relative difference "
-        "to "
-        "training for the mean alone",
+        "to training for the mean alone",
         [=] { return kit::relative(mean("icl"), mean("mean_only")); }, kit::at_most(0.1));
   }
 
@@ -165,8 +163,7 @@ class Judge {
                       many = not_bayes("pool_many", "many", "pool");
     claims_.add(
         "few tasks are remembered: on exchanged prompts, distance of the pair from the posterior over the "
-        "pool minus "
-        "that from Bayes under the law the pool was drawn from, at the last position",
+        "pool minus that from Bayes under the law the pool was drawn from, at the last position",
         kit::minus(m_.distance("pool_few", "exchanged", "memory", m_.last()),
                    m_.distance("pool_few", "exchanged", "prior", m_.last())),
         kit::below(0), {.not_testable = few});
@@ -181,8 +178,7 @@ class Judge {
     }
     claims_.add(
         "few tasks: on exchanged prompts whose sigma is the smaller, ln(sigma / true) over ln(remembered / "
-        "true) "
-        "at the last position",
+        "true) at the last position",
         m_.memory("pool_few", m_.last()), kit::above(0.5), {.not_testable = blurred});
     claims_.add("many tasks are not remembered: the same", m_.memory("pool_many", m_.last()), kit::below(0.5),
                 {.not_testable = many});
@@ -193,8 +189,7 @@ class Judge {
     const auto error = [this](const char* arm) { return m_.curve(arm, "exchanged/mean_error", m_.last()); };
     claims_.add(
         "sigma shows the switch more than the mean: drop of that share from few to many tasks, minus the "
-        "drop of "
-        "the mean's squared error as a share of the variance of w . x",
+        "drop of the mean's squared error as a share of the variance of w . x",
         kit::minus(
             kit::minus(m_.memory("pool_few", m_.last()), m_.memory("pool_many", m_.last())),
             drop(kit::minus(error("pool_few"), error("pool_many")), static_cast<double>(c_.dimension))),
@@ -213,19 +208,16 @@ class Judge {
     for (double& value : ratio) value += 1;
     claims_.add(
         "under task shift it is not Bayes of the training prior: distance of the pair from it on exchanged "
-        "tasks, "
-        "over that on kept ones, at the last position",
+        "tasks, over that on kept ones, at the last position",
         ratio, kit::at_least(2), {.not_testable = why});
     claims_.add(
         "there it is nearer to Bayes that does not know of the tie: distance from Bayes (tied) minus that "
-        "from "
-        "Bayes (untied)",
+        "from Bayes (untied)",
         kit::minus(far, m_.distance("tied", "exchanged", "untied", m_.last())), kit::above(0),
         {.not_testable = why});
     claims_.add(
         "there sigma is nearer to the truth than to the tie's: ln(sigma / true) over ln(tie's / true) where "
-        "the "
-        "smaller is true",
+        "the smaller is true",
         m_.memory("tied", m_.last()), kit::below(0.5), {.not_testable = why});
   }
 
@@ -238,10 +230,9 @@ class Judge {
       const auto from = [&, on = name](const char* reference) {
         return m_.distance("icl", on, reference, m_.settled());
       };
-      claims_.add(absl::StrCat(
-                      what,
-                      ": Bayes under the training prior is not what it is nearest to: distance from it minus "
-                      "the smaller of those from Bayes under the test prior and from OLS"),
+      claims_.add(absl::StrCat(what,
+                               ": Bayes under the training prior is not what it is nearest to: distance from "
+                               "it minus the smaller of those from Bayes under the test prior and from OLS"),
                   kit::minus(from("training"), kit::lowest({from("bayes"), from("ols")})), kit::above(0),
                   {.not_testable = why});
     }
@@ -270,8 +261,7 @@ class Judge {
     };
     claims_.add(
         "without positions prompts may be twice as long: excess NLL beyond the training length, difference "
-        "to the "
-        "second half within it (nats a label)",
+        "to the second half within it (nats a label)",
         growth("no_positions"), kit::at_most(0.1),
         {.not_testable = not_bayes("no_positions", "free", "same")});
     claims_.add(

@@ -107,15 +107,13 @@ int main(int argc, char** argv) {
   return roux::kit::recipe_main<Config>(
       argc, argv,
       {.info = {.slug = "icl_uncertainty",
-                .title =
-                    "Towards Better Understanding of In-Context Learning Ability from In-Context Uncertainty "
-                    "Quantification",
+                .title = "Towards Better Understanding of In-Context Learning Ability from In-Context "
+                         "Uncertainty Quantification",
                 .arxiv = "2405.15115",
                 .model_help = "",
                 .data_help = "",
-                .table_help =
-                    "prompts (CSV with prompt, x1 .. xd, y): the Bayes pair of each label under --prior, "
-                    "into table.json"},
+                .table_help = "prompts (CSV with prompt, x1 .. xd, y): the Bayes pair of each label under "
+                              "--prior, into table.json"},
        .presets =
            {{{.name = "smoke", .what = "toy models, 12 steps", .minutes = 0.05, .seeds = 1}, smoke},
             {{.name = "default", .what = "7 models of 26k parameters, d = 1", .minutes = 2}, standard},

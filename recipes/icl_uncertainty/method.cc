@@ -33,20 +33,20 @@ Task draw_task(const TaskLaw& law, stats::RandomStream& random) {
   Task task;
   if (!law.pool.empty()) {
     task = law.pool[static_cast<size_t>(random.below(static_cast<int64_t>(law.pool.size())))];
-  } else if (!law.sigmas.empty()) {
-    task.sigma = law.sigmas[static_cast<size_t>(random.below(static_cast<int64_t>(law.sigmas.size())))];
-    task.w = normals(law.dimension, law.w_scale, random);
-  } else if (!law.tied) {
+  } else if (law.sigmas.empty()) {
     task.sigma = std::sqrt(law.b / stats::sample_gamma(law.a, random));
     task.w = normals(law.dimension, task.sigma, random);
-  } else {
+  } else if (law.tied) {
     task.w = normals(law.dimension, law.w_scale, random);
-    task.sigma = task.w[0] > 0 ? law.tie.plus : law.tie.minus;
+    task.sigma = law.sigmas.at(task.w[0] > 0 ? 0 : 1);
+  } else {
+    task.sigma = law.sigmas[static_cast<size_t>(random.below(static_cast<int64_t>(law.sigmas.size())))];
+    task.w = normals(law.dimension, law.w_scale, random);
   }
   if (law.exchanged) {
-    const std::vector<double> both = law.tied ? std::vector<double>{law.tie.plus, law.tie.minus} : law.sigmas;
-    ROUX_CHECK(both.size() == 2) << "draw_task: there are " << both.size() << " sigmas, exchanged are two";
-    task.sigma = task.sigma == both[0] ? both[1] : both[0];
+    ROUX_CHECK(law.sigmas.size() == 2)
+        << "draw_task: there are " << law.sigmas.size() << " sigmas, exchanged are two";
+    task.sigma = task.sigma == law.sigmas[0] ? law.sigmas[1] : law.sigmas[0];
   }
   return task;
 }
@@ -117,10 +117,10 @@ PositivePart positive_part(double mean, double variance) {
   return {log_probability, deviation * sum, variance * (1 - h * sum)};
 }
 
-Predictor bayes_tied(const Tie& tie) {
+Predictor bayes_tied(double plus_sigma, double minus_sigma) {
   return [=](const RegressionPrompts& prompts, int64_t row) {
-    LinearPosterior plus = LinearPosterior::standard(prompts.dimension, tie.plus * tie.plus);
-    LinearPosterior minus = LinearPosterior::standard(prompts.dimension, tie.minus * tie.minus);
+    LinearPosterior plus = LinearPosterior::standard(prompts.dimension, plus_sigma * plus_sigma);
+    LinearPosterior minus = LinearPosterior::standard(prompts.dimension, minus_sigma * minus_sigma);
     return kit::along_prompt(prompts, row, [&](int64_t, std::span<const double> x, double y) {
       std::vector<double> evidence;
       std::vector<Gaussian> parts;
@@ -144,8 +144,9 @@ Predictor bayes_tied(const Tie& tie) {
 Predictor bayes_of(const TaskLaw& law) {
   ROUX_CHECK(!law.exchanged) << "bayes_of: exchanged pairs have no prior of their own";
   if (!law.pool.empty()) return kit::pool_posterior(law.pool);
-  if (!law.sigmas.empty()) return bayes_discrete(law.sigmas, law.dimension, law.w_scale);
-  return law.tied ? bayes_tied(law.tie) : bayes_inverse_gamma(law.a, law.b);
+  if (law.sigmas.empty()) return bayes_inverse_gamma(law.a, law.b);
+  return law.tied ? bayes_tied(law.sigmas.at(0), law.sigmas.at(1))
+                  : bayes_discrete(law.sigmas, law.dimension, law.w_scale);
 }
 
 Tensor sigma_of(const Tensor& outputs) {

@@ -18,20 +18,14 @@ using stats::Gaussian;
 using Predictor = kit::PromptPredictor;
 using Task = kit::LinearTask;
 
-// sigma by the sign of w_1.
-struct Tie {
-  double plus = 0.4, minus = 1.6;
-};
-
 // What prompts are drawn from.
 struct TaskLaw {
   int64_t dimension = 2;
-  std::vector<double> sigmas = {};  // sigma is one of them, each as likely, w ~ N(0, w_scale^2 I); or
-  double a = 0, b = 0;  // sigma^2 ~ InverseGamma(a, b), w ~ N(0, sigma^2 I), if there are none; or
-  bool tied = false;    // sigma is that of the sign of w_1
-  Tie tie = {};
-  std::vector<Task> pool = {};  // where given: the task is one of these, each as likely
-  bool exchanged = false;       // each task has the other of the two sigmas there are
+  std::vector<double> sigmas = {};  // sigma is one of them, each as likely, w ~ N(0, w_scale^2 I);
+  bool tied = false;                // or it is the first where w_1 > 0 and the second elsewhere
+  double a = 0, b = 0;              // without sigmas: sigma^2 ~ InverseGamma(a, b), w ~ N(0, sigma^2 I)
+  std::vector<Task> pool = {};      // where given: the task is one of these, each as likely
+  bool exchanged = false;           // each task has the other of the two sigmas there are
   double w_scale = 1;
   double x_low = 1, x_high = 1;  // x_t ~ N(x_mean 1, c^2 I), one c ~ U[x_low, x_high] a prompt
   double x_mean = 0;
@@ -52,7 +46,7 @@ Predictor bayes_discrete(const std::vector<double>& sigmas, int64_t dimension, d
 Predictor bayes_inverse_gamma(double a, double b);
 // w ~ N(0, I), sigma by the sign of w_1: given the sign the posterior is a Gaussian cut at w_1 = 0, whose
 // probability and moments have closed forms.
-Predictor bayes_tied(const Tie& tie);
+Predictor bayes_tied(double plus, double minus);
 // The law's own: one of these, or a posterior over its pool.
 Predictor bayes_of(const TaskLaw& law);
 
