@@ -74,7 +74,7 @@ class Measures {
     return mean_over(on.nll_by_position(reference), w) -
            mean_over(on.nll_by_position(on.references[0].first), w);
   }
-  // pair_distance of the arm from a reference.
+  // Root mean square of the differences of mean and ln sigma from those of a reference (ours).
   SeedValues distance(const std::string& arm, const std::string& name, const std::string& reference,
                       const Window& w) const {
     const std::string key = absl::StrCat(name, "/", reference);

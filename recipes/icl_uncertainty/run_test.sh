@@ -3,8 +3,8 @@
 source bazel/run_test_functions.sh
 
 runs --preset=smoke --seeds=1 --out="$work/whole"
-first_losses "$work/whole" icl/seed1 0 0
-first_losses "$work/whole" tied/seed1 0 0
+first_losses "$work/whole" icl/seed1 5.47902 3.20411
+first_losses "$work/whole" tied/seed1 1.29641 5.17943
 
 printf 'prompt,x1,x2,y\na,1,0,1\na,1,0,\n' >"$work/prompts.csv"
 runs --table="$work/prompts.csv" --sigmas=0.5 --out="$work/table"
