@@ -7,7 +7,6 @@
 #include <numbers>
 
 #include "autograd/autograd.h"
-#include "recipes/kit/eval/calibration.h"
 #include "tensor/error_of.h"
 #include "tensor/ops/creation.h"
 #include "tests/golden/recipe_values.h"
@@ -53,22 +52,6 @@ RegressionPrompts draw(const TaskLaw& law, int64_t rows, int64_t length, std::ve
   return prompts;
 }
 
-TEST(Golden, KnownNoise) {
-  for (const golden::Values& c : reference()["linear"].items()) {
-    const RegressionPrompts prompts = prompt_of(c);
-    const int64_t d = prompts.dimension;
-    stats::LinearPosterior posterior(c["prior_mean"].numbers(), {d, d, c["prior_covariance"].numbers()},
-                                     c["noise"].number());
-    std::vector<Gaussian> got;
-    for (int64_t t = 0; t < prompts.length; ++t) {
-      got.push_back(posterior.predict(prompts.x_at(0, t)));
-      posterior.observe(prompts.x_at(0, t), prompts.y_at(0, t));
-    }
-    expect_predictions(got, c["mean"].numbers(), c["variance"].numbers());
-    EXPECT_NEAR(posterior.log_evidence(), c["evidence"].number(), 1e-9);
-  }
-}
-
 TEST(Golden, BayesOfEachLaw) {
   expect_golden("discrete", [](const golden::Values& c) {
     return bayes_discrete(c["sigmas"].numbers(), c["dimension"].integer(), c["scale"].number());
@@ -76,43 +59,8 @@ TEST(Golden, BayesOfEachLaw) {
   expect_golden("inverse_gamma", [](const golden::Values& c) {
     return bayes_inverse_gamma(c["a"].number(), c["b"].number());
   });
-  expect_golden("pool", [](const golden::Values& c) {
-    const Doubles w = c["weights"].numbers(), sigmas = c["sigmas"].numbers();
-    std::vector<Task> pool;
-    const auto d = static_cast<int64_t>(w.size() / sigmas.size());
-    for (size_t i = 0; i < sigmas.size(); ++i) {
-      const auto first = w.begin() + static_cast<int64_t>(i) * d;
-      pool.push_back({{first, first + d}, sigmas[i]});
-    }
-    return kit::pool_posterior(pool);
-  });
   expect_golden("tied",
                 [](const golden::Values& c) { return bayes_tied(c["plus"].number(), c["minus"].number()); });
-}
-
-TEST(Golden, WithoutAPrior) {
-  expect_golden("prior_free", [](const golden::Values&) { return kit::least_squares_predictor(); });
-  for (const golden::Values& c : reference()["prior_free"].items()) {
-    for (const auto& [key, penalties] :
-         {std::pair{"ridge", Doubles{1}}, std::pair{"chosen", Doubles{0.01, 0.1, 1, 10}}}) {
-      const Doubles pairs = c[key].numbers();
-      Doubles mean, variance;
-      for (size_t i = 0; i < pairs.size(); i += 2) mean.push_back(pairs[i]), variance.push_back(pairs[i + 1]);
-      expect_predictions(kit::ridge_predictor(penalties)(prompt_of(c), 0), mean, variance);
-    }
-  }
-}
-
-TEST(Golden, Tokens) {
-  for (const golden::Values& c : reference()["formats"].items()) {
-    for (const auto& [key, format] : {std::pair{"paired", kit::PromptFormat::kPaired},
-                                      std::pair{"alternating", kit::PromptFormat::kAlternating}}) {
-      const std::vector<float> got = prompt_tokens(prompt_of(c), format);
-      const Doubles expected = c[key].numbers();
-      ASSERT_EQ(got.size(), expected.size());
-      for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-6) << key << i;
-    }
-  }
 }
 
 TEST(Golden, DensityAndItsDerivatives) {
@@ -129,12 +77,6 @@ TEST(Golden, DensityAndItsDerivatives) {
     EXPECT_NEAR(gradient[0], c["by_mean"].number(), 1e-9);
     EXPECT_NEAR(gradient[1], c["by_sigma"].number() * -std::expm1(-(sigma - kSigmaFloor)), 1e-9);
   }
-}
-
-TEST(Golden, Calibration) {
-  const golden::Values c = reference()["calibration"];
-  EXPECT_NEAR(kit::interval_coverage(c["z"].numbers()), c["coverage"].number(), 1e-12);
-  EXPECT_NEAR(kit::quantile_calibration_error(c["z"].numbers()), c["error"].number(), 1e-12);
 }
 
 TEST(Bayes, BeforeTheFirstPair) {
