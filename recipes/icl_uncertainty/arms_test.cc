@@ -54,8 +54,8 @@ TEST(Arms, TrainOnTheirLawsAndShareWeights) {
 TEST(Config, RefusesWhatDoesNotFit) {
   Config config = tiny();
   EXPECT_TRUE(config.check().ok());
-  config.pairs = 7;
-  EXPECT_NE(config.check().message().find("pairs=7"), std::string::npos);
+  config.pairs = 6;
+  EXPECT_NE(config.check().message().find("pairs=6"), std::string::npos);
   config = tiny(), config.model.length = 15;
   EXPECT_FALSE(config.check().ok());
   config = tiny(), config.sigma_high = config.sigma_low;

@@ -109,7 +109,7 @@ def tied_fast(x, y, query, plus, minus):
 
 
 # Least squares with the classical variance of a prediction; ridge with the squared leave-one-out residual, each of
-# them from a fit without that pair. Of several penalties the one with the smallest.
+# them from a fit without that pair. Of several penalties the one with the smallest; of one pair all have the same.
 def ols(x, y, query):
     k, d = x.shape
     w = linalg.lstsq(x, y)[0]
@@ -193,7 +193,7 @@ for d, t in ((2, 12), (1, 6), (3, 9)):
     x, y = prompt(d, t)
     prior_free.append(case(x, y, along(x, y, ols, d + 1),
                            ridge=along(x, y, lambda a, b, q: ridge(a, b, q, [1.0]), 1).ravel(),
-                           chosen=along(x, y, lambda a, b, q: ridge(a, b, q, [0.01, 0.1, 1.0, 10.0]), 1).ravel()))
+                           chosen=along(x, y, lambda a, b, q: ridge(a, b, q, [0.01, 0.1, 1.0, 10.0]), 2).ravel()))
 
 # Prompts as tokens: [x_t ; x_(t-1) ; y_(t-1) ; first], and x and y in turn, y in coordinate 1.
 formats = []
