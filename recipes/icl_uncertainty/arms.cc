@@ -145,24 +145,6 @@ void compare(const Config& c, const Domain& domain, const std::vector<Gaussian>&
   if (!ratio.empty()) curve("low_ratio", ratio), curve("mean_error", error);
 }
 
-// Of the domain that is the arm's own law.
-void calibrate(const Domain& domain, const std::vector<Gaussian>& predicted, Outcome& outcome) {
-  std::vector<double> z, log_sigma, of_reference;
-  double squares = 0;
-  const auto length = static_cast<size_t>(domain.prompts.length);
-  for (size_t i = 0; i < predicted.size(); ++i) {
-    z.push_back((domain.prompts.y[i] - predicted[i].mean) / std::sqrt(predicted[i].variance));
-    squares += z.back() * z.back();
-    if (i % length != length - 1) continue;
-    log_sigma.push_back(0.5 * std::log(predicted[i].variance));
-    of_reference.push_back(0.5 * std::log(domain.references[0].second[i].variance));
-  }
-  outcome.numbers["coverage"] = kit::interval_coverage(z);
-  outcome.numbers["z_variance"] = squares / static_cast<double>(z.size());
-  outcome.numbers["quantile_error"] = kit::quantile_calibration_error(z);
-  outcome.numbers["correlation"] = stats::pearson(log_sigma, of_reference).coefficient;
-}
-
 RegressionPrompts next_prompts(const Config& c, const Arm& arm, uint64_t seed, int64_t step) {
   RegressionPrompts prompts(c.pairs, c.dimension);
   RandomStream random(seed, kFirstStream + static_cast<uint64_t>(step));
@@ -174,6 +156,9 @@ RegressionPrompts next_prompts(const Config& c, const Arm& arm, uint64_t seed, i
 
 absl::Status Config::check() const {
   ROUX_RETURN_IF_ERROR(model.check());
+  if (arms.empty()) return absl::InvalidArgumentError("arms= is empty: at least one must be trained");
+  if (prior == "discrete" && sigmas.empty())
+    return absl::InvalidArgumentError("sigmas= is empty: the discrete prior needs at least one");
   if (pairs < dimension + 6) {
     return absl::InvalidArgumentError(absl::StrCat("pairs=", pairs, ", dimension=", dimension,
                                                    ": least squares is judged from dimension + 4 pairs on, "
@@ -193,6 +178,10 @@ absl::Status Config::check() const {
                                                        ": the first must be the smaller"));
 }
 
+bool Config::trains(const std::string& arm) const {
+  return std::find(arms.begin(), arms.end(), arm) != arms.end();
+}
+
 TaskLaw Config::law() const {
   if (prior == "tied") return tied_law();
   TaskLaw law{.dimension = dimension, .a = a, .b = b};
@@ -210,6 +199,23 @@ const std::vector<Gaussian>& Domain::reference(const std::string& wanted) const 
   for (const auto& [reference, predicted] : references)
     if (reference == wanted) return predicted;
   throw Error(absl::StrCat("domain ", name, " has no reference ", wanted));
+}
+
+double coverage(const Domain& domain, const std::vector<Gaussian>& predicted) {
+  std::vector<double> z;
+  for (size_t i = 0; i < predicted.size(); ++i)
+    z.push_back((domain.prompts.y[i] - predicted[i].mean) / std::sqrt(predicted[i].variance));
+  return kit::interval_coverage(z);
+}
+
+double sigma_correlation(const Domain& domain, const std::vector<Gaussian>& predicted) {
+  std::vector<double> log_sigma, of_reference;
+  const auto length = static_cast<size_t>(domain.prompts.length);
+  for (size_t i = length - 1; i < predicted.size(); i += length) {
+    log_sigma.push_back(0.5 * std::log(predicted[i].variance));
+    of_reference.push_back(0.5 * std::log(domain.references[0].second[i].variance));
+  }
+  return stats::pearson(log_sigma, of_reference).coefficient;
 }
 
 std::vector<double> Domain::nll_by_position(const std::string& wanted) const {
@@ -236,7 +242,7 @@ std::vector<Arm> arms(const Config& c) {
       arm.law.pool = task_pool(tasks, c.two_sigmas(), kPoolSeed);
     });
   };
-  return {
+  std::vector<Arm> all = {
       icl,
       with(icl, "no_positions", [](Arm& arm) { arm.positions = false; }),
       with(icl, "mean_only", [](Arm& arm) { arm.objective = Objective::kMean; }),
@@ -245,6 +251,8 @@ std::vector<Arm> arms(const Config& c) {
       pooled("many", c.many),
       with(icl, "tied", [&](Arm& arm) { arm.judged_on = "tied", arm.law = c.tied_law(); }),
   };
+  std::erase_if(all, [&](const Arm& arm) { return !c.trains(arm.name); });
+  return all;
 }
 
 absl::StatusOr<Outcome> train_arm(const Config& c, const Domains& domains, const Arm& arm, uint64_t seed,
@@ -259,7 +267,7 @@ absl::StatusOr<Outcome> train_arm(const Config& c, const Domains& domains, const
   const std::vector<Domain>& judged = part.planning() ? none : domains.at(arm.judged_on);
   kit::TrainOptions options{.steps = arm.steps};
   if (arm.objective == Objective::kPair)
-    options.evaluate_at = kit::every(std::max<int64_t>(1, arm.steps / 10), arm.steps);
+    options.evaluate_at = kit::every(std::max<int64_t>(1, arm.steps / 5), arm.steps);
   options.parameters = model.num_parameters();
   std::vector<double> best;
   if (!judged.empty()) best = judged[0].nll_by_position(judged[0].references[0].first);
@@ -289,7 +297,8 @@ absl::StatusOr<Outcome> train_arm(const Config& c, const Domains& domains, const
     const std::vector<Gaussian> predicted = predict(model, domain.prompts);
     compare(c, domain, predicted, outcome);
     if (&domain != &judged[0]) continue;
-    calibrate(domain, predicted, outcome);
+    outcome.numbers["coverage"] = coverage(domain, predicted);
+    outcome.numbers["correlation"] = sigma_correlation(domain, predicted);
     for (int64_t row = 0; row < std::min(kPredictions, domain.prompts.rows()); ++row) {
       const auto at = static_cast<size_t>((row + 1) * domain.prompts.length - 1);
       const Gaussian& bayes = domain.references[0].second[at];

@@ -1,5 +1,5 @@
 // What is trained, and on which prompts it is judged. Arms of one seed have the same first weights, and the
-// same prompts where their laws are the same; pools, training sets and test prompts are those of all seeds.
+// same prompts where their laws are the same; pools and test prompts are those of all seeds.
 #ifndef ROUX_RECIPES_ICL_UNCERTAINTY_ARMS_H_
 #define ROUX_RECIPES_ICL_UNCERTAINTY_ARMS_H_
 
@@ -29,7 +29,7 @@ struct Config {
   double sigma_low = 0.4, sigma_high = 1.6;  // of pools and of the tie
   int64_t few = 8, many = 4096;              // tasks of the pools
   int64_t test_prompts = 1024;
-  std::string only = "";
+  std::vector<std::string> arms = {"icl", "no_positions", "scales", "pool_few", "pool_many", "tied"};
 
   template <class Visit>
   void visit(Visit&& visit) {
@@ -40,15 +40,18 @@ struct Config {
         visit("batch", batch, Range{1});
     visit("steps", steps, Range{2}), visit("lr", lr, Range{0});
     visit("max_grad_norm", max_grad_norm, Range{0}), visit("warmup", warmup, Range{0});
-    visit("sigmas", sigmas, Flag{"the discrete prior of sigma", {}, {1e-6, 1e6}});
+    visit("sigmas", sigmas, Flag{"the discrete prior of sigma", {}, {1e-3, 1e6}});
     visit("prior", prior, Flag{"of sigma", {"discrete", "inverse_gamma", "tied"}});
     visit("a", a, Range{1.000001}), visit("b", b, Range{1e-12});
     visit("sigma_low", sigma_low, Range{1e-3}), visit("sigma_high", sigma_high, Range{1e-3});
     visit("few", few, Range{2}), visit("many", many, Range{2});
     visit("test_prompts", test_prompts, Range{8});
-    visit("only", only, Flag{"train this arm alone, for trials; nothing is judged"});
+    visit("arms", arms,
+          Flag{"what is trained; claims about others are not testable",
+               {"icl", "no_positions", "mean_only", "scales", "pool_few", "pool_many", "tied"}});
   }
   absl::Status check() const;
+  bool trains(const std::string& arm) const;
 
   TaskLaw law() const;         // of the prior
   TaskLaw two_sigmas() const;  // sigma_low or sigma_high, whatever w is
@@ -78,13 +81,17 @@ struct Arm {
   Objective objective = Objective::kPair;
   bool positions = true;
 };
-std::vector<Arm> arms(const Config& config);
+std::vector<Arm> arms(const Config& config);  // those of config.arms
+
+// Of what is predicted of a domain: share of labels in mean +- 1.96 sigma; correlation of ln sigma with that
+// of the first reference at the last position.
+double coverage(const Domain& domain, const std::vector<Gaussian>& predicted);
+double sigma_correlation(const Domain& domain, const std::vector<Gaussian>& predicted);
 
 // Of a trained arm. curves: "<domain>/nll", "<domain>/<reference>/mean2" and "/sigma2" (mean squared
 // differences of mean and log sigma), "<domain>/low_ratio" (mean of ln(predicted / true sigma) where
 // sigma_low is true) and "/mean_error" there (mean squared difference to w . x), by position. numbers:
-// "coverage", "z_variance", "quantile_error", "correlation" (of log sigma with Bayes', last position) of the
-// first domain.
+// "coverage" and "correlation" of the first domain.
 struct Outcome {
   kit::TrainLog log;
   std::map<std::string, std::vector<double>> curves;

@@ -34,7 +34,9 @@ TEST(Domains, TheFirstReferenceIsTheLawsOwn) {
 }
 
 TEST(Arms, TrainOnTheirLawsAndShareWeights) {
-  const Config config = tiny();
+  Config config = tiny();
+  EXPECT_EQ(arms(config).size(), 6);
+  config.arms.push_back("mean_only");
   const Domains domains = make_domains(config);
   const auto run = kit::quiet_run();
   std::map<std::string, Outcome> outcomes;
@@ -59,6 +61,12 @@ TEST(Config, RefusesWhatDoesNotFit) {
   config = tiny(), config.model.length = 15;
   EXPECT_FALSE(config.check().ok());
   config = tiny(), config.sigma_high = config.sigma_low;
+  EXPECT_FALSE(config.check().ok());
+  config = tiny(), config.sigmas = {};
+  EXPECT_NE(config.check().message().find("sigmas= is empty"), std::string::npos);
+  config.prior = "tied";
+  EXPECT_TRUE(config.check().ok());
+  config.arms = {};
   EXPECT_FALSE(config.check().ok());
 }
 

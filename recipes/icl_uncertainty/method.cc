@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <numbers>
-#include <numeric>
 #include <utility>
 
 #include "nn/heads.h"
@@ -15,11 +14,8 @@
 namespace roux::icl_uncertainty {
 namespace {
 
+using stats::dot;
 using stats::LinearPosterior;
-
-double dot(std::span<const double> a, std::span<const double> b) {
-  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-}
 
 std::vector<double> normals(int64_t count, double scale, stats::RandomStream& random) {
   std::vector<double> out;
@@ -143,6 +139,8 @@ Predictor bayes_tied(double plus_sigma, double minus_sigma) {
 
 Predictor bayes_of(const TaskLaw& law) {
   ROUX_CHECK(!law.exchanged) << "bayes_of: exchanged pairs have no prior of their own";
+  ROUX_CHECK(law.w_scale == 1 || !(law.tied || law.sigmas.empty()))
+      << "bayes_of: w_scale is " << law.w_scale << ", which only the discrete prior knows";
   if (!law.pool.empty()) return kit::pool_posterior(law.pool);
   if (law.sigmas.empty()) return bayes_inverse_gamma(law.a, law.b);
   return law.tied ? bayes_tied(law.sigmas.at(0), law.sigmas.at(1))

@@ -13,10 +13,15 @@ runs --table="$work/prompts.csv" --prior=inverse_gamma --set=a=3,b=2 --out="$wor
 printf 'prompt,x1,y\na,1,2\na,one,2\n' >"$work/bad.csv"
 refused "bad.csv: line 3: x1 is 'one'" --table="$work/bad.csv"
 refused "none.csv: No such file" --table="$work/none.csv"
+printf 'prompt,x1,y\na,2e6,2\n' >"$work/large.csv"
+refused "large.csv: line 2: x1 is 2e6; at most 1e6" --table="$work/large.csv"
+printf 'prompt,x1,y\na,9e5,2\n' >"$work/sharp.csv"
+refused "x is too large beside the noise" --table="$work/sharp.csv" --sigmas=0.001
 : >"$work/empty.csv"
 refused "empty.csv" --table="$work/empty.csv"
+refused "sigmas= is empty" --table="$work/prompts.csv" --sigmas=
 
-for bad in --data="$work/prompts.csv" --model=m --only=none --prior=flat --sigmas=-1 --set=pairs=5 --set=heads=3; do
+for bad in --data="$work/prompts.csv" --model=m --arms=none --prior=flat --sigmas=-1 --set=pairs=5 --set=heads=3; do
   refused "error" --preset=smoke "$bad"
 done
 

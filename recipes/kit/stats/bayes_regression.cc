@@ -11,11 +11,13 @@
 namespace roux::stats {
 namespace {
 
+constexpr double kMostCertain = 1e-10;  // share of a variance that one pair may leave
+
+}  // namespace
+
 double dot(std::span<const double> a, std::span<const double> b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
-
-}  // namespace
 
 double log_density(const Gaussian& g, double y) {
   const double error = y - g.mean;
@@ -53,10 +55,13 @@ void LinearPosterior::observe(std::span<const double> x, double y) {
   const Gaussian label{dot(mean_, x), dot(px, x) + noise_};
   log_evidence_ += log_density(label, y);
   for (size_t i = 0; i < px.size(); ++i) {
-    const double gain = px[i] / label.variance;
+    const auto row = static_cast<int64_t>(i);
+    const double gain = px[i] / label.variance, before = covariance_(row, row);
     mean_[i] += gain * (y - label.mean);
-    for (size_t j = 0; j < px.size(); ++j)
-      covariance_(static_cast<int64_t>(i), static_cast<int64_t>(j)) -= gain * px[j];
+    for (size_t j = 0; j < px.size(); ++j) covariance_(row, static_cast<int64_t>(j)) -= gain * px[j];
+    ROUX_CHECK(before == 0 || covariance_(row, row) > kMostCertain * before)
+        << "LinearPosterior: the variance of weight " << i + 1 << " would fall from " << before << " to "
+        << covariance_(row, row) << ": x is too large beside the noise's deviation of " << std::sqrt(noise_);
   }
 }
 

@@ -20,6 +20,7 @@ struct Gaussian {
   double mean = 0, variance = 1;
 };
 double log_density(const Gaussian& g, double y);
+double dot(std::span<const double> a, std::span<const double> b);
 
 // y = w . x + sqrt(noise) e, e ~ N(0, 1), w ~ N(mean, covariance). Throws Error for sizes that do not fit and
 // unless noise > 0. The covariance may be singular: what the prior knows exactly stays.
@@ -31,6 +32,7 @@ class LinearPosterior {
 
   Gaussian predict(std::span<const double> x) const;  // N(m . x, x' P x + noise)
   // The update of Kalman: m += P x (y - m . x) / v, P -= P x (P x)' / v, v the variance of predict(x).
+  // Throws Error where the difference would lose ten of f64's digits: x about 1e5 deviations of the noise.
   void observe(std::span<const double> x, double y);
 
   const std::vector<double>& mean() const { return mean_; }

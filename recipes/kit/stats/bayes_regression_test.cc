@@ -61,6 +61,19 @@ TEST(LinearPosterior, EvidenceDoesNotDependOnTheOrder) {
   EXPECT_EQ(LinearPosterior::standard(2, 0.1).log_evidence(), 0);
 }
 
+TEST(LinearPosterior, LargeInputsAreExactOrRefused) {
+  LinearPosterior posterior = LinearPosterior::standard(1, 1e-4);  // sigma 0.01
+  const std::vector<double> x = {100};                             // 1e4 sigmas
+  posterior.observe(x, 50), posterior.observe(x, 51);
+  EXPECT_NEAR(posterior.mean()[0], 100 * 101 / (2e4 + 1e-4), 1e-7);
+  EXPECT_NEAR(posterior.covariance()(0, 0) / (1e-4 / (2e4 + 1e-4)), 1, 1e-6);
+  const std::vector<double> larger = {3e4};
+  EXPECT_NE(error_of([&] {
+              LinearPosterior::standard(1, 1e-10).observe(larger, 1);
+            }).find("x is too large beside the noise's deviation of 1e-05"),
+            std::string::npos);
+}
+
 TEST(LinearPosterior, WhatThePriorKnowsStays) {
   LinearPosterior posterior({3, 0}, Matrix(2, 2, {0, 0, 0, 1}), 0.5);
   posterior.observe(std::vector<double>{1, 2}, -4);

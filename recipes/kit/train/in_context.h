@@ -28,7 +28,7 @@ struct InContextConfig {
   template <class Visit>
   void visit(Visit&& visit) {
     visit("layers", layers, Range{1}), visit("hidden", hidden, Range{1}), visit("heads", heads, Range{1});
-    visit("length", length, Range{1}), visit("init_std", init_std, Range{0});
+    visit("length", length, Range{1}), visit("init_std", init_std, Range{1e-6});
     visit("positions", positions);
     visit("format", format, Flag{"a token a pair, or x and y in turn", {"paired", "alternating"}});
   }

@@ -1,7 +1,6 @@
 #include "recipes/kit/worlds/prompt_predictors.h"
 
 #include <limits>
-#include <numeric>
 
 #include "recipes/kit/stats/linear_algebra.h"
 #include "tensor/error.h"
@@ -9,15 +8,12 @@
 namespace roux::kit {
 namespace {
 
+using stats::dot;
 using stats::Gaussian;
 using stats::LinearPosterior;
 using stats::Matrix;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-
-double dot(std::span<const double> a, std::span<const double> b) {
-  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-}
 
 // The first k pairs of a prompt.
 Matrix inputs(const RegressionPrompts& prompts, int64_t row, int64_t k) {

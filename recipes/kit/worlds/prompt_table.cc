@@ -13,6 +13,7 @@ namespace roux::kit {
 namespace {
 
 constexpr size_t kMostPairs = 2000, kMostInputs = 100;
+constexpr double kLargest = 1e6;
 
 absl::Status refuse(const std::string& path, int64_t line, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": line ", line, ": ", what));
@@ -67,6 +68,8 @@ absl::StatusOr<std::vector<GivenPrompt>> read_prompts(const std::string& path) {
       const std::string& text = csv.fields()[column];
       if (!absl::SimpleAtod(text, &value) || !std::isfinite(value))
         return bad(absl::StrCat(csv.columns()[column], " is '", text, "', a number is needed"));
+      if (std::abs(value) > kLargest)
+        return bad(absl::StrCat(csv.columns()[column], " is ", text, "; at most 1e6 is read"));
       to.push_back(value);
       return absl::OkStatus();
     };

@@ -15,8 +15,8 @@ struct GivenPrompt {
   std::string name;
   RegressionPrompts prompt;  // one row; a y that is missing is 0
 };
-// At least one. Errors with file and line for what is no such file, for more than 100 inputs, and for more
-// than 2000 pairs in a prompt.
+// At least one. Errors with file and line for what is no such file, for more than 100 inputs, for more than
+// 2000 pairs in a prompt, and for values beyond +-1e6.
 absl::StatusOr<std::vector<GivenPrompt>> read_prompts(const std::string& path);
 
 }  // namespace roux::kit

@@ -28,6 +28,7 @@ TEST(PromptTable, ReadsPromptsOfAnyLength) {
 TEST(PromptTable, SaysWhatIsWrongAndWhere) {
   EXPECT_NE(error("prompt,x1,y\na,1,2\na,one,2\n").find("line 3: x1 is 'one'"), std::string::npos);
   EXPECT_NE(error("prompt,x1,y\na,1,inf\n").find("line 2: y is 'inf'"), std::string::npos);
+  EXPECT_NE(error("prompt,x1,y\na,-2e6,1\n").find("line 2: x1 is -2e6; at most 1e6"), std::string::npos);
   EXPECT_NE(error("prompt,x1,y\na,1,\na,1,2\n").find("line 3: the pair before has no y"), std::string::npos);
   EXPECT_NE(error("prompt,x1,y\na,1,1\nb,1,1\na,1,2\n").find("line 4: prompt 'a' began before"),
             std::string::npos);
