@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
+#include <limits>
 #include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "recipes/kit/run/claim_list.h"
 
 namespace roux::icl_uncertainty {
@@ -67,10 +66,10 @@ class Measures {
     throw Error(absl::StrCat("no domain ", group, "/", name));
   }
   SeedValues curve(const std::string& arm, const std::string& name, const Window& w) const {
-    return results_.values(arm, [&](const Outcome& o) { return mean_over(o.curves.at(name), w); });
+    return values(arm, [&](const Outcome& o) { return mean_over(o.curves.at(name), w); });
   }
   SeedValues number(const std::string& arm, const std::string& name) const {
-    return results_.values(arm, [&](const Outcome& o) { return o.numbers.at(name); });
+    return values(arm, [&](const Outcome& o) { return o.numbers.at(name); });
   }
   // Nats a label above the domain's first reference, or another one.
   SeedValues excess(const std::string& arm, const std::string& group, const std::string& name,
@@ -90,7 +89,7 @@ class Measures {
   SeedValues distance(const std::string& arm, const std::string& name, const std::string& reference,
                       const Window& w) const {
     const std::string key = absl::StrCat(name, "/", reference);
-    return results_.values(arm, [&](const Outcome& o) {
+    return values(arm, [&](const Outcome& o) {
       return std::sqrt(mean_over(o.curves.at(key + "/mean2"), w) +
                        mean_over(o.curves.at(key + "/sigma2"), w));
     });
@@ -106,6 +105,13 @@ class Measures {
   Window last() const { return {config_.pairs - 1, config_.pairs}; }
 
  private:
+  // NaN for an arm that was not trained.
+  template <class F>
+  SeedValues values(const std::string& arm, F f) const {
+    if (config_.trains(arm)) return results_.values(arm, f);
+    return SeedValues(results_.of(config_.arms[0]).size(), std::numeric_limits<double>::quiet_NaN());
+  }
+
   const Config& config_;
   const Domains& domains_;
   const Results& results_;
@@ -131,19 +137,12 @@ class Judge {
   }
 
  private:
-  using Values = std::function<SeedValues()>;
-  using Why = std::function<std::string()>;
-
-  // A claim about these arms. Values and why it is not testable are asked only where all are trained.
-  void add(const std::string& text, const std::vector<std::string>& arms, const Values& values,
-           const kit::Relation& relation, const Why& why = {}, kit::ClaimOptions options = {}) {
-    for (const std::string& arm : arms) {
-      if (c_.trains(arm)) continue;
-      return void(claims_.untested(text, relation,
-                                   absl::StrCat(arm, " was not trained; --arms=", absl::StrJoin(arms, ","))));
-    }
-    if (why) options.not_testable = why();
-    claims_.add(text, values(), relation, options);
+  void add(const std::string& text, const SeedValues& values, const kit::Relation& relation,
+           const kit::ClaimOptions& options = {}) {
+    if (!std::isnan(values[0])) return void(claims_.add(text, values, relation, options));
+    claims_.untested(text, relation,
+                     "not all of its arms were trained; "
+                     "--arms=icl,no_positions,mean_only,scales,pool_few,pool_many,tied");
   }
 
   // Empty, or why nothing may be said of what the arm does elsewhere: it is not Bayes where it was trained.
@@ -154,26 +153,17 @@ class Judge {
                                           " nats above Bayes on its own law, needed below ", kEqual,
                                           "; --set steps=N trains it longer");
   }
-  Why unless_bayes(const std::string& arm, const std::string& group, const std::string& name) const {
-    return [=, this] { return not_bayes(arm, group, name); };
-  }
 
   void in_distribution() {
     const Domain& same = m_.domain("free", "same");
-    add(
-        "in distribution the pair is Bayes': excess NLL from d pairs on (nats a label)", {"icl"},
-        [&] { return m_.excess("icl", "free", "same", m_.late()); }, kit::below(kEqual));
-    add(
-        "the prior is used: excess NLL from d + 4 pairs on, as a share of that of the best of OLS, ridge and "
+    add("in distribution the pair is Bayes': excess NLL from d pairs on (nats a label)",
+        m_.excess("icl", "free", "same", m_.late()), kit::below(kEqual));
+    double best = 1e9;
+    for (const char* reference : {"ols", "ridge", "ridge_cv"})
+      best = std::min(best, m_.excess_of(reference, same, m_.settled()));
+    add("the prior is used: excess NLL from d + 4 pairs on, as a share of that of the best of OLS, ridge and "
         "cross-validated ridge",
-        {"icl"},
-        [&] {
-          double best = 1e9;
-          for (const char* reference : {"ols", "ridge", "ridge_cv"})
-            best = std::min(best, m_.excess_of(reference, same, m_.settled()));
-          return times(m_.excess("icl", "free", "same", m_.settled()), 1 / best);
-        },
-        kit::below(0.5));
+        times(m_.excess("icl", "free", "same", m_.settled()), 1 / best), kit::below(0.5));
     const auto of = [&](auto measure, const char* reference) {
       return format_number(measure(same, same.reference(reference)), 3);
     };
@@ -181,94 +171,65 @@ class Judge {
             "sigma follows Bayes': correlation of logarithms at the last position (that of OLS, which "
             "has no prior, is ",
             of(sigma_correlation, "ols"), ", of ridge ", of(sigma_correlation, "ridge"), ")"),
-        {"icl"}, [&] { return m_.number("icl", "correlation"); }, kit::above(0.85), {}, {.bounds = {-1, 1}});
+        m_.number("icl", "correlation"), kit::above(0.85), {.bounds = {-1, 1}});
     add(absl::StrCat("the intervals mean +- 1.96 sigma hold 95 % of the labels: share (of Bayes' own ",
                      of(coverage, "bayes"), ")"),
-        {"icl"}, [&] { return m_.number("icl", "coverage"); }, kit::within(0.93, 0.97), {},
-        {.asserted = true, .bounds = {0, 1}});
-    add(
-        "the second output costs the mean nothing: mean squared distance to Bayes' mean as a share of the "
+        m_.number("icl", "coverage"), kit::within(0.93, 0.97), {.asserted = true, .bounds = {0, 1}});
+    add("the second output costs the mean nothing: mean squared distance to Bayes' mean as a share of the "
         "variance of w . x, difference to training for the mean alone",
-        {"icl", "mean_only"},
-        [&] {
-          const auto mean = [&](const char* arm) { return m_.curve(arm, "same/bayes/mean2", m_.late()); };
-          return times(kit::minus(mean("icl"), mean("mean_only")), 1 / static_cast<double>(c_.dimension));
-        },
+        times(kit::minus(m_.curve("icl", "same/bayes/mean2", m_.late()),
+                         m_.curve("mean_only", "same/bayes/mean2", m_.late())),
+              1 / static_cast<double>(c_.dimension)),
         kit::at_most(0.01));
   }
 
   void pools() {
-    const Why few = unless_bayes("pool_few", "few", "pool");
-    add(
-        "few tasks are remembered: on exchanged prompts, distance of the pair from the posterior over the "
+    const std::string few = not_bayes("pool_few", "few", "pool");
+    add("few tasks are remembered: on exchanged prompts, distance of the pair from the posterior over the "
         "pool minus that from Bayes under the law the pool was drawn from, at the last position",
-        {"pool_few"},
-        [&] {
-          return kit::minus(m_.distance("pool_few", "exchanged", "memory", m_.last()),
-                            m_.distance("pool_few", "exchanged", "prior", m_.last()));
-        },
-        kit::below(0), few);
+        kit::minus(m_.distance("pool_few", "exchanged", "memory", m_.last()),
+                   m_.distance("pool_few", "exchanged", "prior", m_.last())),
+        kit::below(0), {.not_testable = few});
     // Whether memory can be told at all: tasks of the pool that are alike in w may have either sigma.
     const double told =
         low_ratio(m_.domain("few", "exchanged"), "memory", c_.sigma_low).back() / m_.log_ratio();
-    const std::string blurred =
-        told > 0.5 ? ""
-                   : absl::StrCat("the posterior over the pool itself gives ", format_number(told, 2),
-                                  ": other tasks of the pool are near; --set dimension=N draws them farther "
-                                  "apart");
-    const auto or_blurred = [&](const Why& why) -> Why {
-      return [=] { return blurred.empty() ? why() : blurred; };
-    };
-    const Why many = or_blurred(unless_bayes("pool_many", "many", "pool"));
-    add(
-        "few tasks: on exchanged prompts whose sigma is the smaller, ln(sigma / true) over ln(remembered / "
+    std::string blurred;
+    if (told <= 0.5) {
+      blurred =
+          absl::StrCat("the posterior over the pool itself gives ", format_number(told, 2),
+                       ": other tasks of the pool are near; --set dimension=N draws them farther apart");
+    }
+    const SeedValues of_few = m_.memory("pool_few", m_.last()), of_many = m_.memory("pool_many", m_.last());
+    const std::string many = blurred.empty() ? not_bayes("pool_many", "many", "pool") : blurred;
+    add("few tasks: on exchanged prompts whose sigma is the smaller, ln(sigma / true) over ln(remembered / "
         "true) at the last position",
-        {"pool_few"}, [&] { return m_.memory("pool_few", m_.last()); }, kit::above(0.5), or_blurred(few));
-    add(
-        "many tasks are not remembered: the same", {"pool_many"},
-        [&] { return m_.memory("pool_many", m_.last()); }, kit::below(0.5), many);
-    add(
-        "sigma shows the switch more than the mean: drop of that share from few to many tasks, minus the "
+        of_few, kit::above(0.5), {.not_testable = blurred.empty() ? few : blurred});
+    add("many tasks are not remembered: the same", of_many, kit::below(0.5), {.not_testable = many});
+    const auto error = [&](const char* arm) { return m_.curve(arm, "exchanged/mean_error", m_.last()); };
+    add("sigma shows the switch more than the mean: drop of that share from few to many tasks, minus the "
         "drop of the mean's squared error as a share of the variance of w . x",
-        {"pool_few", "pool_many"},
-        [&] {
-          const auto error = [&](const char* arm) {
-            return m_.curve(arm, "exchanged/mean_error", m_.last());
-          };
-          return kit::minus(kit::minus(m_.memory("pool_few", m_.last()), m_.memory("pool_many", m_.last())),
-                            times(kit::minus(error("pool_few"), error("pool_many")),
-                                  1 / static_cast<double>(c_.dimension)));
-        },
-        kit::above(0), many);
-    add(
-        "few tasks do not generalise: excess NLL over Bayes on new tasks, difference to many (nats a label)",
-        {"pool_few", "pool_many"},
-        [&] {
-          return kit::minus(m_.excess("pool_few", "few", "new", m_.late()),
-                            m_.excess("pool_many", "many", "new", m_.late()));
-        },
-        kit::above(kEqual), few);
+        kit::minus(kit::minus(of_few, of_many), times(kit::minus(error("pool_few"), error("pool_many")),
+                                                      1 / static_cast<double>(c_.dimension))),
+        kit::above(0), {.not_testable = many});
+    add("few tasks do not generalise: excess NLL over Bayes on new tasks, difference to many (nats a label)",
+        kit::minus(m_.excess("pool_few", "few", "new", m_.late()),
+                   m_.excess("pool_many", "many", "new", m_.late())),
+        kit::above(kEqual), {.not_testable = few});
   }
 
   void tied() {
-    const Why why = unless_bayes("tied", "tied", "kept");
-    const auto far = [&](const char* on, const char* from) {
-      return m_.distance("tied", on, from, m_.last());
-    };
-    add(
-        "under task shift it is not Bayes of the training prior: distance of the pair from it on exchanged "
+    const std::string why = not_bayes("tied", "tied", "kept");
+    const SeedValues far = m_.distance("tied", "exchanged", "tied", m_.last());
+    add("under task shift it is not Bayes of the training prior: distance of the pair from it on exchanged "
         "tasks, over that on kept ones, at the last position",
-        {"tied"}, [&] { return ratio(far("exchanged", "tied"), far("kept", "tied")); }, kit::at_least(2),
-        why);
-    add(
-        "there it is nearer to Bayes that does not know of the tie: distance from Bayes (tied) minus that "
+        ratio(far, m_.distance("tied", "kept", "tied", m_.last())), kit::at_least(2), {.not_testable = why});
+    add("there it is nearer to Bayes that does not know of the tie: distance from Bayes (tied) minus that "
         "from Bayes (untied)",
-        {"tied"}, [&] { return kit::minus(far("exchanged", "tied"), far("exchanged", "untied")); },
-        kit::above(0), why);
-    add(
-        "there sigma is nearer to the truth than to the tie's: ln(sigma / true) over ln(tie's / true) where "
+        kit::minus(far, m_.distance("tied", "exchanged", "untied", m_.last())), kit::above(0),
+        {.not_testable = why});
+    add("there sigma is nearer to the truth than to the tie's: ln(sigma / true) over ln(tie's / true) where "
         "the smaller is true",
-        {"tied"}, [&] { return m_.memory("tied", m_.last()); }, kit::below(0.5), why);
+        m_.memory("tied", m_.last()), kit::below(0.5), {.not_testable = why});
   }
 
   void shifts() {
@@ -276,16 +237,12 @@ class Judge {
                                                             {"sigma_4", "all sigma 4, w ~ N(0, I)"}};
     if (c_.prior == "discrete") all.push_back({"w_3", "w three times as large"});
     for (const auto& [name, what] : all) {
-      add(
-          absl::StrCat(what,
+      add(absl::StrCat(what,
                        ": it is not Bayes of the training prior: distance of the pair from it, over that in "
                        "distribution, from d + 4 pairs on"),
-          {"icl"},
-          [&, on = name] {
-            return ratio(m_.distance("icl", on, "training", m_.settled()),
-                         m_.distance("icl", "same", "bayes", m_.settled()));
-          },
-          kit::at_least(2), unless_bayes("icl", "free", "same"));
+          ratio(m_.distance("icl", name, "training", m_.settled()),
+                m_.distance("icl", "same", "bayes", m_.settled())),
+          kit::at_least(2), {.not_testable = not_bayes("icl", "free", "same")});
     }
   }
 
@@ -293,37 +250,29 @@ class Judge {
     const auto on = [this](const char* arm, const char* name) {
       return m_.excess(arm, "free", name, m_.late());
     };
-    add(
-        "inputs twice as large: training on scales from 0.5 to 2 helps: excess NLL, difference (nats a "
+    add("inputs twice as large: training on scales from 0.5 to 2 helps: excess NLL, difference (nats a "
         "label)",
-        {"icl", "scales"}, [&] { return kit::minus(on("scales", "x_2"), on("icl", "x_2")); }, kit::below(0));
-    add(
-        "trained so, it is Bayes over the whole range: largest excess NLL at scales 0.5, 1 and 2 (nats a "
+        kit::minus(on("scales", "x_2"), on("icl", "x_2")), kit::below(0));
+    SeedValues worst = on("scales", "same");
+    for (const char* name : {"x_0.5", "x_2"}) {
+      const SeedValues other = on("scales", name);
+      for (size_t s = 0; s < worst.size(); ++s) worst[s] = std::max(worst[s], other[s]);
+    }
+    add("trained so, it is Bayes over the whole range: largest excess NLL at scales 0.5, 1 and 2 (nats a "
         "label)",
-        {"scales"},
-        [&] {
-          SeedValues worst = on("scales", "same");
-          for (const char* name : {"x_0.5", "x_2"}) {
-            const SeedValues other = on("scales", name);
-            for (size_t s = 0; s < worst.size(); ++s) worst[s] = std::max(worst[s], other[s]);
-          }
-          return worst;
-        },
-        kit::below(kEqual));
+        worst, kit::below(kEqual));
     const auto growth = [this](const char* arm) {
       return kit::minus(m_.excess(arm, "free", "longer", {c_.pairs, 2 * c_.pairs}),
                         m_.excess(arm, "free", "longer", {c_.pairs / 2, c_.pairs}));
     };
-    add(
-        "without positions prompts may be twice as long: excess NLL beyond the training length, difference "
+    add("without positions prompts may be twice as long: excess NLL beyond the training length, difference "
         "to "
         "the second half within it (nats a label)",
-        {"no_positions"}, [&] { return growth("no_positions"); }, kit::at_most(0.1),
-        unless_bayes("no_positions", "free", "same"));
-    add(
-        "with learned positions they may not: growth of the excess, difference to that without positions",
-        {"icl", "no_positions"}, [&] { return kit::minus(growth("icl"), growth("no_positions")); },
-        kit::above(0), unless_bayes("icl", "free", "same"));
+        growth("no_positions"), kit::at_most(0.1),
+        {.not_testable = not_bayes("no_positions", "free", "same")});
+    add("with learned positions they may not: growth of the excess, difference to that without positions",
+        kit::minus(growth("icl"), growth("no_positions")), kit::above(0),
+        {.not_testable = not_bayes("icl", "free", "same")});
   }
 
   Measures m_;
@@ -386,15 +335,6 @@ void charts(const Measures& m, const Config& c, const Results& results, kit::Run
     excess.series.push_back(by_pairs(reference, curve, Series::kDashed));
   }
   run.chart(std::move(excess));
-  kit::Chart distance{"In distribution: distance from Bayes", "pairs seen", "mean squared difference", {}};
-  for (const auto& [arm, key, label] :
-       {std::tuple{"icl", "mean2", "mean"}, std::tuple{"mean_only", "mean2", "mean, trained alone"},
-        std::tuple{"icl", "sigma2", "ln sigma"}}) {
-    add_seeds(
-        c, results, arm, label,
-        [&](const Outcome& o) { return o.curves.at(absl::StrCat("same/bayes/", key)); }, distance);
-  }
-  run.chart(std::move(distance));
   kit::Chart memory{"The other sigma than at training, the smaller true: predicted over true sigma",
                     "pairs seen",
                     "ln(sigma / true)",
