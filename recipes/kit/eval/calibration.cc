@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "recipes/kit/stats/distributions.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -81,6 +82,26 @@ double brier_score_multiclass(absl::Span<const int64_t> truth, absl::Span<const 
     ROUX_CHECK(std::abs(total - 1) <= 1e-6) << kOp << ": probabilities of item " << i << " sum to " << total;
   }
   return sum / static_cast<double>(truth.size());
+}
+
+double interval_coverage(absl::Span<const double> z, double half_width) {
+  ROUX_CHECK(!z.empty()) << "interval_coverage: there are no z-scores";
+  const auto inside = std::count_if(z.begin(), z.end(), [&](double v) { return std::abs(v) <= half_width; });
+  return static_cast<double>(inside) / static_cast<double>(z.size());
+}
+
+double quantile_calibration_error(absl::Span<const double> z, int64_t levels) {
+  constexpr const char* kOp = "quantile_calibration_error";
+  ROUX_CHECK(!z.empty() && levels >= 2)
+      << kOp << ": there are " << z.size() << " z-scores and " << levels << " levels, needed 1 and 2 or more";
+  double sum = 0;
+  for (int64_t level = 1; level < levels; ++level) {
+    const double p = static_cast<double>(level) / static_cast<double>(levels);
+    const double quantile = stats::normal_quantile(p);
+    const auto below = std::count_if(z.begin(), z.end(), [&](double v) { return v <= quantile; });
+    sum += std::abs(static_cast<double>(below) / static_cast<double>(z.size()) - p);
+  }
+  return sum / static_cast<double>(levels - 1);
 }
 
 }  // namespace roux::kit

@@ -23,6 +23,12 @@ double brier_score(absl::Span<const int64_t> truth, absl::Span<const double> pro
 double brier_score_multiclass(absl::Span<const int64_t> truth, absl::Span<const double> probabilities,
                               int64_t classes);
 
+// Of predicted Gaussians by their z-scores (y - mean) / sigma: the share with |z| <= half_width (1.96: 95 %
+// of a calibrated one), and the mean over `levels` - 1 equally spaced quantiles p of |share with z at or
+// below the quantile - p|  [Kuleshov et al. 2018].
+double interval_coverage(absl::Span<const double> z, double half_width = 1.96);
+double quantile_calibration_error(absl::Span<const double> z, int64_t levels = 20);
+
 }  // namespace roux::kit
 
 #endif  // ROUX_RECIPES_KIT_EVAL_CALIBRATION_H_

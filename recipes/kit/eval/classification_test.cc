@@ -14,6 +14,7 @@
 #include "recipes/kit/eval/pass_at_k.h"
 #include "recipes/kit/eval/ranking.h"
 #include "recipes/kit/eval/root_mean_squared_error.h"
+#include "recipes/kit/stats/distributions.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -104,6 +105,18 @@ TEST(Calibration, EdgesAsGuoEtAl) {
         want.get<double>(), kTolerance)
         << bins;
   }
+}
+
+TEST(Calibration, OfZScores) {
+  Doubles z;  // the middles of 200 equal shares of a normal distribution
+  for (int i = 0; i < 200; ++i) z.push_back(stats::normal_quantile((i + 0.5) / 200));
+  EXPECT_NEAR(interval_coverage(z), 0.95, 0.005);
+  EXPECT_NEAR(quantile_calibration_error(z), 0, 1e-12);
+  for (double& value : z) value *= 100;  // as if sigma were 100 times too small: half is below each quantile
+  EXPECT_NEAR(quantile_calibration_error(z, 4), 0.5 / 3, 0.01);
+  EXPECT_EQ(interval_coverage(Doubles{-1.96, 0, 3, -7}), 0.5);
+  EXPECT_THROW(interval_coverage(Doubles{}), Error);
+  EXPECT_THROW(quantile_calibration_error(z, 1), Error);
 }
 
 TEST(Brier, EqualsScikitLearn) {
