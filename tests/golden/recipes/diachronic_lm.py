@@ -1,11 +1,10 @@
-"""Reference values of recipes/diachronic_lm, from arXiv 2504.05523 and what its official code does, in f64: dates and
-slices, the paragraph split, the vocabulary filter, random chunks, the student's loss, DoRA, the measures of a perplexity
-grid, minimal pairs and cloze ranks, sense change and the ranking of changed words.
+"""Reference values of recipes/diachronic_lm, from arXiv 2504.05523 and what its official code does, in f64: the
+paragraph split, words, random chunks, the student's loss, DoRA, the measures of a perplexity
+grid, sense change and the ranking of changed words.
 
 Run:  python3 -m venv /tmp/venv && /tmp/venv/bin/pip install numpy scipy torch && /tmp/venv/bin/python diachronic_lm.py
 """
 import math
-import re
 import string
 from collections import Counter
 
@@ -17,20 +16,6 @@ from scipy import stats
 
 random = numpy.random.default_rng(250405523)
 torch.set_default_dtype(torch.float64)
-
-
-def year(answer):
-    """The first run of exactly four digits; 0 where there is none."""
-    found = re.search(r"(?<![0-9])[0-9]{4}(?![0-9])", answer)
-    return int(found.group()) if found else 0
-
-
-def slice_of(y, bounds):
-    """Half-open: bounds[i] <= y < bounds[i + 1]; -1 outside."""
-    for i in range(len(bounds) - 1):
-        if bounds[i] <= y < bounds[i + 1]:
-            return i
-    return -1
 
 
 def split(words, budgets):
@@ -50,12 +35,6 @@ def split(words, budgets):
 def words_of(text):
     bare = [w.strip(string.punctuation).lower() for w in text.split()]
     return [w for w in bare if w]
-
-
-def kept(sentence, texts, least):
-    """Every word occurs more than `least` times in each text."""
-    counts = [Counter(words_of(t)) for t in texts]
-    return all(c[w] > least for c in counts for w in words_of(sentence))
 
 
 def student_loss(logits, target, teachers, alpha, temperature, batchmean):
@@ -90,13 +69,6 @@ def growth(g):
     n = len(g)
     cells = [(i, j) for i in range(n) for j in range(n) if i != j]
     return stats.spearmanr([abs(i - j) for i, j in cells], [g[i][j] - g[j][j] for i, j in cells]).statistic
-
-
-def rank(scores, gold):
-    """1 + how many score higher, + half of the others that are level."""
-    better = sum(s > scores[gold] for s in scores)
-    level = sum(s == scores[gold] for s in scores) - 1
-    return 1 + better + level / 2
 
 
 def neighbour_change(before, after, word, reach):
@@ -136,11 +108,6 @@ def flat(t):
     return [float(x) for x in t.detach().reshape(-1)]
 
 
-years = [{"text": t, "year": year(t)} for t in ("1813.", "c. 1813", "It was written in 1820, I think", "unknown", "18130",
-                                                "year 813", "1849/1850", "", "MDCCC", "x1749y 22")]
-bounds = [1750, 1820, 1850, 1880, 1910, 1940]
-slices = [{"year": y, "slice": slice_of(y, bounds)} for y in (0, 1749, 1750, 1819, 1820, 1849, 1850, 1909, 1910, 1939, 1940)]
-
 splits = []
 for n, budgets in ((40, (300, 150, 30)), (7, (5, 5, 5)), (1, (3, 2, 1)), (25, (0, 60, 10)), (60, (10000, 10, 10))):
     words = [int(x) for x in random.integers(1, 40, n)]
@@ -149,10 +116,6 @@ for n, budgets in ((40, (300, 150, 30)), (7, (5, 5, 5)), (1, (3, 2, 1)), (25, (0
 
 text = "The king, he hath said: (unto them) \"Go!\" -- and the king's men went; the king hath gone. O the day's end..."
 other = "the king said go and the men went the king the"
-filters = [{"sentence": s, "texts": [{"text": t} for t in texts], "least": least, "kept": int(kept(s, texts, least))}
-           for s, texts, least in (("The king", [text], 2), ("the KING.", [text, other], 1), ("king hath", [text], 1),
-                                   ("king hath", [text], 2), ("the", [text, other], 2), ("the", [text, other], 3),
-                                   ("", [text], 2), ("king's", [text], 0), ("-- the --", [text], 2))]
 words = [{"text": t, "words": [{"word": w} for w in words_of(t)]} for t in (text, other, "", " . - ", "a\tb\n'c' d-e")]
 
 chunks = []
@@ -169,7 +132,7 @@ for b, length, v, alpha, temperature in ((2, 3, 5, 0.5, 1), (1, 4, 7, 0.25, 2), 
            "teacher1": flat(teachers[0]), "teacher2": flat(teachers[1])}
     for name, batchmean in (("batchmean", True), ("mean", False)):
         loss = student_loss(logits, target, teachers, alpha, temperature, batchmean)
-        row[name] = float(loss)
+        row[name] = float(loss.detach())
         row[name + "_grad"] = flat(torch.autograd.grad(loss, logits)[0])
     losses.append(row)
 
@@ -193,11 +156,6 @@ for n in (2, 3, 5):
         row["growth"] = growth(g)
     grids.append(row)
 
-ranks = []
-for n in (1, 4, 9):
-    scores = [float(x) for x in random.integers(-3, 3, n)]
-    ranks.append({"scores": scores, "ranks": [rank(scores, i) for i in range(n)]})
-
 vocabulary = ["king", "day", "the", "of", "good", "bad", "and", "went", "sin", "grace"]
 neighbours = []
 for n, reach in ((60, 2), (120, 4), (30, 1)):
@@ -220,6 +178,6 @@ for count, level in ((12, 0.05), (5, 0.2), (20, 0.01)):
                    "ranked": [{"word": w} for w in changes(differences, level)]})
 
 recipe_values.write(__file__, {
-    "years": years, "slices": slices, "splits": splits, "filters": filters, "words": words, "chunks": chunks,
-    "losses": losses, "dora": adapters, "grids": grids, "ranks": ranks, "neighbours": neighbours, "senses": senses,
+    "splits": splits, "words": words, "chunks": chunks,
+    "losses": losses, "dora": adapters, "grids": grids, "neighbours": neighbours, "senses": senses,
     "changes": ranked}, numpy, scipy, torch)
