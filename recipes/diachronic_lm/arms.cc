@@ -20,6 +20,7 @@
 #include "tensor/error.h"
 #include "tensor/generator.h"
 #include "tensor/grad_mode.h"
+#include "tensor/ops/creation.h"
 #include "tensor/ops/loss.h"
 
 namespace roux::diachronic_lm {
@@ -31,6 +32,7 @@ constexpr int64_t kEvaluations = 4;   // of a training; the paper's epochs are 8
 TransformerConfig shape_of(const Config& c, int64_t vocab) {
   TransformerConfig shape = c.decoder.transformer(vocab);
   shape.num_key_value_heads = c.kv_heads;
+  shape.max_position_embeddings = std::max<int64_t>(2 * c.decoder.length, 128);  // frames of a dozen words
   return shape;
 }
 
@@ -136,6 +138,14 @@ void ask(const World& world, const Arm& arm, const Asked& asked, kit::Part& part
   }
 }
 
+uint64_t draws_of(const Arm& arm, uint64_t seed) { return kit::mix(seed, 10 * arm.slice + arm.number); }
+
+absl::StatusOr<kit::IndexLoader> loader_of(const Config& c, const std::vector<int32_t>& tokens,
+                                           uint64_t draws) {
+  return kit::IndexLoader::create(chunk_count(static_cast<int64_t>(tokens.size()), c.decoder.length),
+                                  {.seed = draws, .global_batch = c.batch});
+}
+
 absl::StatusOr<std::vector<std::unique_ptr<Transformer>>> teachers_of(const Config& c, const World& world,
                                                                       const Arm& arm, int64_t vocab,
                                                                       const kit::Part& part) {
@@ -180,6 +190,12 @@ kit::TokenBatch random_chunks(const std::vector<int32_t>& tokens, int64_t length
   return batch;
 }
 
+absl::StatusOr<kit::TokenBatch> first_batch(const Config& c, const std::vector<int32_t>& tokens,
+                                            const Arm& arm, uint64_t seed) {
+  ROUX_ASSIGN_OR_RETURN(kit::IndexLoader loader, loader_of(c, tokens, draws_of(arm, seed)));
+  return random_chunks(tokens, c.decoder.length, loader.next(), draws_of(arm, seed), 0);
+}
+
 std::vector<double> token_surprisals(const LanguageModel& model, const std::vector<int32_t>& tokens,
                                      int64_t length, Device device) {
   const NoGradGuard no_grad;
@@ -204,7 +220,7 @@ absl::StatusOr<Outcome> train_arm(const Config& c, const World& world, const Arm
   const bool planning = part.planning();
   const kit::Tokenizer* tokenizer = tokenizer_of(world, arm);
   const int64_t vocab = planning ? c.vocab : tokenizer->vocab_size(), length = c.decoder.length;
-  const uint64_t draws = kit::mix(seed, 10 * arm.slice + arm.number);
+  const uint64_t draws = draws_of(arm, seed);
   std::vector<int32_t> tokens(static_cast<size_t>(8 * length), 0);
   if (!planning) {
     tokens = tokenizer->encode(arm.kind == Kind::kBase ? world.base_text : world.slices[arm.slice].train).ids;
@@ -228,9 +244,7 @@ absl::StatusOr<Outcome> train_arm(const Config& c, const World& world, const Arm
   }
   const double decay = arm.kind == Kind::kStudent ? c.rate_decay / arm.lr : 0;
   AdamW optimizer({{trainable(model)}}, {.weight_decay = decay});
-  ROUX_ASSIGN_OR_RETURN(kit::IndexLoader loader,
-                        kit::IndexLoader::create(chunk_count(static_cast<int64_t>(tokens.size()), length),
-                                                 {.seed = draws, .global_batch = c.batch}));
+  ROUX_ASSIGN_OR_RETURN(kit::IndexLoader loader, loader_of(c, tokens, draws));
   const double warm = (arm.kind == Kind::kDora ? 0.1 : 1) * c.warmup * static_cast<double>(arm.steps);
   const Schedule lr =
       cosine_schedule({.peak = arm.lr, .total = arm.steps, .warmup = static_cast<int64_t>(warm)});

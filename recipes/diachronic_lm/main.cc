@@ -12,14 +12,15 @@ namespace {
 
 using kit::Run;
 
-absl::Status show_data(const Config& c, const World& world, Run& run) {
-  const Slice& first = world.slices[0];
-  const std::vector<int32_t> tokens = first.tokenizer->encode(first.train).ids;
-  return run.show_batch(kit::first_batch_of(
-      random_chunks(tokens, c.decoder.length, {0, 1}, run.seeds()[0], 0), [&](int64_t id) {
-        const auto token = static_cast<int32_t>(id);
-        return first.tokenizer->decode(absl::MakeConstSpan(&token, 1));
-      }));
+absl::Status show_data(const Config& c, const World& world, const Arm& arm, Run& run) {
+  const kit::Tokenizer& tokenizer = *world.slices[arm.slice].tokenizer;
+  ROUX_ASSIGN_OR_RETURN(
+      const kit::TokenBatch batch,
+      first_batch(c, tokenizer.encode(world.slices[arm.slice].train).ids, arm, run.seeds()[0]));
+  return run.show_batch(kit::first_batch_of(batch, [&](int64_t id) {
+    const auto token = static_cast<int32_t>(id);
+    return tokenizer.decode(absl::MakeConstSpan(&token, 1));
+  }));
 }
 
 // 1. Cut each slice into splits; exchange nouns in the late ones. 2. Battery A: two teachers and a student of
@@ -27,8 +28,8 @@ absl::Status show_data(const Config& c, const World& world, Run& run) {
 // Compare surprisals of periods.
 absl::Status reproduce(const Config& config, Run& run) {
   ROUX_ASSIGN_OR_RETURN(const World world, load_world(config, run));
-  if (!run.planning()) ROUX_RETURN_IF_ERROR(show_data(config, world, run));
   const std::vector<Arm> arms = arms_of(config, world);
+  if (!run.planning()) ROUX_RETURN_IF_ERROR(show_data(config, world, arms[1], run));
   auto parts = kit::grid(arms, run.seeds(), [&](const Arm& arm, uint64_t seed, kit::Part& part) {
     return train_arm(config, world, arm, seed, part);
   });
@@ -54,6 +55,7 @@ int main(int argc, char** argv) {
   using roux::diachronic_lm::Config;
   Config smoke, standard, gpu;
   smoke.decoder = {.layers = 1, .hidden = 16, .heads = 2, .intermediate = 32, .length = 16, .init_std = 0.25};
+  smoke.teacher_lr = smoke.student_lr = smoke.base_lr = smoke.dora_lr = 4e-3;
   smoke.kv_heads = 1, smoke.vocab = 300, smoke.rank = 2, smoke.batch = 4, smoke.steps = 6,
   smoke.base_steps = 8;
   smoke.train_words = 6000, smoke.test_words = 1500, smoke.dev_words = 500, smoke.base_words = 1500;
@@ -63,7 +65,7 @@ int main(int argc, char** argv) {
       .layers = 12, .hidden = 768, .heads = 12, .intermediate = 2048, .length = 128, .init_std = 0.036};
   gpu.kv_heads = 4, gpu.vocab = 8192, gpu.rank = 16, gpu.lora_alpha = 32, gpu.batch = 64;
   gpu.steps = 400, gpu.base_steps = 1200;
-  gpu.teacher_lr = gpu.student_lr = gpu.base_lr = 7e-4, gpu.dora_lr = 1e-3;
+  gpu.teacher_lr = gpu.student_lr = gpu.base_lr = 7e-4, gpu.dora_lr = 1e-4;
   gpu.slices = {"bible_kjv", "commentary_henry", "commentary_spurgeon"};
   gpu.train_words = 400000, gpu.test_words = 30000, gpu.dev_words = 10000, gpu.base_words = 100000;
   return roux::kit::recipe_main<Config>(
@@ -79,7 +81,7 @@ int main(int argc, char** argv) {
        .presets =
            {{{.name = "smoke", .what = "toy models of three embedded texts", .minutes = 0.05, .seeds = 1},
              smoke},
-            {{.name = "default", .what = "21 models of 0.3M parameters a seed, four slices", .minutes = 2},
+            {{.name = "default", .what = "16 models of 0.15M parameters a seed, three slices", .minutes = 2},
              standard},
             {{.name = "gpu", .what = "models of 96M parameters, three slices (never run yet)", .minutes = 10},
              gpu}},

@@ -17,7 +17,7 @@ namespace {
 using kit::minus;
 using Numbers = kit::SeedValues;
 
-constexpr int64_t kFloor = 5;      // occurrences of a word in the test texts
+constexpr int64_t kFloor = 15;     // occurrences of a word in the two test texts
 constexpr double kLevel = 0.05;    // of false discoveries
 constexpr size_t kListed = 30;     // first words of a ranking
 constexpr int64_t kReach = 4;      // of neighbours
@@ -28,14 +28,16 @@ double mean_of(const std::vector<double>& x) {
   return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(std::max<size_t>(1, x.size()));
 }
 
-// Frequent in the two test texts together, and not mostly with a capital.
+// Of letters, frequent in the two test texts together, and not mostly with a capital.
 std::set<std::string> candidates(const World& world) {
   std::map<std::string, std::pair<int64_t, int64_t>> all;
   for (const Slice* slice : {&world.slices.front(), &world.slices.back()})
     for (const Word& word : slice->test_words) ++all[word.text].first, all[word.text].second += word.capital;
   std::set<std::string> words;
   for (const auto& [word, count] : all)
-    if (count.first >= kFloor && 2 * count.second <= count.first) words.insert(word);
+    if (count.first >= kFloor && 2 * count.second <= count.first &&
+        std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; }))
+      words.insert(word);
   return words;
 }
 
@@ -103,7 +105,7 @@ class Claims {
   }
 
   void periods() {
-    const kit::ClaimOptions options{.not_testable = unlearnt_};
+    const kit::ClaimOptions options{.asserted = true, .not_testable = unlearnt_};
     claims_.add(
         "each text is best predicted by its slice's model, battery A: share of the other models that are "
         "worse",
@@ -123,7 +125,7 @@ class Claims {
 
   void leakage() {
     const size_t early = o_.world.frames.size();
-    kit::ClaimOptions options{.not_testable = unlearnt_};
+    kit::ClaimOptions options{.asserted = true, .not_testable = unlearnt_};
     for (const char* kind : {"student", "shared", "dora"}) {
       const double own = mean_of(mean(kind, &Outcome::own, early));
       if (options.not_testable.empty() && !(own > kLetters))

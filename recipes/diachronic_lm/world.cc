@@ -134,11 +134,11 @@ void plant(const std::set<std::string>& nouns, World& world) {
   }
   std::sort(eligible.begin(), eligible.end());
   stats::RandomStream random(kDataSeed, 0);
-  std::vector<size_t> twos(eligible.size() / 2);
-  std::iota(twos.begin(), twos.end(), 0);
-  random.shuffle(twos);
+  const std::vector<int64_t> twos =
+      stats::random_permutation(static_cast<int64_t>(eligible.size() / 2), random);
   for (size_t k = 0; k < twos.size(); ++k) {
-    for (const size_t i : {2 * twos[k], 2 * twos[k] + 1}) {
+    const auto first = static_cast<size_t>(2 * twos[k]);
+    for (const size_t i : {first, first + 1}) {
       if (k < std::min(kPairs, twos.size() / 2)) world.planted.push_back(eligible[i].second);
       if (world.nouns.size() < world.planted.size() + kControls) world.nouns.push_back(eligible[i].second);
     }

@@ -128,7 +128,7 @@ for b, length, v, alpha, temperature in ((2, 3, 5, 0.5, 1), (1, 4, 7, 0.25, 2), 
     logits = torch.tensor(random.normal(size=(b, length, v)), requires_grad=True)
     teachers = [torch.tensor(random.normal(size=(b, length, v)) * 2) for _ in range(2)]
     target = torch.tensor(random.integers(0, v, (b, length)))
-    row = {"shape": [b, length, v], "alpha": alpha, "temperature": temperature, "logits": flat(logits), "target": flat(target),
+    row = {"shape": [b, length, v], "alpha": alpha, "temperature": temperature, "logits": flat(logits), "target": target.reshape(-1),
            "teacher1": flat(teachers[0]), "teacher2": flat(teachers[1])}
     for name, batchmean in (("batchmean", True), ("mean", False)):
         loss = student_loss(logits, target, teachers, alpha, temperature, batchmean)
