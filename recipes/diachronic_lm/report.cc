@@ -110,7 +110,7 @@ class Claims {
         "each text is best predicted by its slice's model, battery A: share of the other models that are "
         "worse",
         of_grid(diagonal_dominance, "student"), kit::above(0.9),
-        {.not_testable = unlearnt_, .bounds = {0, 1}});
+        {.asserted = true, .not_testable = unlearnt_, .bounds = {0, 1}});
     const Numbers b = of_grid(separation, "dora");
     claims_.add(
         "models from scratch part periods more than fine-tuned ones: separation in bits a character, A minus "

@@ -3,8 +3,8 @@
 source bazel/run_test_functions.sh
 
 runs --preset=smoke --out="$work/whole"
-first_losses "$work/whole" teacher1.kjv/seed1 0 0
-first_losses "$work/whole" student.kjv/seed1 0 0
+first_losses "$work/whole" teacher1.kjv/seed1 6.21193 6.16483
+first_losses "$work/whole" student.kjv/seed1 9.17557 8.72041
 [ "$(grep -c '"arm":"student.emma","seed":1,"item":"web_luke_john ' "$work/whole/predictions.jsonl")" = 2 ] || fail "no surprisals of tokens"
 says "period and author are confounded"
 
