@@ -51,6 +51,8 @@ absl::StatusOr<Slice> slice_of_text(const Config& c, const kit::NamedText& text)
   Slice slice{.name = text.name};
   for (const char* of : {"bible_", "commentary_"})
     if (absl::StartsWith(text.name, of)) slice.name = text.name.substr(std::string(of).size());
+  for (char& c : slice.name)  // a part's name has it
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-') c = '_';
   const std::vector<std::string> paragraphs = paragraphs_of(cleaned(text.text));
   const std::vector<int64_t> order = kit::epoch_order(kDataSeed, 0, static_cast<int64_t>(paragraphs.size()));
   std::vector<int64_t> words, budgets = {c.train_words, c.test_words, c.dev_words, c.base_words};
