@@ -46,13 +46,18 @@ bool is_plain(std::string_view word) {
          std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
+// A domain's or a file's, as a part's name may have it.
+std::string slice_name(std::string name) {
+  for (const char* of : {"bible_", "commentary_"})
+    if (absl::StartsWith(name, of)) name = name.substr(std::string(of).size());
+  for (char& c : name)
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-') c = '_';
+  return name;
+}
+
 // Random paragraphs, cut into splits; where the text is short, all budgets shrink alike.
 absl::StatusOr<Slice> slice_of_text(const Config& c, const kit::NamedText& text) {
-  Slice slice{.name = text.name};
-  for (const char* of : {"bible_", "commentary_"})
-    if (absl::StartsWith(text.name, of)) slice.name = text.name.substr(std::string(of).size());
-  for (char& c : slice.name)  // a part's name has it
-    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-') c = '_';
+  Slice slice{.name = slice_name(text.name)};
   const std::vector<std::string> paragraphs = paragraphs_of(cleaned(text.text));
   const std::vector<int64_t> order = kit::epoch_order(kDataSeed, 0, static_cast<int64_t>(paragraphs.size()));
   std::vector<int64_t> words, budgets = {c.train_words, c.test_words, c.dev_words, c.base_words};
@@ -225,7 +230,7 @@ absl::Status Config::check() const {
 absl::StatusOr<World> load_world(const Config& c, kit::Run& run) {
   World world;
   if (run.planning()) {
-    for (const std::string& name : c.slices) world.slices.push_back({.name = name});
+    for (const std::string& name : c.slices) world.slices.push_back({.name = slice_name(name)});
     return world;
   }
   const std::string& data = run.options().data;
