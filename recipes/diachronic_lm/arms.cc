@@ -110,9 +110,11 @@ std::vector<double> Asked::log2(const std::vector<std::pair<std::string, std::st
 
 void ask(const World& world, const Arm& arm, const Asked& asked, kit::Part& part, Outcome& outcome) {
   for (const Slice& slice : world.slices) {
+    outcome.bits.push_back(0);
+    if (arm.kind == Kind::kTeacher && &slice != &world.slices[arm.slice]) continue;
     const kit::Encoding text = asked.tokenizer.encode(slice.test, {.offsets = true});
     const std::vector<double> nats = asked.surprisals(text);
-    outcome.bits.push_back(bits_of(nats, text));
+    outcome.bits.back() = bits_of(nats, text);
     if (arm.kind != Kind::kStudent) continue;
     outcome.words.push_back(word_surprisals(nats, text, slice.test_words));
     const auto length = static_cast<size_t>(asked.length);
@@ -126,7 +128,7 @@ void ask(const World& world, const Arm& arm, const Asked& asked, kit::Part& part
       part.prediction(line);
     }
   }
-  if (arm.kind == Kind::kBase || arm.slice >= world.frames.size()) return;
+  if (arm.kind == Kind::kBase || arm.kind == Kind::kTeacher || arm.slice >= world.frames.size()) return;
   std::vector<std::pair<std::string, std::string>> texts;
   for (const std::string& context : world.frames[arm.slice].contexts)
     for (const auto& [own, later] : world.frames[arm.slice].own_and_later)

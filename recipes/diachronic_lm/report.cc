@@ -214,6 +214,7 @@ kit::Table models_table(const Outcomes& o, size_t seeds) {
     };
     table.rows.push_back({kind});
     add(&Outcome::dev_bits, o.world.slices.size());
+    if (std::string(kind) == "teacher1") continue;
     add(&Outcome::own, o.world.frames.size()), add(&Outcome::later, o.world.frames.size());
   }
   const auto bits = [](const Outcome& base) { return base.dev_bits; };

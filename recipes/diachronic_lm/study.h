@@ -114,10 +114,10 @@ std::vector<Arm> arms_of(const Config& config, const World& world);
 
 struct Outcome {
   double dev_bits = 0;       // a character of the slice's tuning text; the base: mean over slices
-  std::vector<double> bits;  // a character of each test text
+  std::vector<double> bits;  // a character of each test text; teachers: 0 but for their own
   std::vector<std::vector<double>>
       words;                  // of each test word of each text its bits; -1 where a token is no target
-  double own = 0, later = 0;  // log2-probability a character of the frames' words
+  double own = 0, later = 0;  // log2-probability a character of the frames' words; not of teachers
   double pairs = 0;           // accuracy
   template <class Visit>
   void visit(Visit&& visit) {

@@ -103,7 +103,8 @@ absl::StatusOr<std::set<std::string>> nouns_of(const kit::SourceOptions& options
   std::set<std::string> nouns;
   for (const auto& [word, senses] : balance)
     if (senses > 0 && is_plain(word)) nouns.insert(word);
-  for (const char* word : {"might", "must", "thou", "being", "having", "none", "here", "mine"})
+  for (const char* word :
+       {"might", "must", "thou", "while", "till", "midst", "being", "having", "none", "here", "mine"})
     nouns.erase(word);
   return nouns;
 }
