@@ -42,7 +42,7 @@ const kit::Tokenizer* tokenizer_of(const World& world, const Arm& arm) {
   return own_tokenizer(arm.kind) ? world.slices[arm.slice].tokenizer.get() : world.shared.get();
 }
 
-// Bits a character of what was a target.
+// Bits a byte of what was a target.
 double bits_of(const std::vector<double>& nats, const kit::Encoding& text) {
   double sum = 0;
   int64_t characters = 0;
@@ -51,7 +51,7 @@ double bits_of(const std::vector<double>& nats, const kit::Encoding& text) {
     sum += nats[i];
     characters += static_cast<int64_t>(text.offsets[i].end - text.offsets[i].begin);
   }
-  return bits_per_character(sum, characters);
+  return bits_per_byte(sum, characters);
 }
 
 // A token belongs to the word in which it ends; none spans two.
@@ -163,6 +163,11 @@ absl::StatusOr<std::vector<std::unique_ptr<Transformer>>> teachers_of(const Conf
 }
 
 }  // namespace
+
+int64_t parameters(const Config& c) {
+  Generator unused;
+  return Transformer(shape_of(c, c.vocab), c.decoder.init(unused, kMeta)).num_parameters();
+}
 
 std::vector<Arm> arms_of(const Config& c, const World& world) {
   std::vector<Arm> arms = {{.name = "base", .steps = c.base_steps, .lr = c.base_lr}};

@@ -81,9 +81,9 @@ int main(int argc, char** argv) {
        .presets =
            {{{.name = "smoke", .what = "toy models of three embedded texts", .minutes = 0.05, .seeds = 1},
              smoke},
-            {{.name = "default", .what = "16 models of 0.15M parameters a seed, three slices", .minutes = 2},
+            {{.name = "default", .what = "16 models of 0.14M parameters a seed, three slices", .minutes = 2},
              standard},
-            {{.name = "gpu", .what = "models of 96M parameters, three slices (never run yet)", .minutes = 10},
+            {{.name = "gpu", .what = "models of 88M parameters, three slices (never run yet)", .minutes = 10},
              gpu}},
        .reproduce = roux::diachronic_lm::reproduce});
 }

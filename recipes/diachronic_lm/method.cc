@@ -146,9 +146,9 @@ Tensor student_loss(const Tensor& logits, const Tensor& target, const Tensor& te
   return options.alpha * cross_entropy(logits, target) + ((1 - options.alpha) / by) * kl;
 }
 
-double bits_per_character(double nats, int64_t characters) {
-  ROUX_CHECK(characters > 0) << "a text without characters";
-  return nats / (std::log(2.0) * static_cast<double>(characters));
+double bits_per_byte(double nats, int64_t bytes) {
+  ROUX_CHECK(bytes > 0) << "a text without bytes";
+  return nats / (std::log(2.0) * static_cast<double>(bytes));
 }
 
 double diagonal_dominance(const Grid& grid) {

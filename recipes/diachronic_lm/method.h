@@ -59,8 +59,8 @@ Tensor student_loss(const Tensor& logits, const Tensor& target, const Tensor& te
 
 // ---- Perplexity grid ----
 
-double bits_per_character(double nats, int64_t characters);
-// grid[i][j]: bits a character of the model of slice i on unseen text of slice j. Throw Error unless square,
+double bits_per_byte(double nats, int64_t bytes);
+// grid[i][j]: bits a byte of the model of slice i on unseen text of slice j. Throw Error unless square,
 // of at least two slices.
 using Grid = std::vector<std::vector<double>>;
 // Share of the cells off the diagonal that are above the diagonal of their column: the text's own model.

@@ -174,8 +174,8 @@ TEST(Golden, GridsSensesNeighboursAndChanges) {
 
 TEST(Measures, ClosedForms) {
   // A uniform model of 27 characters says the same whatever its tokens: 12 characters as 12, or as 4 of 27^3.
-  EXPECT_NEAR(bits_per_character(12 * std::log(27), 12), std::log2(27), 1e-12);
-  EXPECT_NEAR(bits_per_character(4 * std::log(27 * 27 * 27), 12), std::log2(27), 1e-12);
+  EXPECT_NEAR(bits_per_byte(12 * std::log(27), 12), std::log2(27), 1e-12);
+  EXPECT_NEAR(bits_per_byte(4 * std::log(27 * 27 * 27), 12), std::log2(27), 1e-12);
   for (const char* word : {"hath", "cometh", "ye", "spake"}) EXPECT_TRUE(is_known_change(word)) << word;
   for (const char* word : {"teeth", "twentieth", "the", "seth"}) EXPECT_FALSE(is_known_change(word)) << word;
 }
@@ -284,6 +284,7 @@ TEST(World, SplitsAreDisjointAndExchangedLateOnly) {
   for (const Frames& frames : world.frames) EXPECT_FALSE(frames.contexts.empty());
   for (const auto& [own, later] : world.frames[0].own_and_later) {
     EXPECT_FALSE(world.slices[0].counts.contains(later)) << later;
+    EXPECT_FALSE(count_words(world.slices[0].base).contains(later)) << later;
     EXPECT_TRUE(world.slices[0].counts.contains(own)) << own;
   }
 }

@@ -67,7 +67,7 @@ struct Config {
 struct Slice {
   std::string name;
   std::string train, test, dev, base;  // no paragraph in two of them
-  Counts counts;                       // of the training words
+  Counts counts, whole;                // of the training words; of all words of the text that it is cut from
   std::vector<Word> test_words;
   std::shared_ptr<const kit::Tokenizer> tokenizer;
 };
@@ -109,16 +109,16 @@ struct Arm {
   int64_t steps = 0;
   double lr = 0;
 };
+int64_t parameters(const Config& config);  // of a model with Config::vocab tokens
 // Each comes after what it needs. A student needs "teacher2.<slice>" beside `from`.
 std::vector<Arm> arms_of(const Config& config, const World& world);
 
 struct Outcome {
-  double dev_bits = 0;       // a character of the slice's tuning text; the base: mean over slices
-  std::vector<double> bits;  // a character of each test text; teachers: 0 but for their own
+  double dev_bits = 0;       // a byte of the slice's tuning text; the base: mean over slices
+  std::vector<double> bits;  // a byte of each test text; teachers: 0 but for their own
   std::vector<std::vector<double>>
       words;                  // of each test word of each text its bits; -1 where a token is no target
-  double own = 0, later = 0;  // log2-probability a character of the frames' words; not of teachers
-  double pairs = 0;           // accuracy
+  double own = 0, later = 0;  // log2-probability a byte of the frames' words; not of teachers
   template <class Visit>
   void visit(Visit&& visit) {
     visit("dev_bits", dev_bits), visit("bits", bits), visit("words", words);

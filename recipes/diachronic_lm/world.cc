@@ -58,7 +58,9 @@ std::string slice_name(std::string name) {
 // Random paragraphs, cut into splits; where the text is short, all budgets shrink alike.
 absl::StatusOr<Slice> slice_of_text(const Config& c, const kit::NamedText& text) {
   Slice slice{.name = slice_name(text.name)};
-  const std::vector<std::string> paragraphs = paragraphs_of(cleaned(text.text));
+  const std::string plain = cleaned(text.text);
+  slice.whole = count_words(plain);
+  const std::vector<std::string> paragraphs = paragraphs_of(plain);
   const std::vector<int64_t> order = kit::epoch_order(kDataSeed, 0, static_cast<int64_t>(paragraphs.size()));
   std::vector<int64_t> words, budgets = {c.train_words, c.test_words, c.dev_words, c.base_words};
   for (const int64_t i : order) words.push_back(word_count(paragraphs[static_cast<size_t>(i)]));
@@ -103,8 +105,8 @@ absl::StatusOr<std::set<std::string>> nouns_of(const kit::SourceOptions& options
   std::set<std::string> nouns;
   for (const auto& [word, senses] : balance)
     if (senses > 0 && is_plain(word)) nouns.insert(word);
-  for (const char* word :
-       {"might", "must", "thou", "while", "till", "midst", "being", "having", "none", "here", "mine"})
+  for (const char* word : {"might", "must", "thou", "while", "till", "midst", "self", "about", "over", "then",
+                           "there", "through", "such", "being", "having", "none", "here", "mine"})
     nouns.erase(word);
   return nouns;
 }
@@ -137,7 +139,9 @@ void plant(const std::set<std::string>& nouns, World& world) {
   for (const std::string& noun : nouns) {
     bool usable = true;
     for (const size_t period : {0U, 1U})
-      usable = usable && count_of(train[period], noun) >= 3 * kFrequent && count_of(test[period], noun) >= 3;
+      usable = usable && count_of(train[period], noun) >= 2 * kFrequent && count_of(test[period], noun) >= 3;
+    usable =
+        usable && !(noun.back() == 's' && nouns.contains(noun.substr(0, noun.size() - 1)));  // its plural
     if (usable) eligible.emplace_back(-count_of(train[1], noun), noun);
   }
   std::sort(eligible.begin(), eligible.end());
@@ -161,14 +165,14 @@ void plant(const std::set<std::string>& nouns, World& world) {
   }
 }
 
-// Later words: the base's text has them, the slice and those before it do not.
+// Later words: the base's text has them, the whole texts of the slice and of those before it do not.
 void add_frames(World& world) {
   const Counts base = common_words(world.base_text);
-  std::string past;
+  Counts seen;  // by the slice's whole text and those before it
   for (size_t s = 0; s + 1 < world.slices.size(); ++s) {
     const Slice& slice = world.slices[s];
-    absl::StrAppend(&past, slice.train, slice.test, slice.dev);
-    const Counts seen = count_words(past), own = common_words(slice.train);
+    for (const auto& [word, count] : slice.whole) seen[word] += count;
+    const Counts own = common_words(slice.train);
     std::vector<std::pair<int64_t, std::string>> later;
     for (const auto& [word, count] : base)
       if (count >= kFrequent && count_of(seen, word) == 0) later.emplace_back(-count, word);
@@ -224,6 +228,8 @@ absl::Status Config::check() const {
   if (decoder.heads % kv_heads != 0)
     return absl::InvalidArgumentError(
         absl::StrCat("kv_heads=", kv_heads, ": must divide heads=", decoder.heads));
+  if (rank > decoder.hidden)
+    return absl::InvalidArgumentError(absl::StrCat("rank=", rank, ": at most hidden=", decoder.hidden));
   if (slices.size() < 3) return absl::InvalidArgumentError("--slices needs three text domains at least");
   return absl::OkStatus();
 }
@@ -250,7 +256,12 @@ absl::StatusOr<World> load_world(const Config& c, kit::Run& run) {
   options.excerpt = c.excerpts;
   ROUX_ASSIGN_OR_RETURN(const std::set<std::string> nouns, nouns_of(options, run));
   for (const kit::NamedText& text : texts) {
-    ROUX_ASSIGN_OR_RETURN(world.slices.emplace_back(), slice_of_text(c, text));
+    ROUX_ASSIGN_OR_RETURN(Slice slice, slice_of_text(c, text));
+    for (const Slice& other : world.slices) {
+      if (other.name == slice.name)
+        return absl::InvalidArgumentError(absl::StrCat("two slices are called '", slice.name, "'"));
+    }
+    world.slices.push_back(std::move(slice));
   }
   world.late = world.slices.size() / 2;
   plant(nouns, world);
