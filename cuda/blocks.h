@@ -13,7 +13,7 @@
 
 #include "cuda/elementwise.h"
 #include "cuda/kernel.h"
-#include "cuda/nf4.h"
+#include "tensor/nf4.h"
 #include "tensor/tensor.h"
 
 namespace roux::ROUX_CUDA_NAMESPACE {

@@ -5,16 +5,14 @@
 #include <cstdlib>
 
 #include "tensor/error.h"
+#include "tensor/processor.h"
 
 namespace roux {
 namespace {
 
 // Before main, while there is one thread: others may read the environment.
 const bool kPrepared = [] {
-  const char* core = __builtin_cpu_supports("x86-64-v4")   ? "SkylakeX"
-                     : __builtin_cpu_supports("x86-64-v3") ? "Haswell"
-                                                           : nullptr;
-  if (core != nullptr) setenv("OPENBLAS_CORETYPE", core, 0);
+  setenv("OPENBLAS_CORETYPE", has_avx512() ? "SkylakeX" : "Haswell", 0);
   return setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0;
 }();
 

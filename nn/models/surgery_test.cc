@@ -251,7 +251,8 @@ TEST(Remake, MakesARecipesMixersAgain) {
   });
   const auto grown = grow_vocabulary(odd, ones({1, 16}));
   const Tensor ids = some_ids(2, 9);
-  EXPECT_TRUE(same_bits(grown->logits(ids).slice(2, 0, kVocabulary), odd.logits(ids)));
+  // A product with another number of columns may be summed in another order.
+  EXPECT_LT(relative_difference(grown->logits(ids).slice(2, 0, kVocabulary), odd.logits(ids)), 1e-6);
   EXPECT_NE(grown->block(0).attention(), nullptr);
   EXPECT_EQ(grown->block(1).mixer().pretty_print(), "Scaling");
   EXPECT_TRUE(

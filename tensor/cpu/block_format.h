@@ -15,6 +15,7 @@
 #include "tensor/cpu/vector_sums.h"
 #include "tensor/dtype.h"
 #include "tensor/macros.h"
+#include "tensor/nf4.h"
 
 namespace roux::cpu {
 
@@ -75,25 +76,6 @@ ROUX_ALWAYS_INLINE void load_k_scales(const uint8_t* from, float d, float d_min,
   asm("vpmovzxbd %1, %0" : "=v"(wide) : "v"(_mm_cvtsi64_si128(static_cast<int64_t>(minima))));
   offset = -(__builtin_convertvector(wide, EightFloats) * d_min);
 }
-
-inline constexpr float kNf4Values[16] = {
-    -1.0f,
-    -0.6961928009986877f,
-    -0.5250730514526367f,
-    -0.39491748809814453f,
-    -0.28444138169288635f,
-    -0.18477343022823334f,
-    -0.09105003625154495f,
-    0.0f,
-    0.07958029955625534f,
-    0.16093020141124725f,
-    0.24611230194568634f,
-    0.33791524171829224f,
-    0.44070982933044434f,
-    0.5626170039176941f,
-    0.7229568362236023f,
-    1.0f,
-};
 
 // kBytes and kStrips an element, kHalves scales a strip.
 template <DType>

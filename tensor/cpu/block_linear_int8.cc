@@ -14,6 +14,7 @@
 #include "tensor/cpu/elementwise_loops.h"
 #include "tensor/ops/block_linear_tables.h"
 #include "tensor/parallel.h"
+#include "tensor/processor.h"
 #include "tensor/tunable.h"
 
 namespace roux::cpu {
@@ -242,7 +243,7 @@ void block_linear_int8_cpu(const Tensor& x, const Tensor& weight, const Tensor& 
     if constexpr (format() != kNF4) {
       using Format = BlockFormat<format()>;
       encode<Format::kOffsets>(x, Format::kBias, codes);
-      auto* const part = has_vnni() && kWidest == 16 ? multiply_vnni<format()> : multiply_base<format()>;
+      auto* const part = kWidest == 16 && has_vnni() ? multiply_vnni<format()> : multiply_base<format()>;
       parallel_for(0, in.n, cols, [&](int64_t begin, int64_t end) { part(in, begin, end); });
     }
   });

@@ -9,9 +9,6 @@
 // bits, and a row's do not depend on the rows beside it or on threads.
 #include "tensor/cpu/block_linear_tiles.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <vector>
 
@@ -20,6 +17,7 @@
 #include "tensor/cpu/elementwise_loops.h"
 #include "tensor/cpu/wide.h"
 #include "tensor/parallel.h"
+#include "tensor/processor.h"
 #include "tensor/tunable.h"
 
 namespace roux::cpu {
@@ -134,17 +132,6 @@ ROUX_TARGET_AVX512 void multiply_amx(const TileRows& in, int64_t begin, int64_t 
   multiply<AmxTiles, kFormat>(in, begin, end);
 }
 
-// Linux lets a process use tiles only once it has asked.
-bool may_use_tiles() {
-  constexpr int kRequestPermission = 0x1023, kTileData = 18;
-  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
-bool has_amx() {
-  static const bool has = has_avx512() && __builtin_cpu_supports("amx-tile") &&
-                          __builtin_cpu_supports("amx-int8") && may_use_tiles();
-  return has;
-}
-
 }  // namespace
 
 void block_linear_tiles(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& codes, Tensor& y) {
@@ -158,7 +145,7 @@ void block_linear_tiles(const Tensor& x, const Tensor& weight, const Tensor& bia
                     bias.defined() ? bias.data<const float>() : nullptr,
                     y.data<float>(),
                     y.size(1)};
-  const bool amx = kInstructions >= 3 && in.m >= AmxTiles::kRows && has_amx(),
+  const bool amx = kInstructions >= 3 && in.m >= AmxTiles::kRows && has_amx_int8(),
              vnni = !amx && kInstructions >= 2 && has_vnni();
   encode(x, vnni, static_cast<CodedStrips*>(codes.raw_data()));
   const int64_t groups = std::max<int64_t>(1, kTaskBytes / (kTileWeights * in.row_bytes));

@@ -13,6 +13,7 @@
 #include "tensor/cpu/gemm_amx.h"
 #include "tensor/error.h"
 #include "tensor/openblas.h"
+#include "tensor/processor.h"
 
 // oneDNN's threads are libgomp's, whichever compiler built us; clang has no <omp.h> of it.
 extern "C" {
@@ -84,6 +85,9 @@ struct Bf16Primitive {
   dnnl::matmul matmul;
 };
 
+// Before main: oneDNN chooses its kernels at its first use.
+const bool kOneDnnChooses = has_avx512() || dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2) == dnnl_success;
+
 dnnl::engine& engine() {
   static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   return engine;
@@ -116,7 +120,7 @@ template <class C>
 void gemm_bf16(int64_t m, int64_t n, int64_t k, GemmOperand<bfloat16> a, GemmOperand<bfloat16> b,
                bool accumulate, C* c, int64_t ldc) {
   if (nothing_to_add(m, n, k, accumulate, c, ldc)) return;
-  if (has_amx()) return gemm_amx(m, n, k, a, b, accumulate, c, ldc);
+  if (has_amx_bf16()) return gemm_amx(m, n, k, a, b, accumulate, c, ldc);
   const OneThread one_thread;
   constexpr size_t kMostPrimitives = 512;
   thread_local std::unordered_map<Bf16Key, Bf16Primitive, Bf16KeyHash> primitives;
@@ -191,9 +195,9 @@ void gemm(int64_t m, int64_t n, int64_t k, GemmOperand<float> a, GemmOperand<bfl
   gemm_amx(m, n, k, a, b, accumulate, c, ldc);
 }
 
-bool has_mixed_gemm() { return has_amx(); }
+bool has_mixed_gemm() { return has_amx_bf16(); }
 bool has_bf16_gemm() {
-  static const bool has = has_amx() || (__builtin_cpu_is("amd") && __builtin_cpu_supports("avx512bf16"));
+  static const bool has = has_amx_bf16() || (__builtin_cpu_is("amd") && has_avx512_bf16());
   return has;
 }
 

@@ -1,8 +1,6 @@
 #include "tensor/cpu/gemm_amx.h"
 
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -329,16 +327,6 @@ ROUX_TARGET_AMX void multiply(int64_t m, int64_t n, int64_t k, GemmOperand<A> a,
 }
 
 }  // namespace
-
-bool has_amx() {
-  static const bool has = [] {
-    if (!__builtin_cpu_supports("amx-bf16") || !__builtin_cpu_supports("avx512bf16")) return false;
-    constexpr int kRequestPermission = 0x1023,
-                  kTileData = 18;  // asm/prctl.h, arch/x86/include/asm/fpu/types.h
-    return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-  }();
-  return has;
-}
 
 void gemm_amx(int64_t m, int64_t n, int64_t k, GemmOperand<bfloat16> a, GemmOperand<bfloat16> b,
               bool accumulate, float* c, int64_t ldc) {

@@ -5,13 +5,12 @@
 #include <cstring>
 
 #include "tensor/error.h"
+#include "tensor/nf4.h"
 #include "tensor/ops/elementwise_tables.h"
 #include "tensor/ops/quantize_tables.h"
 
 namespace roux::cpu {
 namespace {
-
-constexpr int64_t kCodes = 32, kPlain = 36, kNested = 33;  // bytes: of codes; of an nf4 and an nf4_dq block
 
 float float_at(const uint8_t* at) {
   float value;
@@ -32,21 +31,7 @@ uint8_t nearest_code(float x) {
 const std::array<float, 256>& dynamic_map() {
   static const std::array<float, 256> map = [] {
     std::array<float, 256> values{};
-    size_t at = 0;
-    values[at++] = 0;
-    values[at++] = 1;
-    for (int i = 0; i < 7; ++i) {
-      const int count = 1 << i;
-      const double decade = std::pow(10.0, i - 6);
-      const auto boundary = [&](int k) { return static_cast<float>(0.1 + 0.9 * k / count); };
-      for (int k = 0; k < count; ++k) {
-        const float mean = (boundary(k) + boundary(k + 1)) / 2.0f;
-        const auto value = static_cast<float>(decade * static_cast<double>(mean));
-        values[at++] = value;
-        values[at++] = -value;
-      }
-    }
-    std::sort(values.begin(), values.end());
+    for (int code = 0; code < 256; ++code) values[static_cast<size_t>(code)] = dynamic_map_value(code);
     return values;
   }();
   return map;
@@ -60,22 +45,22 @@ NestedScales::NestedScales(const Tensor& x)
   const size_t bytes = x.impl()->storage->bytes();
   uint64_t count = 0;
   if (bytes > sizeof count) std::memcpy(&count, data_ + bytes - sizeof count, sizeof count);
-  ROUX_CHECK(count < bytes && count * kNested + trailer_bytes(kNF4_DQ, count) == bytes)
+  ROUX_CHECK(count < bytes && count * kNestedBytes + trailer_bytes(kNF4_DQ, count) == bytes)
       << "nf4_dq: the storage of " << x.spec() << " has no scales behind its blocks: quantize() makes them";
   blocks_ = static_cast<int64_t>(count);
-  trailer_ = data_ + blocks_ * kNested;
+  trailer_ = data_ + blocks_ * kNestedBytes;
 }
 
 void NestedScales::expand(int64_t first, int64_t count, uint8_t* to) const {
   const std::array<float, 256>& map = dynamic_map();
   const float mean = float_at(trailer_);
-  for (int64_t i = 0; i < count; ++i, to += kPlain) {
+  for (int64_t i = 0; i < count; ++i, to += kNf4Bytes) {
     const int64_t block = offset_ + first + i;
-    const uint8_t* from = data_ + block * kNested;
+    const uint8_t* from = data_ + block * kNestedBytes;
     const float of_group = float_at(trailer_ + 4 + block / kNestedGroup * 4);
-    const float product = map[from[kCodes]] * of_group, scale = product + mean;
-    std::memcpy(to, from, kCodes);
-    std::memcpy(to + kCodes, &scale, sizeof scale);
+    const float product = map[from[kNf4Codes]] * of_group, scale = product + mean;
+    std::memcpy(to, from, kNf4Codes);
+    std::memcpy(to + kNf4Codes, &scale, sizeof scale);
   }
 }
 
@@ -83,11 +68,11 @@ void nest_scales(const Tensor& x, Tensor& y) {
   const auto* from = static_cast<const uint8_t*>(x.raw_data());
   auto* to = static_cast<uint8_t*>(y.raw_data());
   const int64_t blocks = x.numel();
-  const auto scale = [&](int64_t i) { return float_at(from + i * kPlain + kCodes); };
+  const auto scale = [&](int64_t i) { return float_at(from + i * kNf4Bytes + kNf4Codes); };
   double sum = 0;
   for (int64_t i = 0; i < blocks; ++i) sum += static_cast<double>(scale(i));
   const auto mean = static_cast<float>(sum / static_cast<double>(std::max<int64_t>(blocks, 1)));
-  uint8_t* trailer = to + blocks * kNested;
+  uint8_t* trailer = to + blocks * kNestedBytes;
   std::memcpy(trailer, &mean, sizeof mean);
   trailer += sizeof mean;
   for (int64_t begin = 0; begin < blocks; begin += kNestedGroup) {
@@ -95,8 +80,8 @@ void nest_scales(const Tensor& x, Tensor& y) {
     float absmax = 0;
     for (int64_t i = begin; i < end; ++i) absmax = std::max(absmax, std::fabs(scale(i) - mean));
     for (int64_t i = begin; i < end; ++i) {
-      std::memcpy(to + i * kNested, from + i * kPlain, kCodes);
-      to[i * kNested + kCodes] = nearest_code(absmax == 0 ? 0 : (scale(i) - mean) / absmax);
+      std::memcpy(to + i * kNestedBytes, from + i * kNf4Bytes, kNf4Codes);
+      to[i * kNestedBytes + kNf4Codes] = nearest_code(absmax == 0 ? 0 : (scale(i) - mean) / absmax);
     }
     std::memcpy(trailer, &absmax, sizeof absmax);
     trailer += sizeof absmax;

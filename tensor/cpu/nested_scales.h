@@ -11,11 +11,7 @@
 
 namespace roux::cpu {
 
-constexpr int64_t kNestedGroup = 256;  // blocks that share a scale of scales
-
-// bitsandbytes' dynamic map of 8 bits with signs: 2^i means of an even grid on [10^(i - 7), 10^(i - 6)] for
-// i = 0 .. 6, their negatives, 0 and 1; ascending.                                  [Dettmers et al. 2022,
-// 8-bit optimizers, section 2; the means rounded as bitsandbytes rounds them]
+// dynamic_map_value() of every code.
 const std::array<float, 256>& dynamic_map();
 
 class NestedScales {

@@ -96,10 +96,14 @@ class Terminal {
   }
   ~Terminal() { ::close(slave_), ::close(master_); }
   int fd() const { return slave_; }
+  // What was written so far. It may arrive in several parts, so that a mark is written behind it.
   std::string read() const {
-    char buffer[4096];
-    const ssize_t got = ::read(master_, buffer, sizeof buffer);
-    return std::string(buffer, got > 0 ? static_cast<size_t>(got) : 0);
+    constexpr char kMark = '\x03';
+    std::string text;
+    if (::write(slave_, &kMark, 1) != 1) return text;
+    char c;
+    while (::read(master_, &c, 1) == 1 && c != kMark) text += c;
+    return text;
   }
 
  private:

@@ -1,7 +1,9 @@
-// What kernels know of nf4 and nf4_dq (tensor/ops/quantize.h); the CPU has the same numbers in
-// tensor/cpu/block_format.h and nested_scales.cc.
-#ifndef ROUX_CUDA_NF4_H_
-#define ROUX_CUDA_NF4_H_
+// The numbers of nf4 and nf4_dq (tensor/ops/quantize.h), for kernels of every device.
+#ifndef ROUX_TENSOR_NF4_H_
+#define ROUX_TENSOR_NF4_H_
+
+#include <cstddef>
+#include <cstdint>
 
 #include "tensor/dtype.h"
 #include "tensor/macros.h"
@@ -62,4 +64,4 @@ ROUX_HOST_DEVICE inline float dynamic_map_value(int code) {
 
 }  // namespace roux
 
-#endif  // ROUX_CUDA_NF4_H_
+#endif  // ROUX_TENSOR_NF4_H_
