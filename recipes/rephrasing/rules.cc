@@ -58,8 +58,8 @@ bool ends_in(const std::string& word, std::initializer_list<const char*> endings
 bool lost_e(const std::string& stem) {
   const size_t n = stem.size();
   const char last = stem[n - 1], before = n > 1 ? stem[n - 2] : '\0', third = n > 2 ? stem[n - 3] : '\0';
-  if (ends_in(stem, {"creat", "uad", "beguil"}) || stem == "hast" || stem == "tast" || stem == "wast")
-    return true;
+  const bool is_odd = stem == "hast" || stem == "tast" || stem == "wast" || stem == "ow" || stem == "aw";
+  if (is_odd || ends_in(stem, {"creat", "uad", "beguil", "backbit"})) return true;
   if (last == 'g') return stem != "hang" && !ends_in(stem, {"ing", "ong"});
   if (last == 'c' || last == 'v' || absl::EndsWith(stem, "th")) return true;
   if (last == 'l' && !is_vowel(before)) return before != 'l' && before != 'r' && before != 'w';
@@ -76,13 +76,15 @@ bool lost_e(const std::string& stem) {
 
 // "maketh" -> "makes", "sitteth" -> "sits", "goeth" -> "goes"; empty for other words.
 std::string third_person(const std::string& word) {
-  if (word.size() < 5 || !absl::EndsWith(word, "eth") || word == "teeth" || absl::EndsWith(word, "tieth"))
+  if (word.size() < 5 || !absl::EndsWith(word, "eth")) return "";
+  if (ends_in(word, {"teeth", "entieth", "irtieth", "ortieth", "iftieth", "ixtieth", "ightieth", "inetieth"}))
     return "";
   const std::string stem = word.substr(0, word.size() - 3);
   const size_t n = stem.size();
   const char last = stem[n - 1];
   if (is_vowel(last) || ends_in(stem, {"sh", "ch", "x", "z", "s"})) return stem + "es";
-  const bool doubled = n > 3 && last == stem[n - 2] && last != 'l' && last != 'f';  // "sitt", not "add"
+  const bool doubled = (n > 3 && last == stem[n - 2] && last != 'l' && last != 'f') ||  // "sitt", not "add"
+                       ends_in(stem, {"excell", "equall", "annull", "travell"});
   if (doubled) return stem.substr(0, n - 1) + "s";
   return stem + (lost_e(stem) ? "es" : "s");
 }
