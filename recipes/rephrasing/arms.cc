@@ -205,13 +205,14 @@ std::vector<Arm> arms_of(const Config& config, const Data& data) {
   if (data.users) return arms;
   const std::string clean = data.sources.front().first;
   const std::vector<std::string> en = {"en"}, both = {"en", "es"};
-  const auto mix_with = [&](const std::string& name) {
-    add("mix_" + name + "." + clean,
-        {"original." + clean, (name == "rules" ? "b" : "a_" + name) + "." + clean}, config.mix, en);
+  const auto mix_with = [&](const char* name, const char* text) {
+    add(absl::StrCat(name, ".", clean), {"original." + clean, absl::StrCat(text, ".", clean)}, config.mix,
+        en);
   };
-  mix_with("styles");
+  mix_with("mix_styles", "a_styles");
   if (config.arms != "all") return arms;
-  for (const char* name : {"easy", "qa", "small", "rules"}) mix_with(name);
+  mix_with("mix_easy", "a_easy"), mix_with("mix_qa", "a_qa");
+  mix_with("mix_small", "a_small"), mix_with("mix_rules", "b");
   add("original.half", {"original.half"}, 0, en);
   add("mix.half", {"original.half", "a.half"}, config.mix, en);
   // Twice, or once each: by position a mixture would leave out some rows of so short a text.
