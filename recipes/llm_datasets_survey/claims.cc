@@ -251,7 +251,7 @@ absl::Status judge(const Config& config, const Data& data, const Results& result
     return kit::minus(score(results, a, what), score(results, b, what));
   };
   claims.add("processing helps at equal tokens: held-out clean loss, filtered and deduplicated - raw",
-             difference("both", "raw", "held_out"), kit::below(0));
+             difference("both", "raw", "held_out"), kit::below(0), {.asserted = true});
   claims.add("processing helps on a source that no corpus has: loss, filtered and deduplicated - raw",
              difference("both", "raw", "unseen"), kit::below(0), {.asserted = true});
   claims.add(
@@ -261,6 +261,8 @@ absl::Status judge(const Config& config, const Data& data, const Results& result
              kit::below(0));
   claims.add("deduplication alone helps: held-out loss, deduplicated - raw",
              difference("dedup", "raw", "held_out"), kit::below(0));
+  claims.add("deduplication helps after filtering: held-out loss, filtered and deduplicated - filtered",
+             difference("both", "filter", "held_out"), kit::below(0));
   const kit::SeedValues exposed = score(results, "raw", "exposure_64");
   claims.add(
       "deduplication lowers memorisation: exposure (bits) of strings with 64 copies, deduplicated - raw",
