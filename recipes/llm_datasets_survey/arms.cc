@@ -326,7 +326,7 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
   ROUX_RETURN_IF_ERROR(load_tasks(config, run, data));
   std::vector<std::string> questions;
   for (const kit::Example& question : data.questions) questions.push_back(question.prompt);
-  data.leaked = contaminated(data.clean, questions, 8);
+  data.leaked = contaminated(data.clean, questions, kContaminatedRun);
   return data;
 }
 

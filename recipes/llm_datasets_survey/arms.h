@@ -52,7 +52,11 @@ struct Config {
     visit("reference", reference, Flag{"a text domain: what good text is like"});
     visit("excerpts", excerpts, Flag{"false: the whole texts; what is missing is downloaded"});
     visit("catalogue", catalogue,
-          Flag{"JSON lines of records in the 20 dimensions, in place of the shipped ones"});
+          Flag{"records in place of the shipped ones: README.md of Awesome-LLMs-Datasets as it is, or JSON "
+               "lines of "
+               "strings, name and category (\"part/leaf\") and any other of the 20 dimensions, as "
+               "catalogue.jsonl of "
+               "the recipe and of each run has them"});
   }
   absl::Status check() const;
 };
@@ -78,6 +82,10 @@ inline constexpr const char* kCategories[] = {"animal", "artifact", "person"};
 kit::Example instruction_of(int64_t offset, const std::string& word, const std::string& definition,
                             const std::string& category);
 
+// Questions and documents that share so many words in a row are told to be contaminated: GPT-3's 13 is more
+// than most glosses have.
+inline constexpr int64_t kContaminatedRun = 8;
+
 struct Arm {
   std::string name, from = {};
 };
@@ -96,6 +104,15 @@ using Results = kit::Results<Outcome>;
 Schedule cosine(double peak, int64_t steps);
 absl::StatusOr<Outcome> train_arm(const Config& config, const Data& data, const Arm& arm, uint64_t seed,
                                   kit::Part& part);
+
+// The first rated words as records of the three kinds, in pairs: votes of ten people about every two of them,
+// a score a word (the mean of its ratings), one sort of all by their scores.
+struct PairForms {
+  int64_t words = 0, votes = 0, scores = 0, sorts = 0;  // pairs; ties are dropped
+  double agree = 0;      // share of the pairs of votes in which the score says the same
+  double agree_far = 0;  // of those whose scores are a rating or more apart
+};
+PairForms pair_forms(const std::vector<kit::RatedText>& rated, size_t words);
 
 // Bradley and Terry's model on the votes, a linear one of hashed trigrams. The seed decides which words are
 // for evaluation. Scores: "accuracy" on pairs of these, "accuracy_unknown_stems" on those of which no word

@@ -45,6 +45,22 @@ TEST(Data, OfEverySeed) {
   EXPECT_NEAR(static_cast<double>(size("random")), static_cast<double>(size("both")), 50);
 }
 
+// By hand: means 2, 0, 0 and -1; the votes about the second and the third are a tie too.
+TEST(Votes, PairsOfThreeKinds) {
+  const std::vector<kit::RatedText> rated = {{.text = "a", .ratings = {2, 2}},
+                                             {.text = "b", .ratings = {1, -1}},
+                                             {.text = "c", .ratings = {-1, 1}},
+                                             {.text = "d", .ratings = {-1, -1}},
+                                             {.text = "e", .ratings = {9, 9}}};
+  const PairForms forms = pair_forms(rated, 4);
+  EXPECT_EQ(forms.words, 4);
+  EXPECT_EQ(forms.sorts, 6);
+  EXPECT_EQ(forms.scores, 5);
+  EXPECT_EQ(forms.votes, 5);
+  EXPECT_EQ(forms.agree, 1);
+  EXPECT_EQ(forms.agree_far, 1);
+}
+
 // Kappa of two classes of equal size is 2 accuracy - 1; people agree with each other more than by chance.
 TEST(Reward, LearnsFromVotes) {
   const auto run = kit::quiet_run();

@@ -1,5 +1,5 @@
 // The survey's catalogue: records of data sets in 20 dimensions (its section on dimensions), and what it
-// counts of them. JSON lines, one data set a line, every dimension a string, absent where nothing is known.
+// counts of them. Two forms are read: JSON lines, and the published list as it is (published_list.h).
 #ifndef ROUX_RECIPES_LLM_DATASETS_SURVEY_CATALOGUE_H_
 #define ROUX_RECIPES_LLM_DATASETS_SURVEY_CATALOGUE_H_
 
@@ -13,8 +13,7 @@
 
 namespace roux::llm_datasets_survey {
 
-// The 20 dimensions. `category` is "part/leaf", part one of the five of the taxonomy: pretraining,
-// instruction, preference, evaluation, traditional.
+// The 20 dimensions. `category` is "part/leaf" of the taxonomy.
 inline constexpr std::array<const char*, 20> kDimensions = {"name",
                                                             "publisher",
                                                             "release",
@@ -38,28 +37,49 @@ inline constexpr std::array<const char*, 20> kDimensions = {"name",
 inline constexpr std::array<const char*, 5> kParts = {"pretraining", "instruction", "preference",
                                                       "evaluation", "traditional"};
 
+// The taxonomy's leaves, and the headings under which the published list has them, in lower case; a leaf may
+// have several.
+struct Leaf {
+  const char *part, *name, *heading;
+};
+const std::vector<Leaf>& taxonomy();
+
 struct Record {
   std::map<std::string, std::string> fields;
   std::string operator[](const std::string& dimension) const;  // empty where it is missing
   std::string part() const;
 };
 
-// A number with its class of unit. Bytes are decimal: 1 TB = 10^12 (ours; the survey does not say).
+// A number with its class of unit: "bytes", "tokens", "instances", "files", "datasets", or the plural that
+// the text has ("books"), a class of its own.
 struct Size {
-  enum Unit { kBytes, kTokens, kInstances, kFiles, kDatasets } unit = kBytes;
+  std::string unit;
   double amount = 0;
 };
-const char* unit_name(Size::Unit unit);
-// "12.68 TB", "30.4T tokens", "52K instances", "59996 files". InvalidArgument for anything else.
-absl::StatusOr<Size> parse_size(const std::string& text);
+// "12.68 TB", "30.4 T Tokens", "52K instances", "59996 files", "17,868 Books"; words in parentheses are not
+// read. 1 TB is `kilo`^4 bytes: the list does not say which kilo is meant; 1000 is ours. InvalidArgument for
+// anything else.
+absl::StatusOr<Size> parse_size(const std::string& text, double kilo = 1000);
 
 // The most restrictive class of the licences that the text names, in this order: "permissive", "share-alike",
 // "custom" (any other words), "non-commercial"; "unknown" for an empty text or "-".
 std::string license_class(const std::string& text);
 
-// InvalidArgument "<where>: line L: ..." for what is no JSON, an unknown dimension, a missing name, category
-// or size, and a code that the survey does not have, with record and field named; two records of a name.
-absl::StatusOr<std::vector<Record>> parse_catalogue(const std::string& text, const std::string& where);
+// Without blanks around "&" and before "(", and nothing for "-", which says that nothing is known.
+std::string normal_value(const std::string& dimension, const std::string& text);
+// Empty, or what is wrong with a value: "language 'XX' is not a code of the survey".
+std::string fault_of(const std::string& dimension, const std::string& text);
+
+struct Catalogue {
+  std::vector<Record> records;
+  std::vector<std::string> notes;  // what of a published list could not be read, and was left out
+};
+// JSON lines, one data set a line, every dimension a string, absent or "-" where nothing is known; or else
+// the published list. InvalidArgument "<where>: line L: ..." for what is no JSON, an unknown dimension, a
+// missing name or category, a code that the survey does not have, with record and field named, and two
+// records of a name and category; for a text without records.
+absl::StatusOr<Catalogue> parse_catalogue(const std::string& text, const std::string& where);
+std::string to_json_lines(const std::vector<Record>& records);
 
 // How many records have each value. Fields of several values ("HG&CI") count for each of them when `split`.
 std::map<std::string, int64_t> count_by(const std::vector<Record>& records, const std::string& dimension,
@@ -68,7 +88,11 @@ std::map<std::string, int64_t> count_by(const std::vector<Record>& records, cons
 using CrossTable = std::map<std::string, std::map<std::string, int64_t>>;
 CrossTable parts_by(const std::vector<Record>& records, const std::string& dimension);
 // Sum of the sizes of a part, each class of unit on its own.
-std::map<std::string, double> total_sizes(const std::vector<Record>& records, const std::string& part);
+std::map<std::string, double> total_sizes(const std::vector<Record>& records, const std::string& part,
+                                          double kilo = 1000);
+// Of a part's records whose construction is stated: the share that models or a collection of other data sets
+// made, alone or among others (MC, CI).
+double derived_share(const std::vector<Record>& records, const std::string& part);
 // Share of the records that lack a dimension.
 double missing_share(const std::vector<Record>& records, const std::string& dimension);
 

@@ -1,8 +1,10 @@
 #include "recipes/llm_datasets_survey/claims.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <span>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +26,7 @@ constexpr NearOptions kSurveyBands = {.min_jaccard = kPipelineBands.min_jaccard}
 constexpr const char* kModels[] = {"raw", "random", "filter", "dedup", "both"};
 constexpr size_t kPlantedIn = 1000;  // documents at most of which copies are made to measure recall,
 constexpr int64_t kCopiesOfEach = 8;
+constexpr size_t kWordsInPairs = 100;
 
 kit::SeedValues score(const Results& results, const std::string& arm, const std::string& name) {
   return results.values(arm, [&](const Outcome& o) { return o.scores.at(name); });
@@ -59,31 +62,58 @@ kit::Measurement quality_auc(const Data& data) {
 
 }  // namespace
 
-void report_catalogue(const std::vector<Record>& records, kit::Run& run) {
+void report_catalogue(const Catalogue& catalogue, kit::Run& run) {
+  const std::vector<Record>& records = catalogue.records;
   kit::Table parts{
-      "Catalogue: records and sizes by part (1 TB = 10^12 bytes), units never added to each other",
-      {"part", "records", "bytes (TB)", "bytes (TiB)", "tokens (T)", "instances", "files", "data sets"},
+      "Catalogue: records and sizes by part; bytes in TB of 1000 GB and of 1024; units never added to each "
+      "other",
+      {"part", "records", "TB (1000)", "TB (1024)", "tokens (T)", "instances", "files", "data sets",
+       "others"},
       {}};
   const CrossTable by_year = parts_by(records, "year");
   for (const char* part : kParts) {
-    auto sizes = total_sizes(records, part);
+    auto sizes = total_sizes(records, part), binary = total_sizes(records, part, 1024);
     int64_t count = 0;
     if (by_year.contains(part)) {
       for (const auto& [year, n] : by_year.at(part)) count += n;
     }
+    std::string others;
+    for (const auto& [unit, amount] : sizes) {
+      if (unit != "bytes" && unit != "tokens" && unit != "instances" && unit != "files" && unit != "datasets")
+        absl::StrAppend(&others, others.empty() ? "" : ", ", format_number(amount, 6), " ", unit);
+    }
     parts.rows.push_back({part, absl::StrCat(count), format_number(sizes["bytes"] / 1e12, 5),
-                          format_number(sizes["bytes"] / 1099511627776.0, 5),
+                          format_number(binary["bytes"] / 1099511627776.0, 5),
                           format_number(sizes["tokens"] / 1e12, 4), format_number(sizes["instances"], 7),
-                          format_number(sizes["files"], 6), format_number(sizes["datasets"], 5)});
+                          format_number(sizes["files"], 6), format_number(sizes["datasets"], 5),
+                          others.empty() ? "-" : others});
   }
   run.table(parts);
+  const CrossTable by_construction = parts_by(records, "construction");
+  std::set<std::string> ways;
+  for (const auto& [part, counted] : by_construction) {
+    for (const auto& [way, n] : counted) ways.insert(way);
+  }
+  kit::Table made{"Catalogue: records by construction and part", {"construction"}, {}};
+  made.columns.insert(made.columns.end(), kParts.begin(), kParts.end());
+  for (const std::string& way : ways) {
+    made.rows.push_back({way.empty() ? "not stated" : way});
+    for (const char* part : kParts) {
+      const auto row = by_construction.find(part);
+      const bool any = row != by_construction.end() && row->second.contains(way);
+      made.rows.back().push_back(absl::StrCat(any ? row->second.at(way) : 0));
+    }
+  }
+  run.table(made);
   kit::Table counts{
       "Catalogue: how many records have a value (several values count each)", {"dimension", "values"}, {}};
   for (const char* dimension : {"language", "construction", "license_class", "public", "question_type",
                                 "evaluation_method", "preference_method"}) {
     std::string cell;
+    std::map<std::string, int64_t> values;
     for (const auto& [value, n] : count_by(records, dimension, true))
-      absl::StrAppend(&cell, cell.empty() ? "" : ", ", value, " ", n);
+      values[value.substr(0, value.find('('))] += n;
+    for (const auto& [value, n] : values) absl::StrAppend(&cell, cell.empty() ? "" : ", ", value, " ", n);
     counts.rows.push_back({dimension, cell});
   }
   run.table(counts);
@@ -91,6 +121,11 @@ void report_catalogue(const std::vector<Record>& records, kit::Run& run) {
   for (const char* dimension : kDimensions)
     missing.rows.push_back({dimension, format_number(missing_share(records, dimension), 2)});
   run.table(missing);
+  if (!catalogue.notes.empty()) {
+    kit::Table notes{"Catalogue: what of the list was left out", {"what"}, {}};
+    for (const std::string& note : catalogue.notes) notes.rows.push_back({note});
+    run.table(notes);
+  }
   kit::Chart years{"Catalogue: records by year of release", "year", "records", {}};
   for (const char* part : kParts) {
     kit::Series series{part, {}, {}};
@@ -118,13 +153,14 @@ void report_pipeline(const Data& data, kit::Run& run) {
   run.table(stages);
   kit::Table recall{
       "Copies found with their document, by share of words replaced; curve: 1 - (1 - J^r)^b at each copy's J",
-      {"edits", "copies", "J", "16 x 8", "its curve", "32 x 4", "its curve"},
+      {"edits", "copies", "J of a long text", "J", "16 x 8", "its curve", "32 x 4", "its curve"},
       {}};
   kit::Chart chart{"Near-duplicates found", "words replaced (%)", "share of copies found", {}};
   chart.series = {{"16 bands of 8", {}, {}}, {"32 bands of 4", {}, {}}};
   for (const double edits : kEdits) {
     const Copies survey = copies_of(data, edits, kSurveyBands), more = copies_of(data, edits, kPipelineBands);
     recall.rows.push_back({format_number(edits), absl::StrCat(more.found.size()),
+                           format_number(jaccard_after_edits(edits), 3),
                            format_number(mean_of(more.jaccard), 3), format_number(mean_of(survey.found), 3),
                            format_number(mean_of(survey.expected), 3), format_number(mean_of(more.found), 3),
                            format_number(mean_of(more.expected), 3)});
@@ -135,6 +171,21 @@ void report_pipeline(const Data& data, kit::Run& run) {
   }
   run.table(recall);
   run.chart(std::move(chart));
+  // Of those that no document has by itself.
+  std::vector<std::string> items;
+  for (size_t i = 0; i < data.questions.size(); ++i) {
+    if (!data.leaked[i]) items.push_back(data.questions[i].prompt);
+  }
+  kit::Table leaks{absl::StrCat("Evaluation questions planted in clean documents and found by a run of ",
+                                kContaminatedRun, " words"),
+                   {"words replaced", "planted", "found"},
+                   {}};
+  for (const int64_t replaced : {0, 1, 2, 4}) {
+    const std::vector<bool> found = find_leaks(data.clean, items, replaced, kContaminatedRun);
+    leaks.rows.push_back({absl::StrCat(replaced), absl::StrCat(found.size()),
+                          absl::StrCat(std::count(found.begin(), found.end(), true))});
+  }
+  run.table(leaks);
 }
 
 void report_arms(const Config& config, const Data& data, const Results& results, kit::Run& run) {
@@ -162,6 +213,7 @@ void report_arms(const Config& config, const Data& data, const Results& results,
   }
   std::vector<std::string> prompts;
   for (const kit::Example& item : data.instructions) prompts.push_back(item.prompt);
+  const PairForms forms = pair_forms(data.rated, kWordsInPairs);
   const auto leaked = std::count(data.leaked.begin(), data.leaked.end(), true);
   run.table(
       {"Other roles, mean over seeds",
@@ -169,13 +221,18 @@ void report_arms(const Config& config, const Data& data, const Results& results,
        {{"instructions made of WordNet's glosses", absl::StrCat(data.instructions.size())},
         {"distinct-2 of their prompts", format_number(kit::distinct_n(prompts, 2), 3)},
         {"questions for evaluation (OQ & CE)", absl::StrCat(data.questions.size())},
-        {"of them with 8 words in a row in the clean corpus", absl::StrCat(leaked)},
+        {absl::StrCat("of them with ", kContaminatedRun, " words in a row in the clean corpus"),
+         absl::StrCat(leaked)},
         {"accuracy after tuning", mean(score(results, "instruct", "accuracy"))},
         {"accuracy before tuning", mean(score(results, "instruct", "before"))},
         {"accuracy of the most frequent answer", mean(score(results, "instruct", "majority"))},
         {"words that ten people rated (HE)", absl::StrCat(data.rated.size())},
         {"Krippendorff's alpha of the people (interval)",
          format_number(kit::krippendorff_alpha(ratings, kit::AlphaMetric::kInterval), 3)},
+        {absl::StrCat("pairs of ", forms.words, " of these words: votes / scores / one sort"),
+         absl::StrCat(forms.votes, " / ", forms.scores, " / ", forms.sorts)},
+        {"votes with which the scores agree; where these are 1 and more apart",
+         absl::StrCat(format_number(forms.agree, 3), "; ", format_number(forms.agree_far, 3))},
         {"accuracy of the reward model on votes about words not trained on",
          mean(score(results, "reward", "accuracy"))},
         {"the same, words that begin like none of training",
@@ -194,7 +251,7 @@ absl::Status judge(const Config& config, const Data& data, const Results& result
     return kit::minus(score(results, a, what), score(results, b, what));
   };
   claims.add("processing helps at equal tokens: held-out clean loss, filtered and deduplicated - raw",
-             difference("both", "raw", "held_out"), kit::below(0));
+             difference("both", "raw", "held_out"), kit::below(0), {.asserted = true});
   claims.add("processing helps on a source that no corpus has: loss, filtered and deduplicated - raw",
              difference("both", "raw", "unseen"), kit::below(0), {.asserted = true});
   claims.add(
@@ -204,6 +261,8 @@ absl::Status judge(const Config& config, const Data& data, const Results& result
              kit::below(0));
   claims.add("deduplication alone helps: held-out loss, deduplicated - raw",
              difference("dedup", "raw", "held_out"), kit::below(0));
+  claims.add("deduplication helps after filtering: held-out loss, filtered and deduplicated - filtered",
+             difference("both", "filter", "held_out"), kit::below(0));
   const kit::SeedValues exposed = score(results, "raw", "exposure_64");
   claims.add(
       "deduplication lowers memorisation: exposure (bits) of strings with 64 copies, deduplicated - raw",
@@ -244,7 +303,8 @@ absl::Status judge(const Config& config, const Data& data, const Results& result
   const auto trend = [&](const std::string& text, double share, kit::Relation relation) {
     kit::Claim& claim = claims.untested(
         text, relation,
-        complete ? "" : "the shipped records are a selection; --catalogue=FILE with the whole list tells");
+        complete ? ""
+                 : "the shipped records are a selection; --catalogue=README.md of the published list tells");
     claim.scale = "catalogue", claim.evidence = kit::Evidence::kPublishedData;
     if (complete) claim.measured = kit::single(share);
   };
@@ -261,6 +321,10 @@ absl::Status judge(const Config& config, const Data& data, const Results& result
         all > 0 ? recent / all : 0, kit::above(0.5));
   trend("English and Chinese dominate: share of the data sets whose language is stated",
         with_language > 0 ? english_or_chinese / with_language : 0, kit::above(0.5));
+  trend(
+      "models and collections dominate instruction data: share of the sets made so, alone or among others "
+      "(MC, CI)",
+      derived_share(records, "instruction"), kit::above(0.5));
   trend("many data sets state no licence: share", unlicensed / static_cast<double>(records.size()),
         kit::above(0.2));
   return run.claim_all(claims.all());

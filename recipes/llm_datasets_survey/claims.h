@@ -11,7 +11,7 @@
 
 namespace roux::llm_datasets_survey {
 
-void report_catalogue(const std::vector<Record>& records, kit::Run& run);
+void report_catalogue(const Catalogue& catalogue, kit::Run& run);
 void report_pipeline(const Data& data, kit::Run& run);
 void report_arms(const Config& config, const Data& data, const Results& results, kit::Run& run);
 

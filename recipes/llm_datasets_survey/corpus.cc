@@ -249,6 +249,31 @@ Copies find_copies(const std::vector<std::string>& documents, double edits, int6
   return result;
 }
 
+std::vector<bool> find_leaks(const std::vector<std::string>& documents, const std::vector<std::string>& items,
+                             int64_t replaced, int64_t n) {
+  ROUX_CHECK(!documents.empty()) << "find_leaks: no document to put items into";
+  stats::RandomStream random(1, 31);
+  std::vector<bool> found;
+  for (const std::string& item : items) {
+    std::vector<std::string> words;
+    for (const std::string_view word : kit::split_words(item)) words.emplace_back(word);
+    const auto count = static_cast<int64_t>(words.size());
+    if (count < n) continue;
+    const std::vector<int64_t> order = stats::random_permutation(count, random);
+    for (int64_t i = 0; i < std::min(replaced, count); ++i)
+      words[static_cast<size_t>(order[static_cast<size_t>(i)])] = absl::StrCat("replaced", i);
+    const auto place = static_cast<size_t>(random.below(static_cast<int64_t>(documents.size())));
+    std::vector<std::string> around;
+    for (const std::string_view word : kit::split_words(documents[place])) around.emplace_back(word);
+    const auto middle = around.begin() + static_cast<std::ptrdiff_t>(around.size() / 2);
+    const std::string leaky =
+        absl::StrCat(absl::StrJoin(around.begin(), middle, " "), " ", absl::StrJoin(words, " "), " ",
+                     absl::StrJoin(middle, around.end(), " "));
+    found.push_back(contaminated({leaky}, {item}, n)[0]);
+  }
+  return found;
+}
+
 QualityClassifier::QualityClassifier(const std::vector<std::string>& reference,
                                      const std::vector<std::string>& raw) {
   std::vector<std::string> all = reference;

@@ -77,6 +77,11 @@ struct Copies {
 Copies find_copies(const std::vector<std::string>& documents, double edits, int64_t copies,
                    const NearOptions& options);
 
+// Whether contaminated() finds each item of evaluation with a run of `n` words in the corpus, after it was
+// put into the middle of a document with `replaced` of its words replaced. Items of fewer words are left out.
+std::vector<bool> find_leaks(const std::vector<std::string>& documents, const std::vector<std::string>& items,
+                             int64_t replaced, int64_t n);
+
 // P(reference) of a logistic model on shares of trigrams: "reference or raw", as GPT-3's filter has it.
 class QualityClassifier {
  public:

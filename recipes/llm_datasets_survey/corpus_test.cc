@@ -93,6 +93,16 @@ TEST(Duplicates, CopiesAreFoundAsTheCurveSays) {
   EXPECT_NEAR(found, expected, 4 * std::sqrt(variance) + 0.01 * expected);
 }
 
+TEST(Leaks, AreFoundWhereARunOfWordsIsLeft) {
+  const std::vector<std::string> clean = prose();
+  const std::vector<std::string> items = {"a1 a2 a3 a4 a5 a6 a7 a8",
+                                          "b1 b2 b3 b4 b5 b6 b7 b8 b9 b10 b11 b12 b13 b14 b15 b16 b17",
+                                          "too short to count"};
+  EXPECT_EQ(find_leaks(clean, items, 0, 8), (std::vector<bool>{true, true}));
+  EXPECT_EQ(find_leaks(clean, items, 1, 8), (std::vector<bool>{false, true}));  // one side of it has 8 words
+  EXPECT_EQ(find_leaks(clean, items, 17, 8), (std::vector<bool>{false, false}));
+}
+
 TEST(Duplicates, RemovalsAreRightOrWrong) {
   PlantedCorpus corpus;
   corpus.documents = {{"a"}, {"b", Kind::kCopy, 0}, {"c"}, {"d", Kind::kCopy, 0}, {"d", Kind::kCopy, 0}};

@@ -19,7 +19,7 @@ namespace {
 
 using kit::Run;
 
-absl::StatusOr<std::vector<Record>> load_catalogue(const Config& config) {
+absl::StatusOr<Catalogue> load_catalogue(const Config& config) {
   std::string path = config.catalogue;
   if (path.empty()) {
     ROUX_ASSIGN_OR_RETURN(path, kit::find_runfile("recipes/llm_datasets_survey/catalogue.jsonl"));
@@ -31,11 +31,12 @@ absl::StatusOr<std::vector<Record>> load_catalogue(const Config& config) {
 // 1. Count the catalogue. 2. Collect, filter, deduplicate, review. 3. Train on what is left; tune on
 // instructions; fit a reward model to votes; evaluate each as its kind of data is evaluated.
 absl::Status reproduce(const Config& config, Run& run) {
-  ROUX_ASSIGN_OR_RETURN(const std::vector<Record> records, load_catalogue(config));
+  ROUX_ASSIGN_OR_RETURN(const Catalogue catalogue, load_catalogue(config));
   ROUX_ASSIGN_OR_RETURN(const Data data, load_data(config, run));
   if (!run.planning()) {
     ROUX_RETURN_IF_ERROR(kit::show_first_batch(run, {&data.train.at("raw")}, {1}, config.batch));
-    report_catalogue(records, run);
+    report_catalogue(catalogue, run);
+    ROUX_RETURN_IF_ERROR(run.write("catalogue.jsonl", to_json_lines(catalogue.records)));
     report_pipeline(data, run);
   }
   ROUX_ASSIGN_OR_RETURN(
@@ -45,7 +46,7 @@ absl::Status reproduce(const Config& config, Run& run) {
                         return train_arm(config, data, arm, seed, part);
                       }));
   report_arms(config, data, results, run);
-  return judge(config, data, results, records, !config.catalogue.empty(), run);
+  return judge(config, data, results, catalogue.records, !config.catalogue.empty(), run);
 }
 
 // Statistics, duplicates and quality of the user's corpus.
@@ -85,9 +86,10 @@ int main(int argc, char** argv) {
                 .model_help = "",
                 .data_help = "a text file, or a folder of them: the clean documents of the corpus",
                 .table_help =
-                    "a corpus (JSON lines with \"text\", a text, a folder): duplicates, statistics and "
-                    "quality scores, into table.json",
-                .data_kind = roux::kit::InputKind::kAny},
+                    "a corpus (JSON lines with \"text\", a text, a folder of texts): duplicates, statistics "
+                    "and quality scores, into table.json",
+                .data_kind = roux::kit::InputKind::kAny,
+                .table_kind = roux::kit::InputKind::kAny},
        .presets = {{{.name = "smoke", .what = "toy models, 20 steps", .minutes = 0.05, .seeds = 1}, smoke},
                    {{.name = "default", .what = "five corpora, models of 0.13M parameters", .minutes = 2},
                     standard},

@@ -49,8 +49,21 @@ class UnionFind {
   std::vector<int64_t> parent_;
 };
 
+// Two years, or a year with a month and a day before or after it.
+bool is_date(std::string_view token) {
+  const std::vector<std::string> parts =
+      absl::StrSplit(std::string(token), absl::ByAnyChar("-()"), absl::SkipEmpty());
+  const auto is_year = [](const std::string& p) { return p.size() == 4 && (p[0] == '1' || p[0] == '2'); };
+  const auto is_short = [](const std::string& p) { return p.size() <= 2; };
+  if (parts.size() == 2) return is_year(parts[0]) && is_year(parts[1]);
+  return parts.size() == 3 && is_short(parts[1]) &&
+         ((is_year(parts[0]) && is_short(parts[2])) || (is_short(parts[0]) && is_year(parts[2])));
+}
+
 // Without the blanks and punctuation around it, a token of digits and the separators of phone numbers.
 bool is_phone(std::string_view token) {
+  if (token.find_first_of("-+()") == token.npos && token[0] != '0') return false;
+  if (is_date(token)) return false;
   int digits = 0;
   for (const char c : token) {
     if (absl::ascii_isdigit(static_cast<unsigned char>(c))) {
@@ -168,16 +181,25 @@ Clusters near_duplicates(const std::vector<std::string>& documents, const NearOp
   const stats::MinHash hasher(options.bands * options.rows, options.seed);
   stats::LshIndex index(options.bands, options.rows);
   UnionFind sets(documents.size());
-  std::vector<std::vector<uint64_t>> shingles;
+  // Of equal documents the first stands for all: many copies of one text would all be candidates of each
+  // other.
+  const Clusters exact = exact_duplicates(documents);
+  std::vector<std::vector<uint64_t>> shingles(documents.size());
   for (size_t i = 0; i < documents.size(); ++i) {
-    shingles.push_back(word_shingles(documents[i], options.shingle));
+    const auto own = static_cast<int64_t>(i);
+    shingles[i] = word_shingles(documents[i], options.shingle);
     if (shingles[i].empty()) continue;
+    if (exact[i] != own) {
+      sets.join(exact[i], own);
+      continue;
+    }
     const std::vector<uint64_t> signature = hasher.signature(shingles[i]);
     for (const int64_t other : index.candidates(signature)) {
-      if (stats::jaccard(shingles[i], shingles[static_cast<size_t>(other)]) >= options.min_jaccard)
-        sets.join(other, static_cast<int64_t>(i));
+      if (sets.root(other) != sets.root(own) &&
+          stats::jaccard(shingles[i], shingles[static_cast<size_t>(other)]) >= options.min_jaccard)
+        sets.join(other, own);
     }
-    index.add(static_cast<int64_t>(i), signature);
+    index.add(own, signature);
   }
   Clusters clusters;
   for (size_t i = 0; i < documents.size(); ++i) clusters.push_back(sets.root(static_cast<int64_t>(i)));

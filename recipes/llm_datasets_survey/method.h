@@ -42,7 +42,8 @@ class LetterPairs {
 // "repeated lines", "gibberish"; empty for one that is kept. Without `pairs` the last rule is left out.
 std::string drop_reason(std::string_view document, const FilterRules& rules, const LetterPairs* pairs);
 
-// E-mail addresses, IPv4 addresses and phone numbers of 7 and more digits, as [EMAIL], [IP], [PHONE].
+// E-mail addresses, IPv4 addresses and phone numbers as [EMAIL], [IP], [PHONE]. A phone number has 7 digits
+// and more, and 0 or + in front or one of - ( ) among them; dates (2023-10-05) and spans of years are none.
 std::string mask_personal_data(std::string_view text);
 
 // --- Deduplication ----------------------------------------------------------------------------------------

@@ -39,6 +39,67 @@ TEST(Golden, SimilarityBandsExposureAndPairs) {
   }
 }
 
+golden::Values reference(const char* key) { return golden::Values::of_recipe("llm_datasets_survey")[key]; }
+
+std::vector<std::string> texts_of(const char* key) {
+  std::vector<std::string> texts;
+  for (const golden::Values& text : reference(key).items()) texts.push_back(text.text());
+  return texts;
+}
+
+std::vector<std::vector<double>> rows_of(const std::vector<Preferred>& pairs) {
+  std::vector<std::vector<double>> rows;
+  for (const Preferred& p : pairs)
+    rows.push_back({static_cast<double>(p.chosen), static_cast<double>(p.rejected), p.margin});
+  return rows;
+}
+std::vector<std::vector<double>> rows_of(const golden::Values& pairs) {
+  std::vector<std::vector<double>> rows;
+  for (const golden::Values& row : pairs.items()) rows.push_back(row.numbers());
+  return rows;
+}
+
+TEST(Golden, FilterAndMasks) {
+  const LetterPairs pairs(reference("reference").text());
+  for (const golden::Values& c : reference("filters").items()) {
+    EXPECT_EQ(drop_reason(c["text"].text(), {}, &pairs), c["reason"].text()) << c["text"].text();
+    EXPECT_NEAR(pairs.rare_share(c["text"].text()), c["rare"].number(), 1e-12);
+  }
+  for (const golden::Values& c : reference("masks").items())
+    EXPECT_EQ(mask_personal_data(c["text"].text()), c["masked"].text());
+  for (const golden::Values& c : reference("shares").items()) {
+    const std::vector<double> expected = c["shares"].numbers();
+    const std::vector<double> shares =
+        trigram_shares(c["text"].text(), static_cast<int64_t>(expected.size()));
+    for (size_t i = 0; i < expected.size(); ++i)
+      EXPECT_NEAR(shares[i], expected[i], 1e-12) << c["text"].text();
+  }
+}
+
+// So many bands of one hash that no pair is missed.
+TEST(Golden, ClustersAndRuns) {
+  std::vector<std::string> documents;
+  for (const golden::Values& text : reference("duplicates")["documents"].items())
+    documents.push_back(text.text());
+  EXPECT_EQ(exact_duplicates(documents), reference("duplicates")["exact"].integers());
+  EXPECT_EQ(near_duplicates(documents, {.bands = 400, .rows = 1, .min_jaccard = 0.4}),
+            reference("duplicates")["near"].integers());
+  const std::vector<std::string> corpus = texts_of("corpus"), items = texts_of("items");
+  for (const golden::Values& c : reference("contaminated").items()) {
+    const std::vector<bool> found = contaminated(corpus, items, c["n"].integer());
+    EXPECT_EQ(std::vector<int64_t>(found.begin(), found.end()), c["found"].integers()) << c["n"].integer();
+  }
+}
+
+TEST(Golden, SortsAndVotes) {
+  for (const golden::Values& c : reference("sorts").items())
+    EXPECT_EQ(rows_of(pairs_of_sort(c["best_first"].integers())), rows_of(c["pairs"]));
+  for (const golden::Values& c : reference("votes").items()) {
+    const std::vector<int64_t> a = c["a"].integers(), b = c["b"].integers();
+    EXPECT_EQ(rows_of(pair_of_votes(0, 1, {a.begin(), a.end()}, {b.begin(), b.end()})), rows_of(c["pair"]));
+  }
+}
+
 TEST(Filter, EachRuleDropsWhatItIsFor) {
   const std::string prose =
       "It was a truth that everybody in the village knew, and nobody spoke of it before the children.";
@@ -60,7 +121,10 @@ TEST(Filter, EachRuleDropsWhatItIsFor) {
 TEST(Filter, MasksPersonalData) {
   EXPECT_EQ(mask_personal_data("Write to a.b@mail.org, or call (030)123-4567.\nHost 10.0.0.255!"),
             "Write to [EMAIL], or call [PHONE].\nHost [IP]!");
-  for (const std::string text : {"in 1984 we met", "version 1.2.3", "300.1.1.1", "at @ home", "", "a  b\n"})
+  EXPECT_EQ(mask_personal_data("call +4930123456 or 0301234567 (0800-1234567)"),
+            "call [PHONE] or [PHONE] [PHONE]");
+  for (const std::string text : {"on 2023-10-05 or 05-10-2023", "(1869-1939)", "of 12345678 people",
+                                 "in 1984 we met", "version 1.2.3", "300.1.1.1", "at @ home", "", "a  b\n"})
     EXPECT_EQ(mask_personal_data(text), text);
 }
 
@@ -83,6 +147,11 @@ TEST(Duplicates, ClustersAreTransitiveAndIdempotent) {
   std::vector<std::string> kept;
   for (const int64_t i : first_of_each(clusters)) kept.push_back(documents[static_cast<size_t>(i)]);
   EXPECT_EQ(first_of_each(near_duplicates(kept, options)).size(), kept.size());
+  // Equal documents take their place at once: 4,000 of them are a moment's work.
+  std::vector<std::string> equal(4000, numbered(0, 20));
+  equal.insert(equal.begin() + 7, numbered(50, 70));
+  const Clusters same = near_duplicates(equal, options);
+  EXPECT_EQ(first_of_each(same), (std::vector<int64_t>{0, 7}));
 }
 
 // The estimate is within three standard errors of the similarity, and the share of hashers that propose the

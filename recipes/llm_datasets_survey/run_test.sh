@@ -15,15 +15,27 @@ echo '{"txt": "a"}' >"$work/bad.jsonl"
 refused "bad.jsonl: line 1" --table="$work/bad.jsonl"
 refused "none.jsonl" --table="$work/none.jsonl"
 
-for i in $(seq 900); do echo "Line $i of the text, in plain English, number $((i * i)) of its own."; [ $((i % 5)) = 0 ] && echo; done >"$work/text.txt"
+mkdir "$work/texts"
+lines 900 "the text, in plain English, of its own" | sed 'n;n;n;n;G' >"$work/texts/a.txt"
+cp "$work/texts/a.txt" "$work/text.txt"
+runs --table="$work/texts" --out="$work/folder"
+grep -q '"id":"a/1"' "$work/folder/table.json" || fail "no documents of the folder"
+mkdir "$work/none"
+refused "none" --table="$work/none"
 own_data "" --data=text.txt
 grep -q 'the shipped records are a selection' "$work/own/claims.json" || fail "no word on the trends"
 grep -q '"arm":"instruct"' "$work/own/predictions.jsonl" || fail "no predictions"
 echo short >"$work/short.txt"
 : >"$work/empty.txt"
-echo '{"name": "N", "category": "evaluation/code", "size": "3 pages"}' >"$work/records.jsonl"
+echo '{"name": "N", "category": "evaluation/books"}' >"$work/records.jsonl"
+echo 'words' >"$work/words.md"
+printf '## Evaluation Datasets\n### Law\n- **Ash  2023-4 | All | EN | HG | [Paper](x)**\n  - Size: 9 Games\n' >"$work/list.md"
+runs --preset=smoke --catalogue="$work/list.md" --out="$work/listed"
+says "9 games"
+grep -q '"name":"Ash","release":"2023-4","size":"9 Games","public":"All"' "$work/listed/catalogue.jsonl" || fail "no record"
+grep -q 'share released in that year.*"measured":1,' "$work/listed/claims.json" || fail "no trend of the list"
 for bad in --data="$work/short.txt" --data="$work/empty.txt" --data="$work/none.txt" --texts=emma --set=length=16 \
-  --catalogue="$work/records.jsonl" --catalogue="$work/none.jsonl"; do
+  --catalogue="$work/records.jsonl" --catalogue="$work/words.md" --catalogue="$work/none.jsonl"; do
   refused "error" --preset=smoke "$bad"
 done
 

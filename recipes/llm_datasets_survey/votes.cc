@@ -1,5 +1,8 @@
 // The preference role: what ten people said of words, as votes, pairs and a reward model.
 #include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -73,6 +76,39 @@ double kappa(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
 }
 
 }  // namespace
+
+PairForms pair_forms(const std::vector<kit::RatedText>& rated, size_t words) {
+  PairForms forms{.words = static_cast<int64_t>(std::min(words, rated.size()))};
+  std::vector<double> scores;
+  for (int64_t i = 0; i < forms.words; ++i) {
+    const std::vector<int>& ratings = word(rated, i).ratings;
+    scores.push_back(std::accumulate(ratings.begin(), ratings.end(), 0.0) /
+                     static_cast<double>(ratings.size()));
+  }
+  const auto score = [&](int64_t i) { return scores[static_cast<size_t>(i)]; };
+  std::vector<int64_t> best_first(scores.size());
+  std::iota(best_first.begin(), best_first.end(), 0);
+  std::stable_sort(best_first.begin(), best_first.end(),
+                   [&](int64_t a, int64_t b) { return score(a) > score(b); });
+  forms.sorts = static_cast<int64_t>(pairs_of_sort(best_first).size());
+  std::map<std::pair<int64_t, int64_t>, double> margins;  // of scores, by chosen and rejected
+  for (const Preferred& pair : pairs_of_scores(scores)) margins[{pair.chosen, pair.rejected}] = pair.margin;
+  forms.scores = static_cast<int64_t>(margins.size());
+  double far = 0;
+  for (int64_t a = 0; a < forms.words; ++a) {
+    for (int64_t b = a + 1; b < forms.words; ++b) {
+      for (const Preferred& vote : pair_of_votes(a, b, word(rated, a).ratings, word(rated, b).ratings)) {
+        const auto same = margins.find({vote.chosen, vote.rejected});
+        const bool is_far = std::abs(score(a) - score(b)) >= 1;
+        ++forms.votes, far += is_far;
+        if (same != margins.end()) ++forms.agree, forms.agree_far += is_far;
+      }
+    }
+  }
+  if (forms.votes > 0) forms.agree /= static_cast<double>(forms.votes);
+  if (far > 0) forms.agree_far /= far;
+  return forms;
+}
 
 absl::StatusOr<Outcome> train_reward(const Config& c, const std::vector<kit::RatedText>& rated, uint64_t seed,
                                      kit::Part& part) {

@@ -15,6 +15,6 @@ grep -q '"cat":"backward"' "$work/trace.json" || fail "no backward"
 [ "$(stat -c %s "$work/trace.json")" -lt 3000000 ] || fail "the trace of two steps is large"
 
 # 3,000 bytes hold two windows for the 16 of the evaluation: said before anything is trained, and no folder is left.
-yes "a short text" | head -c 3000 >"$work/short.txt"
+lines 120 "a short text" >"$work/short.txt"
 refused "^error: .*short.txt (validation part): 16 fixed windows of 32 tokens are asked for, the text holds " \
   --preset=smoke --data="$work/short.txt"

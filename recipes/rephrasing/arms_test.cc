@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <map>
 #include <set>
 
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "recipes/kit/data/mixture_loader.h"
 #include "recipes/kit/run/quiet_run.h"
 #include "tensor/error_of.h"
@@ -18,7 +22,7 @@ Config tiny() {
   Config c;
   c.decoder = {.layers = 1, .hidden = 8, .heads = 2, .intermediate = 16, .length = 96, .init_std = 0.3};
   c.vocab = 300, c.steps = 4, c.batch = 16, c.pairs = 60, c.small_pairs = 20, c.substitution.iterations = 2;
-  c.eval_windows = 4, c.excerpts = true;
+  c.eval_windows = 4, c.excerpts = true, c.arms = "all", c.cloze_items = 8;
   return c;
 }
 
@@ -91,7 +95,7 @@ TEST(Arms, HaveTheSameBudgetAndTheirShares) {
   const auto data = make_data(config, *world);
   ASSERT_TRUE(data.ok()) << data.status();
   const std::vector<Arm> arms = arms_of(config, *data);
-  EXPECT_EQ(arms.size(), 16u);  // two tiers and Spanish, three each, and seven more
+  EXPECT_EQ(arms.size(), 18u);  // two tiers and Spanish, three each, and nine more
   std::set<std::string> names;
   for (const Arm& arm : arms) {
     EXPECT_TRUE(names.insert(arm.name).second) << arm.name;
@@ -112,6 +116,50 @@ TEST(Arms, HaveTheSameBudgetAndTheirShares) {
   EXPECT_EQ(trained->run.rows, (std::vector<int64_t>{32, 32}));  // exact over 64 rows
   EXPECT_EQ(trained->bits.size(), 3u);                           // two wordings, Austen
   for (const auto& [name, bits] : trained->bits) EXPECT_TRUE(bits > 0.5 && bits < 12) << name << " " << bits;
+  EXPECT_EQ(trained->cloze.size(), 2u);
+  Config central = config;
+  central.arms = "central";
+  EXPECT_EQ(arms_of(central, *data).size(), 10u);
+  // A plan has the arms of the run, and their texts.
+  const auto planned = stand_in(config);
+  ASSERT_TRUE(planned.ok()) << planned.status();
+  const std::vector<Arm> planned_arms = arms_of(config, *planned);
+  ASSERT_EQ(planned_arms.size(), arms.size());
+  for (size_t i = 0; i < arms.size(); ++i) EXPECT_EQ(planned_arms[i].name, arms[i].name);
+}
+
+// Every item has the true half where it says, the other halves are of other verses.
+TEST(Cloze, ItemsAreHalvesOfVerses) {
+  const Config config = tiny();
+  const auto run = kit::quiet_run();
+  const auto world = load_world(config, *run);
+  const auto data = make_data(config, *world);
+  ASSERT_TRUE(data.ok()) << data.status();
+  const Cloze& cloze = data->cloze;
+  ASSERT_GE(cloze.items.size(), 8u);
+  ASSERT_EQ(cloze.windows->size(), static_cast<int64_t>(Cloze::kChoices * cloze.items.size()));
+  std::map<std::string, const Verse2*> verses;
+  for (const Verse2& verse : world->held_verses) verses[verse.id] = &verse;
+  for (size_t i = 0; i < cloze.items.size(); ++i) {
+    const Cloze::Item& item = cloze.items[i];
+    const std::string& verse =
+        item.wording == "older" ? verses.at(item.id)->old_text : verses.at(item.id)->new_text;
+    const std::vector<std::string> words = absl::StrSplit(verse, ' ', absl::SkipEmpty());
+    for (size_t c = 0; c < Cloze::kChoices; ++c) {
+      const std::vector<int32_t> row = cloze.windows->window(static_cast<int64_t>(Cloze::kChoices * i + c));
+      EXPECT_EQ(world->tokenizer->decode(row) == absl::StrJoin(words, " "), c == item.gold) << verse;
+    }
+  }
+}
+
+// Counts of another language's tokens are worse than no counts.
+TEST(Unigrams, AreOfTheHeldOutTextsLanguage) {
+  const auto run = kit::quiet_run();
+  const auto world = load_world(tiny(), *run);
+  const auto data = make_data(tiny(), *world);
+  for (const JudgedOn& held : data->judged)
+    EXPECT_LT(held.unigram_bits, std::log(static_cast<double>(data->vocab)) * held.bits_per_character)
+        << held.name;
 }
 
 }  // namespace

@@ -133,14 +133,19 @@ class Maker {
     return made;
   }
 
-  // Clean text of the kit: other rephrasers, all styles, and half of the documents.
+  // Clean text of the kit: all styles; and, of all arms, other rephrasers, single styles, and half of the
+  // documents.
   absl::Status controls(const std::string& clean, const std::vector<Document>& documents,
                         const std::vector<Document>& by_large) {
+    const auto in_styles = [&](const char* name, const std::vector<Style>& styles) {
+      return rephrased(absl::StrCat(name, clean), documents, "en", *world_.large, styles).status();
+    };
+    ROUX_RETURN_IF_ERROR(in_styles("a_styles.", {Style::kEasy, Style::kMedium, Style::kQa}));
+    if (config_.arms != "all") return absl::OkStatus();
+    ROUX_RETURN_IF_ERROR(in_styles("a_easy.", {Style::kEasy}));
+    ROUX_RETURN_IF_ERROR(in_styles("a_qa.", {Style::kQa}));
     ROUX_RETURN_IF_ERROR(rephrased(absl::StrCat("b.", clean), documents, "en", world_.rules).status());
     ROUX_RETURN_IF_ERROR(rephrased(absl::StrCat("a_small.", clean), documents, "en", *world_.small).status());
-    ROUX_RETURN_IF_ERROR(rephrased(absl::StrCat("a_styles.", clean), documents, "en", *world_.large,
-                                   {Style::kEasy, Style::kMedium, Style::kQa})
-                             .status());
     const std::vector<Document> half(documents.begin(),
                                      documents.begin() + (static_cast<int64_t>(documents.size()) + 1) / 2);
     ROUX_RETURN_IF_ERROR(original("half", half));

@@ -69,7 +69,9 @@ absl::Status table(const Config& config, const std::string& path, Run& run) {
 
 int main(int argc, char** argv) {
   using roux::rephrasing::Config;
-  Config smoke, standard, gpu;
+  Config smoke, standard, complete, gpu;
+  smoke.arms = complete.arms = gpu.arms = "all";
+  smoke.cloze_items = 4, gpu.cloze_items = 400;
   smoke.decoder = {.layers = 1, .hidden = 16, .heads = 2, .intermediate = 32, .length = 80, .init_std = 0.25};
   smoke.vocab = 300, smoke.steps = 6, smoke.batch = 4, smoke.pairs = 60, smoke.small_pairs = 20;
   smoke.substitution.iterations = 2, smoke.eval_windows = 4, smoke.excerpts = true;
@@ -97,12 +99,20 @@ int main(int argc, char** argv) {
        .presets =
            {{{.name = "smoke", .what = "toy models on Genesis and Mark", .minutes = 0.05}, smoke},
             {{.name = "default",
-              .what = "16 arms of a 0.2M model, two quality tiers, two languages",
-              .minutes = 1.5},
+              .what = "10 arms of a 0.2M model: two quality tiers, Spanish, several styles",
+              .minutes = 2,
+              .seeds = 6},
              standard},
+            {{.name = "long",
+              .what = "18 arms: also other rephrasers, single styles, half of the documents, both languages "
+                      "together",
+              .minutes = 3.5,
+              .seeds = 6},
+             complete},
             {{.name = "gpu",
-              .what = "the same arms of a 30M model, with three commentaries; never run yet, its rate is not "
-                      "tuned",
+              .what =
+                  "the arms of long of a 30M model, with three commentaries; never run yet, its rate is not "
+                  "tuned",
               .minutes = 10},
              gpu}},
        .reproduce = roux::rephrasing::reproduce,

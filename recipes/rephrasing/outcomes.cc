@@ -32,6 +32,11 @@ kit::SeedValues Outcomes::gain(const std::string& before, const std::string& aft
   return kit::minus(bits(before, set), bits(after, set));
 }
 
+kit::SeedValues Outcomes::cloze(const std::string& name) const {
+  return trained.values(
+      name, [](const Trained& one) { return (one.cloze.at("older") + one.cloze.at("modern")) / 2; });
+}
+
 kit::SeedValues Outcomes::unique_tokens(const std::string& name) const {
   return trained.values(name, [](const Trained& one) {
     double sum = 0;

@@ -23,6 +23,8 @@ struct Outcomes {
   // bits(before) - bits(after) of each seed: what `after` gains.
   kit::SeedValues gain(const std::string& before, const std::string& after,
                        const std::string& set = "") const;
+  // Share of right choices, mean of both wordings. Error for an arm without the test.
+  kit::SeedValues cloze(const std::string& arm) const;
   kit::SeedValues unique_tokens(const std::string& arm) const;
 };
 

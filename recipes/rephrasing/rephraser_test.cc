@@ -100,6 +100,23 @@ TEST(Rules, OldWordsBecomeNewOnes) {
   EXPECT_EQ(en("And he saith unto thee, Thou hast done well."), "And he says to you, You have done well.");
   EXPECT_EQ(en("He maketh, goeth, sitteth, calleth, crieth and speaketh."),
             "He makes, goes, sits, calls, cries and speaks.");
+  // With a silent e that the older spelling has lost, and without.
+  for (const char* pair :
+       {"bringeth brings",      "judgeth judges",     "changeth changes",    "hangeth hangs",
+        "belongeth belongs",    "desireth desires",   "declareth declares",  "endureth endures",
+        "restoreth restores",   "answereth answers",  "heareth hears",       "requireth requires",
+        "ruleth rules",         "defileth defiles",   "shineth shines",      "openeth opens",
+        "createth creates",     "visiteth visits",    "inheriteth inherits", "coveteth covets",
+        "reckoneth reckons",    "trembleth trembles", "whirleth whirls",     "addeth adds",
+        "erreth errs",          "runneth runs",       "passeth passes",      "loveth loves",
+        "believeth believes",   "rejoiceth rejoices", "breatheth breathes",  "knoweth knows",
+        "prayeth prays",        "hasteth hastes",     "casteth casts",       "perisheth perishes",
+        "abideth abides",       "knocketh knocks",    "consumeth consumes",  "agreeth agrees",
+        "inviteth invites",     "oweth owes",         "pitieth pities",      "excelleth excels",
+        "backbiteth backbites", "writeth writes"}) {
+    const std::string both = pair, old = both.substr(0, both.find(' '));
+    EXPECT_EQ(en(old), both.substr(both.find(' ') + 1)) << old;
+  }
   EXPECT_EQ(en("Thou eatest with the greatest of Seth, of Nazareth; teeth."),
             "You eat with the greatest of Seth, of Nazareth; teeth.");
   EXPECT_EQ(en(en("He goeth.")), en("He goeth."));
@@ -160,10 +177,11 @@ TEST(Table, AsTheReferenceEstimatesIt) {
     ASSERT_TRUE(json.ok()) << json.status();
     const std::vector<double> likelihoods = c["log_likelihood"].numbers();
     const JsonValue::Items& got = json->find("log_likelihood")->items();
-    ASSERT_EQ(got.size(), likelihoods.size() + 1);
+    ASSERT_EQ(got.size(), likelihoods.size());
     for (size_t i = 0; i < likelihoods.size(); ++i) {
-      EXPECT_NEAR(got[i + 1].number(), likelihoods[i], 1e-9 * std::abs(likelihoods[i]) + 1e-12);
-      EXPECT_GE(got[i + 1].number(), got[i].number() - 1e-12);  // EM never lowers it
+      EXPECT_NEAR(got[i].number(), likelihoods[i], 1e-9 * std::abs(likelihoods[i]) + 1e-12);
+      if (i == 0) continue;
+      EXPECT_GE(got[i].number(), got[i - 1].number() - 1e-12);  // EM never lowers it
     }
     for (const golden::Values& row : c["rows"].items()) {
       const JsonValue* targets = json->find("t")->find(row["source"].text());

@@ -64,21 +64,25 @@ std::string cell(const Outcomes& o, const Arm& arm, const std::string& set) {
 }
 
 Table arms_table(const Outcomes& o) {
-  Table table{"Bits per character on held-out text, mean over seeds; different tokens that were trained on",
-              {"arm"},
-              {}};
+  Table table{
+      "Bits per character on held-out text, mean over seeds; different tokens that were trained on; right "
+      "halves of verses",
+      {"arm"},
+      {}};
   for (const JudgedOn& held : o.data.judged) table.columns.push_back(held.name);
-  for (const char* column : {"mean of main", "spread of seeds", "tokens", "different"})
+  for (const char* column : {"mean of main", "spread of seeds", "tokens", "different", "cloze"})
     table.columns.push_back(column);
   for (const Arm& arm : o.arms) {
     table.rows.push_back({arm.name});
     for (const JudgedOn& held : o.data.judged) table.rows.back().push_back(cell(o, arm, held.name));
+    const Trained& first = o.trained.results[static_cast<size_t>(&arm - o.arms.data())];
     const std::vector<double> bits = o.bits(arm.name);
     const auto [low, high] = std::minmax_element(bits.begin(), bits.end());
     table.rows.back().insert(
         table.rows.back().end(),
         {format_number(mean(bits)), format_number(*high - *low, 2), absl::StrCat(o.config.budget()),
-         format_number(mean(o.unique_tokens(arm.name)), 6)});
+         format_number(mean(o.unique_tokens(arm.name)), 6),
+         first.cloze.empty() ? "-" : percent(mean(o.cloze(arm.name)))});
   }
   return table;
 }

@@ -1,5 +1,6 @@
 // The rules of old English and old Spanish, written here from the two Bibles' grammar.
-#include <array>
+#include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,22 +49,44 @@ const Words& words_of_language(const std::string& language) {
 
 bool is_vowel(char c) { return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u'; }
 
+bool ends_in(const std::string& word, std::initializer_list<const char*> endings) {
+  return std::any_of(endings.begin(), endings.end(), [&](const char* e) { return absl::EndsWith(word, e); });
+}
+
+// Whether a stem before -eth has lost a silent e: "mak", "desir", "judg", "trembl"; not "speak", "answer",
+// "bring". Words of one syllable without it double their consonant ("sitt"), so that a single one tells.
+bool lost_e(const std::string& stem) {
+  const size_t n = stem.size();
+  const char last = stem[n - 1], before = n > 1 ? stem[n - 2] : '\0', third = n > 2 ? stem[n - 3] : '\0';
+  const bool is_odd = stem == "hast" || stem == "tast" || stem == "wast" || stem == "ow" || stem == "aw";
+  if (is_odd || ends_in(stem, {"creat", "uad", "beguil", "backbit"})) return true;
+  if (last == 'g') return stem != "hang" && !ends_in(stem, {"ing", "ong"});
+  if (last == 'c' || last == 'v' || absl::EndsWith(stem, "th")) return true;
+  if (last == 'l' && !is_vowel(before)) return before != 'l' && before != 'r' && before != 'w';
+  const bool open = std::string_view("bdklmnprt").find(last) != std::string_view::npos;
+  const bool single = is_vowel(before) && (!is_vowel(third) || (third == 'u' && n > 3 && stem[n - 4] == 'q'));
+  if (!open || !single) return false;
+  bool one_syllable = true;
+  for (size_t i = 0; i + 2 < n; ++i)
+    one_syllable = one_syllable && (!is_vowel(stem[i]) || is_vowel(stem[i + 1]));
+  if (one_syllable) return true;
+  if (absl::EndsWith(stem, "it")) return ends_in(stem, {"invit", "requit", "excit", "writ", "smit"});
+  return before != 'e' && !ends_in(stem, {"on", "op", "som", "murmur"});
+}
+
 // "maketh" -> "makes", "sitteth" -> "sits", "goeth" -> "goes"; empty for other words.
 std::string third_person(const std::string& word) {
-  if (word.size() < 5 || !absl::EndsWith(word, "eth") || word == "teeth" || absl::EndsWith(word, "tieth"))
+  if (word.size() < 5 || !absl::EndsWith(word, "eth")) return "";
+  if (ends_in(word, {"teeth", "entieth", "irtieth", "ortieth", "iftieth", "ixtieth", "ightieth", "inetieth"}))
     return "";
-  std::string stem = word.substr(0, word.size() - 3);
+  const std::string stem = word.substr(0, word.size() - 3);
   const size_t n = stem.size();
-  const char last = stem[n - 1], before = n > 1 ? stem[n - 2] : '\0';
-  if (is_vowel(last) || absl::EndsWith(stem, "sh") || absl::EndsWith(stem, "ch") || last == 'x' ||
-      last == 'z' || last == 's') {
-    return stem + "es";
-  }
-  if (last == before && last != 'l') return stem.substr(0, n - 1) + "s";
-  if (last == 'v' || last == 'c' || last == 'g') return stem + "es";
-  const bool single_vowel = is_vowel(before) && (n < 3 || !is_vowel(stem[n - 3]));
-  const bool open = last == 'k' || last == 'm' || last == 't' || last == 'd' || last == 'p';
-  return stem + (single_vowel && open ? "es" : "s");
+  const char last = stem[n - 1];
+  if (is_vowel(last) || ends_in(stem, {"sh", "ch", "x", "z", "s"})) return stem + "es";
+  const bool doubled = (n > 3 && last == stem[n - 2] && last != 'l' && last != 'f') ||  // "sitt", not "add"
+                       ends_in(stem, {"excell", "equall", "annull", "travell"});
+  if (doubled) return stem.substr(0, n - 1) + "s";
+  return stem + (lost_e(stem) ? "es" : "s");
 }
 
 std::string replaced_ending(const std::string& word, const std::string& ending, const std::string& by) {

@@ -4,7 +4,7 @@ source bazel/run_test_functions.sh
 
 runs --preset=smoke --out="$work/whole"
 first_losses "$work/whole" original.clean/seed1 6.14071 6.14439 5.70976
-first_losses "$work/whole" mix.joint/seed1 6.25336 6.06574 5.83449
+first_losses "$work/whole" mix.joint/seed1 6.25077 6.05226 5.85359
 
 printf 'the house\tla casa\nthe book\tel libro\na house\tuna casa\n' >"$work/pairs.tsv"
 runs --table="$work/pairs.tsv" --out="$work/table" --set iterations=30
@@ -21,8 +21,8 @@ refused "language" --preset=smoke --language=fr --data="$work"
 
 # The user's own texts, one of them a folder, with pairs of their own.
 mkdir -p "$work/texts/sermons"
-for i in $(seq 120); do printf 'And he that heareth it saith number %s unto thee, that thou hast the word.\n\n' "$i"; done >"$work/texts/old.txt"
-for i in $(seq 120); do printf 'Verily I say unto you, the man %s goeth to his own house and eateth bread.\n\n' "$i"; done >"$work/texts/sermons/a.txt"
+lines 120 "him that heareth it, and he saith unto thee, that thou hast the word" | sed G >"$work/texts/old.txt"
+lines 120 "the man that goeth to his own house and eateth bread, verily I say unto you" | sed G >"$work/texts/sermons/a.txt"
 cp "$work/pairs.tsv" "$work/texts/pairs.tsv"
 refused "a.old: the filters leave no passage (passages" --preset=smoke --data="$work/texts" --seeds=1
 for i in 1 2 3 4 5; do
@@ -41,3 +41,4 @@ printf 'gr\374\337' >"$work/empty/short.txt"
 refused "UTF-8 text is needed" --preset=smoke --data="$work/empty"
 
 plans mix.clean/seed1
+says mix.joint/seed1

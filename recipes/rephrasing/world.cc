@@ -90,8 +90,6 @@ absl::Status add_tokenizer(const std::vector<std::string>& texts, int64_t vocab,
   return absl::OkStatus();
 }
 
-std::string tier_name(double noise) { return noise == 0 ? "clean" : absl::StrCat("noise_", noise); }
-
 struct Bibles {
   std::vector<Verse> old_english, new_english, spanish;
   std::string missing;
@@ -247,6 +245,8 @@ absl::StatusOr<World> load_world(const Config& config, kit::Run& run) {
       std::make_unique<const Substitution>(spread(world.pairs, config.small_pairs), config.substitution);
   return world;
 }
+
+std::string tier_name(double noise) { return noise == 0 ? "clean" : absl::StrCat("noise_", noise); }
 
 std::string noisy(const std::string& text, double noise, uint64_t seed, uint64_t stream) {
   if (noise == 0) return text;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/container/flat_hash_set.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -65,10 +66,10 @@ IbmModel1 train_ibm_model1(absl::Span<const SentencePair> pairs, const IbmModel1
       }
     }
   }
-  // Uniform over the words seen with a source word: after one iteration the same as uniform over all.
+  absl::flat_hash_set<int32_t> targets;
+  for (const SentencePair& pair : pairs) targets.insert(pair.target.begin(), pair.target.end());
+  model.probabilities_.assign(model.words_.size(), 1 / static_cast<double>(targets.size()));
   std::vector<double> totals(source_index.size(), 0.0);
-  for (const int64_t source : source_of) totals[source] += 1;
-  for (const int64_t source : source_of) model.probabilities_.push_back(1 / totals[source]);
   model.log_likelihoods_.push_back(model.log_likelihood(pairs));
   std::vector<double> counts(model.words_.size());
   for (int64_t iteration = 0; iteration < options.iterations; ++iteration) {

@@ -3,8 +3,9 @@
 //
 //   p(f | e) = prod_j  1 / (l + 1) * sum_{i = 0..l} t(f_j | e_i)        l words e_1..e_l, e_0 the empty word
 //
-// (without Brown's constant for the length of f). The likelihood is concave, so the start, t uniform, does
-// not matter, and EM never lowers it.
+// (without Brown's constant for the length of f). t starts as Brown's does, uniform over all target words;
+// the likelihood is concave, so another start would end at the same height, but not after a few iterations.
+// EM never lowers it.
 //
 //   const IbmModel1 model = train_ibm_model1(pairs, {.iterations = 10});
 //   model.probability(/*target=*/haus, /*source=*/house);

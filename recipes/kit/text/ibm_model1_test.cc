@@ -61,6 +61,18 @@ TEST(IbmModel1, TellsTheHouseFromTheBook) {
   EXPECT_TRUE(std::isinf(model.log_likelihood(std::vector<SentencePair>{SentencePair{{kBook}, {kHaus}}})));
 }
 
+// One iteration by hand, where the source words do not stand with the same number of target words: from t
+// uniform over all three each word of the second pair comes from either source word by halves.
+TEST(IbmModel1, StartsUniformOverAllTargets) {
+  const std::vector<SentencePair> pairs = {{{0}, {0}}, {{0, 1}, {0, 1}}, {{0}, {2}}};
+  const IbmModel1 model = train_ibm_model1(pairs, {.iterations = 1, .empty_word = false});
+  EXPECT_NEAR(model.log_likelihoods()[0], 4 * std::log(1.0 / 3), 1e-14);
+  EXPECT_NEAR(model.probability(0, 0), 1.5 / 3, 1e-15);
+  EXPECT_NEAR(model.probability(1, 0), 0.5 / 3, 1e-15);
+  EXPECT_NEAR(model.probability(2, 0), 1.0 / 3, 1e-15);
+  EXPECT_NEAR(model.probability(0, 1), 0.5, 1e-15);
+}
+
 TEST(IbmModel1, WeightsCountAsCopies) {
   const std::vector<SentencePair> weighted = {{{0, 1}, {0, 1}, 3}, {{1}, {2}}};
   const std::vector<SentencePair> copied = {{{0, 1}, {0, 1}}, {{0, 1}, {0, 1}}, {{0, 1}, {0, 1}}, {{1}, {2}}};

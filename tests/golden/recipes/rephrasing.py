@@ -169,12 +169,6 @@ def ibm1(pairs, iterations):
     targets = sorted({w for _, t in pairs for w in t})
     index = {w: i + 1 for i, w in enumerate(sources)}
     table = numpy.full((len(sources) + 1, len(targets)), 1 / len(targets))
-    # t(f | e) is defined for words that stand together; EM never leaves zero.
-    together = numpy.zeros_like(table)
-    for s, t in pairs:
-        for e in [0] + [index[w] for w in s]:
-            together[e, [targets.index(w) for w in t]] = 1
-    table = together / together.sum(1, keepdims=True)
     likelihoods = []
     for iteration in range(iterations + 1):
         counts, total = numpy.zeros_like(table), 0.0
@@ -200,7 +194,7 @@ for pairs, iterations in [([(["the", "house"], ["la", "casa"]), (["the", "book"]
                           ([(["x"], ["y"])], 1)]:
     likelihoods, rows = ibm1(pairs, iterations)
     models.append({"pairs": [[" ".join(s), " ".join(t)] for s, t in pairs], "iterations": iterations,
-                   "log_likelihood": likelihoods[1:], "rows": rows})
+                   "log_likelihood": likelihoods, "rows": rows})
 
 recipe_values.write(__file__, {"documents": documents, "merges": merges, "measures": measured, "answers": answers,
                                "rewritings": rewritings, "models": models}, numpy)
