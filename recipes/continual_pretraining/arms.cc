@@ -316,8 +316,8 @@ absl::StatusOr<Data> load_data(const Config& config, kit::Run& run) {
   return data;
 }
 
-absl::StatusOr<kit::Pretrained> train_arm(const Config& c, const Data& data, const Arm& arm, uint64_t seed,
-                                          kit::Part& part) {
+absl::StatusOr<kit::PretrainResult> train_arm(const Config& c, const Data& data, const Arm& arm,
+                                              uint64_t seed, kit::Part& part) {
   Generator generator(seed);
   Transformer model(c.decoder.transformer(data.corpora[kOld].tokenizer.vocab_size()),
                     c.decoder.init(generator, part.device()));

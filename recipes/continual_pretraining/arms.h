@@ -104,8 +104,8 @@ std::string replay_name(double share);
 // Evaluations: at the start, close together after it, then every eval_every steps and at the end.
 std::vector<int64_t> evaluation_steps(const Config& config, int64_t steps);
 
-absl::StatusOr<kit::Pretrained> train_arm(const Config& config, const Data& data, const Arm& arm,
-                                          uint64_t seed, kit::Part& part);
+absl::StatusOr<kit::PretrainResult> train_arm(const Config& config, const Data& data, const Arm& arm,
+                                              uint64_t seed, kit::Part& part);
 
 }  // namespace roux::continual
 

@@ -13,7 +13,7 @@ Outcomes::Outcomes(const std::vector<Arm>& arms, const Results& results, size_t 
 
 const Arm& Outcomes::arm(const std::string& name) const { return kit::find_arm(arms_, name); }
 
-const kit::Pretrained& Outcomes::of(const std::string& name, size_t seed) const {
+const kit::PretrainResult& Outcomes::of(const std::string& name, size_t seed) const {
   return *results_.of(name).at(seed);
 }
 

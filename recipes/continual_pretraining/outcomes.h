@@ -12,7 +12,7 @@
 
 namespace roux::continual {
 
-using Results = kit::Results<kit::Pretrained>;
+using Results = kit::Results<kit::PretrainResult>;
 
 class Outcomes {
  public:
@@ -23,7 +23,7 @@ class Outcomes {
   size_t seeds() const { return seeds_; }
   // Throws Error for an arm or a curve that there is not.
   const Arm& arm(const std::string& name) const;
-  const kit::Pretrained& of(const std::string& name, size_t seed) const;
+  const kit::PretrainResult& of(const std::string& name, size_t seed) const;
   const std::vector<double>& curve(const std::string& name, size_t seed, Domain domain) const;
 
   // Final losses on D0 and on the D1 of `domain`.

@@ -206,7 +206,7 @@ absl::StatusOr<Outcome> train_lm(const Config& c, const Data& data, const Arm& a
   }
   Outcome outcome;
   ROUX_ASSIGN_OR_RETURN(
-      kit::Pretrained trained,
+      kit::PretrainResult trained,
       kit::pretrain(part, model, {{&data.train.at(arm.name)}, {1}, sets},
                     {.seed = seed,
                      .steps = c.steps,

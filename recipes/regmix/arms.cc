@@ -321,14 +321,15 @@ absl::StatusOr<std::vector<double>> train_large(const Config& config, const Data
   Transformer model(size.decoder.transformer(data.corpora[0].tokenizer.vocab_size()),
                     size.decoder.init(generator, part.device()));
   const kit::PretrainData of_arm{data.training_sets(), mixture, validation_sets(config, data)};
-  ROUX_ASSIGN_OR_RETURN(const kit::Pretrained trained, kit::pretrain(part, model, of_arm,
-                                                                     {.seed = seed,
-                                                                      .steps = size.steps,
-                                                                      .global_batch = config.batch,
-                                                                      .lr = schedule_of(size),
-                                                                      .adamw = adamw_of(config),
-                                                                      .max_grad_norm = config.max_grad_norm,
-                                                                      .evaluate_at = {size.steps}}));
+  ROUX_ASSIGN_OR_RETURN(const kit::PretrainResult trained,
+                        kit::pretrain(part, model, of_arm,
+                                      {.seed = seed,
+                                       .steps = size.steps,
+                                       .global_batch = config.batch,
+                                       .lr = schedule_of(size),
+                                       .adamw = adamw_of(config),
+                                       .max_grad_norm = config.max_grad_norm,
+                                       .evaluate_at = {size.steps}}));
   std::vector<double> losses;
   for (const kit::ValidationSet& set : of_arm.validation)
     losses.push_back(trained.log.curves.at(set.name).back());

@@ -72,7 +72,7 @@ absl::StatusOr<Data> stand_in(const Config& config);
 std::vector<Arm> arms_of(const Config& config, const Data& data);
 
 struct Trained {
-  kit::Pretrained run;
+  kit::PretrainResult run;
   std::map<std::string, double> bits;     // bits per character, by held-out set
   std::map<std::string, int64_t> unique;  // different tokens that were trained on, by training set
   std::map<std::string, double> cloze;    // share of the items with the right choice, by wording

@@ -114,7 +114,7 @@ absl::StatusOr<Outcome> train_teacher(const Config& c, const kit::Corpus& corpus
   Transformer model(size.transformer(corpus.tokenizer.vocab_size()), size.init(generator, part.device()));
   ROUX_ASSIGN_OR_RETURN(kit::ValidationSet unseen,
                         kit::validation_set("validation_loss", corpus.validation, c.eval_windows));
-  ROUX_ASSIGN_OR_RETURN(kit::Pretrained trained,
+  ROUX_ASSIGN_OR_RETURN(kit::PretrainResult trained,
                         kit::pretrain(part, model, {{&corpus.train}, {1}, {std::move(unseen)}},
                                       {.seed = seed,
                                        .steps = arm.steps,

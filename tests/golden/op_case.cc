@@ -43,8 +43,8 @@ Shape shape_of(const JsonValue& value) {
   return shape;
 }
 
-Values values_from(const JsonValue& list, DType dtype, const Shape& shape) {
-  Values values{dtype, shape, {}};
+CaseValues values_from(const JsonValue& list, DType dtype, const Shape& shape) {
+  CaseValues values{dtype, shape, {}};
   for (const JsonValue& item : list.items()) {
     const long double v = number_of(item);
     // f32 is written as the shortest decimal that f32 reads back.
@@ -57,8 +57,8 @@ Values values_from(const JsonValue& list, DType dtype, const Shape& shape) {
 }
 
 // The lists under `key`, each with the dtype and shape of one of `like`.
-std::vector<Values> lists(const JsonValue& value, const char* key, const std::vector<Values>& like) {
-  std::vector<Values> result;
+std::vector<CaseValues> lists(const JsonValue& value, const char* key, const std::vector<CaseValues>& like) {
+  std::vector<CaseValues> result;
   const JsonValue::Items& items = member(value, key).items();
   if (items.size() != like.size()) throw Error(absl::StrCat("\"", key, "\" has ", items.size(), " lists"));
   for (size_t i = 0; i < items.size(); ++i) {
@@ -74,7 +74,8 @@ OpCase case_from(const JsonValue& value) {
   c.opt = OpOptions(member(value, "opt"));
   for (const JsonValue& item : member(value, "in").items()) {
     const JsonValue::Items& parts = item.items();
-    const Values values = values_from(parts.at(3), dtype_named(parts.at(0).string()), shape_of(parts.at(1)));
+    const CaseValues values =
+        values_from(parts.at(3), dtype_named(parts.at(0).string()), shape_of(parts.at(1)));
     c.in.push_back({values, parts.at(2).string()});
   }
   for (const JsonValue& item : member(value, "out").items()) {
@@ -82,7 +83,7 @@ OpCase case_from(const JsonValue& value) {
     c.out.push_back(values_from(parts.at(2), dtype_named(parts.at(0).string()), shape_of(parts.at(1))));
   }
   if (value.find("wrt") == nullptr) return c;
-  std::vector<Values> variables;
+  std::vector<CaseValues> variables;
   for (const JsonValue& index : member(value, "wrt").items()) {
     c.wrt.push_back(static_cast<int>(index.integer()));
     variables.push_back(c.in.at(static_cast<size_t>(index.integer())));
@@ -134,7 +135,7 @@ absl::StatusOr<std::vector<OpCase>> read_op_cases(const std::string& path) {
   return cases;
 }
 
-Tensor to_tensor(const Values& values, Device device) {
+Tensor to_tensor(const CaseValues& values, Device device) {
   NoGradGuard no_grad;
   Tensor x;
   if (is_floating(values.dtype)) {
@@ -148,7 +149,7 @@ Tensor to_tensor(const Values& values, Device device) {
 Tensor to_tensor(const Input& input, Device device) {
   NoGradGuard no_grad;
   const Shape& shape = input.shape;
-  Tensor x = to_tensor(static_cast<const Values&>(input), kCpu);
+  Tensor x = to_tensor(static_cast<const CaseValues&>(input), kCpu);
   if (input.layout == "contiguous") return to_device(x, device);
   Shape around = shape;
   std::function<Tensor(const Tensor&)> cut;
@@ -177,8 +178,8 @@ Tensor to_tensor(const Input& input, Device device) {
   return input.layout == "expanded" ? expand(result, shape) : result;
 }
 
-Values values_of(const Tensor& x) {
-  Values values{x.dtype(), x.shape(), {}};
+CaseValues values_of(const Tensor& x) {
+  CaseValues values{x.dtype(), x.shape(), {}};
   if (is_floating(x.dtype())) {
     const std::vector<double> v = x.to_vector<double>();
     values.v.assign(v.begin(), v.end());

@@ -12,12 +12,12 @@
 namespace roux::golden {
 
 // Values in row-major order; long double holds every i64 and every f64.
-struct Values {
+struct CaseValues {
   DType dtype = kF64;
   Shape shape;
   std::vector<long double> v;
 };
-struct Input : Values {
+struct Input : CaseValues {
   std::string layout;
 };
 
@@ -44,12 +44,12 @@ struct OpCase {
   std::string name, op, opt_text;  // "softmax/03_f64_step", "softmax", {"axis":0}
   OpOptions opt;
   std::vector<Input> in;
-  std::vector<Values> out;
-  std::vector<int> wrt;         // inputs that get a gradient; empty: forward alone
-  std::vector<Values> weight;   // grad_output of each result
-  std::vector<Values> grad;     // of <weight, out>, one for each of wrt
-  std::vector<Values> weight2;  // empty: no second order
-  std::vector<Values> grad2;    // of <weight2, grad>: to each of wrt, then to each weight
+  std::vector<CaseValues> out;
+  std::vector<int> wrt;             // inputs that get a gradient; empty: forward alone
+  std::vector<CaseValues> weight;   // grad_output of each result
+  std::vector<CaseValues> grad;     // of <weight, out>, one for each of wrt
+  std::vector<CaseValues> weight2;  // empty: no second order
+  std::vector<CaseValues> grad2;    // of <weight2, grad>: to each of wrt, then to each weight
 };
 
 // One line of the file. InvalidArgument for anything that ops.py does not write.
@@ -57,7 +57,7 @@ absl::StatusOr<OpCase> parse_op_case(const std::string& line, const std::string&
 absl::StatusOr<std::vector<OpCase>> read_op_cases(const std::string& path);
 
 // The values as a tensor, contiguous.
-Tensor to_tensor(const Values& values, Device device);
+Tensor to_tensor(const CaseValues& values, Device device);
 // The same in the memory layout that the case names; what lies between the elements is NaN (77 for integers).
 //   contiguous
 //   transposed  the first and the last axis lie the other way round
@@ -66,7 +66,7 @@ Tensor to_tensor(const Values& values, Device device);
 //   padded      rows cut from rows of a multiple of eight elements
 //   offset      one element behind the start of the allocation
 Tensor to_tensor(const Input& input, Device device);
-Values values_of(const Tensor& x);
+CaseValues values_of(const Tensor& x);
 
 }  // namespace roux::golden
 

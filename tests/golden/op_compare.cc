@@ -43,7 +43,7 @@ Dims index_of(int64_t element, const Shape& shape) {
 
 }  // namespace
 
-double largest_finite(const Values& values) {
+double largest_finite(const CaseValues& values) {
   double largest = 0;
   for (const long double v : values.v) {
     if (std::isfinite(v)) largest = std::max(largest, static_cast<double>(std::fabs(v)));
@@ -84,7 +84,7 @@ Tolerance tolerance(Exactness exactness, Stage stage, DType dtype, double larges
   return allowed;
 }
 
-std::string compare(const Values& got, const Values& expected, const Tolerance& tolerance) {
+std::string compare(const CaseValues& got, const CaseValues& expected, const Tolerance& tolerance) {
   if (got.dtype != expected.dtype) {
     return absl::StrCat("dtype is ", name(got.dtype), ", expected ", name(expected.dtype));
   }

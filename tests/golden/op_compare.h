@@ -23,9 +23,9 @@ Tolerance tolerance(Exactness exactness, Stage stage, DType dtype, double larges
 
 // "" or "dtype is ..", "shape is ..", "element [1,2] is 3, expected 4 (allowed 0.01)". NaN equals NaN; what
 // is exact keeps the sign of zero.
-std::string compare(const Values& got, const Values& expected, const Tolerance& tolerance);
+std::string compare(const CaseValues& got, const CaseValues& expected, const Tolerance& tolerance);
 
-double largest_finite(const Values& values);
+double largest_finite(const CaseValues& values);
 
 }  // namespace roux::golden
 

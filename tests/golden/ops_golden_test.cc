@@ -72,21 +72,21 @@ class CaseRun {
           c_.grad2, Stage::kSecond);
   }
 
-  Tensors tensors(const std::vector<Values>& list) const {
+  Tensors tensors(const std::vector<CaseValues>& list) const {
     Tensors result;
-    for (const Values& values : list) result.push_back(to_tensor(values, device_));
+    for (const CaseValues& values : list) result.push_back(to_tensor(values, device_));
     return result;
   }
 
-  void check(const char* what, const Tensors& got, const std::vector<Values>& expected, Stage stage) {
+  void check(const char* what, const Tensors& got, const std::vector<CaseValues>& expected, Stage stage) {
     if (got.size() != expected.size()) {
       return note(what, absl::StrCat(got.size(), " tensors, expected ", expected.size()));
     }
     for (size_t i = 0; i < got.size(); ++i) {
       // A gradient that nothing depends on is undefined and counts as 0.
-      Values zero = expected[i];
+      CaseValues zero = expected[i];
       std::fill(zero.v.begin(), zero.v.end(), 0);
-      const Values& e = expected[i];
+      const CaseValues& e = expected[i];
       const Exactness exactness = op_calls().at(c_.op).exactness;
       note(absl::StrCat(what, " ", i),
            compare(got[i].defined() ? values_of(got[i]) : zero, e,
@@ -227,8 +227,8 @@ TEST(Coverage, EveryOpHasGoldenCases) {
   for (const OpCase& c : cases()) {
     for (const auto& [twin, call] : op_calls().at(c.op).twins) twins.insert(twin);
     for (const Input& x : c.in) layouts[c.op].insert(x.layout);
-    for (const Values& y : c.out) forward[c.op].insert(y.dtype);
-    for (const Values& g : c.grad) gradient[c.op].insert(g.dtype);
+    for (const CaseValues& y : c.out) forward[c.op].insert(y.dtype);
+    for (const CaseValues& g : c.grad) gradient[c.op].insert(g.dtype);
     second += c.weight2.empty() ? 0 : 1;
   }
   const std::set<std::string> declared = declared_ops();
@@ -246,7 +246,7 @@ TEST(Coverage, EveryOpHasGoldenCases) {
 }
 
 TEST(Compare, SeesTheNextNumberAndTheSignOfZero) {
-  const Values one{kBF16, {2}, {1, 0}};
+  const CaseValues one{kBF16, {2}, {1, 0}};
   EXPECT_EQ(compare(one, one, {}), "");
   EXPECT_EQ(compare({kBF16, {2}, {1.0078125, 0}}, one, {.ulps = 0.9}),
             "element [0] is 1.0078125, expected 1 (allowed 0.00703)");

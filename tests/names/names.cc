@@ -6,6 +6,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "recipes/kit/run/atomic_file.h"
 
 namespace roux::names {
@@ -290,6 +292,39 @@ std::vector<std::string> check_messages(const Tree& tree, const std::string& fil
       check_root_paths(tree, file, quote, &out);
     }
     i = end;
+  }
+  return out;
+}
+
+std::vector<std::string> check_classes(const Tree& tree) {
+  static const std::regex kOpen("namespace ?([\\w:]*) \\{");
+  static const std::regex kClass(
+      "(template <.*> )?(class|struct) (\\[\\[nodiscard\\]\\] )?(\\w+)( final)?( :.*)? \\{.*");
+  std::vector<std::string> out;
+  std::map<std::string, std::string> first;  // file of each class
+  for (const auto& [file, text] : tree.text) {
+    const bool code =
+        absl::EndsWith(file, ".h") || absl::EndsWith(file, ".cc") || absl::EndsWith(file, ".cu");
+    if (!code || absl::EndsWith(file, "_test.cc")) continue;
+    std::vector<std::string> spaces;
+    size_t at = 0;
+    for (const absl::string_view part : absl::StrSplit(text, '\n')) {
+      const std::string line(part);
+      std::smatch m;
+      if (std::regex_match(line, m, kOpen)) {
+        spaces.push_back(m[1].matched && m[1].length() > 0 ? m[1].str() : "");
+      } else if (absl::StartsWith(line, "}  // namespace")) {
+        if (!spaces.empty()) spaces.pop_back();
+      } else if (std::regex_match(line, m, kClass) &&
+                 std::find(spaces.begin(), spaces.end(), "") == spaces.end()) {
+        const std::string name = absl::StrCat(absl::StrJoin(spaces, "::"), "::", m[4].str());
+        const auto [found, added] = first.emplace(name, file);
+        if (!added && found->second != file) {
+          out.push_back(located(tree, file, at, absl::StrCat(name, " is another one in ", found->second)));
+        }
+      }
+      at += line.size() + 1;
+    }
   }
   return out;
 }

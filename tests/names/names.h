@@ -35,6 +35,9 @@ std::vector<std::string> check_labels(const Tree& tree, const std::string& file)
 std::vector<std::string> check_readme(const Tree& tree, const std::string& file, bool identifiers);
 // Of a C++ source: --flags in its string literals, and paths there that begin with a folder of the root.
 std::vector<std::string> check_messages(const Tree& tree, const std::string& file);
+// Of all files but tests: classes that two of them define with one name in one namespace, the second of each
+// pair. A program that links both would run the functions of one on objects of the other.
+std::vector<std::string> check_classes(const Tree& tree);
 
 }  // namespace roux::names
 

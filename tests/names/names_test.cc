@@ -61,6 +61,8 @@ TEST(Names, OfMessagesExist) {
   }
 }
 
+TEST(Names, OfClassesStandOnce) { expect_none(check_classes(source_tree())); }
+
 Tree small() {
   return Tree::of(
       {{"a/BUILD", "cc_library(name = \"a\")\ncc_test(name = \"a_test\")\n[cuda_library(name = f)]"},
@@ -126,6 +128,23 @@ TEST(NamesChecks, Messages) {
   EXPECT_EQ(check_messages(tree, "f.cc"), Complaints{"f.cc:1: --gone is read by no program or script"});
   tree.text["f.cc"] = "f(\"run a/kernel.cu or only/ or b/c\", \"a/\");\ng(\"see a/gone.h\");\n";
   EXPECT_EQ(check_messages(tree, "f.cc"), Complaints{"f.cc:2: a/gone.h does not exist"});
+}
+
+TEST(NamesChecks, Classes) {
+  const auto complaints = [](const std::string& text) {
+    Tree tree = small();
+    tree.text["a.h"] = "namespace a::b {\nstruct Kept {\n};\n}  // namespace a::b\n";
+    tree.text["c.h"] = text;
+    return check_classes(tree);
+  };
+  for (const char* good :
+       {"struct Kept {", "namespace a {\nstruct Kept {", "namespace a::b {\nclass Kept;",
+        "namespace a::b {\nnamespace {\nstruct Kept {", "namespace a::b {\nstruct Kept::X {",
+        "namespace a::b {\ntemplate <>\nstruct Kept<int> {", "namespace a::b {\n  struct Kept {"}) {
+    EXPECT_EQ(complaints(good), Complaints{}) << good;
+  }
+  EXPECT_EQ(complaints("namespace a::b {\n\ntemplate <class T> class Kept final : public T {\n"),
+            Complaints{"c.h:3: a::b::Kept is another one in a.h"});
 }
 
 }  // namespace

@@ -242,7 +242,7 @@ TEST(Converse, LinesOfAPipe) {
   ASSERT_EQ(::pipe(ends), 0);
   const std::string text = "one\n\ntwo " + std::string(10000, 'x') + "\nlast";
   ASSERT_EQ(::write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
-  LineReader lines(ends[0]);
+  InputLines lines(ends[0]);
   const auto never = [] { return false; };
   EXPECT_EQ(lines.next(never), "one");
   EXPECT_EQ(lines.next(never), "");

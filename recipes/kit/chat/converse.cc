@@ -85,7 +85,7 @@ absl::Status converse(Chat& chat, const Console& console) {
   return absl::OkStatus();
 }
 
-std::optional<std::string> LineReader::next(const std::function<bool()>& interrupted) {
+std::optional<std::string> InputLines::next(const std::function<bool()>& interrupted) {
   constexpr int kMilliseconds = 50;
   for (;;) {
     const size_t end = read_.find('\n');

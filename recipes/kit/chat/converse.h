@@ -33,9 +33,9 @@ absl::Status converse(Chat& chat, const Console& console);
 std::string speed(const Answer& answer);
 
 // Lines of a file descriptor, which may be a terminal or a pipe.
-class LineReader {
+class InputLines {
  public:
-  explicit LineReader(int fd) : fd_(fd) {}
+  explicit InputLines(int fd) : fd_(fd) {}
   // Without its end; the last line needs none. None at the end of the input, on an error of reading, or
   // within 0.1 s of `interrupted` becoming true.
   std::optional<std::string> next(const std::function<bool()>& interrupted);

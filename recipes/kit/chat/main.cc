@@ -60,7 +60,7 @@ absl::Status talk(const std::vector<SettingChange>& changes) {
   ROUX_ASSIGN_OR_RETURN(const std::unique_ptr<Chat> chat, Chat::create(model, flags.options()));
   if (interrupt_requested()) return absl::CancelledError("interrupted");
   const ActivationsGuard activations(flags.int8 ? Activations::kInt8 : Activations::kExact);
-  LineReader lines(STDIN_FILENO);
+  InputLines lines(STDIN_FILENO);
   const bool asks = ::isatty(STDIN_FILENO) == 1;
   Console console{
       .read_line =

@@ -6,8 +6,8 @@
 
 namespace roux::kit {
 
-absl::StatusOr<Pretrained> pretrain(Part& part, LanguageModel& model, const PretrainData& data,
-                                    const PretrainOptions& options) {
+absl::StatusOr<PretrainResult> pretrain(Part& part, LanguageModel& model, const PretrainData& data,
+                                        const PretrainOptions& options) {
   AdamW optimizer({{model.named_parameters()}}, options.adamw);
   States learned = {{"model", model}};
   const States all = learned + States{{"optimizer", optimizer}};
@@ -34,7 +34,7 @@ absl::StatusOr<Pretrained> pretrain(Part& part, LanguageModel& model, const Pret
                       {.lr = options.lr(options.lr_step + step), .max_grad_norm = options.max_grad_norm},
                       micro_batches(loader, part.device(), options.micro_rows), loss_sum);
       }));
-  Pretrained result{std::move(log), loader.taken()};
+  PretrainResult result{std::move(log), loader.taken()};
   for (size_t d = 0; d < skipped.size(); ++d) result.rows[d] -= skipped[d];
   return result;
 }

@@ -3,7 +3,7 @@
 //
 //   PretrainOptions options{.seed = seed, .steps = 600, .lr = cosine_schedule({.peak = 3e-3, .total = 600})};
 //   options.evaluate_at = every(50, 600), options.leave_at = {{600, "final"}};
-//   ROUX_ASSIGN_OR_RETURN(const Pretrained base,
+//   ROUX_ASSIGN_OR_RETURN(const PretrainResult base,
 //                         pretrain(part, model, {{&old_text, &new_text}, {1, 0}, {{"old", &old_dev}}}, options));
 //   ...
 //   options.from = "base";              // in an arm: base's weights and AdamW moments
@@ -55,7 +55,7 @@ struct PretrainOptions {
   std::map<int64_t, std::string> leave_at = {};  // "model" and "optimizer", for `from` of others
 };
 
-struct Pretrained {
+struct PretrainResult {
   TrainLog log;
   std::vector<int64_t> rows;  // of each domain, that this part trained on
   template <class Visit>
@@ -65,8 +65,8 @@ struct Pretrained {
 };
 
 // Errors as train(), Part::load_from and MixtureLoader::create.
-absl::StatusOr<Pretrained> pretrain(Part& part, LanguageModel& model, const PretrainData& data,
-                                    const PretrainOptions& options);
+absl::StatusOr<PretrainResult> pretrain(Part& part, LanguageModel& model, const PretrainData& data,
+                                        const PretrainOptions& options);
 
 }  // namespace roux::kit
 

@@ -47,14 +47,14 @@ class Pretrain : public testing::Test {
     return o;
   }
   // A part in this run, and what it came to.
-  static Pretrained in(kit::Run& run, const std::string& name, const PretrainData& data,
-                       const PretrainOptions& o, Transformer* trained = nullptr) {
+  static PretrainResult in(kit::Run& run, const std::string& name, const PretrainData& data,
+                           const PretrainOptions& o, Transformer* trained = nullptr) {
     const auto own = model();
     const auto result = run.part(name + "/seed1", [&](Part& part) {
       return pretrain(part, trained == nullptr ? *own : *trained, data, o);
     });
     EXPECT_TRUE(result.ok()) << result.status();
-    return result.ok() ? *result : Pretrained{};
+    return result.ok() ? *result : PretrainResult{};
   }
 };
 
@@ -73,7 +73,7 @@ TEST_F(Pretrain, IsThePlainLoopWhateverTheMicroBatches) {
     o.micro_rows = rows, o.max_grad_norm = 0.5;
     o.lr = Schedule({{.steps = 5, .from = 0.01, .to = 0.06}});
     const auto trained = model();
-    const Pretrained result = in(*quiet_run(), "arm", data(0.25), o, trained.get());
+    const PretrainResult result = in(*quiet_run(), "arm", data(0.25), o, trained.get());
     EXPECT_EQ(result.rows, loader.taken());
     for (size_t i = 0; i < plain->parameters().size(); ++i) {
       const auto expected = plain->parameters()[i].to_vector<float>();
@@ -90,8 +90,9 @@ TEST_F(Pretrain, AnArmThatGoesOnIsTheUninterruptedRun) {
   whole.lr = first.lr = second.lr = cosine_schedule({.peak = 0.02, .total = 8, .warmup = 2});
   first.leave_at = {{5, "final"}};
   second.from = "first", second.skip_steps = second.lr_step = 5;
-  const Pretrained one = in(*run, "whole", data(0.5), whole);
-  const Pretrained begun = in(*run, "first", data(0.5), first), ended = in(*run, "second", data(0.5), second);
+  const PretrainResult one = in(*run, "whole", data(0.5), whole);
+  const PretrainResult begun = in(*run, "first", data(0.5), first),
+                       ended = in(*run, "second", data(0.5), second);
   for (const char* set : {"old", "new"}) {
     std::vector<double> joined = begun.log.curves.at(set);
     joined.insert(joined.end(), ended.log.curves.at(set).begin(), ended.log.curves.at(set).end());
@@ -103,7 +104,8 @@ TEST_F(Pretrain, AnArmThatGoesOnIsTheUninterruptedRun) {
   second.evaluate_at = {0, 3};
   PretrainOptions fresh = second;
   fresh.keep_moments = false;
-  const Pretrained kept = in(*run, "kept", data(0.5), second), reset = in(*run, "reset", data(0.5), fresh);
+  const PretrainResult kept = in(*run, "kept", data(0.5), second),
+                       reset = in(*run, "reset", data(0.5), fresh);
   EXPECT_EQ(kept.log.curves.at("old")[0], begun.log.curves.at("old").back());
   EXPECT_EQ(reset.log.curves.at("old")[0], kept.log.curves.at("old")[0]);
   EXPECT_NE(reset.log.curves.at("old")[1], kept.log.curves.at("old")[1]);
