@@ -40,12 +40,13 @@ void check(const Matrix& x, std::span<const int64_t> labels, int64_t classes,
 }
 
 // Columns centred where an intercept can take that up, and divided by their root mean square: units and
-// offsets cost neither steps nor digits.
+// offsets cost neither steps nor digits. The penalty's share of the curvature counts as l2 / rows of mean
+// square: else a column of 1e-33 (a dead unit of an encoder) would have one of l2 * 1e66.
 struct Scaling {
   Vector centre, scale;
 };
 
-Scaling standardise(Matrix& x, bool centred) {
+Scaling standardise(Matrix& x, bool centred, double l2) {
   Scaling scaling{Vector(x.cols, 0.0), Vector(x.cols, 1.0)};
   Vector column(x.rows);
   for (int64_t j = 0; j < x.cols; ++j) {
@@ -55,7 +56,9 @@ Scaling standardise(Matrix& x, bool centred) {
     const double unit = unit_of(column);
     double squares = 0;
     for (double v : column) squares += v / unit * (v / unit);
-    if (squares > 0) scaling.scale[j] = unit * std::sqrt(squares / static_cast<double>(x.rows));
+    const auto rows = static_cast<double>(x.rows);
+    const double size = std::hypot(unit * std::sqrt(squares / rows), std::sqrt(l2 / rows));
+    if (size > 0) scaling.scale[j] = size;
     for (int64_t i = 0; i < x.rows; ++i) x(i, j) = column[i] / scaling.scale[j];
   }
   return scaling;
@@ -76,7 +79,7 @@ MultinomialFit fit_multinomial(const Matrix& given, std::span<const int64_t> lab
                                const MultinomialOptions& options) {
   check(given, labels, classes, options);
   Matrix x = given;
-  const Scaling scaling = standardise(x, options.intercept);
+  const Scaling scaling = standardise(x, options.intercept, options.l2);
   // A parameter vector is, class by class, (intercept, weights...) of the standardised columns.
   const int64_t width = x.cols + 1;
   Vector z(static_cast<size_t>(classes));

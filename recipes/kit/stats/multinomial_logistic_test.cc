@@ -62,6 +62,19 @@ TEST(MultinomialTest, WithoutFeaturesItIsTheFrequencies) {
   EXPECT_NEAR(p(0, 2), 1.0 / 6, 1e-8);
 }
 
+// A dead unit of an encoder: the column means nothing, whatever the penalty, and must not stop the fit.
+TEST(MultinomialTest, AColumnOfTinyNumbersChangesNothing) {
+  Matrix x(6, 1, {-2, -1, 0.5, -0.5, 1, 2}), wide(6, 2);
+  for (int64_t i = 0; i < 6; ++i) wide(i, 0) = x(i, 0), wide(i, 1) = (i % 2 == 0 ? 1 : -1) * 1e-33;
+  const Labels labels{0, 0, 0, 1, 1, 1};
+  const MultinomialFit one = fit_multinomial(x, labels, 2, {.l2 = 0.1});
+  const MultinomialFit two = fit_multinomial(wide, labels, 2, {.l2 = 0.1});
+  EXPECT_TRUE(two.converged);
+  EXPECT_NEAR(two.weights(1, 0), one.weights(1, 0), 1e-7);
+  EXPECT_NEAR(two.weights(1, 1), 0, 1e-20);
+  EXPECT_NEAR(two.log_loss, one.log_loss, 1e-9);
+}
+
 TEST(MultinomialTest, RefusesWhatCannotBeFitted) {
   const Matrix x(4, 1, {1, 2, 3, 4});
   const auto fit = [&](const Labels& labels, int64_t classes, const MultinomialOptions& options = {}) {
