@@ -60,6 +60,8 @@ def _cuda_object_impl(ctx):
         obj = ctx.actions.declare_file("_nvcc/%s/%s.o" % (ctx.label.name, src.basename))
         args = ctx.actions.args()
         args.add_all(["-c", src, "-o", obj, "-ccbin", cc_toolchain.compiler_executable])
+        # Names of intermediate files come from the process id, which sandboxes that share /tmp have in common.
+        args.add("--objdir-as-tempdir")
         args.add_all(NVCC_ARCHITECTURES, before_each = "-gencode")
         args.add_all(NVCC_OPTIONS)
         args.add_joined(NVCC_HOST_OPTIONS, join_with = ",", format_joined = "-Xcompiler=%s")
