@@ -1,7 +1,5 @@
 #include "nn/models/pretrained.h"
 
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +10,7 @@
 #include "nn/weights.h"
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/atomic_folder.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/quantize.h"
@@ -96,12 +95,11 @@ absl::Status save(const absl::StatusOr<std::string>& config, const absl::StatusO
                   const std::string& folder) {
   if (!config.ok()) return located(config.status(), folder);
   if (!file.ok()) return located(file.status(), folder);
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return absl::UnavailableError(absl::StrCat("cannot make ", folder, ": ", error.message()));
-  ROUX_RETURN_IF_ERROR(
-      save_safetensors(absl::StrCat(folder, "/model.safetensors"), *file, {{"format", "pt"}}));
-  return write_file_atomically(absl::StrCat(folder, "/config.json"), *config);
+  return write_folder_atomically(folder, [&](const std::string& partial) {
+    ROUX_RETURN_IF_ERROR(
+        save_safetensors(absl::StrCat(partial, "/model.safetensors"), *file, {{"format", "pt"}}));
+    return write_file_atomically(absl::StrCat(partial, "/config.json"), *config);
+  });
 }
 
 }  // namespace

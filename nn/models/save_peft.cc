@@ -1,8 +1,6 @@
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <set>
-#include <system_error>
 
 #include "nn/layers.h"
 #include "nn/models/checkpoint_names.h"
@@ -13,6 +11,7 @@
 #include "nn/models/transformer.h"
 #include "tensor/grad_mode.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/atomic_folder.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/creation.h"
 #include "tensor/ops/elementwise.h"
@@ -215,11 +214,10 @@ absl::Status save_to(const Model& model, const std::string& folder, const SavePe
     saved.insert(split_leaf(name).first);
   }
   config.modules_to_save = {saved.begin(), saved.end()};
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return absl::UnavailableError(absl::StrCat("cannot make ", folder, ": ", error.message()));
-  ROUX_RETURN_IF_ERROR(save_safetensors(folder + kTensors, file, {{"format", "pt"}}));
-  return write_file_atomically(folder + kConfig, peft_config_json(config));
+  return write_folder_atomically(folder, [&](const std::string& partial) {
+    ROUX_RETURN_IF_ERROR(save_safetensors(partial + kTensors, file, {{"format", "pt"}}));
+    return write_file_atomically(partial + kConfig, peft_config_json(config));
+  });
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "recipes/kit/text/gguf_tokenizer_json.h"
 #include "tensor/error.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/atomic_folder.h"
 
 namespace roux::kit {
 namespace {
@@ -38,9 +39,7 @@ std::string generation_config(const GenerationSettings& settings) {
   return json.dump(2) + "\n";
 }
 
-}  // namespace
-
-absl::Status save_language_model(const Pretrained& model, const std::string& folder) {
+absl::Status save_to(const Pretrained& model, const std::string& folder) {
   ROUX_RETURN_IF_ERROR(save_pretrained(*model.model, folder));
   if (model.files.gguf) {
     ROUX_ASSIGN_OR_RETURN(const GgufMetadata metadata, load_gguf_metadata(model.files.path));
@@ -56,6 +55,12 @@ absl::Status save_language_model(const Pretrained& model, const std::string& fol
   }
   return write_file_atomically(absl::StrCat(folder, "/", kGenerationFile),
                                generation_config(model.generation));
+}
+
+}  // namespace
+
+absl::Status save_language_model(const Pretrained& model, const std::string& folder) {
+  return write_folder_atomically(folder, [&](const std::string& partial) { return save_to(model, partial); });
 }
 
 }  // namespace roux::kit
