@@ -174,12 +174,19 @@ TEST(Chat, ModelsThatCannotChatAreTold) {
   Pretrained without_stop = load(chat_model_folder());
   without_stop.generation.stop_ids.clear();
   EXPECT_THAT(complaint(without_stop), HasSubstr("no token that ends an answer"));
-  const std::string t5 = chat_model_folder();
-  for (const char* name : {"config.json", "model.safetensors"}) {
-    fs::copy_file(std::string("tests/golden/language_models/t5/") + name, t5 + "/" + name,
-                  fs::copy_options::overwrite_existing);
-  }
-  EXPECT_THAT(complaint(load(t5)), HasSubstr("encoder-decoder"));
+  Pretrained t5 = load(chat_model_folder());
+  t5.model = *load_pretrained<>("tests/golden/language_models/t5");
+  EXPECT_THAT(complaint(t5), HasSubstr("encoder-decoder"));
+}
+
+TEST(Chat, ATokenWithoutAnEmbeddingIsNamed) {
+  Pretrained model = load(chat_model_folder());
+  model.model = *load_pretrained<>("tests/golden/language_models/llama");  // 20 rows
+  model.model->eval();
+  const auto chat = Chat::create(model, {});
+  ASSERT_TRUE(chat.ok()) << chat.status();
+  const std::string message((*chat)->answer("Hello", {}, [] { return false; }).status().message());
+  EXPECT_THAT(message, HasSubstr("and the model 20 embeddings: they do not belong together"));
 }
 
 // Lines in, text and notes out.

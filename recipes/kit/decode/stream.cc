@@ -12,8 +12,11 @@ namespace roux::kit {
 MakeTextDecoder text_of(const Tokenizer& tokenizer) {
   return [&tokenizer] {
     const auto decoder = std::make_shared<StreamDecoder>(tokenizer, /*skip_special=*/true);
-    return TextDecoder{[decoder](int32_t token) { return decoder->push(token); },
-                       [decoder] { return decoder->finish(); }};
+    // Embeddings may have rows beyond the tokenizer's vocabulary, to fill up a round number: no text.
+    const auto push = [&tokenizer, decoder](int32_t token) {
+      return token < tokenizer.vocab_size() ? decoder->push(token) : "";
+    };
+    return TextDecoder{push, [decoder] { return decoder->finish(); }};
   };
 }
 

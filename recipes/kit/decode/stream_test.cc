@@ -50,6 +50,15 @@ TEST(TextStream, TokenizersTextInPieces) {
   }
 }
 
+TEST(TextStream, RowsThatPadAnEmbeddingHaveNoText) {
+  const auto tokenizer = load_tokenizer_json(*find_runfile("tests/golden/tokenizers/tiny_gpt2.json"));
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  std::vector<int32_t> tokens = (*tokenizer)->encode("ab c").ids;
+  tokens.insert(tokens.begin() + 1, (*tokenizer)->vocab_size());
+  tokens.push_back((*tokenizer)->vocab_size() + 40);
+  EXPECT_EQ(streamed(text_of(**tokenizer), {}, tokens).text, "ab c");
+}
+
 TEST(TextStream, HoldsBackWhatMayBeAStopString) {
   const ByteTokenizer bytes;
   const auto run = [&](const std::vector<std::string>& stops, const std::string& text) {

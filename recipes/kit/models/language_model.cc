@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/models/gguf_model.h"
 #include "recipes/kit/text/gguf_tokenizer.h"
@@ -26,6 +27,20 @@ absl::StatusOr<GenerationSettings> folder_settings(const std::string& folder) {
   if (!exists(path)) path = folder + "/config.json";
   ROUX_ASSIGN_OR_RETURN(const std::string text, read_file(path));
   return parse_generation_config(text, path);
+}
+
+// Tokens of text need an embedding; special ones without are known of published models (Gemma 3's image
+// token) and matter only where they are used.
+absl::Status check_fit(const Tokenizer& tokenizer, const LanguageModel& model, const std::string& path) {
+  const int64_t rows = model.embedding_weight().size(0);
+  for (int64_t id = rows; id < tokenizer.vocab_size(); ++id) {
+    const std::string token = tokenizer.token(static_cast<int32_t>(id));
+    if (token.empty() || tokenizer.is_special(static_cast<int32_t>(id))) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": the tokenizer has ", tokenizer.vocab_size(), " tokens, among them \"", absl::CEscape(token),
+        "\" (", id, "), and the model ", rows, " embeddings: they do not belong together"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -50,6 +65,7 @@ absl::StatusOr<Pretrained> load_language_model(const std::string& path_or_name, 
     ROUX_ASSIGN_OR_RETURN(loaded.generation, folder_settings(files.path));
     ROUX_ASSIGN_OR_RETURN(loaded.model, load_pretrained(files.path, options.weights));
   }
+  ROUX_RETURN_IF_ERROR(check_fit(*loaded.tokenizer, *loaded.model, files.path));
   if (loaded.generation.stop_ids.empty() && loaded.tokenizer->special().eos)
     loaded.generation.stop_ids = {*loaded.tokenizer->special().eos};
   loaded.chat = recognise_chat_template(*loaded.tokenizer);

@@ -38,6 +38,7 @@ struct Pretrained {
 // `path_or_name` as find_model_files takes it: a GGUF file (its architectures: gguf_config.h) or a folder of
 // Hugging Face (load_pretrained's families; the tokenizer is tokenizer.json, else tokenizer.model). Errors
 // name the file and what in it cannot be used, everything at once where several tensors or keys are wrong.
+// InvalidArgument where tokens of the tokenizer that are not special have no embedding.
 absl::StatusOr<Pretrained> load_language_model(const std::string& path_or_name,
                                                const ModelOptions& options = {});
 

@@ -115,6 +115,22 @@ TEST(LanguageModel, ComesFromAGgufFile) {
             folder + ": several models in this folder: " + folder + "/a.gguf, " + folder + "/b.gguf");
 }
 
+// Refused before it is used, but for special tokens.
+TEST(LanguageModel, TokensOfTextNeedAnEmbedding) {
+  std::string tokenizer = kTokenizer;
+  tokenizer.replace(tokenizer.find(R"("b": 1)"), 6, R"("b": 1, "c": 20)");
+  const std::string folder = folder_with("llama");
+  ASSERT_TRUE(write_file_atomically(folder + "/tokenizer.json", tokenizer).ok());
+  EXPECT_EQ(complaint(folder),
+            folder +
+                ": the tokenizer has 21 tokens, among them \"c\" (20), and the model 20 embeddings: they do "
+                "not belong together");
+  std::string special = kTokenizer;
+  special.replace(special.find(R"("id": 2)"), 7, R"("id": 20)");
+  ASSERT_TRUE(write_file_atomically(folder + "/tokenizer.json", special).ok());
+  EXPECT_EQ(complaint(folder), "");
+}
+
 // The hash changes with every byte that belongs to the model.
 TEST(LanguageModel, ProvenanceKnowsItsFiles) {
   const std::string folder = folder_with("llama");
