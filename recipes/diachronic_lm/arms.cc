@@ -233,7 +233,7 @@ absl::StatusOr<Outcome> train_arm(const Config& c, const World& world, const Arm
     tokens = tokenizer->encode(arm.kind == Kind::kBase ? world.base_text : world.slices[arm.slice].train).ids;
   }
 
-  Generator generator(draws);
+  Generator generator(draws, device);
   Transformer model(shape_of(c, vocab), c.decoder.init(generator, device));
   if (arm.kind == Kind::kDora) {
     ROUX_RETURN_IF_ERROR(part.load_from(arm.from, {{"model", model}}));
