@@ -111,7 +111,7 @@ absl::StatusOr<std::unique_ptr<ScratchFolder>> follow_rank_0(RunSetup& setup) {
   ROUX_ASSIGN_OR_RETURN(const std::string own, configuration(setup));
   const std::vector<std::string> all = comm.all_gather(own);
   for (size_t rank = 1; rank < all.size(); ++rank) {
-    ROUX_RETURN_IF_ERROR(check_same_run(all[0], all[rank], absl::StrCat("rank 0 (here rank ", rank, ")")));
+    ROUX_RETURN_IF_ERROR(check_same_choices(all[0], all[rank], static_cast<int>(rank)));
   }
   ROUX_RETURN_IF_ERROR(same_on_all_ranks("--zero", absl::StrCat(setup.options.zero)));
   std::unique_ptr<ScratchFolder> folder;

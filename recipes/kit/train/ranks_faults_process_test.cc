@@ -91,7 +91,8 @@ TEST_F(RanksOfARecipe, DifferentSettingsAreFoundAtTheStart) {
   const RanksResult result = run_ranks(1, absl::StrCat(kProgram, " --set=steps=5 --out=", out, "/a : -n 1 ",
                                                        kProgram, " --set=steps=6 --out=", out, "/a"));
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.output, HasSubstr("steps"));
+  EXPECT_THAT(result.output,
+              HasSubstr("the command differs between the ranks: rank 0 has steps=5, rank 1 has steps=6"));
   EXPECT_FALSE(std::filesystem::exists(out + "/a"));
 }
 
