@@ -11,7 +11,9 @@
 
 namespace roux::kit {
 
-inline constexpr char kProgram[] = "recipes/kit/train/branch_recipe";
+inline constexpr char kProgram[] =
+    "recipes/kit/train"  // of the tree
+    "/branch_recipe";
 
 // `environment`: "NAME=value ..." before the program.
 RanksResult run(int ranks, const std::string& flags, const std::string& environment = "");
