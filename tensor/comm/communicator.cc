@@ -110,11 +110,19 @@ Pending::~Pending() {
   if (state_) state_->wait();
 }
 
+namespace {
+std::atomic<double> waited = 0;
+}  // namespace
+
+double seconds_waited() { return waited; }
+
 void Pending::wait() {
   if (!state_) return;
   ROUX_TRACE_SCOPE("wait for other ranks");
   const std::shared_ptr<State> state = std::exchange(state_, nullptr);
+  const auto begin = std::chrono::steady_clock::now();
   state->wait();
+  waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (!state->error.empty()) throw Error(state->error);
 }
 

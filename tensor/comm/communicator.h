@@ -52,6 +52,10 @@ class Pending {
   std::shared_ptr<State> state_;
 };
 
+// Seconds that this process has spent in Pending::wait() so far: what it lost to communication and to slower
+// ranks.
+double seconds_waited();
+
 class Communicator {
  public:
   virtual ~Communicator() = default;

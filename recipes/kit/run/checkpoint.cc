@@ -6,13 +6,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/crc32c.h"
+#include "tensor/comm/communicator.h"
 #include "tensor/error.h"
 
 namespace roux::kit {
@@ -26,6 +30,10 @@ constexpr uint64_t kTrailerBytes = 12;
 constexpr uint32_t kMostSections = 1 << 20;
 constexpr char kPrefix[] = "step-";
 constexpr char kSuffix[] = ".ckpt";
+constexpr char kPartSuffix[] = ".part";
+// Of a divided checkpoint: the files of the ranks, in their order, and what is cut.
+constexpr char kPartsSection[] = "kit.parts", kCutSection[] = "kit.cut";
+constexpr uint64_t kLeastCut = 1024;
 constexpr size_t kStepDigits = 12;
 
 template <class T>
@@ -65,19 +73,27 @@ absl::Status damaged(const std::string& path, uint64_t offset, absl::string_view
 
 }  // namespace
 
-CheckpointWriter CheckpointWriter::of_follower() {
-  CheckpointWriter writer;
-  writer.keeps_ = false;
-  return writer;
+void CheckpointWriter::divide(int rank, int ranks, uint64_t whole_bytes) {
+  rank_ = rank, ranks_ = ranks, whole_bytes_ = whole_bytes;
 }
 
 void CheckpointWriter::add(const std::string& name, std::string bytes) {
-  if (!keeps_) return;
-  sections_.push_back({name, std::move(bytes), {}, false});
+  if (ranks_ > 1 && bytes.size() >= kLeastCut) {
+    if (bytes.size() > whole_bytes_) {
+      whole_bytes_ = 0;
+      absl::StrAppend(&cut_, bytes.size(), " ", name, "\n");
+      const auto [begin, end] = slice_of_rank(static_cast<int64_t>(bytes.size()), rank_, ranks_);
+      slices_.push_back(
+          {name, bytes.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), {}, false});
+      return;
+    }
+    whole_bytes_ -= bytes.size();
+  }
+  if (rank_ == 0) sections_.push_back({name, std::move(bytes), {}, false});
 }
 
 void CheckpointWriter::add_view(const std::string& name, absl::string_view bytes) {
-  if (!keeps_) return;
+  if (ranks_ > 1) return add(name, std::string(bytes));
   sections_.push_back({name, "", bytes, true});
 }
 
@@ -85,15 +101,14 @@ void CheckpointWriter::add_numbers(const std::string& name, const std::vector<do
   add(name, std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(double)));
 }
 
-absl::Status CheckpointWriter::write(const std::string& path) const {
-  ROUX_INVARIANT(keeps_);
+std::string CheckpointWriter::head_of(const std::vector<Section>& sections) {
   uint64_t table_end = kMagic.size() + 8;
-  for (const Section& section : sections_) table_end += 4 + section.name.size() + 8 + 8 + 4;
+  for (const Section& section : sections) table_end += 4 + section.name.size() + 8 + 8 + 4;
   std::string head(kMagic);
   put(head, kCheckpointVersion);
-  put(head, static_cast<uint32_t>(sections_.size()));
+  put(head, static_cast<uint32_t>(sections.size()));
   uint64_t offset = aligned(table_end);
-  for (const Section& section : sections_) {
+  for (const Section& section : sections) {
     put(head, static_cast<uint32_t>(section.name.size()));
     head += section.name;
     put(head, offset);
@@ -101,6 +116,28 @@ absl::Status CheckpointWriter::write(const std::string& path) const {
     put(head, crc32c(section.bytes()));
     offset = aligned(offset + section.bytes().size());
   }
+  return head;
+}
+
+absl::Status CheckpointWriter::write(const std::string& path) const { return write(sections_, path); }
+
+absl::StatusOr<std::string> CheckpointWriter::write_part(const std::string& path) const {
+  // The head has the checksums of all slices: no file has the name of another with other contents, so that
+  // an attempt that repeats a step harms no checkpoint.
+  const std::string part =
+      absl::StrCat(path.substr(0, path.size() - (sizeof kSuffix - 1)), ".", rank_ + 1, "of", ranks_, ".",
+                   absl::Hex(crc32c(head_of(slices_)), absl::kZeroPad8), kPartSuffix);
+  ROUX_RETURN_IF_ERROR(write(slices_, part));
+  return part.substr(part.rfind('/') + 1);
+}
+
+void CheckpointWriter::add_parts(const std::vector<std::string>& files) {
+  sections_.push_back({kPartsSection, absl::StrJoin(files, "\n"), {}, false});
+  sections_.push_back({kCutSection, cut_, {}, false});
+}
+
+absl::Status CheckpointWriter::write(const std::vector<Section>& sections, const std::string& path) {
+  const std::string head = head_of(sections);
   ROUX_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
   uint64_t position = 0;
   uint32_t total = 0;
@@ -113,7 +150,7 @@ absl::Status CheckpointWriter::write(const std::string& path) const {
   const auto align = [&] { return append(absl::string_view(zeros).substr(0, aligned(position) - position)); };
   ROUX_RETURN_IF_ERROR(append(head));
   ROUX_RETURN_IF_ERROR(align());
-  for (const Section& section : sections_) {
+  for (const Section& section : sections) {
     ROUX_RETURN_IF_ERROR(append(section.bytes()));
     ROUX_RETURN_IF_ERROR(align());
   }
@@ -128,7 +165,45 @@ absl::Status CheckpointWriter::write(const std::string& path) const {
 
 absl::StatusOr<Checkpoint> Checkpoint::open(const std::string& path) {
   ROUX_ASSIGN_OR_RETURN(std::string bytes, read_file(path));
-  return parse(std::move(bytes), path);
+  ROUX_ASSIGN_OR_RETURN(Checkpoint result, parse(std::move(bytes), path));
+  ROUX_RETURN_IF_ERROR(result.take_parts());
+  return result;
+}
+
+absl::Status Checkpoint::take_parts() {
+  if (!has(kPartsSection)) return absl::OkStatus();
+  ROUX_ASSIGN_OR_RETURN(const absl::string_view parts, section(kPartsSection));
+  ROUX_ASSIGN_OR_RETURN(const absl::string_view cut, section(kCutSection));
+  const std::vector<std::string> files = absl::StrSplit(parts, '\n');
+  const size_t first = sections_.size();
+  uint64_t end = bytes_.size();
+  for (const absl::string_view line : absl::StrSplit(cut, '\n', absl::SkipEmpty())) {
+    const std::pair<absl::string_view, std::string> words = absl::StrSplit(line, absl::MaxSplits(' ', 1));
+    Section section{words.second, end, 0};
+    if (!absl::SimpleAtoi(words.first, &section.size) || section.size > UINT64_MAX - end) {
+      return damaged(path_, 0, "its list of what is cut makes no sense");
+    }
+    end += section.size;
+    sections_.push_back(std::move(section));
+  }
+  bytes_.resize(end);
+  const std::string folder = path_.substr(0, path_.rfind('/') + 1);
+  const auto ranks = static_cast<int>(files.size());
+  for (int rank = 0; rank < ranks; ++rank) {
+    const std::string& file = files[static_cast<size_t>(rank)];
+    const absl::StatusOr<Checkpoint> part = open(folder + file);
+    if (!part.ok()) return damaged(path_, 0, absl::StrCat("its part: ", part.status().message()));
+    for (size_t i = first; i < sections_.size(); ++i) {
+      const Section& section = sections_[i];
+      const auto [from, to] = slice_of_rank(static_cast<int64_t>(section.size), rank, ranks);
+      const absl::StatusOr<absl::string_view> slice = part->section(section.name);
+      if (!slice.ok() || slice->size() != static_cast<size_t>(to - from)) {
+        return damaged(path_, 0, absl::StrCat("its part ", file, " has no such slice of ", section.name));
+      }
+      std::copy(slice->begin(), slice->end(), bytes_.begin() + static_cast<int64_t>(section.offset) + from);
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Checkpoint> Checkpoint::parse(std::string bytes, const std::string& path) {
@@ -220,15 +295,32 @@ std::vector<int64_t> CheckpointStore::steps() const {
   return found;
 }
 
-void CheckpointStore::remove_partial_files() const {
+void CheckpointStore::remove_leftovers() const {
   DIR* directory = ::opendir(directory_.c_str());
   if (directory == nullptr) return;
+  std::set<std::string> parts;
   while (const dirent* entry = ::readdir(directory)) {
     const absl::string_view name = entry->d_name;
-    if (absl::StartsWith(name, kPrefix) && absl::EndsWith(name, absl::StrCat(kSuffix, ".partial")))
-      ::unlink(absl::StrCat(directory_, "/", name).c_str());
+    if (!absl::StartsWith(name, kPrefix)) continue;
+    if (absl::EndsWith(name, ".partial")) ::unlink(absl::StrCat(directory_, "/", name).c_str());
+    if (absl::EndsWith(name, kPartSuffix)) parts.emplace(name);
   }
   ::closedir(directory);
+  if (parts.empty()) return;
+  for (const int64_t step : steps()) {
+    const absl::StatusOr<std::string> bytes = read_file(path_of(step));
+    const auto checkpoint = bytes.ok() ? Checkpoint::parse(*bytes, path_of(step)) : bytes.status();
+    if (!checkpoint.ok() || !checkpoint->has(kPartsSection)) continue;
+    for (const absl::string_view part : absl::StrSplit(*checkpoint->section(kPartsSection), '\n')) {
+      parts.erase(std::string(part));
+    }
+  }
+  for (const std::string& part : parts) ::unlink(absl::StrCat(directory_, "/", part).c_str());
+}
+
+absl::StatusOr<std::string> CheckpointStore::save_part(int64_t step, const CheckpointWriter& writer) const {
+  ROUX_RETURN_IF_ERROR(make_directories(directory_));
+  return writer.write_part(path_of(step));
 }
 
 absl::Status CheckpointStore::remove(int64_t step) const {
@@ -246,7 +338,7 @@ absl::Status CheckpointStore::save(int64_t step, const CheckpointWriter& writer)
   const auto later = std::upper_bound(others.begin(), others.end(), step);
   if (later != others.begin()) others.erase(later - 1);
   for (const int64_t other : others) ROUX_RETURN_IF_ERROR(remove(other));
-  remove_partial_files();
+  remove_leftovers();
   return absl::OkStatus();
 }
 
@@ -264,7 +356,7 @@ absl::StatusOr<std::optional<CheckpointStore::Loaded>> CheckpointStore::load_new
 
 absl::Status CheckpointStore::clear() const {
   for (const int64_t step : steps()) ROUX_RETURN_IF_ERROR(remove(step));
-  remove_partial_files();
+  remove_leftovers();
   return absl::OkStatus();
 }
 

@@ -10,6 +10,10 @@
 // offset, u64 size, u32 CRC-32C; the sections' bytes, each aligned to 64 with zeros; u64 file size, u32
 // CRC-32C of all before. Any cut and any flipped bit is detected. Saving goes through AtomicFile, so neither
 // kill -9 nor a full disk can harm the checkpoints that exist. Not thread-safe.
+//
+// Ranks that divide the state (tensor/comm) divide a large checkpoint too: each writes its slice of every
+// section to a file of its own, of the same layout, and then rank 0 its own file, which names those and
+// is the checkpoint. It is read as any other, by any number of ranks.
 #ifndef ROUX_RECIPES_KIT_RUN_CHECKPOINT_H_
 #define ROUX_RECIPES_KIT_RUN_CHECKPOINT_H_
 
@@ -26,12 +30,15 @@
 namespace roux::kit {
 
 constexpr uint32_t kCheckpointVersion = 1;
+// Checkpoints up to this size stay one file.
+constexpr uint64_t kWholeCheckpointBytes = uint64_t{64} << 20;
 
 class CheckpointWriter {
  public:
-  CheckpointWriter() = default;
-  // One that keeps nothing and is not written: for a rank that only takes part in gathering what it is given.
-  static CheckpointWriter of_follower();
+  // From here on every rank adds the same sections: those after the first `whole_bytes` are cut into slices
+  // for write_part(), the others are kept by rank 0.
+  void divide(int rank, int ranks, uint64_t whole_bytes);
+  bool is_divided() const { return !cut_.empty(); }
 
   // Section names are unique. `bytes` is kept.
   void add(const std::string& name, std::string bytes);
@@ -41,6 +48,10 @@ class CheckpointWriter {
   void add_numbers(const std::string& name, const std::vector<double>& values);
 
   absl::Status write(const std::string& path) const;
+  // Writes this rank's slices beside `path` and gives the file's name, which depends on what is in it.
+  absl::StatusOr<std::string> write_part(const std::string& path) const;
+  // Of all ranks, for the file of rank 0.
+  void add_parts(const std::vector<std::string>& files);
 
  private:
   struct Section {
@@ -50,8 +61,13 @@ class CheckpointWriter {
     bool is_view;
     absl::string_view bytes() const { return is_view ? view : absl::string_view(owned); }
   };
-  std::vector<Section> sections_;
-  bool keeps_ = true;
+  static std::string head_of(const std::vector<Section>& sections);
+  static absl::Status write(const std::vector<Section>& sections, const std::string& path);
+
+  std::vector<Section> sections_, slices_;
+  int rank_ = 0, ranks_ = 1;
+  uint64_t whole_bytes_ = 0;  // how many more are kept whole
+  std::string cut_;           // a line for each section that is cut: its bytes and its name
 };
 
 class Checkpoint {
@@ -73,6 +89,8 @@ class Checkpoint {
     uint64_t offset;
     uint64_t size;
   };
+  // Reads the sections that are in other files, if there are any.
+  absl::Status take_parts();
   const Section* find(absl::string_view name) const;
 
   std::string path_;
@@ -91,6 +109,8 @@ class CheckpointStore {
 
   explicit CheckpointStore(std::string directory) : directory_(std::move(directory)) {}
 
+  // Of a divided checkpoint, on every rank and before save(): CheckpointWriter::write_part().
+  absl::StatusOr<std::string> save_part(int64_t step, const CheckpointWriter& writer) const;
   // Writes the checkpoint of `step`, then removes all but this one and the newest earlier one, and what
   // savers that were killed had begun.
   absl::Status save(int64_t step, const CheckpointWriter& writer) const;
@@ -105,7 +125,8 @@ class CheckpointStore {
 
  private:
   absl::Status remove(int64_t step) const;
-  void remove_partial_files() const;
+  // Files that were not finished, and parts that no checkpoint names.
+  void remove_leftovers() const;
 
   std::string directory_;
 };

@@ -6,14 +6,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/run/atomic_file.h"
 #include "recipes/kit/run/crc32c.h"
+#include "tensor/error.h"
 #include "tensor/fresh_directory.h"
 
 namespace roux::kit {
@@ -173,6 +176,91 @@ TEST(CheckpointStore, KilledSaverNeverLosesThePrevious) {
     EXPECT_EQ((*(*newest)->checkpoint.numbers("numbers"))[0], static_cast<double>(highest));
   }
   EXPECT_GT(highest, 0);
+}
+
+std::vector<std::string> files_of(const std::string& directory) {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    files.push_back(entry.path().filename());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// As `ranks` ranks do it, one after the other.
+absl::Status save_divided(const CheckpointStore& store, int64_t step, int ranks, const std::string& weights) {
+  std::vector<std::string> files;
+  CheckpointWriter first;
+  for (int rank = ranks - 1; rank >= 0; --rank) {
+    CheckpointWriter writer = rank == 0 ? sample(static_cast<double>(step)) : CheckpointWriter();
+    writer.divide(rank, ranks, 5000);
+    for (const char* name : {"small weights", "weights", "bias"}) {
+      writer.add(name, name == std::string("bias") ? weights.substr(0, 7) : weights);
+    }
+    EXPECT_TRUE(writer.is_divided());
+    ROUX_ASSIGN_OR_RETURN(const std::string file, store.save_part(step, writer));
+    files.insert(files.begin(), file);
+    if (rank == 0) first = std::move(writer);
+  }
+  first.add_parts(files);
+  return store.save(step, first);
+}
+
+TEST(CheckpointStore, PartsOfRanksAreReadAsOne) {
+  std::string weights;
+  for (int i = 0; i < 4001; ++i) weights += static_cast<char>(i * i % 251);
+  for (const int ranks : {2, 3}) {
+    const std::string directory = fresh_directory();
+    const CheckpointStore store(directory);
+    ASSERT_TRUE(save_divided(store, 1, ranks, weights).ok());
+    EXPECT_EQ(files_of(directory).size(), 1u + static_cast<size_t>(ranks));
+    const auto newest = store.load_newest();
+    ASSERT_TRUE(newest.ok() && newest->has_value()) << newest.status();
+    const Checkpoint& read = (*newest)->checkpoint;
+    EXPECT_EQ(*read.section("small weights"), weights);
+    EXPECT_EQ(*read.section("weights"), weights);
+    EXPECT_EQ(*read.section("bias"), weights.substr(0, 7));
+    EXPECT_EQ((*read.numbers("numbers"))[0], 1);
+  }
+}
+
+TEST(CheckpointStore, PartsLiveAsLongAsTheirCheckpoint) {
+  const std::string directory = fresh_directory(), weights(4000, 'w');
+  const CheckpointStore store(directory);
+  for (const int64_t step : {1, 2})
+    ASSERT_TRUE(save_divided(store, step, 2, weights + std::to_string(step)).ok());
+  const std::vector<std::string> two = files_of(directory);
+  EXPECT_EQ(two.size(), 6u);
+  // A rank was killed in step 3, and one that repeats step 2 with other values.
+  CheckpointWriter killed;
+  killed.divide(1, 2, 0);
+  killed.add("weights", std::string(5000, 'k'));
+  for (const int64_t step : {2, 3}) ASSERT_TRUE(store.save_part(step, killed).ok());
+  EXPECT_EQ((*store.load_newest())->step, 2);
+  EXPECT_TRUE((*store.load_newest())->warnings.empty());
+  // A damaged part, a lost one: the checkpoint before.
+  std::string part;
+  for (const std::string& file : two) {
+    if (absl::StartsWith(file, "step-000000000002.2of2.")) part = directory + "/" + file;
+  }
+  const std::string whole = *read_file(part);
+  ASSERT_TRUE(write_file_atomically(part, whole.substr(0, whole.size() - 70)).ok());
+  EXPECT_EQ((*store.load_newest())->step, 1);
+  EXPECT_TRUE(absl::StrContains((*store.load_newest())->warnings[0], part));
+  ASSERT_EQ(::unlink(part.c_str()), 0);
+  EXPECT_EQ((*store.load_newest())->step, 1);
+  ASSERT_TRUE(write_file_atomically(part, whole).ok());
+  EXPECT_EQ((*store.load_newest())->step, 2);
+  // The next save leaves nothing but two checkpoints with their parts; by another number of ranks, or whole.
+  ASSERT_TRUE(save_divided(store, 4, 3, weights).ok());
+  EXPECT_EQ(files_of(directory).size(), 3u + 4u);
+  EXPECT_EQ((*store.load_newest())->step, 4);
+  ASSERT_TRUE(store.save(5, sample(5)).ok());
+  ASSERT_TRUE(store.save(6, sample(6)).ok());
+  EXPECT_EQ(files_of(directory).size(), 2u);
+  ASSERT_TRUE(save_divided(store, 7, 2, weights).ok());
+  ASSERT_TRUE(store.clear().ok());
+  EXPECT_TRUE(files_of(directory).empty());
 }
 
 TEST(CheckpointStore, WhatKilledSaversBeganIsRemoved) {

@@ -46,7 +46,7 @@ bool is_hashed_path(const std::string& key, const Json& was, const Json& is) {
 }
 
 // First key at which two objects differ, as "<name>=<was>, now <name>=<is>"; empty if they agree.
-std::string difference(const Json& was, const Json& is) {
+std::string difference(const Json& was, const Json& is, const std::string& between) {
   Json keys = was;
   keys.update(is);
   for (const auto& item : keys.items()) {
@@ -56,11 +56,11 @@ std::string difference(const Json& was, const Json& is) {
     const Json now = is.value(key, Json());
     if (before == now) continue;
     if (before.is_object() && now.is_object()) {
-      const std::string inner = difference(before, now);
+      const std::string inner = difference(before, now, between);
       if (!inner.empty()) return inner;
       continue;
     }
-    return absl::StrCat(key, "=", before.dump(), ", now ", key, "=", now.dump());
+    return absl::StrCat(key, "=", before.dump(), between, key, "=", now.dump());
   }
   return "";
 }
@@ -145,11 +145,18 @@ absl::Status adopt_choices(const std::string& text, const std::string& path, Opt
   return absl::OkStatus();
 }
 
+absl::Status check_same_choices(const std::string& first, const std::string& own, int rank) {
+  const std::string what = difference(parse(first), parse(own), absl::StrCat(", rank ", rank, " has "));
+  if (what.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the command differs between the ranks: rank 0 has ", what));
+}
+
 absl::Status check_same_run(const std::string& earlier, const std::string& now, const std::string& path) {
   const Json was = parse(earlier);
   const Json is = parse(now);
   if (!was.is_object() || !is.is_object()) return damaged(path);
-  const std::string what = difference(was, is);
+  const std::string what = difference(was, is, ", now ");
   if (what.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat("cannot resume ", path, ": it was run with ", what));
 }

@@ -48,6 +48,8 @@ absl::Status adopt_choices(const std::string& text, const std::string& path, Opt
 // do not change results (a newer commit may; that is the user's to know). Sources are compared when
 // they are read (with_source).
 absl::Status check_same_run(const std::string& earlier, const std::string& now, const std::string& path);
+// The same for the config of rank 0 and that of another rank.
+absl::Status check_same_choices(const std::string& first, const std::string& own, int rank);
 
 }  // namespace roux::kit
 

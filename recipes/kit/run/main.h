@@ -55,7 +55,8 @@ struct Recipe {
   // For --table=PATH (with info.table_help): the paper's computation on records that are given, instead of
   // reproduce; writes run.write("table.json", text).
   std::function<absl::Status(const Config&, const std::string& path, Run&)> table = nullptr;
-  double checkpoint_seconds = 60;  // between two checkpoints of a part
+  double checkpoint_seconds = 60;                           // between two checkpoints of a part
+  uint64_t whole_checkpoint_bytes = kWholeCheckpointBytes;  // larger ones are in parts, where --zero divides
 };
 
 // A preset with the user's changes, ready to run.
@@ -73,12 +74,13 @@ struct ErasedRecipe {
   std::vector<std::vector<Setting>> settings;  // of each preset
   std::function<absl::StatusOr<PreparedRecipe>(int preset, const std::vector<SettingChange>&)> prepare;
   double checkpoint_seconds = 60;
+  uint64_t whole_checkpoint_bytes = kWholeCheckpointBytes;
 };
 int recipe_main(int argc, char** argv, const ErasedRecipe& recipe);
 
 template <class Config>
 int recipe_main(int argc, char** argv, const Recipe<Config>& recipe) {
-  ErasedRecipe erased{recipe.info, {}, {}, nullptr, recipe.checkpoint_seconds};
+  ErasedRecipe erased{recipe.info, {}, {}, nullptr, recipe.checkpoint_seconds, recipe.whole_checkpoint_bytes};
   for (const Preset<Config>& preset : recipe.presets) {
     erased.presets.push_back(preset.info);
     erased.settings.push_back(settings_of(preset.config));

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -18,6 +20,7 @@
 #include "recipes/kit/run/run.h"
 #include "tensor/comm/communicator.h"
 #include "tensor/error.h"
+#include "tensor/ops/creation.h"
 
 namespace roux::kit {
 namespace {
@@ -166,6 +169,44 @@ std::string Part::step_line(const StepInfo& info, double seconds) const {
   return line;
 }
 
+void Part::time_next_step() {
+  last_step_ = Clock::now();
+  waited_ = seconds_waited();
+}
+
+Part::RankUse Part::use_of_ranks(double memory_mib, double seconds) const {
+  const int64_t ranks = world().size();
+  if (ranks == 1) return {};
+  const Tensor own =
+      tensor(std::vector<double>{memory_mib, std::max(1e-9, seconds - seconds_waited() + waited_)}, {2});
+  const Tensor all = empty(TensorSpec{kF64, {2 * ranks}});
+  world().all_gather(all, own).wait();
+  const std::vector<double> numbers = all.to_vector<double>();
+  RankUse use;
+  for (size_t i = 0; i < numbers.size(); i += 2) {
+    use.memory_mib.push_back(std::round(numbers[i]));
+    use.seconds.push_back(std::round(numbers[i + 1] * 1e6) / 1e6);
+  }
+  return use;
+}
+
+std::string Part::ranks_line(const RankUse& use, int64_t tokens) {
+  if (use.seconds.empty()) return "";
+  const auto rank = [](const std::vector<double>& of, auto at) { return at - of.begin(); };
+  const auto [least, most] = std::minmax_element(use.memory_mib.begin(), use.memory_mib.end());
+  const auto [fast, slow] = std::minmax_element(use.seconds.begin(), use.seconds.end());
+  // Each takes as large a share of the tokens.
+  const auto speed = [&](double seconds) {
+    return tokens == 0 ? absl::StrFormat("%.1f ms", seconds * 1e3)
+                       : per_second(static_cast<double>(tokens) / static_cast<double>(use.seconds.size()) /
+                                    std::max(1e-6, seconds)) +
+                             " tok/s";
+  };
+  return absl::StrFormat("; ranks from %.0f MiB (%d) to %.0f (%d), at their own work from %s (%d) to %s (%d)",
+                         *least, rank(use.memory_mib, least), *most, rank(use.memory_mib, most), speed(*slow),
+                         rank(use.seconds, slow), speed(*fast), rank(use.seconds, fast));
+}
+
 absl::Status Part::step(const StepInfo& info, const SaveFunction& save_function) {
   ROUX_RETURN_IF_ERROR(record(info));
   ROUX_RETURN_IF_ERROR(save_if_due(info.step, save_function));
@@ -185,7 +226,9 @@ absl::Status Part::record(const StepInfo& info) {
   if (planning()) return run_.plan_ended(name_ + " steps by itself, which no plan can do");
   const auto now = Clock::now();
   const double seconds = std::max(1e-9, std::chrono::duration<double>(now - last_step_).count());
+  const double memory_mib = info.memory_mib > 0 ? info.memory_mib : peak_memory_mib();
   ROUX_RETURN_IF_ERROR(check_finite(info));
+  const RankUse ranks = use_of_ranks(memory_mib, seconds);
   steps_done_ = info.step;
   JsonObject line;
   line.add("part", name_).add("step", info.step).add("loss", info.loss);
@@ -195,10 +238,13 @@ absl::Status Part::record(const StepInfo& info) {
   JsonObject timing;
   timing.add("part", name_).add("step", info.step).add("ms", std::round(seconds * 1e6) / 1e3);
   if (info.tokens > 0) timing.add("tokens_per_second", std::round(info.tokens / seconds));
-  timing.add("memory_mib", std::round(info.memory_mib > 0 ? info.memory_mib : peak_memory_mib()));
+  timing.add("memory_mib", std::round(memory_mib));
+  if (!ranks.seconds.empty()) {
+    timing.add("rank_memory_mib", ranks.memory_mib).add("rank_seconds", ranks.seconds);
+  }
   ROUX_RETURN_IF_ERROR(run_.timing(timing.text() + "\n"));
-  run_.step_done(step_line(info, seconds));
-  last_step_ = Clock::now();
+  run_.step_done(step_line(info, seconds) + ranks_line(ranks, info.tokens));
+  time_next_step();
   return absl::OkStatus();
 }
 
@@ -220,7 +266,7 @@ absl::Status Part::save_if_due(int64_t step, const SaveFunction& function) {
   const Run::Meeting ranks = run_.meet_ranks(checkpoint_due());
   if (function && (ranks.stop || ranks.save)) ROUX_RETURN_IF_ERROR(save(step, function));
   if (ranks.stop) return absl::CancelledError("interrupted");
-  last_step_ = Clock::now();
+  time_next_step();
   return absl::OkStatus();
 }
 
@@ -280,15 +326,33 @@ void Part::add_logs(CheckpointWriter& writer) const {
 }
 
 absl::Status Part::save(int64_t step, const SaveFunction& function) {
-  // Rank 0 writes; the others have parts of a divided state.
-  if (run_.setup_.follower && ShardOptimizerStates::current() == nullptr) return absl::OkStatus();
-  CheckpointWriter writer = run_.setup_.follower ? CheckpointWriter::of_follower() : CheckpointWriter();
-  add_logs(writer);
+  // Rank 0 writes; where state is divided, the others have parts of it and write theirs.
+  const bool divided = ShardOptimizerStates::current() != nullptr;
+  if (run_.setup_.follower && !divided) return absl::OkStatus();
+  CheckpointWriter writer;
+  if (!run_.setup_.follower) add_logs(writer);
+  if (divided) writer.divide(world().rank(), world().size(), run_.setup_.whole_checkpoint_bytes);
   function(writer);
+  if (writer.is_divided()) ROUX_RETURN_IF_ERROR(save_parts(step, writer));
   if (run_.setup_.follower) return absl::OkStatus();
   ROUX_RETURN_IF_ERROR(store_.save(step, writer));
   ROUX_RETURN_IF_ERROR(run_.count_session());
   last_save_ = Clock::now();
+  return absl::OkStatus();
+}
+
+absl::Status Part::save_parts(int64_t step, CheckpointWriter& writer) const {
+  constexpr char kError[] = "error: ";
+  const std::string folder = world().broadcast(std::filesystem::absolute(directory_).string(), 0);
+  const absl::StatusOr<std::string> own = CheckpointStore(folder).save_part(step, writer);
+  const std::vector<std::string> all =
+      world().all_gather(own.ok() ? *own : absl::StrCat(kError, own.status().message()));
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    if (!absl::StartsWith(all[rank], kError)) continue;
+    return absl::UnavailableError(absl::StrCat(name_, ": step ", step, ": no checkpoint: rank ", rank, ": ",
+                                               all[rank].substr(sizeof kError - 1)));
+  }
+  writer.add_parts(all);
   return absl::OkStatus();
 }
 

@@ -137,12 +137,21 @@ class Part {
   absl::Status restore_left(const Checkpoint& checkpoint);
   void add_logs(CheckpointWriter& writer) const;
   absl::Status save(int64_t step, const SaveFunction& function);
+  // Every rank's part of a divided checkpoint, in the folder of rank 0.
+  absl::Status save_parts(int64_t step, CheckpointWriter& writer) const;
   absl::Status save_if_due(int64_t step, const SaveFunction& function);
   // The next step's mark, or none after the last.
   void end_step(int64_t step, int64_t steps) const;
   absl::Status finish(const std::string& result);
   absl::Status check_finite(const StepInfo& info) const;
   std::string step_line(const StepInfo& info, double seconds) const;
+  // What the ranks needed for a step, and that as the end of a line; empty alone.
+  struct RankUse {
+    std::vector<double> memory_mib, seconds;  // its own work, without waiting for others
+  };
+  RankUse use_of_ranks(double memory_mib, double seconds) const;
+  static std::string ranks_line(const RankUse& use, int64_t tokens);
+  void time_next_step();
   std::string result_path() const;
   std::string left_path(const std::string& part, const std::string& what) const;
 
@@ -158,6 +167,7 @@ class Part {
   std::vector<std::string> left_;      // names of what was left, in the order of first mention
   const char* loop_ = nullptr;         // the loop that has begun
   Clock::time_point last_step_ = Clock::now();
+  double waited_ = 0;  // until then
   Clock::time_point last_save_ = Clock::now();
   int64_t steps_done_ = 0;
 };

@@ -169,6 +169,7 @@ absl::StatusOr<PreparedRun> prepare_run(const ErasedRecipe& recipe, Options opti
   setup.options = std::move(options);
   setup.settings = prepared.recipe.settings;
   setup.checkpoint_seconds = recipe.checkpoint_seconds;
+  setup.whole_checkpoint_bytes = recipe.whole_checkpoint_bytes;
   ROUX_RETURN_IF_ERROR(plan(recipe, prepared.recipe, setup));
   const std::string& trace = setup.options.trace;
   if (!trace.empty() && !setup.options.plan) ROUX_RETURN_IF_ERROR(write_chrome_trace(trace, {}));

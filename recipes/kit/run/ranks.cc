@@ -1,5 +1,6 @@
 #include "recipes/kit/run/ranks.h"
 
+#include <link.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/run/atomic_file.h"
@@ -35,9 +37,27 @@ int of_launcher(std::initializer_list<const char*> names, int otherwise) {
   return otherwise;
 }
 
+// Of libraries that come with the program; their notes have the linker's checksum of what is in them.
+int add_notes(dl_phdr_info* library, size_t, void* sum) {
+  const absl::string_view path = library->dlpi_name;
+  if (!absl::StrContains(path, '/') || absl::StartsWith(path, "/lib") || absl::StartsWith(path, "/usr/"))
+    return 0;
+  for (int i = 0; i < library->dlpi_phnum; ++i) {
+    const auto& header = library->dlpi_phdr[i];
+    if (header.p_type != PT_NOTE) continue;
+    const auto* const notes = reinterpret_cast<const char*>(library->dlpi_addr + header.p_vaddr);
+    auto& crc = *static_cast<uint32_t*>(sum);
+    crc = crc32c(absl::string_view(notes, header.p_memsz), crc);
+  }
+  return 0;
+}
+
 absl::StatusOr<std::string> program_checksum() {
   ROUX_ASSIGN_OR_RETURN(const std::string bytes, read_file("/proc/self/exe"));
-  return absl::StrCat(bytes.size(), " bytes, crc32c ", absl::Hex(crc32c(bytes)));
+  uint32_t libraries = 0;
+  ::dl_iterate_phdr(add_notes, &libraries);
+  return absl::StrCat(bytes.size(), " bytes, crc32c ", absl::Hex(crc32c(bytes)), ", of its libraries ",
+                      absl::Hex(libraries));
 }
 
 // What has to be equal, as config.json has it.
@@ -91,7 +111,7 @@ absl::StatusOr<std::unique_ptr<ScratchFolder>> follow_rank_0(RunSetup& setup) {
   ROUX_ASSIGN_OR_RETURN(const std::string own, configuration(setup));
   const std::vector<std::string> all = comm.all_gather(own);
   for (size_t rank = 1; rank < all.size(); ++rank) {
-    ROUX_RETURN_IF_ERROR(check_same_run(all[0], all[rank], absl::StrCat("rank 0 (here rank ", rank, ")")));
+    ROUX_RETURN_IF_ERROR(check_same_choices(all[0], all[rank], static_cast<int>(rank)));
   }
   ROUX_RETURN_IF_ERROR(same_on_all_ranks("--zero", absl::StrCat(setup.options.zero)));
   std::unique_ptr<ScratchFolder> folder;

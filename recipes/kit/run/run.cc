@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "recipes/kit/run/atomic_file.h"
+#include "recipes/kit/run/crc32c.h"
 #include "recipes/kit/run/interrupt.h"
 #include "recipes/kit/run/json.h"
 #include "recipes/kit/run/machine.h"
@@ -27,6 +28,11 @@ namespace {
 
 constexpr const char* kOwnFiles[] = {"config.json", "metrics.jsonl", "timings.jsonl", "predictions.jsonl",
                                      "claims.json", "report.html",   "tensorboard"};
+
+template <class T>
+uint32_t checksum(const std::vector<T>& values) {
+  return crc32c(absl::string_view(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)));
+}
 
 }  // namespace
 
@@ -188,6 +194,9 @@ void Run::print(const std::string& text) {
 
 absl::Status Run::show_batch(const FirstBatch& batch) {
   if (planning()) return absl::OkStatus();
+  ROUX_RETURN_IF_ERROR(same_on_all_ranks(
+      "the first batch", absl::StrCat("tokens of crc32c ", absl::Hex(checksum(batch.tokens)),
+                                      " and targets of ", absl::Hex(checksum(batch.loss_mask)))));
   ROUX_ASSIGN_OR_RETURN(const std::string text, render_first_batch(batch, use_colour(STDOUT_FILENO)));
   print(text + "\n");
   return absl::OkStatus();

@@ -71,9 +71,10 @@ struct RunSetup {
   RunInputs inputs;                // what --model, --data and --table name
   PartMemory memory;               // from the plan: side_by_side keeps within it
   double checkpoint_seconds = 60;  // between two checkpoints of a part
-  double report_seconds = 30;      // between two partial reports, at least; see ReportClock
-  bool quiet = false;              // no progress on stderr, nothing on stdout (tests)
-  bool follower = false;           // a rank but the first (ranks.h): no checkpoint between the ends of parts
+  uint64_t whole_checkpoint_bytes = kWholeCheckpointBytes;
+  double report_seconds = 30;  // between two partial reports, at least; see ReportClock
+  bool quiet = false;          // no progress on stderr, nothing on stdout (tests)
+  bool follower = false;       // a rank but the first (ranks.h): no checkpoint between the ends of parts
 };
 
 class Run {
@@ -146,7 +147,8 @@ class Run {
   void progress(double done, double total, const std::string& text);
   // Text for stdout; the bar steps aside.
   void print(const std::string& text);
-  // Prints the batch with its loss mask; the errors of render_first_batch.
+  // Prints the batch with its loss mask; the errors of render_first_batch, and FailedPrecondition where ranks
+  // have other batches.
   absl::Status show_batch(const FirstBatch& batch);
   // Printed now and shown in the report. Under --plan nothing is shown of batches and tables.
   void table(const Table& table);

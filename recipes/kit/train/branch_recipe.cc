@@ -1,8 +1,10 @@
 // A recipe for the tests of branching: a base, an arm from the base, an arm from that arm. The model has
 // dropout, so that model, optimizer, loader and generator all have state. ROUX_TEST_KILL_AT=N ends the
 // process without a word in the N-th step, wherever that is; ROUX_TEST_RANK=R only that rank, and
-// ROUX_TEST_HOW=throw|hang|exit|term in another way.
+// ROUX_TEST_HOW=throw|hang|exit|term in another way; nan spoils the losses from there on, and full lets no
+// file grow beyond 100 kB. ROUX_TEST_TOKEN=N puts another token into the text.
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,18 +28,20 @@
 #include "tensor/comm/communicator.h"
 #include "tensor/error.h"
 #include "tensor/generator.h"
+#include "tensor/ops/elementwise.h"
 
 namespace roux::kit {
 namespace {
 
 struct Config {
-  int64_t steps = 12, hidden = 16, layers = 1;
+  int64_t steps = 12, hidden = 16, layers = 1, vocabulary = 29;
   double dropout = 0.1;
   bool f64 = false, lora = false, packed = false;
   template <class Visit>
   void visit(Visit&& visit) {
-    visit("steps", steps), visit("hidden", hidden), visit("layers", layers), visit("dropout", dropout);
-    visit("f64", f64), visit("lora", lora), visit("packed", packed);
+    visit("steps", steps), visit("hidden", hidden), visit("layers", layers);
+    visit("vocabulary", vocabulary), visit("dropout", dropout), visit("f64", f64), visit("lora", lora),
+        visit("packed", packed);
   }
 };
 
@@ -55,6 +59,8 @@ struct Curve {
   }
 };
 
+bool spoilt = false;
+
 void die_in_time() {
   static std::atomic<int64_t> steps{0};
   static const char* at = std::getenv("ROUX_TEST_KILL_AT");
@@ -68,14 +74,22 @@ void die_in_time() {
   if (way == "exit") std::exit(7);
   if (way == "term") ::kill(::getpid(), SIGTERM);
   if (way == "kill") ::raise(SIGKILL);
+  if (way == "nan") spoilt = true;
+  if (way == "full") {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit = {100000, 100000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
 }
 
 TransformerConfig shape(const Config& recipe) {
   TransformerConfig config = gpt2_style();
-  config.vocab_size = 29, config.max_position_embeddings = 12, config.hidden_size = recipe.hidden;
+  config.vocab_size = recipe.vocabulary, config.max_position_embeddings = 12,
+  config.hidden_size = recipe.hidden;
   config.intermediate_size = 4 * recipe.hidden, config.num_hidden_layers = recipe.layers,
   config.num_attention_heads = 2;
   config.dropout.hidden = config.dropout.embedding = recipe.dropout;
+  if (recipe.f64) config.compute_dtype = kF64;
   return config;
 }
 
@@ -105,7 +119,8 @@ absl::StatusOr<Curve> train_arm(const Config& config, const WindowSet& text, con
   const auto loss_sum = [&](const LmBatch& b) {
     LmInput input = input_of(b);
     input.generator = &generator;
-    return model.loss_sum(input, b.target);
+    const Tensor sum = model.loss_sum(input, b.target);
+    return spoilt ? log(sum * 0.0 - 1.0) : sum;
   };
   const auto evaluate = [&](int64_t) -> Values {
     return {{"validation_loss", evaluate_loss(text, rows, 2, part.device(), [&](const LmBatch& b) {
@@ -154,6 +169,7 @@ absl::StatusOr<std::vector<double>> judge(const Config& config, const WindowSet&
 absl::Status reproduce(const Config& config, Run& run) {
   std::vector<int32_t> tokens;
   for (int32_t i = 0; i < 20 * 12 + 1; ++i) tokens.push_back((i * i / 3 + i) % 29);
+  if (const char* token = std::getenv("ROUX_TEST_TOKEN")) tokens[5] = std::atoi(token);
   std::vector<std::vector<int32_t>> documents;
   for (size_t begin = 0; begin < tokens.size(); begin += documents.back().size()) {
     const size_t end = std::min(tokens.size(), begin + 3 + documents.size() % 7);
@@ -162,6 +178,8 @@ absl::Status reproduce(const Config& config, Run& run) {
   }
   ROUX_ASSIGN_OR_RETURN(const WindowSet text, config.packed ? WindowSet::packed(documents, 12, "documents")
                                                             : WindowSet::stream(tokens, 12, "tokens"));
+  ROUX_RETURN_IF_ERROR(
+      run.show_batch(first_batch_of(text.batch({0, 1}), [](int64_t t) { return absl::StrCat(t, " "); })));
   const std::vector<Arm> arms = {{"base", "", 1e-2}, {"first", "base", 3e-3}, {"second", "first", 3e-2}};
   std::vector<PartOf<Curve>> parts = grid(arms, run.seeds(), [&](const Arm& arm, uint64_t seed, Part& part) {
     return train_arm(config, text, arm, seed, part);
@@ -195,5 +213,6 @@ int main(int argc, char** argv) {
       {.info = {.slug = "branch", .title = "Branch"},
        .presets = {{{.name = "default", .what = "a base and two arms"}, Config{}}},
        .reproduce = roux::kit::reproduce,
-       .checkpoint_seconds = 0});
+       .checkpoint_seconds = 0,
+       .whole_checkpoint_bytes = 16 << 10});
 }
